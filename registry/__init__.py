@@ -1,0 +1,1 @@
+"""The weight registry: what a checkpoint comes from, told from its weights."""

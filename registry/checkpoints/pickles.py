@@ -1,0 +1,107 @@
+"""Torch pickles, read without running anything that they contain.
+
+torch's own weights-only unpickler builds the objects, under a mode in which tensors carry their place in the file
+and no data: the index comes first, the bytes follow tensor by tensor. Classes that a training script pickled along
+(a config, a whole module) become inert stand-ins; a function that the pickle wants called is an error.
+"""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from registry.checkpoints.entry import Entry, Span
+from registry.errors import BrokenFile, RegistryError, UnreadableFile, UnsafePickle
+
+
+AVERAGE = re.compile(r"ema|average|avg|shadow|teacher", re.IGNORECASE)
+
+
+class StandIn:
+    """Takes the place of a pickled class: holds its attributes, does nothing."""
+
+    def __init__(self, *_: Any, **__: Any) -> None:
+        raise UnsafePickle(path="", function=f"{type(self).__module__}.{type(self).__qualname__}")
+
+
+def read_pickle(path: Path) -> list[Entry]:
+    """Index the tensors of one file. Raises BrokenFile or UnsafePickle."""
+    try:
+        with path.open("rb"):
+            return in_place(path) if zipfile.is_zipfile(path) else in_memory(path)
+    except UnsafePickle as exc:
+        raise UnsafePickle(path=str(path), function=exc.data["function"]) from exc
+    except RegistryError:
+        raise
+    except OSError as exc:
+        raise UnreadableFile(path=str(path), reason=exc.strerror or exc) from exc
+    except Exception as exc:  # a hostile pickle can make torch raise anything at all
+        raise BrokenFile(path=str(path), reason=first_line(exc)) from exc
+
+
+def in_place(path: Path) -> list[Entry]:
+    """Entries of a zip-format pickle (torch >= 1.6): tensors stay in the file."""
+    names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
+    with torch.serialization.safe_globals([(stand_in(name), name) for name in names]), FakeTensorMode():
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    entries = []
+    for name, fake in state_dict(content):
+        start = fake.untyped_storage()._checkpoint_offset + fake.storage_offset() * fake.dtype.itemsize  # type: ignore[attr-defined]  # noqa: SLF001  # documented in torch's notes on serialization
+        span = Span(path, start, fake.dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
+        entries.append(Entry(name, fake.dtype, span.shape, span.read))
+    return entries
+
+
+def in_memory(path: Path) -> list[Entry]:
+    """Entries of a pickle in torch's format before 1.6, which only loads as a whole."""
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    return [
+        Entry(name, tensor.dtype, tuple(tensor.shape), tensor.detach) for name, tensor in state_dict(content)
+    ]
+
+
+def stand_in(name: str) -> type[StandIn]:
+    """An inert class of the given dotted name."""
+    module, _, qualname = name.rpartition(".")
+    return type(qualname, (StandIn,), {"__module__": module, "__qualname__": qualname})
+
+
+def state_dict(content: Any) -> list[tuple[str, torch.Tensor]]:
+    """Every named tensor of a pickle; an average kept beside the model itself is left out."""
+    branches: dict[str, dict[str, torch.Tensor]] = {}
+    for path, tensor in walk(content, ()):
+        branches.setdefault(path[0], {})[".".join(path[1:])] = tensor
+    for head in [head for head in branches if AVERAGE.search(head)]:
+        if any(other != head and branches[other].keys() == branches[head].keys() for other in branches):
+            del branches[head]
+    return [(f"{head}.{name}".rstrip("."), tensor) for head, branch in branches.items() for name, tensor in branch.items()]
+
+
+def walk(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
+    """Depth first through tables and pickled modules, skipping optimisers."""
+    if isinstance(node, torch.Tensor):
+        yield path or ("tensor",), node
+        return
+    for key, child in children(node):
+        yield from walk(child, (*path, key))
+
+
+def children(node: Any) -> list[tuple[str, Any]]:
+    """The named parts of one node of a pickle."""
+    if isinstance(node, StandIn):
+        parts = vars(node)
+        if "_modules" not in parts:
+            return list(parts.items())
+        return [row for part in ("_parameters", "_buffers", "_modules") for row in parts.get(part, {}).items()]
+    if isinstance(node, dict) and not {"state", "param_groups"} <= node.keys():
+        return [(str(key), child) for key, child in node.items()]
+    return []
+
+
+def first_line(exc: Exception) -> str:
+    """What an exception of torch's says, without the paragraphs of advice."""
+    return (str(exc).strip().splitlines() or [type(exc).__name__])[0].rstrip(".")

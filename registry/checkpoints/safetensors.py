@@ -1,0 +1,103 @@
+"""Safetensors files: the header is checked whole before any tensor is read.
+
+The safetensors library maps the file into memory and hides byte offsets. Both matter here: mapped pages count as
+resident memory, and the offsets are what lets one tensor be read at a time from anywhere.
+"""
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from registry.checkpoints.entry import Entry, Span
+from registry.errors import BrokenFile, UnreadableFile
+
+HEADER_LIMIT = 32 << 20  # bytes; 100,000 tensors need about 15 MB
+
+DTYPES = {
+    "F64": torch.float64,
+    "F32": torch.float32,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E5M2": torch.float8_e5m2,
+    "F8_E8M0": torch.float8_e8m0fnu,
+    "I64": torch.int64,
+    "I32": torch.int32,
+    "I16": torch.int16,
+    "I8": torch.int8,
+    "U64": torch.uint64,
+    "U32": torch.uint32,
+    "U16": torch.uint16,
+    "U8": torch.uint8,
+    "BOOL": torch.bool,
+    "C64": torch.complex64,
+}
+
+
+def read_safetensors(path: Path) -> list[Entry]:
+    """Index one file. Raises BrokenFile where header and file do not fit each other."""
+    start, header, end = read_header(path)
+    spans = [(name, *read_row(path, name, row)) for name, row in header.items() if name != "__metadata__"]
+    check_layout(path, [(begin, stop) for *_, begin, stop in spans], end - start)
+    entries = []
+    for name, dtype, shape, begin, _ in spans:
+        span = Span(path, start + begin, dtype, shape)
+        entries.append(Entry(name, dtype, shape, span.read))
+    return entries
+
+
+def read_header(path: Path) -> tuple[int, dict[str, Any], int]:
+    """The offset of the first tensor byte, the parsed header, and the file's size."""
+    try:
+        with path.open("rb") as file:
+            size = path.stat().st_size
+            length = int.from_bytes(file.read(8), "little")
+            if size < 8 or length > size - 8:  # noqa: PLR2004  # the header's own length takes 8 bytes
+                raise BrokenFile(path=str(path), reason="it is shorter than its header claims")
+            if length > HEADER_LIMIT:
+                raise BrokenFile(path=str(path), reason=f"its header of {length:,} bytes is longer than any model needs")
+            text = file.read(length)
+    except OSError as exc:
+        raise UnreadableFile(path=str(path), reason=exc.strerror or exc) from exc
+    try:
+        header = json.loads(text, object_pairs_hook=distinct)
+    except (ValueError, RecursionError) as exc:
+        raise BrokenFile(path=str(path), reason=f"its header is not JSON: {exc}") from exc
+    if not isinstance(header, dict):
+        raise BrokenFile(path=str(path), reason="its header is not a table of tensors")
+    return 8 + length, header, size
+
+
+def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """A JSON object, refused where it names one thing twice."""
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        raise ValueError("a name stands in it twice")
+    return table
+
+
+def read_row(path: Path, name: str, row: Any) -> tuple[torch.dtype, tuple[int, ...], int, int]:
+    """dtype, shape, first and last byte of one tensor, as its header row states them."""
+    try:
+        dtype, shape, (begin, end) = DTYPES[row["dtype"]], tuple(row["shape"]), row["data_offsets"]
+    except (KeyError, TypeError, ValueError) as exc:
+        raise BrokenFile(path=str(path), reason=f"the header's row for {name!r} is malformed or of an unknown type") from exc
+    if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
+        raise BrokenFile(path=str(path), reason=f"the header's row for {name!r} holds a number that is none")
+    if end - begin != math.prod(shape) * dtype.itemsize:
+        raise BrokenFile(path=str(path), reason=f"the header gives {name!r} a shape that its bytes do not have")
+    return dtype, shape, begin, end
+
+
+def check_layout(path: Path, spans: list[tuple[int, int]], size: int) -> None:
+    """Tensors must follow each other without gap or overlap and end where the file ends."""
+    position = 0
+    for begin, end in sorted(spans):
+        if begin != position:
+            raise BrokenFile(path=str(path), reason="its header's offsets overlap or leave gaps")
+        position = end
+    if position != size:
+        raise BrokenFile(path=str(path), reason=f"its header describes {position:,} bytes of tensors, the file has {size:,}")

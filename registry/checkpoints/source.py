@@ -1,0 +1,65 @@
+"""What a user names - a folder, a file, a hub id - becomes a checkpoint."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from registry.checkpoints.card import declared_base, read_config
+from registry.checkpoints.entry import Entry
+from registry.checkpoints.folder import open_file, open_folder
+from registry.errors import SourceNotFound, UnreadableFile
+
+HUB_ID = re.compile(r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model that has been found but not read: the index of its tensors and what stands beside them."""
+
+    source: str
+    name: str
+    revision: str | None
+    config: dict[str, Any]
+    base: str | None
+    entries: tuple[Entry, ...]
+
+
+def open_checkpoint(source: str | Path) -> Checkpoint:
+    """Index a folder, a file or `hub/id[@revision]`. Raises CheckpointError."""
+    path = Path(source).expanduser()
+    try:
+        if path.is_dir():
+            return from_folder(str(source), path.resolve().name, None, path)
+        if path.exists():
+            return from_file(str(source), path)
+    except OSError as exc:
+        raise UnreadableFile(path=str(source), reason=exc.strerror or exc) from exc
+    return from_hub(str(source))
+
+
+def from_folder(source: str, name: str, revision: str | None, folder: Path) -> Checkpoint:
+    """The checkpoint in a local folder, called `name`."""
+    entries = open_folder(folder)
+    config = read_config(folder)
+    return Checkpoint(source, name, revision, config, declared_base(folder, config), tuple(entries))
+
+
+def from_file(source: str, path: Path) -> Checkpoint:
+    """A single file is called by its folder too: half the world's checkpoints are named model.pt."""
+    whole = path.resolve().parent / path.name  # a cached file is a link to a blob without a name
+    config = read_config(path.parent)
+    base = declared_base(path.parent, config)
+    name = f"{whole.parent.name}/{whole.name}".lstrip("/")
+    return Checkpoint(source, name, None, config, base, tuple(open_file(path)))
+
+
+def from_hub(source: str) -> Checkpoint:
+    """A model of the hub, at the commit that the revision points to now."""
+    from registry.checkpoints.hub import download  # noqa: PLC0415  # the client takes long to import
+
+    match = HUB_ID.fullmatch(source)
+    if match is None:
+        raise SourceNotFound(source=source)
+    folder, sha = download(match["model"], match["revision"])
+    return from_folder(source, source, sha, folder)

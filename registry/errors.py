@@ -1,0 +1,183 @@
+"""Everything that can go wrong, in one tree: the docstring of a class is the sentence its user reads."""
+
+import inspect
+from typing import Any
+
+
+class RegistryError(Exception):
+    """{reason}"""
+
+    def __init__(self, **data: Any) -> None:
+        """Fill the class's sentence with `data`, which stays readable as attributes."""
+        template = " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
+        super().__init__(template.format(**data))
+        self.data = data
+
+
+# --- reading a checkpoint -------------------------------------------------------------------------------------
+
+
+class CheckpointError(RegistryError):
+    """{reason}"""
+
+
+class SourceNotFound(CheckpointError):
+    """{source!r} is neither a file or folder here nor a hub model id; check the spelling."""
+
+
+class NoWeights(CheckpointError):
+    """{source!r} holds no weights that can be read: give a folder or file with .safetensors, .bin, .pt or .pth."""
+
+
+class SeveralCheckpoints(CheckpointError):
+    """{source!r} holds several checkpoints ({files}); name the one you mean."""
+
+
+class UnreadableFile(CheckpointError):
+    """{path!r} cannot be read ({reason}); check that it is a file and that you may read it."""
+
+
+class BrokenJSON(CheckpointError):
+    """{path!r} is not the JSON it should be ({reason}); fetch it again or repair it."""
+
+
+class MissingShard(CheckpointError):
+    """The shard {shard!r} that {path!r} calls for is not beside it; fetch the missing file."""
+
+
+class ShardOutside(CheckpointError):
+    """{path!r} names the shard {shard!r}, which lies outside its own folder; the checkpoint is refused."""
+
+
+class ShardMismatch(CheckpointError):
+    """{path!r} places the tensor {tensor!r} in {shard!r}, which does not hold it; fetch both files again."""
+
+
+class TensorTwice(CheckpointError):
+    """The tensor {tensor!r} stands in both {first!r} and {second!r}; merge or remove one of the files."""
+
+
+class BrokenFile(CheckpointError):
+    """{path!r} is damaged or not what its name says ({reason}); fetch it again."""
+
+
+class UnsafePickle(CheckpointError):
+    """{path!r} asks to run {function!r} while it is being read, which is refused; ask for a safetensors file."""
+
+
+class QuantisedWeights(CheckpointError):
+    """The tensor {tensor!r} is stored quantised ({dtype}), which cannot be read yet; give the model in bf16, fp16
+    or fp32."""
+
+
+class HubModelNotFound(CheckpointError):
+    """The hub has no model {model!r} that you may see; check the id, or log in if it is private."""
+
+
+class HubRevisionNotFound(CheckpointError):
+    """The hub's model {model!r} has no revision {revision!r}; name a branch, tag or commit that it has."""
+
+
+class HubAccessDenied(CheckpointError):
+    """The hub's model {model!r} is gated; ask for access on its page and set HF_TOKEN."""
+
+
+class HubOffline(CheckpointError):
+    """{model!r} is no file or folder here, nor in the hub cache, and the hub is switched off; unset HF_HUB_OFFLINE or
+    give a folder."""
+
+
+class HubUnreachable(CheckpointError):
+    """{model!r} is no file or folder here and could not be fetched from the hub ({reason}); check the spelling, the
+    network and HF_ENDPOINT."""
+
+
+# --- what the weights say -------------------------------------------------------------------------------------
+
+
+class WeightsError(RegistryError):
+    """{reason}"""
+
+
+class NoProjections(WeightsError):
+    """No transformer projections found in {source!r}: none of its {count} tensors has a known name ({examples});
+    is it a language model?"""
+
+
+class NotAMatrix(WeightsError):
+    """The projection {tensor!r} has shape {shape}, not rows by columns; the checkpoint cannot be fingerprinted."""
+
+
+class CannotSplit(WeightsError):
+    """The fused projection {tensor!r} of shape {shape} does not split into {parts} ({reason}); check the
+    checkpoint's config.json."""
+
+
+class NonFiniteWeights(WeightsError):
+    """{source!r} has {count} NaN or infinite weights, the first in {tensor!r}; pass --allow-nonfinite to leave them
+    out of the statistics."""
+
+
+class ZeroMatrix(WeightsError):
+    """The projection {tensor!r} is all zero or empty, so it has no direction to fingerprint; check the
+    checkpoint."""
+
+
+# --- the database ---------------------------------------------------------------------------------------------
+
+
+class DatabaseError(RegistryError):
+    """{reason}"""
+
+
+class BadDatabaseURL(DatabaseError):
+    """REGISTRY_DATABASE_URL is not a Postgres address ({reason}); write postgresql://user:password@host:5432/name."""
+
+
+class DatabaseUnreachable(DatabaseError):
+    """The database at {url!r} does not answer ({reason}); start it or correct REGISTRY_DATABASE_URL."""
+
+
+class DatabaseTooOld(DatabaseError):
+    """The database at {url!r} is Postgres {version}; use version 15 or newer."""
+
+
+class VectorMissing(DatabaseError):
+    """The database at {url!r} lacks the vector extension ({reason}); install pgvector there or ask its
+    administrator for CREATE EXTENSION vector."""
+
+
+class SchemaNewer(DatabaseError):
+    """The database at {url!r} was written by a newer registry (schema {revision!r}); upgrade this package."""
+
+
+class SchemaOlder(DatabaseError):
+    """The database at {url!r} has the older schema {revision!r}; run `registry db upgrade`."""
+
+
+class DatabaseFailed(DatabaseError):
+    """The database refused the request ({reason}); nothing was changed, try again."""
+
+
+class ServerUnavailable(DatabaseError):
+    """The embedded database cannot run here ({reason}); set REGISTRY_DATABASE_URL to a Postgres with pgvector."""
+
+
+class ServerFailed(DatabaseError):
+    """The embedded database did not start ({reason}); its log is {log!r}."""
+
+
+class NoEmbeddedServer(DatabaseError):
+    """REGISTRY_DATABASE_URL is set, so there is no embedded database to {action}; unset it first."""
+
+
+class ModelNotFound(DatabaseError):
+    """No registered model is called {name!r}; `registry list` shows them all."""
+
+
+class ModelAmbiguous(DatabaseError):
+    """{name!r} could be any of {candidates}; give more of the name or digest."""
+
+
+class NameTaken(DatabaseError):
+    """Another model's weights are registered as {name!r}; give this one a --name of its own, or remove the other."""
