@@ -1,1 +1,333 @@
+"""The command line: parse, call one function, print. The only place that prints or exits."""
 
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from registry.errors import RegistryError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+UNKNOWN = 4  # exit code: nothing that is registered is near
+PIPED_WIDTH = 100  # columns where there is no terminal to ask
+
+
+class RegistryGroup(click.Group):
+    """The one place where an error of ours becomes a sentence and exit code 1."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except RegistryError as exc:
+            raise click.ClickException(str(exc)) from exc
+
+
+SETTINGS = {"auto_envvar_prefix": "REGISTRY", "help_option_names": ["-h", "--help"], "max_content_width": 110}
+option = partial(click.option, show_envvar=True)
+as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/json.md).")
+nonfinite = option("--allow-nonfinite", is_flag=True, help="Leave NaN and infinite weights out instead of refusing them.")
+source = click.argument("source")
+model = click.argument("model")
+
+
+@click.group(cls=RegistryGroup, context_settings=SETTINGS)
+@click.version_option(package_name="weight-registry")
+def main() -> None:
+    """Tell what a language model's checkpoint comes from, by fingerprints of its weights.
+
+    \b
+    registry ingest ./llama-small gpt2      remember two models
+    registry identify ./unknown_model       which of them is it near?
+
+    The database is REGISTRY_DATABASE_URL, any Postgres with pgvector; without it an embedded one in
+    REGISTRY_DATA_DIR is started and stopped as needed.
+    """
+
+
+@main.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@option("--family", help="Family of the models [default: the declared base's, else the model's own name].")
+@option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
+@nonfinite
+@as_json
+def ingest(sources: tuple[str, ...], family: str | None, name: str | None, allow_nonfinite: bool, as_json: bool) -> None:
+    """Fingerprint models and store them: folders, files or hub ids (org/model@revision).
+
+    \b
+    Example: registry ingest examples/checkpoints/llama-small --family llama
+    """
+    from registry import Registry, report
+
+    if name and len(sources) > 1:
+        raise click.UsageError("--name goes with one SOURCE only.")
+    done, failed = [], []
+    with Registry() as registry:
+        for each in sources:
+            try:
+                with Bar(each) as bar:
+                    result = registry.ingest(each, family=family, name=name, allow_nonfinite=allow_nonfinite, progress=bar)
+            except RegistryError as exc:
+                failed.append({"source": each, "error": str(exc)})
+                click.echo(f"Error: {exc}", err=True)
+                continue
+            done.append(report.ingested_json(result))
+            if not as_json:
+                click.echo(report.ingested_line(result))
+                say_notes(report.notes(result.fingerprint))
+    if as_json:
+        emit(report.answer(models=done, errors=failed))
+    if failed:
+        raise SystemExit(1)
+
+
+@main.command()
+@source
+@option("-k", "--nearest", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many models to list.")
+@nonfinite
+@as_json
+def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) -> None:
+    """Tell which registered models and families a checkpoint is nearest to. Exit code 4 when unknown.
+
+    \b
+    Example: registry identify ./unknown_model
+    """
+    from registry import Registry, report
+
+    with Registry() as registry, Bar(source) as bar:
+        found = registry.identify(source, k=nearest, allow_nonfinite=allow_nonfinite, progress=bar)
+    output(as_json, report.identification_json, report.identification_table, found)
+    if found.verdict.model is None:
+        raise SystemExit(UNKNOWN)
+
+
+@main.command()
+@source
+@option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON to a file.")
+@nonfinite
+@as_json
+def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, as_json: bool) -> None:
+    """Compute a fingerprint and print it; no database is needed.
+
+    \b
+    Example: registry fingerprint ./model -o model.json
+    """
+    import registry
+    from registry import report
+
+    with Bar(source) as bar:
+        found = registry.fingerprint(source, allow_nonfinite=allow_nonfinite, progress=bar)
+    if path:
+        write(path, dumps(report.answer(**report.fingerprint_json(found))))
+    else:
+        output(as_json, report.fingerprint_json, lambda it: report.fingerprint_table(it, source), found)
+
+
+@main.command()
+@model
+@as_json
+def show(model: str, as_json: bool) -> None:
+    """Print a registered model's fingerprint; MODEL is its name or the start of its digest.
+
+    \b
+    Example: registry show llama-small
+    """
+    from registry import Registry, report
+
+    with Registry() as registry:
+        found = registry.show(model)
+    output(as_json, report.show_json, lambda it: report.show_table(*it), found)
+
+
+@main.command("list")
+@as_json
+def list_(as_json: bool) -> None:
+    """List the registered models.
+
+    \b
+    Example: registry list --json
+    """
+    from registry import Registry, report
+
+    with Registry() as registry:
+        models = registry.models()
+    output(as_json, lambda it: {"models": it}, report.models_table, models)
+
+
+@main.command()
+@model
+@as_json
+def remove(model: str, as_json: bool) -> None:
+    """Delete a registered model.
+
+    \b
+    Example: registry remove llama-small
+    """
+    from registry import Registry, report
+
+    with Registry() as registry:
+        gone = registry.remove(model)
+    output(as_json, lambda it: {"removed": it}, lambda it: f"removed {it.name} (family {it.family})", gone)
+
+
+@main.command()
+@as_json
+def families(as_json: bool) -> None:
+    """List the families and their models.
+
+    \b
+    Example: registry families
+    """
+    from registry import Registry, report
+
+    with Registry() as registry:
+        found = registry.families()
+    output(as_json, lambda it: {"families": it}, report.families_table, found)
+
+
+@main.group()
+def db() -> None:
+    """Look after the database.
+
+    \b
+    Example: psql $(registry db url)
+    """
+
+
+@db.command()
+@as_json
+def status(as_json: bool) -> None:
+    """Say where the database is, what runs there and how full it is."""
+    from registry import report
+    from registry.database import admin
+
+    output(as_json, lambda it: report.plain(it), report.status_table, admin.status())
+
+
+@db.command()
+@as_json
+def start(as_json: bool) -> None:
+    """Start the embedded database, to stay until `registry db stop`."""
+    from registry.database import admin
+
+    output(as_json, lambda it: {"url": it}, str, admin.start())
+
+
+@db.command()
+@as_json
+def stop(as_json: bool) -> None:
+    """Stop the embedded database."""
+    from registry.database import admin
+
+    output(as_json, lambda it: {"stopped": it}, lambda it: "stopped" if it else "it was not running", admin.stop())
+
+
+@db.command()
+@as_json
+def upgrade(as_json: bool) -> None:
+    """Bring the database's schema up to this version of the registry."""
+    from registry.database import admin
+
+    output(as_json, lambda it: {"schema": it}, lambda it: f"the schema is at {it}", admin.upgrade_schema())
+
+
+@db.command()
+@as_json
+def url(as_json: bool) -> None:
+    """Print the database's address for psql; the embedded one stays up from then on."""
+    from registry.database import admin
+
+    output(as_json, lambda it: {"url": it}, str, admin.url())
+
+
+class Bar:
+    """A progress bar on stderr for whatever takes more than a second: tensors done and bytes per second."""
+
+    PATIENCE = 1.0  # seconds
+    WIDTH = 40  # columns for the title
+
+    def __init__(self, title: str) -> None:
+        self.title = title if len(title) <= self.WIDTH else f"...{title[-self.WIDTH:]}"
+        self.start = time.monotonic()
+        self.bytes = 0
+        self.progress: Any = None
+
+    def __enter__(self) -> "Bar":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.progress:
+            self.progress.stop()
+
+    def __call__(self, done: int, total: int, nbytes: int) -> None:
+        """Show that a tensor is done."""
+        self.bytes += nbytes
+        elapsed = time.monotonic() - self.start
+        if elapsed < self.PATIENCE:
+            return
+        if not self.progress:
+            self.open()
+        rate = f"{self.bytes / elapsed / 1e6:.0f} MB/s"
+        self.progress.update(self.task, completed=done, total=total, rate=rate)
+
+    def open(self) -> None:
+        """Draw the bar."""
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tensors, {task.fields[rate]}"))
+        self.progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
+        self.task = self.progress.add_task(self.title, rate="")
+        self.progress.start()
+
+
+def output(as_json: bool, to_json: Callable[[Any], dict[str, Any]], to_text: Callable[[Any], "RenderableType"], it: Any) -> None:
+    """Print a result to stdout, as JSON or for reading."""
+    from registry import report
+
+    if as_json:
+        emit(report.answer(**to_json(it)))
+        return
+    from rich.console import Console
+
+    text = to_text(it)
+    click.echo(text) if isinstance(text, str) else Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(text)
+
+
+def emit(content: dict[str, Any]) -> None:
+    """One JSON object; floats are printed so that they read back equal."""
+    click.echo(dumps(content))
+
+
+def dumps(content: dict[str, Any]) -> str:
+    """JSON that any reader takes."""
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False)
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        draft.write_text(text + "\n", encoding="utf-8")
+        draft.replace(path)
+    except OSError as exc:
+        draft.unlink(missing_ok=True)
+        raise click.ClickException(f"{str(path)!r} cannot be written ({exc.strerror}); choose another file.") from exc
+
+
+def say_notes(notes: list[str]) -> None:
+    """What the reader should know, on stderr."""
+    for note in notes:
+        click.echo(f"  note: {note}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -119,8 +119,8 @@ class NonFiniteWeights(WeightsError):
 
 
 class ZeroMatrix(WeightsError):
-    """The projection {tensor!r} is all zero or empty, so it has no direction to fingerprint; check the
-    checkpoint."""
+    """The projection {tensor!r} is empty, all zero or without one finite weight, so there is nothing to fingerprint;
+    check the checkpoint."""
 
 
 # --- the database ---------------------------------------------------------------------------------------------

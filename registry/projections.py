@@ -12,8 +12,8 @@ import torch
 
 from registry.checkpoints import Entry
 from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
+from registry.fingerprints import PROJECTIONS
 
-PROJECTIONS = ("query", "key", "value", "output", "gate", "up", "down")  # the order of every 7-D vector
 FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configs spell it
 

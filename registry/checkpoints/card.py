@@ -36,7 +36,7 @@ def declared_base(folder: Path, config: dict[str, Any]) -> str | None:
         base = base[0] if base else None
     if not isinstance(base, str) or not base.strip("/\\. "):
         return None
-    is_path = base.startswith(("/", "\\", ".", "~")) or ":" in base
+    is_path = base.startswith(("/", ".", "~")) or base.count("/") > 1 or bool({"\\", ":"} & set(base))
     return re.split(r"[/\\]", base.rstrip("/\\"))[-1] if is_path else base
 
 

@@ -1,92 +1,20 @@
-"""The fingerprint of a model: computed from the weights alone, frozen, comparable within one version."""
+"""Reads a checkpoint tensor by tensor and computes its fingerprint."""
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 
 from registry.checkpoints import Checkpoint, Entry
 from registry.errors import NonFiniteWeights, NoProjections, ZeroMatrix
+from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Clustering, Fingerprint, Matrix, Progress
 from registry.numerics.clusters import Clusters, cluster
 from registry.numerics.digest import tensor_digest
 from registry.numerics.moments import Moments, merge, moments
 from registry.numerics.spectrum import normalised, top_singular_values
-from registry.projections import PROJECTIONS, Layout, Site, classify
-
-VERSION = 1
-RANKS = (16, 64)
-
-Progress = Callable[[int, int, int], None]
-"""Called after each tensor with (tensors done, tensors in all, bytes of the tensor)."""
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """One projection matrix: rows x cols, outputs x inputs. singular_values: the largest max(RANKS), falling."""
-
-    layer: int
-    projection: str
-    tensor: str
-    rows: int
-    cols: int
-    moments: Moments
-    digest: str
-    singular_values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Clustering:
-    """K-Means over the spectra of all matrices, cut to `rank` values (paper 2509.19122, 3.1 and 3.2).
-
-    vector: per projection the share of matrices in Query's cluster; 0 where the projection is missing.
-    labels: per matrix, 1 for Query's cluster. labels3: the same for k = 3 clusters, numbered from Query's on.
-    margin: the smallest distance of a spectrum to the boundary between the two clusters.
-    """
-
-    rank: int
-    vector: tuple[float, ...]
-    labels: tuple[int, ...]
-    labels3: tuple[int, ...]
-    inertia: float
-    margin: float
-
-
-@dataclass(frozen=True)
-class Fingerprint:
-    """What the registry stores of a model.
-
-    projections: those present, in the papers' order. std: population standard deviation of all weights of a
-    projection, pooled over layers (paper 2509.19122, 2.2); 0 where the projection is missing.
-    clusterings: one per rank. matrices: in the order of layers and projections; labels follow the same order.
-    unknown: names of matrices that no rule knows. short: matrices with fewer than max(RANKS) singular values.
-    """
-
-    version: int
-    digest: str
-    architecture: str
-    dtype: str
-    parameters: int
-    layers: int
-    hidden_size: int
-    projections: tuple[str, ...]
-    std: tuple[float, ...]
-    clusterings: tuple[Clustering, ...]
-    matrices: tuple[Matrix, ...]
-    nonfinite: int
-    unknown: tuple[str, ...]
-
-    @property
-    def std_vector(self) -> tuple[float, ...]:
-        """The standard deviations scaled to unit length."""
-        return tuple((np.array(self.std) / np.linalg.norm(self.std)).tolist())
-
-    @property
-    def short(self) -> tuple[str, ...]:
-        """Tensors whose matrices are smaller than the largest rank, so that fewer singular values exist."""
-        return tuple(m.tensor for m in self.matrices if len(m.singular_values) < max(RANKS))
+from registry.projections import Layout, Site, classify
 
 
 def compute(
@@ -102,17 +30,17 @@ def compute(
         raise NoProjections(
             source=checkpoint.source, count=len(checkpoint.entries), examples=", ".join(names[:3]) or "none"
         )
-    matrices: list[Matrix] = []
+    measured: list[tuple[Matrix, Moments]] = []
     rest: list[tuple[str, int]] = []
     for entry, site in reading_order(checkpoint, layout, progress):
         tensor = entry.load()
         if site is None:
             rest.append((tensor_digest(tensor).hex(), entry.count))
         else:
-            matrices += measure(site, tensor)
-    matrices.sort(key=lambda m: (m.layer, PROJECTIONS.index(m.projection)))
-    check_finite(checkpoint.source, matrices, allow_nonfinite)
-    return assemble(checkpoint, layout, matrices, rest)
+            measured += measure(site, tensor)
+    measured.sort(key=lambda pair: (pair[0].layer, PROJECTIONS.index(pair[0].projection)))
+    check([matrix for matrix, _ in measured], checkpoint.source, allow_nonfinite)
+    return assemble(checkpoint, layout, measured, rest)
 
 
 def reading_order(
@@ -128,35 +56,51 @@ def reading_order(
             progress(done, len(entries), entry.nbytes)
 
 
-def measure(site: Site, tensor: torch.Tensor) -> list[Matrix]:
-    """Statistics of each projection in one tensor. Raises ZeroMatrix."""
-    found = []
-    for projection, matrix in zip(site.parts, site.cut(tensor), strict=True):
-        stats = moments(matrix)
-        if stats.max == stats.min == 0 or not (stats.count or stats.nonfinite):
-            raise ZeroMatrix(tensor=site.entry.name)
-        spectrum = top_singular_values(matrix, max(RANKS))
-        digest = tensor_digest(matrix).hex()
-        found.append(
-            Matrix(site.layer, projection, site.entry.name, *map(int, matrix.shape), stats, digest, spectrum)
-        )
-    return found
+def measure(site: Site, tensor: torch.Tensor) -> list[tuple[Matrix, Moments]]:
+    """Statistics of each projection in one tensor."""
+    return [
+        (describe(site, projection, matrix, stats := moments(matrix)), stats)
+        for projection, matrix in zip(site.parts, site.cut(tensor), strict=True)
+    ]
 
 
-def check_finite(source: str, matrices: list[Matrix], allowed: bool) -> None:
-    """NaN and infinities are an error unless they were allowed."""
-    bad = [m for m in matrices if m.moments.nonfinite]
-    if bad and not allowed:
-        count = sum(m.moments.nonfinite for m in bad)
-        raise NonFiniteWeights(source=source, count=count, tensor=bad[0].tensor)
+def describe(site: Site, projection: str, matrix: torch.Tensor, stats: Moments) -> Matrix:
+    """The record of one projection matrix."""
+    return Matrix(
+        layer=site.layer,
+        projection=projection,
+        tensor=site.entry.name,
+        rows=matrix.shape[0],
+        cols=matrix.shape[1],
+        mean=stats.mean,
+        std=stats.std,
+        skewness=stats.skewness,
+        kurtosis=stats.kurtosis,
+        min=stats.min,
+        max=stats.max,
+        nonfinite=stats.nonfinite,
+        digest=tensor_digest(matrix).hex(),
+        singular_values=top_singular_values(matrix, max(RANKS)),
+    )
+
+
+def check(matrices: list[Matrix], source: str, allow_nonfinite: bool) -> None:
+    """Raises NonFiniteWeights unless allowed, and ZeroMatrix."""
+    bad = [m for m in matrices if m.nonfinite]
+    if bad and not allow_nonfinite:
+        raise NonFiniteWeights(source=source, count=sum(m.nonfinite for m in bad), tensor=bad[0].tensor)
+    for m in matrices:
+        if m.min == m.max == 0 or m.min > m.max:  # min > max: there was no finite value at all
+            raise ZeroMatrix(tensor=m.tensor)
 
 
 def assemble(
-    checkpoint: Checkpoint, layout: Layout, matrices: list[Matrix], rest: list[tuple[str, int]]
+    checkpoint: Checkpoint, layout: Layout, measured: list[tuple[Matrix, Moments]], rest: list[tuple[str, int]]
 ) -> Fingerprint:
     """The model's record from its matrices'."""
-    pooled = {p: merge(m.moments for m in matrices if m.projection == p) for p in PROJECTIONS}
-    widths = Counter(m.cols for m in matrices if m.projection in ("query", "key", "value", "gate", "up"))
+    matrices = [matrix for matrix, _ in measured]
+    pooled = [merge(stats for m, stats in measured if m.projection == p) for p in PROJECTIONS]
+    widths = Counter(m.cols for m in matrices if m.projection not in ("output", "down"))
     return Fingerprint(
         version=VERSION,
         digest=content_digest(matrices, rest),
@@ -166,10 +110,10 @@ def assemble(
         layers=len({m.layer for m in matrices}),
         hidden_size=widths.most_common(1)[0][0] if widths else 0,
         projections=tuple(p for p in PROJECTIONS if any(m.projection == p for m in matrices)),
-        std=tuple(pooled[p].std for p in PROJECTIONS),
+        std=tuple(stats.std for stats in pooled),
         clusterings=tuple(clustering(matrices, rank) for rank in RANKS),
         matrices=tuple(matrices),
-        nonfinite=sum(m.moments.nonfinite for m in matrices),
+        nonfinite=sum(m.nonfinite for m in matrices),
         unknown=tuple(entry.name for entry in layout.unknown),
     )
 

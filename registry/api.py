@@ -1,0 +1,115 @@
+"""The Python face: a fingerprint without a database, and the registry as an object.
+
+What needs torch is imported where it is used: a list of models should not wait for it.
+"""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from sqlalchemy.orm import Session
+
+from registry.database import store
+from registry.database.connection import open_database, translated
+from registry.fingerprints import Fingerprint, Progress
+
+if TYPE_CHECKING:
+    from registry.identify import Identification
+    from registry.ingest import Ingested
+
+TOOL_VERSION = version("weight-registry")
+
+
+def fingerprint(
+    source: str | Path, *, allow_nonfinite: bool = False, progress: Progress | None = None
+) -> Fingerprint:
+    """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError."""
+    from registry.checkpoints import open_checkpoint  # noqa: PLC0415  # see the module's docstring
+    from registry.measure import compute  # noqa: PLC0415
+
+    return compute(open_checkpoint(source), allow_nonfinite=allow_nonfinite, progress=progress)
+
+
+class Registry:
+    """A database of fingerprints.
+
+    url: any Postgres 15+ with pgvector; None means REGISTRY_DATABASE_URL, else the embedded server, which runs while
+    the object is open. Use it in a `with` block, or call `close`. Every method raises RegistryError, with the
+    database unchanged.
+    """
+
+    def __init__(self, url: str | None = None) -> None:
+        self._open = ExitStack()
+        self._engine = self._open.enter_context(open_database(url))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Disconnect, and let go of the embedded server."""
+        self._open.close()
+
+    def ingest(
+        self,
+        source: str | Path,
+        *,
+        family: str | None = None,
+        name: str | None = None,
+        allow_nonfinite: bool = False,
+        progress: Progress | None = None,
+    ) -> "Ingested":
+        """Fingerprint a source and store it, unless the same weights are there."""
+        from registry.ingest import ingest  # noqa: PLC0415
+
+        with translated(self._engine.url):
+            return ingest(
+                self._engine,
+                source,
+                TOOL_VERSION,
+                family=family,
+                name=name,
+                allow_nonfinite=allow_nonfinite,
+                progress=progress,
+            )
+
+    def identify(
+        self, source: str | Path, *, k: int = 10, allow_nonfinite: bool = False, progress: Progress | None = None
+    ) -> "Identification":
+        """Tell what a source comes from, by the k nearest registered models."""
+        from registry.identify import identify  # noqa: PLC0415
+
+        with translated(self._engine.url):
+            return identify(self._engine, source, k=k, allow_nonfinite=allow_nonfinite, progress=progress)
+
+    def show(self, name: str) -> tuple[store.Summary, Fingerprint]:
+        """A registered model and its fingerprint, by name or the start of its digest."""
+        with self._session() as session:
+            return store.load(session, name)
+
+    def models(self) -> list[store.Summary]:
+        """All registered models, by family and name."""
+        with self._session() as session:
+            return store.listing(session)
+
+    def families(self) -> list[store.FamilySummary]:
+        """All families and their models."""
+        with self._session() as session:
+            return store.families(session)
+
+    def remove(self, name: str) -> store.Summary:
+        """Delete a model; returns what it was."""
+        with self._session() as session:
+            return store.remove(session, name)
+
+    @contextmanager
+    def _session(self) -> Iterator[Session]:
+        with translated(self._engine.url), Session(self._engine) as session, session.begin():
+            yield session

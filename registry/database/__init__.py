@@ -1,0 +1,1 @@
+"""Postgres with pgvector: the schema, the embedded server, what is stored and what is found."""

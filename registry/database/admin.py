@@ -1,0 +1,89 @@
+"""Looking after the database: what `registry db` does."""
+
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection, text
+
+from registry import settings
+from registry.database.connection import checked, normalised, open_database, schema_revision, shown
+from registry.database.migrate import upgrade
+from registry.database.schema import REVISION
+from registry.database.server import Server
+from registry.errors import NoEmbeddedServer
+
+VERSIONS = text("SELECT current_setting('server_version'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')")
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known of the database without changing it; None where it is stopped or has no tables of ours."""
+
+    kind: str
+    running: bool
+    url: str | None
+    data_dir: str | None
+    postgres: str | None = None
+    pgvector: str | None = None
+    schema: str | None = None
+    models: int | None = None
+
+
+def embedded(action: str) -> Server:
+    """The embedded server. Raises NoEmbeddedServer where another database is configured."""
+    if settings.database_url():
+        raise NoEmbeddedServer(action=action)
+    return Server(settings.data_dir())
+
+
+def start() -> str:
+    """Start the embedded server, to stay until `stop`, with the schema in place; returns its URL."""
+    address = embedded("start").start()
+    with open_database():
+        return address
+
+
+def stop() -> bool:
+    """Stop the embedded server; False if it was not running."""
+    return embedded("stop").stop()
+
+
+def url() -> str:
+    """An address for psql and other clients; the embedded server stays up from here on."""
+    given = settings.database_url()
+    return normalised(given).set(drivername="postgresql").render_as_string(hide_password=False) if given else start()
+
+
+def upgrade_schema() -> str:
+    """Bring the schema of the configured database up to date; returns its revision."""
+    given = settings.database_url()
+    if given:
+        with checked(given) as (engine, _):
+            upgrade(engine, shown(engine.url))
+    else:
+        with open_database():
+            pass
+    return REVISION
+
+
+def status() -> Status:
+    """Look at the configured database; a stopped embedded server is left stopped."""
+    given = settings.database_url()
+    if given:
+        return inspected(given, Status("external", running=True, url=shown(normalised(given)), data_dir=None))
+    own = Server(settings.data_dir())
+    address = own.url() if own.running() else None
+    found = Status("embedded", running=address is not None, url=address, data_dir=str(own.data_dir))
+    return inspected(address, found) if address else found
+
+
+def inspected(address: str, found: Status) -> Status:
+    """The status with what the server itself says."""
+    with checked(address) as (engine, _), engine.connect() as connection:
+        postgres, pgvector = connection.execute(VERSIONS).one()
+        schema = schema_revision(connection)
+        return replace(found, postgres=postgres, pgvector=pgvector, schema=schema, models=count(connection, schema))
+
+
+def count(connection: Connection, schema: str | None) -> int | None:
+    """How many models are registered; None without our tables."""
+    return connection.scalar(text("SELECT count(*) FROM models")) if schema else None

@@ -1,0 +1,55 @@
+"""The embedded server's parent: starts it, and stops it once no command has used it for a while.
+
+Run by path with nothing but the standard library, so that it stays small:
+
+    keeper.py LOCK FOLDER DATA_DIR SOCKETS UID,GID COMMAND...
+
+LOCK and FOLDER are inherited descriptors: the lock that says a server runs, and the cluster's folder.
+"""
+
+import fcntl
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+
+LINGER = 3.0  # seconds that an unused server stays up, for the next command of a script
+
+
+def main() -> None:
+    """Run the server until it ends by itself or is not needed any more."""
+    lock, folder, data_dir, sockets, account, *command = sys.argv[1:]
+    uid, _, gid = account.partition(",")
+    who = {"user": int(uid), "group": int(gid), "extra_groups": []} if account else {}
+    inherited = (int(lock), int(folder))
+    server = subprocess.Popen(command, pass_fds=inherited, **who)  # type: ignore[call-overload]  # noqa: S603
+    for descriptor in inherited:
+        os.close(descriptor)  # from here on the lock is the server's alone
+    try:
+        watch(server, data_dir)
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)
+
+
+def watch(server: "subprocess.Popen[bytes]", data_dir: str) -> None:
+    """Wait; whenever nobody holds `clients` and nothing is pinned, stop the server before anybody comes back."""
+    while server.poll() is None:
+        try:
+            server.wait(LINGER)
+        except subprocess.TimeoutExpired:
+            clients = os.open(os.path.join(data_dir, "clients"), os.O_RDWR)  # noqa: PTH118
+            try:
+                fcntl.flock(clients, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if not os.path.exists(os.path.join(data_dir, "pinned")):  # noqa: PTH110, PTH118
+                    server.send_signal(signal.SIGINT)
+                    server.wait()
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(clients)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""The tables, as SQLAlchemy sees them. migrations/ builds them; docs/schema.md explains them to analysts."""
+
+from datetime import datetime
+
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Integer,
+    MetaData,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+REVISION = "0001"  # the migration that these tables correspond to
+
+
+class Base(DeclarativeBase):
+    """Every constraint has a name that a migration can speak of."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
+            "uq": "%(table_name)s_%(column_0_N_name)s_key",
+            "ck": "%(table_name)s_%(constraint_name)s_check",
+            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
+            "pk": "%(table_name)s_pkey",
+        }
+    )
+    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own protocol
+        str: Text,
+        float: Double,
+        datetime: DateTime(timezone=True),
+        tuple[float, ...]: ARRAY(Double, as_tuple=True),
+        tuple[int, ...]: ARRAY(SmallInteger, as_tuple=True),
+        tuple[str, ...]: ARRAY(Text, as_tuple=True),
+    }
+
+
+class Family(Base):
+    """Models of one descent, as they were declared."""
+
+    __tablename__ = "families"
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    name: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class Model(Base):
+    """One ingested checkpoint."""
+
+    __tablename__ = "models"
+    __table_args__ = (
+        UniqueConstraint("name", "fingerprint_version"),
+        UniqueConstraint("digest", "fingerprint_version"),
+        CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
+    name: Mapped[str]
+    family_id: Mapped[int] = mapped_column(ForeignKey("families.id"), index=True)
+    source: Mapped[str]
+    revision: Mapped[str | None]
+    declared_base: Mapped[str | None]
+    architecture: Mapped[str]
+    dtype: Mapped[str]
+    parameters: Mapped[int] = mapped_column(BigInteger)
+    layers: Mapped[int]
+    hidden_size: Mapped[int]
+    digest: Mapped[str]
+    fingerprint_version: Mapped[int]
+    tool_version: Mapped[str]
+    ingested_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+    family: Mapped[Family] = relationship(lazy="joined", innerjoin=True)
+    fingerprint: Mapped["FingerprintRow"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+    clusterings: Mapped[list["ClusteringRow"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="ClusteringRow.rank"
+    )
+    matrices: Mapped[list["MatrixRow"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="MatrixRow.position"
+    )
+
+
+class FingerprintRow(Base):
+    """What holds for the model as a whole. std_vector is what the search reads."""
+
+    __tablename__ = "fingerprints"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    projections: Mapped[tuple[str, ...]]
+    std: Mapped[tuple[float, ...]]
+    std_vector: Mapped[list[float]] = mapped_column(VECTOR(7), Computed("l2_normalize(std::vector(7))", persisted=True))
+    nonfinite: Mapped[int] = mapped_column(BigInteger)
+    unknown: Mapped[tuple[str, ...]]
+
+
+class ClusteringRow(Base):
+    """A clustering vector and its labels, one row per rank."""
+
+    __tablename__ = "clusterings"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    rank: Mapped[int] = mapped_column(primary_key=True)
+    shares: Mapped[tuple[float, ...]]
+    vector: Mapped[list[float]] = mapped_column(VECTOR(7), Computed("shares::vector(7)", persisted=True))
+    labels: Mapped[tuple[int, ...]]
+    labels3: Mapped[tuple[int, ...]]
+    inertia: Mapped[float]
+    margin: Mapped[float]
+
+
+class MatrixRow(Base):
+    """Statistics of one projection matrix of one layer."""
+
+    __tablename__ = "matrices"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    layer: Mapped[int]
+    projection: Mapped[str]
+    tensor: Mapped[str]
+    rows: Mapped[int]
+    cols: Mapped[int]
+    mean: Mapped[float]
+    std: Mapped[float]
+    skewness: Mapped[float]
+    kurtosis: Mapped[float]
+    min: Mapped[float]
+    max: Mapped[float]
+    nonfinite: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str]
+    singular_values: Mapped[tuple[float, ...]]

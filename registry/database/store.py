@@ -1,0 +1,184 @@
+"""Models go into the database and come out again, as frozen records."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, exists, func, insert, or_, select, text
+from sqlalchemy.orm import Session
+
+from registry.database.schema import ClusteringRow, Family, FingerprintRow, MatrixRow, Model
+from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken
+from registry.fingerprints import VERSION, Clustering, Fingerprint, Matrix
+
+if TYPE_CHECKING:
+    from registry.checkpoints import Checkpoint
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A registered model without its statistics."""
+
+    name: str
+    family: str
+    source: str
+    revision: str | None
+    declared_base: str | None
+    architecture: str
+    dtype: str
+    parameters: int
+    layers: int
+    hidden_size: int
+    digest: str
+    fingerprint_version: int
+    tool_version: str
+    ingested_at: datetime
+
+
+@dataclass(frozen=True)
+class FamilySummary:
+    """A family and the names of its models."""
+
+    name: str
+    models: tuple[str, ...]
+
+
+def save(
+    session: Session, checkpoint: "Checkpoint", fingerprint: Fingerprint, tool_version: str, family: str | None, name: str
+) -> tuple[Summary, bool]:
+    """Store a model; returns its summary and whether it is new. The same weights are never stored twice.
+
+    Runs in the session's transaction. Raises NameTaken.
+    """
+    with alone(session):
+        known = with_digest(session, fingerprint.digest)
+        if known:
+            return known, False
+        if session.scalar(select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))):
+            raise NameTaken(name=name)
+        model = Model(
+            name=name,
+            family_id=family_id(session, family or inherited_family(session, checkpoint.base) or name),
+            source=checkpoint.source,
+            revision=checkpoint.revision,
+            declared_base=checkpoint.base,
+            fingerprint_version=fingerprint.version,
+            tool_version=tool_version,
+            **shared(fingerprint, Model),
+        )
+        model.fingerprint = FingerprintRow(**shared(fingerprint, FingerprintRow))
+        model.clusterings = [
+            ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",))) for c in fingerprint.clusterings
+        ]
+        session.add(model)
+        session.flush()
+        rows = [{"model_id": model.id, "position": i, **asdict(m)} for i, m in enumerate(fingerprint.matrices)]
+        session.execute(insert(MatrixRow), rows)
+        return summary(model), True
+
+
+@contextmanager
+def alone(session: Session) -> Iterator[None]:
+    """One writer at a time, until the transaction ends; it takes milliseconds."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtext('registry.models'))"))
+    yield
+
+
+def shared(record: Any, table: type, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The fields of a record that the table has a column for."""
+    columns = table.__table__.columns.keys()  # type: ignore[attr-defined]
+    return {
+        f.name: getattr(record, f.name)
+        for f in fields(record)
+        if f.name in columns and f.name not in without
+    }
+
+
+def family_id(session: Session, name: str) -> int:
+    """The id of a family, created if it is new."""
+    found = session.scalar(select(Family.id).where(Family.name == name))
+    if found is None:
+        family = Family(name=name)
+        session.add(family)
+        session.flush()
+        found = family.id
+    return found
+
+
+def inherited_family(session: Session, base: str | None) -> str | None:
+    """The family of the declared base if it is registered, else the base's own name."""
+    registered = session.scalar(select(Family.name).join(Model).where(Model.name == base))
+    return registered or base
+
+
+def with_digest(session: Session, digest: str) -> Summary | None:
+    """The registered model with exactly these weights."""
+    model = session.scalar(select(Model).where(Model.digest == digest, Model.fingerprint_version == VERSION))
+    return summary(model) if model else None
+
+
+def find(session: Session, name: str) -> Model:
+    """A model by its name or by the start of its digest (8 digits at least). Raises ModelNotFound, ModelAmbiguous."""
+    current = select(Model).where(Model.fingerprint_version == VERSION)
+    match = Model.name == name
+    if len(name) >= 8:  # noqa: PLR2004
+        match = or_(match, Model.digest.startswith(name.lower(), autoescape=True))
+    found = session.scalars(current.where(match)).all()
+    if not found:
+        raise ModelNotFound(name=name)
+    exact = [model for model in found if model.name == name] or found
+    if len(exact) > 1:
+        raise ModelAmbiguous(name=name, candidates=", ".join(sorted(model.name for model in exact)))
+    return exact[0]
+
+
+def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
+    """A registered model with its whole fingerprint, equal to what was stored. Raises ModelNotFound."""
+    model = find(session, name)
+    own = {**columns(model, Fingerprint), **columns(model.fingerprint, Fingerprint)}
+    return summary(model), Fingerprint(
+        **own,
+        version=model.fingerprint_version,
+        clusterings=tuple(
+            Clustering(**{**columns(row, Clustering), "vector": row.shares}) for row in model.clusterings
+        ),
+        matrices=tuple(Matrix(**columns(row, Matrix)) for row in model.matrices),
+    )
+
+
+def columns(row: Any, record: type) -> dict[str, Any]:
+    """The columns of a row that the record has a field for."""
+    names = {f.name for f in fields(record)}
+    return {column: getattr(row, column) for column in row.__table__.columns.keys() if column in names}  # noqa: SIM118
+
+
+def summary(model: Model) -> Summary:
+    """A row as the record that leaves this module."""
+    own = columns(model, Summary)
+    return Summary(family=model.family.name, **own)
+
+
+def listing(session: Session) -> list[Summary]:
+    """All registered models of this fingerprint version, by family and name."""
+    query = select(Model).join(Family).where(Model.fingerprint_version == VERSION).order_by(Family.name, Model.name)
+    return [summary(model) for model in session.scalars(query)]
+
+
+def families(session: Session) -> list[FamilySummary]:
+    """All families with the names of their models."""
+    names = func.array_agg(Model.name.op("ORDER BY")(Model.name))
+    query = select(Family.name, names).join(Model).group_by(Family.name).order_by(Family.name)
+    return [FamilySummary(name, tuple(models)) for name, models in session.execute(query)]
+
+
+def remove(session: Session, name: str) -> Summary:
+    """Delete a model, and its family if it was the last of it. Raises ModelNotFound."""
+    with alone(session):
+        model = find(session, name)
+        gone = summary(model)
+        session.delete(model)
+        session.flush()
+        session.execute(delete(Family).where(Family.name == gone.family, ~exists().where(Model.family_id == Family.id)))
+        return gone

@@ -1,0 +1,88 @@
+"""The fingerprint of a model: a frozen record, comparable within one version. `measure` computes it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+VERSION = 1
+PROJECTIONS = ("query", "key", "value", "output", "gate", "up", "down")  # the order of every 7-D vector
+RANKS = (16, 64)
+
+Progress = Callable[[int, int, int], None]
+"""Called after each tensor with (tensors done, tensors in all, bytes of the tensor)."""
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """One projection matrix, rows x cols = outputs x inputs, and the statistics of its finite values.
+
+    singular_values: the largest max(RANKS), falling, or all where there are fewer.
+    """
+
+    layer: int
+    projection: str
+    tensor: str
+    rows: int
+    cols: int
+    mean: float
+    std: float
+    skewness: float
+    kurtosis: float
+    min: float
+    max: float
+    nonfinite: int
+    digest: str
+    singular_values: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """K-Means over the spectra of all matrices, cut to `rank` values (paper 2509.19122, 3.1 and 3.2).
+
+    vector: per projection the share of matrices in Query's cluster; 0 where the projection is missing.
+    labels: per matrix, 1 for Query's cluster. labels3: the same for k = 3 clusters, numbered from Query's on.
+    margin: the smallest distance of a spectrum to the boundary between the two clusters.
+    """
+
+    rank: int
+    vector: tuple[float, ...]
+    labels: tuple[int, ...]
+    labels3: tuple[int, ...]
+    inertia: float
+    margin: float
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What the registry stores of a model.
+
+    projections: those present, in the papers' order. std: population standard deviation of all weights of a
+    projection, pooled over layers (paper 2509.19122, 2.2); 0 where the projection is missing.
+    clusterings: one per rank. matrices: in the order of layers and projections; labels follow the same order.
+    unknown: names of matrices that no rule knows. short: matrices with fewer than max(RANKS) singular values.
+    """
+
+    version: int
+    digest: str
+    architecture: str
+    dtype: str
+    parameters: int
+    layers: int
+    hidden_size: int
+    projections: tuple[str, ...]
+    std: tuple[float, ...]
+    clusterings: tuple[Clustering, ...]
+    matrices: tuple[Matrix, ...]
+    nonfinite: int
+    unknown: tuple[str, ...]
+
+    @property
+    def std_vector(self) -> tuple[float, ...]:
+        """The standard deviations scaled to unit length."""
+        length = math.hypot(*self.std)
+        return tuple(std / length for std in self.std)
+
+    @property
+    def short(self) -> tuple[str, ...]:
+        """Tensors whose matrices are smaller than the largest rank, so that fewer singular values exist."""
+        return tuple(m.tensor for m in self.matrices if len(m.singular_values) < max(RANKS))

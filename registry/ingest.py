@@ -1,0 +1,39 @@
+"""The journey of a checkpoint into the registry."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from registry.checkpoints import open_checkpoint
+from registry.database import store
+from registry.fingerprints import Fingerprint, Progress
+from registry.measure import compute
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of one source. new: False where these weights were registered already, as `model`."""
+
+    model: store.Summary
+    fingerprint: Fingerprint
+    new: bool
+
+
+def ingest(
+    engine: Engine,
+    source: str | Path,
+    tool_version: str,
+    *,
+    family: str | None = None,
+    name: str | None = None,
+    allow_nonfinite: bool = False,
+    progress: Progress | None = None,
+) -> Ingested:
+    """Fingerprint a source and store it in one transaction. Raises RegistryError, and then nothing was stored."""
+    checkpoint = open_checkpoint(source)
+    fingerprint = compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
+    with Session(engine) as session, session.begin():
+        model, new = store.save(session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name)
+    return Ingested(model, fingerprint, new)

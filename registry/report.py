@@ -1,0 +1,214 @@
+"""Results as JSON objects and as tables for a terminal. Pure: nothing is printed here. docs/json.md is the contract."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from registry.database.admin import Status
+from registry.database.store import FamilySummary, Summary
+from registry.evidence import Match
+from registry.fingerprints import PROJECTIONS, Fingerprint
+
+if TYPE_CHECKING:
+    from registry.identify import Identification
+    from registry.ingest import Ingested
+
+SCHEMA_VERSION = 1
+COUNTS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
+
+
+# --- JSON -----------------------------------------------------------------------------------------------------
+
+
+def answer(**content: Any) -> dict[str, Any]:
+    """A JSON answer; every one says which version of docs/json.md it follows."""
+    return {"schema_version": SCHEMA_VERSION, **{name: plain(value) for name, value in content.items()}}
+
+
+def plain(value: Any) -> Any:
+    """Records, times and tuples as JSON knows them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
+    """A fingerprint, its vectors by projection and rank; labels run over the layers that have the projection."""
+    own = fingerprint.matrices
+    return {
+        "digest": fingerprint.digest,
+        "fingerprint_version": fingerprint.version,
+        "architecture": fingerprint.architecture,
+        "dtype": fingerprint.dtype,
+        "parameters": fingerprint.parameters,
+        "layers": fingerprint.layers,
+        "hidden_size": fingerprint.hidden_size,
+        "projections": {p: p in fingerprint.projections for p in PROJECTIONS},
+        "matrices": {p: sum(m.projection == p for m in own) for p in PROJECTIONS},
+        "std": dict(zip(PROJECTIONS, fingerprint.std, strict=True)),
+        "std_vector": fingerprint.std_vector,
+        "clustering": {str(c.rank): c.vector for c in fingerprint.clusterings},
+        "labels": {str(c.rank): by_projection(fingerprint, c.labels) for c in fingerprint.clusterings},
+        "labels_k3": {str(c.rank): by_projection(fingerprint, c.labels3) for c in fingerprint.clusterings},
+        "inertia": {str(c.rank): c.inertia for c in fingerprint.clusterings},
+        "margin": {str(c.rank): c.margin for c in fingerprint.clusterings},
+        "nonfinite": fingerprint.nonfinite,
+        "short_spectra": fingerprint.short,
+        "unknown": fingerprint.unknown,
+    }
+
+
+def by_projection(fingerprint: Fingerprint, labels: Sequence[int]) -> dict[str, list[int]]:
+    """Labels of all matrices, sorted into the projections."""
+    pairs = list(zip(fingerprint.matrices, labels, strict=True))
+    return {p: [label for m, label in pairs if m.projection == p] for p in PROJECTIONS}
+
+
+def identification_json(found: "Identification") -> dict[str, Any]:
+    """The verdict with its numbers."""
+    return {
+        "source": found.source,
+        "verdict": found.verdict.verdict,
+        "model": found.verdict.model,
+        "family": found.verdict.family,
+        "chance": found.verdict.chance,
+        "evidence": found.verdict.evidence,
+        "matches": found.matches,
+        "digest": found.fingerprint.digest,
+        "fingerprint_version": found.fingerprint.version,
+    }
+
+
+def ingested_json(done: "Ingested") -> dict[str, Any]:
+    """What became of one source."""
+    return {"new": done.new, **asdict(done.model)}
+
+
+def ingested_line(done: "Ingested") -> str:
+    """What became of one source, as a sentence."""
+    model = done.model
+    if not done.new:
+        return f"{model.name} is registered already with these weights; nothing was changed"
+    size = f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
+    return f"registered {model.name} in family {model.family}: {model.architecture}, {size}"
+
+
+def show_json(found: tuple[Summary, Fingerprint]) -> dict[str, Any]:
+    """A registered model with its fingerprint."""
+    model, fingerprint = found
+    return {**asdict(model), **fingerprint_json(fingerprint)}
+
+
+# --- tables ---------------------------------------------------------------------------------------------------
+
+
+def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> Table:
+    """A plain table; `right` names the columns of numbers."""
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        drawn.add_row(*(Text(str(cell)) for cell in row))
+    return drawn
+
+
+def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
+    """A fingerprint for reading: one row per projection."""
+    facts = (
+        f"{title}: {fingerprint.architecture}, {fingerprint.layers} layers x {fingerprint.hidden_size}, "
+        f"{short_count(fingerprint.parameters)} parameters, {fingerprint.dtype}\n"
+        f"digest {fingerprint.digest[:16]}, fingerprint version {fingerprint.version}"
+    )
+    scale = max(fingerprint.std)
+    rows = [
+        (p, sum(m.projection == p for m in fingerprint.matrices), f"{std:.6g}", f"{std / scale:.3f}",
+         *(f"{c.vector[i]:.3f}" for c in fingerprint.clusterings))
+        for i, (p, std) in enumerate(zip(PROJECTIONS, fingerprint.std, strict=True)) if p in fingerprint.projections
+    ]  # fmt: skip
+    ranks = [f"cluster r={c.rank}" for c in fingerprint.clusterings]
+    numbers = ["matrices", "std", "std/max", *ranks]
+    return Group(Text(facts), table("projection", *numbers, rows=rows, right=numbers), Text("\n".join(notes(fingerprint))))
+
+
+def notes(fingerprint: Fingerprint) -> list[str]:
+    """What a reader should know before trusting the numbers."""
+    said = []
+    if fingerprint.nonfinite:
+        said.append(f"{fingerprint.nonfinite} NaN or infinite weights were left out")
+    if fingerprint.short:
+        said.append(f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank and use what they have")
+    if fingerprint.unknown:
+        said.append(f"{len(fingerprint.unknown)} matrices of unknown names were left out: {', '.join(fingerprint.unknown[:3])}")
+    return said
+
+
+def show_table(model: Summary, fingerprint: Fingerprint) -> RenderableType:
+    """A registered model."""
+    origin = f"family {model.family}; from {model.source}" + (f" at {model.revision}" if model.revision else "")
+    declared = f"; says it was made from {model.declared_base}" if model.declared_base else ""
+    when = f"ingested {model.ingested_at:%Y-%m-%d %H:%M} by registry {model.tool_version}"
+    return Group(fingerprint_table(fingerprint, model.name), Text(f"{origin}{declared}\n{when}"))
+
+
+def models_table(models: Sequence[Summary]) -> RenderableType:
+    """All registered models."""
+    columns: dict[str, Callable[[Summary], Any]] = {
+        "model": lambda m: m.name,
+        "family": lambda m: m.family,
+        "architecture": lambda m: m.architecture,
+        "parameters": lambda m: short_count(m.parameters),
+        "layers": lambda m: m.layers,
+        "hidden": lambda m: m.hidden_size,
+        "digest": lambda m: m.digest[:12],
+    }
+    rows = [[cell(m) for cell in columns.values()] for m in models]
+    return table(*columns, rows=rows, right=("parameters", "layers", "hidden"))
+
+
+def families_table(families: Sequence[FamilySummary]) -> RenderableType:
+    """All families."""
+    rows = [(f.name, len(f.models), ", ".join(f.models)) for f in families]
+    return table("family", "count", "models", rows=rows, right=("count",))
+
+
+def identification_table(found: "Identification") -> RenderableType:
+    """The verdict, the evidence, the nearest models and families."""
+    verdict = found.verdict
+    named = {"same weights": f" as {verdict.model}", "same family": f" as {verdict.model} (family {verdict.family})"}
+    headline = Text(f"{found.source}: {verdict.verdict}{named.get(verdict.verdict, '')}", style="bold")
+    evidence = Text("\n".join(f"  {line}" for line in verdict.evidence))
+    if not found.matches:
+        return Group(headline, evidence)
+    return Group(headline, evidence, matches_table("nearest model", found.matches), families_line(found.families))
+
+
+def matches_table(title: str, matches: Sequence[Match]) -> Table:
+    """Distances of the nearest models."""
+    rows = [(m.model, m.family, f"{m.std_distance:.3g}", f"{m.clustering_distance:.3g}") for m in matches]
+    numbers = ("std distance", "clustering distance")
+    return table(title, "family", *numbers, rows=rows, right=numbers)
+
+
+def families_line(families: Sequence[Match]) -> Text:
+    """The families in the order of their nearest member."""
+    return Text("nearest families: " + ", ".join(f"{m.family} ({m.std_distance:.2g})" for m in families))
+
+
+def status_table(status: Status) -> RenderableType:
+    """What is known of the database."""
+    return table("database", "", rows=[(name, value) for name, value in asdict(status).items() if value is not None])
+
+
+def short_count(count: int) -> str:
+    """1,234,567 as 1.2M."""
+    return next((f"{count / size:.1f}{unit}" for size, unit in COUNTS.items() if count >= size), str(count))
