@@ -256,7 +256,7 @@ class Bar:
 
     def __init__(self, title: str) -> None:
         self.title = title if len(title) <= self.WIDTH else f"...{title[-self.WIDTH:]}"
-        self.start = time.monotonic()
+        self.start = 0.0
         self.bytes = 0
         self.progress: Any = None
 
@@ -269,6 +269,7 @@ class Bar:
 
     def __call__(self, done: int, total: int, nbytes: int) -> None:
         """Show that a tensor is done."""
+        self.start = self.start or time.monotonic()
         self.bytes += nbytes
         elapsed = time.monotonic() - self.start
         if elapsed < self.PATIENCE:

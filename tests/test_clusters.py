@@ -1,0 +1,69 @@
+"""registry.numerics.clusters"""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from sklearn.cluster import KMeans
+
+from registry.numerics.clusters import cluster, inertia
+
+
+def spectra(seed: int, n: int, d: int = 16) -> np.ndarray:
+    """Unit vectors that look like spectra: falling, of two or three shapes, overlapping."""
+    draw = np.random.default_rng(seed)
+    decay = draw.choice([0.1, 0.25, 0.6], n) + draw.normal(0, 0.15, n)
+    rows = np.exp(-np.outer(decay, np.sqrt(np.arange(d)))) * (1 + draw.normal(0, 0.03, (n, d)))
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("seed", range(6))
+def test_never_worse_than_the_best_of_many_seeds(seed, k):
+    """The inertia is at most that of sklearn's best over 15 seeds of 10 starts."""
+    points = spectra(seed, 112)
+    best = min(KMeans(k, n_init=10, random_state=s).fit(points).inertia_ for s in range(15))
+    assert cluster(points, k).inertia <= best * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_optimal_on_small_sets(seed):
+    """On 10 points it finds the best of all 2^9 partitions."""
+    points = spectra(seed, 10, 4)
+    best = min(inertia(points, np.array((0, *rest))) for rest in product((0, 1), repeat=9))
+    assert cluster(points, 2).inertia == pytest.approx(best)
+
+
+def test_same_answer_for_perturbed_and_repeated_runs():
+    """Rounding does not change labels."""
+    points = spectra(1, 224)
+    noise = np.random.default_rng(0).normal(0, 1e-12, points.shape)
+    assert cluster(points, 2).labels == cluster(points, 2).labels == cluster(points + noise, 2).labels
+
+
+def test_order_of_points_does_not_matter():
+    """A permutation of the points permutes the labels."""
+    points = spectra(2, 60)
+    order = np.random.default_rng(5).permutation(60)
+    straight, shuffled = np.array(cluster(points, 2).labels)[order], np.array(cluster(points[order], 2).labels)
+    assert len(set(zip(straight, shuffled, strict=True))) == 2
+
+
+def test_margin_is_the_distance_to_the_boundary():
+    """With centroids at 0 and 4 the boundary stands at 2."""
+    points = np.array([[-1.0], [1.0], [3.0], [5.0]])
+    found = cluster(points, 2)
+    assert found.labels == (0, 0, 1, 1)
+    assert found.margins == pytest.approx((3.0, 1.0, 1.0, 3.0))
+
+
+@pytest.mark.parametrize(
+    ("points", "labels"),
+    [([[1.0, 0.0]] * 4, (0, 0, 0, 0)), ([[1.0, 0.0]], (0,)), ([[1.0, 0.0], [0.0, 1.0]] * 2, (0, 1, 0, 1))],
+    ids=["all equal", "one point", "as many places as clusters"],
+)
+def test_degenerate_sets(points, labels):
+    """Coinciding points stay together; there may be fewer clusters than asked for."""
+    found = cluster(np.array(points), 2)
+    assert found.labels == labels
+    assert found.inertia == 0

@@ -1,0 +1,35 @@
+"""registry.numerics.digest"""
+
+import pytest
+import torch
+
+from registry.numerics.digest import tensor_digest
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64], ids=str)
+def test_a_wider_type_keeps_the_digest(dtype):
+    """The digest is one of values, not of bytes."""
+    narrow = torch.randn(70, 30).to(torch.bfloat16)
+    narrow = narrow.clamp(-4, 4).where(narrow.abs() > 1e-4, 0)  # all of it exact in fp16 too
+    assert tensor_digest(narrow.to(dtype)) == tensor_digest(narrow)
+
+
+def test_values_shape_and_order_count():
+    """Any other value, shape or order is another digest."""
+    tensor = torch.arange(12.0).reshape(3, 4)
+    changed = tensor.clone()
+    changed[2, 3] += 1e-6
+    others = [changed, tensor.reshape(4, 3), tensor.flip(0), tensor.to(torch.float64) + 1e-12]
+    assert len({tensor_digest(t) for t in [tensor, *others]}) == 5
+
+
+def test_strides_do_not_count():
+    """A transposed view is the matrix that it shows."""
+    tensor = torch.randn(5, 7)
+    assert tensor_digest(tensor.T) == tensor_digest(tensor.T.contiguous())
+
+
+def test_nan_is_a_value():
+    """NaN does not break the comparison that finds the narrowest type."""
+    tensor = torch.tensor([1.0, float("nan")])
+    assert tensor_digest(tensor) == tensor_digest(tensor.clone())

@@ -1,0 +1,35 @@
+"""Error messages are written once, as docstrings."""
+
+import inspect
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from registry.errors import BrokenFile, RegistryError
+
+
+def tree(root: type[RegistryError]) -> Iterator[type[RegistryError]]:
+    yield root
+    for child in root.__subclasses__():
+        yield from tree(child)
+
+
+CONCRETE = [kind for kind in tree(RegistryError) if inspect.cleandoc(kind.__doc__ or "") != "{reason}"]
+
+
+@pytest.mark.parametrize("kind", CONCRETE, ids=lambda kind: kind.__name__)
+def test_message_is_one_sentence(kind):
+    """Every error is one sentence that names its thing with quotes or a flag and tells what to do."""
+    fields = {name: name for name in re.findall(r"{(\w+)", kind.__doc__)}
+    message = str(kind(**fields))
+    assert message.endswith((".", "?"))
+    assert "\n" not in message
+    assert re.search(r"[;:?]|: use|`", message), message
+
+
+def test_data_are_attributes():
+    """What the sentence was filled with stays readable."""
+    error = BrokenFile(path="x.bin", reason="it is empty")
+    assert {"path": "x.bin", "reason": "it is empty"} == error.data
+    assert str(error) == "'x.bin' is damaged or not what its name says (it is empty); fetch it again."
