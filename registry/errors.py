@@ -62,7 +62,8 @@ class BrokenFile(CheckpointError):
 
 
 class UnsafePickle(CheckpointError):
-    """{path!r} asks to run {function!r} while it is being read, which is refused; ask for a safetensors file."""
+    """{path!r} asks for {function!r} while it is being read, which could run code and is refused; get the weights as a
+    safetensors file."""
 
 
 class QuantisedWeights(CheckpointError):

@@ -31,11 +31,11 @@ def compute(
             source=checkpoint.source, count=len(checkpoint.entries), examples=", ".join(names[:3]) or "none"
         )
     measured: list[tuple[Matrix, Moments]] = []
-    rest: list[tuple[str, int]] = []
+    rest: list[tuple[str, Entry]] = []
     for entry, site in reading_order(checkpoint, layout, progress):
         tensor = entry.load()
         if site is None:
-            rest.append((tensor_digest(tensor).hex(), entry.count))
+            rest.append((tensor_digest(tensor).hex(), entry))
         else:
             measured += measure(site, tensor)
     measured.sort(key=lambda pair: (pair[0].layer, PROJECTIONS.index(pair[0].projection)))
@@ -95,7 +95,7 @@ def check(matrices: list[Matrix], source: str, allow_nonfinite: bool) -> None:
 
 
 def assemble(
-    checkpoint: Checkpoint, layout: Layout, measured: list[tuple[Matrix, Moments]], rest: list[tuple[str, int]]
+    checkpoint: Checkpoint, layout: Layout, measured: list[tuple[Matrix, Moments]], rest: list[tuple[str, Entry]]
 ) -> Fingerprint:
     """The model's record from its matrices'."""
     matrices = [matrix for matrix, _ in measured]
@@ -106,7 +106,7 @@ def assemble(
         digest=content_digest(matrices, rest),
         architecture=architecture(checkpoint, layout),
         dtype=Counter(str(site.entry.dtype).removeprefix("torch.") for site in layout.sites).most_common(1)[0][0],
-        parameters=sum(m.rows * m.cols for m in matrices) + sum(count for _, count in set(rest)),
+        parameters=sum(m.rows * m.cols for m in matrices) + count_once(rest),
         layers=len({m.layer for m in matrices}),
         hidden_size=widths.most_common(1)[0][0] if widths else 0,
         projections=tuple(p for p in PROJECTIONS if any(m.projection == p for m in matrices)),
@@ -118,13 +118,19 @@ def assemble(
     )
 
 
-def content_digest(matrices: list[Matrix], rest: list[tuple[str, int]]) -> str:
+def content_digest(matrices: list[Matrix], rest: list[tuple[str, Entry]]) -> str:
     """SHA-256 over the digests of every weight: projections by their place, others by value alone, each once.
 
     The format, the sharding, the names and whether tied weights are stored twice leave it unchanged.
     """
     lines = {f"{m.layer} {m.projection} {m.digest}" for m in matrices} | {f"other {digest}" for digest, _ in rest}
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def count_once(rest: list[tuple[str, Entry]]) -> int:
+    """Weights outside the projections; a matrix that is stored twice (tied embeddings) counts once."""
+    tied = {digest: entry.count for digest, entry in rest if len(entry.shape) > 1}
+    return sum(tied.values()) + sum(entry.count for _, entry in rest if len(entry.shape) == 1)
 
 
 def architecture(checkpoint: Checkpoint, layout: Layout) -> str:

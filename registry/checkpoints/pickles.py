@@ -9,15 +9,18 @@ import re
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from registry.checkpoints.entry import Entry, Span
-from registry.errors import BrokenFile, RegistryError, UnreadableFile, UnsafePickle
+from registry.errors import BrokenFile, UnsafePickle
 
 
+GLOBAL = re.compile(r"GLOBAL ([\w.]+)")  # in torch's complaint about a class or function it does not know
+MOST_CLASSES = 100  # no honest checkpoint pickles more of its own
 AVERAGE = re.compile(r"ema|average|avg|shadow|teacher", re.IGNORECASE)
 
 
@@ -31,37 +34,45 @@ class StandIn:
 def read_pickle(path: Path) -> list[Entry]:
     """Index the tensors of one file. Raises BrokenFile or UnsafePickle."""
     try:
-        with path.open("rb"):
-            return in_place(path) if zipfile.is_zipfile(path) else in_memory(path)
+        return in_place(path) if zipfile.is_zipfile(path) else in_memory(path)
     except UnsafePickle as exc:
         raise UnsafePickle(path=str(path), function=exc.data["function"]) from exc
-    except RegistryError:
-        raise
-    except OSError as exc:
-        raise UnreadableFile(path=str(path), reason=exc.strerror or exc) from exc
     except Exception as exc:  # a hostile pickle can make torch raise anything at all
-        raise BrokenFile(path=str(path), reason=first_line(exc)) from exc
+        raise BrokenFile(path=str(path), reason=reason(exc)) from exc
 
 
 def in_place(path: Path) -> list[Entry]:
     """Entries of a zip-format pickle (torch >= 1.6): tensors stay in the file."""
-    names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    with torch.serialization.safe_globals([(stand_in(name), name) for name in names]), FakeTensorMode():
-        content = torch.load(path, map_location="cpu", weights_only=True)
+    with FakeTensorMode():
+        content = load(path)
     entries = []
     for name, fake in state_dict(content):
-        start = fake.untyped_storage()._checkpoint_offset + fake.storage_offset() * fake.dtype.itemsize  # type: ignore[attr-defined]  # noqa: SLF001  # documented in torch's notes on serialization
-        span = Span(path, start, fake.dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
+        place: int = fake.untyped_storage()._checkpoint_offset  # type: ignore[attr-defined]  # noqa: SLF001  # as torch's notes on serialization have it
+        place += fake.storage_offset() * fake.dtype.itemsize
+        span = Span(path, place, fake.dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
         entries.append(Entry(name, fake.dtype, span.shape, span.read))
     return entries
 
 
 def in_memory(path: Path) -> list[Entry]:
     """Entries of a pickle in torch's format before 1.6, which only loads as a whole."""
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    return [
-        Entry(name, tensor.dtype, tuple(tensor.shape), tensor.detach) for name, tensor in state_dict(content)
-    ]
+    return [Entry(name, tensor.dtype, tuple(tensor.shape), tensor.detach) for name, tensor in state_dict(load(path))]
+
+
+def load(path: Path) -> Any:
+    """Unpickle with torch's weights-only rules, with a stand-in for every class that they do not know."""
+    known: dict[str, type[StandIn]] = {}
+    while True:
+        try:
+            with torch.serialization.safe_globals([(kind, name) for name, kind in known.items()]):
+                return torch.load(path, map_location="cpu", weights_only=True)
+        except UnpicklingError as exc:
+            asked = GLOBAL.search(str(exc))
+            if asked is None:
+                raise
+            if asked[1] in known or len(known) == MOST_CLASSES:  # refused whatever stands in for it
+                raise UnsafePickle(path=str(path), function=asked[1]) from exc
+            known[asked[1]] = stand_in(asked[1])
 
 
 def stand_in(name: str) -> type[StandIn]:
@@ -102,6 +113,8 @@ def children(node: Any) -> list[tuple[str, Any]]:
     return []
 
 
-def first_line(exc: Exception) -> str:
+def reason(exc: Exception) -> str:
     """What an exception of torch's says, without the paragraphs of advice."""
-    return (str(exc).strip().splitlines() or [type(exc).__name__])[0].rstrip(".")
+    text = str(exc).strip()
+    told = re.search(r"WeightsUnpickler error: (.+)", text) or re.search(r"(.+)", text)
+    return told[1].rstrip(". ") if told else type(exc).__name__

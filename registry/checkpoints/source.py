@@ -27,6 +27,8 @@ class Checkpoint:
 
 def open_checkpoint(source: str | Path) -> Checkpoint:
     """Index a folder, a file or `hub/id[@revision]`. Raises CheckpointError."""
+    if not str(source).strip():
+        raise SourceNotFound(source=str(source))
     path = Path(source).expanduser()
     try:
         if path.is_dir():

@@ -1,0 +1,192 @@
+"""registry.measure: the fingerprint against the slow obvious way."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from architectures import ARCHITECTURES
+from checkpoints_made import llama, write_folder, write_shards
+from sklearn.cluster import KMeans
+
+from registry.checkpoints import open_checkpoint
+from registry.errors import NonFiniteWeights, NoProjections, ZeroMatrix
+from registry.fingerprints import PROJECTIONS, RANKS, Fingerprint
+from registry.measure import compute
+from registry.projections import classify
+
+
+def fingerprint(source: object, **options: object) -> Fingerprint:
+    return compute(open_checkpoint(source), **options)
+
+
+def matrices(source: object) -> list[tuple[str, np.ndarray]]:
+    """All projections in float64, in the order of layers."""
+    checkpoint = open_checkpoint(source)
+    found = [
+        (site.layer, PROJECTIONS.index(p), matrix.double().numpy())
+        for site in classify(checkpoint.entries, checkpoint.config).sites
+        for p, matrix in zip(site.parts, site.cut(site.entry.load()), strict=True)
+    ]
+    return [(PROJECTIONS[i], matrix) for _, i, matrix in sorted(found, key=lambda row: row[:2])]
+
+
+def check_against_numpy(source: object) -> None:
+    """Std vectors to 1e-9 against the concatenated weights, labels against a dense SVD and sklearn's best K-Means."""
+    found, own = fingerprint(source), matrices(source)
+    for projection, std in zip(PROJECTIONS, found.std, strict=True):
+        weights = [m.ravel() for p, m in own if p == projection]
+        assert std == (pytest.approx(np.concatenate(weights).std(), rel=1e-9) if weights else 0.0)
+        assert (projection in found.projections) == bool(weights)
+    for clustering in found.clusterings:
+        rows = np.zeros((len(own), clustering.rank))
+        for row, (_, m) in zip(rows, own, strict=True):
+            values = np.linalg.svd(m, compute_uv=False)[: clustering.rank]
+            row[: len(values)] = values / np.linalg.norm(values)
+        fits = [KMeans(2, n_init=10, random_state=seed).fit(rows) for seed in range(5)]
+        best = min(fits, key=lambda fit: fit.inertia_)
+        labels = np.array(clustering.labels)
+        if clustering.inertia > best.inertia_ * (1 - 1e-9):  # else ours is the better partition
+            assert len(set(zip(labels.tolist(), best.labels_.tolist(), strict=True))) == 2
+        assert clustering.inertia <= best.inertia_ * (1 + 1e-9)
+        means = [labels[[q == p for q, _ in own]].mean() if p in found.projections else 0.0 for p in PROJECTIONS]
+        assert clustering.vector == pytest.approx(means)
+        assert clustering.vector[0] >= 0.5
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_every_architecture(tmp_path, name):
+    """The fingerprint of a tiny random model equals numpy's."""
+    torch.manual_seed(3)
+    model = ARCHITECTURES[name].build()
+    with torch.no_grad():
+        for i, parameter in enumerate(model.parameters()):
+            parameter.mul_(1 + i % 5)
+    if hasattr(model, "save_pretrained"):
+        model.to(torch.bfloat16).save_pretrained(tmp_path)
+    else:
+        torch.save(model.state_dict(), tmp_path / "model.pt")
+    check_against_numpy(tmp_path)
+
+
+def test_real_checkpoints(data):
+    """So do the fingerprints of other people's checkpoints."""
+    for folder in sorted(data.glob("checkpoints/*")):
+        check_against_numpy(folder)
+
+
+def test_the_file_layout_does_not_matter(tmp_path):
+    """One file, shards, pickles, a wrapped pickle and a copy in a wider type: one fingerprint, bit for bit."""
+    tensors = {name: tensor.bfloat16() for name, tensor in llama().items()}
+    sources = [write_folder(tmp_path / "a", tensors), write_shards(tmp_path / "b", tensors, 3)]
+    for name, content in {"c": tensors, "d": {"model": tensors, "step": torch.tensor(3.0)}}.items():
+        sources.append(tmp_path / f"{name}.bin")
+        torch.save(content, sources[-1])
+    found = [fingerprint(source) for source in sources]
+    assert found[0] == found[1] == found[2]
+    assert (found[3].digest, found[3].std, found[3].clusterings) == (found[0].digest, found[0].std, found[0].clusterings)
+    wide = fingerprint(write_folder(tmp_path / "e", {name: t.float() for name, t in tensors.items()}))
+    assert (wide.digest, wide.std, wide.dtype) == (found[0].digest, found[0].std, "float32")
+
+
+def test_the_digest_knows_every_weight(tmp_path):
+    """Any changed weight, a norm's too, and swapped layers change it; a tied copy and a buffer do not."""
+    tensors = llama()
+    variants = [tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"].clone()}]
+    variants.append(tensors | {"model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(4)})
+    same = {fingerprint(write_folder(tmp_path / f"same{i}", v)).digest for i, v in enumerate([tensors, *variants])}
+    swapped = {
+        name.replace("layers.0", "layers.x").replace("layers.1", "layers.0").replace("layers.x", "layers.1"): tensor
+        for name, tensor in tensors.items()
+    }
+    others = [swapped]
+    for name in ("model.layers.1.mlp.up_proj.weight", "model.layers.0.input_layernorm.weight", "model.embed_tokens.weight"):
+        others.append({key: value.clone() for key, value in tensors.items()})
+        others[-1][name].view(-1)[3] += 1e-3
+    different = {fingerprint(write_folder(tmp_path / f"other{i}", v)).digest for i, v in enumerate(others)}
+    assert len(same) == 1
+    assert len(same | different) == 5
+
+
+def test_parameters_are_counted_once(tmp_path):
+    """Tied matrices count once, equal vectors each for itself."""
+    tensors = llama()
+    expected = sum(t.numel() for t in tensors.values())
+    tied = tensors | {"lm_head.weight": tensors["model.embed_tokens.weight"].clone()}
+    assert fingerprint(write_folder(tmp_path, tied)).parameters == expected
+
+
+def test_nonfinite_weights(tmp_path):
+    """They are counted and refused, or left out on request."""
+    tensors = llama()
+    tensors["model.layers.1.mlp.up_proj.weight"][3, :2] = torch.tensor([math.nan, math.inf])
+    folder = write_folder(tmp_path, tensors)
+    with pytest.raises(NonFiniteWeights, match=r"has 2 NaN or infinite weights, the first in 'model\.layers\.1\.mlp\.up"):
+        fingerprint(folder)
+    found = fingerprint(folder, allow_nonfinite=True)
+    up = np.concatenate([m.ravel() for p, m in matrices(folder) if p == "up"])
+    assert found.nonfinite == 2
+    assert found.std[PROJECTIONS.index("up")] == pytest.approx(up[np.isfinite(up)].std(), rel=1e-9)
+
+
+@pytest.mark.parametrize("value", [0.0, math.nan])
+def test_a_matrix_without_content(tmp_path, value):
+    """A projection that is all zero or all NaN has nothing to fingerprint."""
+    tensors = llama()
+    tensors["model.layers.0.self_attn.o_proj.weight"].fill_(value)
+    with pytest.raises(ZeroMatrix, match=r"o_proj\.weight' is empty, all zero"):
+        fingerprint(write_folder(tmp_path, tensors), allow_nonfinite=True)
+
+
+def test_no_projections(tmp_path):
+    """The sentence counts the tensors and names some."""
+    folder = write_folder(tmp_path, {f"conv{i}.weight": torch.ones(3, 3) for i in range(5)})
+    with pytest.raises(NoProjections, match=r"none of its 5 tensors has a known name \(conv0\.weight, conv1"):
+        fingerprint(folder)
+
+
+def test_facts_of_the_model(tmp_path):
+    """Shapes come from the weights; the config only lends its name."""
+    config = {"architectures": ["LyingModel"], "num_hidden_layers": 99, "hidden_size": 7}
+    found = fingerprint(write_folder(tmp_path, llama(layers=3), config))
+    assert (found.layers, found.hidden_size, found.architecture, found.dtype) == (3, 16, "LyingModel", "float32")
+    assert [m.layer for m in found.matrices] == [0] * 7 + [1] * 7 + [2] * 7
+    assert [m.projection for m in found.matrices[:7]] == list(PROJECTIONS)
+    assert math.hypot(*found.std_vector) == pytest.approx(1)
+
+
+def test_small_matrices_use_what_they_have(tmp_path):
+    """A matrix with fewer singular values than the rank is named in the record."""
+    found = fingerprint(write_folder(tmp_path, llama(hidden=16, keys=8)))
+    assert len(found.short) == 14
+    assert {len(m.singular_values) for m in found.matrices if m.projection == "key"} == {8}
+
+
+def test_the_tie_rule(tmp_path):
+    """When Query splits evenly, Key decides which cluster is 1."""
+    low, full = torch.outer(torch.ones(16), torch.ones(16)), torch.eye(16)
+    tensors = llama()
+    for layer, query in enumerate((low, full)):
+        for name, matrix in {"q": query, "k": full, "v": low, "o": low}.items():
+            tensors[f"model.layers.{layer}.self_attn.{name}_proj.weight"] = matrix.clone()
+    vector = fingerprint(write_folder(tmp_path, tensors)).clusterings[0].vector
+    assert dict(zip(PROJECTIONS[:4], vector[:4], strict=True)) == {"query": 0.5, "key": 1.0, "value": 0.0, "output": 0.0}
+
+
+def test_three_clusters_start_at_query(tmp_path):
+    """k = 3 labels count from Query's cluster on."""
+    found = fingerprint(write_folder(tmp_path, llama(layers=4)))
+    for clustering in found.clusterings:
+        queries = [label for m, label in zip(found.matrices, clustering.labels3, strict=True) if m.projection == "query"]
+        assert max(set(queries), key=queries.count) == 0
+        assert set(clustering.labels3) <= {0, 1, 2}
+    assert tuple(c.rank for c in found.clusterings) == RANKS
+
+
+def test_progress_counts_every_tensor(tmp_path):
+    """The callback hears of each tensor once."""
+    calls = []
+    fingerprint(write_folder(tmp_path, llama()), progress=lambda *call: calls.append(call))
+    assert [done for done, _, _ in calls] == list(range(1, 18))
+    assert {total for _, total, _ in calls} == {17}
+    assert sum(nbytes for *_, nbytes in calls) == 4 * sum(t.numel() for t in llama().values())
