@@ -1,5 +1,7 @@
 """The embedded server, with real ones: each test has data folders of its own and stops what it started."""
 
+# ruff: noqa: SIM300  # expected == actual
+
 import os
 import pwd
 import shutil
@@ -58,7 +60,7 @@ def cluster(tmp_path_factory):
 
 @pytest.fixture
 def make(tmp_path, cluster):
-    """A function that makes servers, with a cluster already or without; all of them are stopped in the end."""
+    """A function that makes servers, with a cluster already or without; all are stopped in the end."""
     made = []
 
     def maker(name="data", *, cold=False):
@@ -66,7 +68,7 @@ def make(tmp_path, cluster):
         made.append(server)
         if not cold:
             server.prepare()
-            subprocess.run(["cp", "-a", cluster, server.cluster], check=True)  # keeps the owner, as copytree does not
+            subprocess.run(["cp", "-a", cluster, server.cluster], check=True)  # copytree loses the owner
         return server
 
     yield maker
@@ -86,7 +88,8 @@ def server(make):
 def client(server):
     """Another process that uses the server until it reads a line."""
     command = [sys.executable, "-c", CLIENT, server.data_dir]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:
         try:
             yield process
         finally:
@@ -106,8 +109,9 @@ def ask(url, question):
 
 def processes(url):
     """The process ids of the server's children, without the one that answers."""
+    question = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
     with psycopg.connect(url) as connection:
-        return [pid for (pid,) in connection.execute("SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()")]
+        return [pid for (pid,) in connection.execute(question)]
 
 
 def sockets(url):
@@ -128,15 +132,14 @@ def modes(path):
     return {parent: stat.S_IMODE(parent.stat().st_mode) for parent in path.parents}
 
 
-# --- coming and going -----------------------------------------------------------------------------------------
+# --- coming and going ---------------------------------------------------------------------------------------
 
 
 def test_first_use_creates_the_cluster(make):
     """The first use makes a cluster, with a server that answers and has pgvector to offer."""
     server = make(cold=True)
     with server.connected() as url:
-        assert ask(url, "SELECT 1") == 1
-        assert ask(url, "SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'") == 1
+        assert 1 == ask(url, "SELECT 1")
         assert [1.0, 2.0] == vector(url)
     assert "18" == (server.cluster / "PG_VERSION").read_text().strip()
 
@@ -174,7 +177,7 @@ def many(server, count):
 
 
 def test_stops_after_the_last_client(server):
-    """Soon after the last client has gone the server stops by itself, and its socket's folder goes with it."""
+    """Soon after the last client has gone the server stops by itself and removes its socket's folder."""
     with server.connected() as url:
         assert sockets(url).is_dir()
     assert server.running()
@@ -251,7 +254,7 @@ def alive(pid):
     return True
 
 
-# --- where it lives -------------------------------------------------------------------------------------------
+# --- where it lives -----------------------------------------------------------------------------------------
 
 
 def test_closed_parents_stay_closed(make, tmp_path):
@@ -269,12 +272,12 @@ def test_closed_parents_stay_closed(make, tmp_path):
 
 def test_spaces_and_unicode_in_the_path(make):
     """The data folder may be called anything."""
-    with make("größe 模型/it's \"100%\" $HOME\\ data", cold=True).connected() as url:
+    with make('größe 模型/it\'s "100%" $HOME\\ data', cold=True).connected() as url:
         assert 1 == ask(url, "SELECT 1")
 
 
 def test_long_path(make):
-    """A path longer than a socket's address may be (107 bytes) works: the socket is elsewhere, for us alone."""
+    """A path longer than a socket's address (107 bytes) works: the socket is elsewhere, for us alone."""
     server = make("/".join(["long" * 15] * 5))
     assert len(os.fsencode(server.data_dir)) > 300
     with server.connected() as url:
@@ -307,7 +310,7 @@ def descriptors(pid):
 
 @pytest.mark.parametrize("cold", [True, False])
 def test_callers_environment_does_not_matter(make, cold):
-    """A locale that does not exist and Postgres variables that lead nowhere do not reach the server or its client."""
+    """A locale that does not exist and Postgres variables that lead nowhere reach nobody."""
     odd = {"LC_ALL": "xx_YY.not-generated", "PGHOST": "nowhere", "PGDATA": "/nonexistent", "PGPORT": "1"}
     odd |= {"PGUSER": "nobody", "PGDATABASE": "nothing", "REGISTRY_DATA_DIR": str(make(cold=cold).data_dir)}
     environment = {name: value for name, value in os.environ.items() if name != "REGISTRY_DATABASE_URL"} | odd
@@ -317,13 +320,13 @@ def test_callers_environment_does_not_matter(make, cold):
     assert (0, "0\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
-# --- what accidents leave -------------------------------------------------------------------------------------
+# --- what accidents leave -----------------------------------------------------------------------------------
 
 
 def test_stale_pid_file_of_a_living_process(server):
-    """After a crash the server's process id may be another's: that one is neither waited for nor signalled."""
-    stale = [str(os.getpid()), str(server.cluster), "1700000000", "5432", "/tmp/registry-gone", "", "  1 2", "ready"]
-    (server.cluster / "postmaster.pid").write_text("\n".join(stale) + "\n")
+    """After a crash the server's process id may be another's, which is not waited for nor signalled."""
+    stale = f"{os.getpid()}\n{server.cluster}\n1700000000\n5432\n/tmp/registry-gone\n\n  1 2\nready\n"
+    (server.cluster / "postmaster.pid").write_text(stale)
     assert not server.stop()
     with server.connected() as url:
         assert 1 == ask(url, "SELECT 1")
@@ -343,7 +346,7 @@ def test_stop_while_the_pid_is_gone(server):
 
 @pytest.mark.parametrize("whole", [True, False], ids=["all", "postmaster"])
 def test_killed_server_recovers(server, whole):
-    """After SIGKILL to the server, or to its first process alone, the next client finds all that was committed."""
+    """After SIGKILL to the server, or its first process alone, the next client finds what was committed."""
     with server.connected() as url:
         with psycopg.connect(url) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 42 AS x")
@@ -380,7 +383,7 @@ def test_half_made_cluster(make):
 
 
 def test_killed_first_client(make):
-    """When the client that makes the cluster is killed, its initdb is not disturbed and the next client starts over."""
+    """When the client that makes the cluster is killed, the next one waits for its initdb and starts over."""
     server = make(cold=True)
     with client(server) as doomed:
         assert eventually((server.data_dir / "cluster.new" / "base").exists)
@@ -392,15 +395,15 @@ def test_killed_first_client(make):
     assert not (server.data_dir / "cluster.new").exists()
 
 
-# --- what can not work ----------------------------------------------------------------------------------------
+# --- what can not work --------------------------------------------------------------------------------------
 
 
 @pytest.mark.timeout(20)
 def test_other_major_version(server):
     """A cluster of another Postgres is refused, with both versions named."""
     (server.cluster / "PG_VERSION").write_text("15\n")
-    with pytest.raises(ServerUnavailable, match=r"written by Postgres 15, this is 18\.\d"), server.connected():
-        pass
+    with pytest.raises(ServerUnavailable, match=r"written by Postgres 15, this is 18\.\d"):
+        server.start()
     assert not server.running()
 
 
@@ -441,12 +444,11 @@ def test_package_without_binaries(make, monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["initdb", "postgres"])
-def test_binaries_that_do_not_run(make, monkeypatch, tmp_path, name):
+def test_binaries_that_do_not_run(make, monkeypatch, shared, name):
     """Binaries that the system will not run are a sentence, on the first use and on later ones."""
-    monkeypatch.setattr(module, "find_binaries", lambda: tmp_path)
-    monkeypatch.setattr(module, "reachable", lambda path: path)
-    (tmp_path / name).write_bytes(b"\x7fELF of another machine")
-    (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr(module, "find_binaries", lambda: shared)
+    (shared / name).write_bytes(b"\x7fELF of another machine")
+    (shared / name).chmod(0o755)
     with pytest.raises(ServerUnavailable, match="Exec format error"):
         make(cold=name == "initdb").start()
 
@@ -467,7 +469,7 @@ def test_damaged_cluster(server):
     for segment in (server.cluster / "pg_wal").iterdir():
         if segment.is_file():
             segment.unlink()
-    with pytest.raises(ServerFailed, match="PANIC: .*checkpoint"):
+    with pytest.raises(ServerFailed, match=r"PANIC: .*checkpoint"):
         server.start()
     assert "database system is shut down" in server.log.read_text()
 
@@ -475,9 +477,10 @@ def test_damaged_cluster(server):
 def test_failing_initdb(make, monkeypatch):
     """The reason why no cluster could be made is initdb's, and the next use tries again."""
     server = make(cold=True)
-    with monkeypatch.context() as patch, pytest.raises(ServerFailed, match=r"initdb: error: .*no-such-dir"):
+    with monkeypatch.context() as patch:
         patch.setattr(module, "inherited_path", lambda *_: "/proc/no-such-dir/data")
-        server.start()
+        with pytest.raises(ServerFailed, match=r"initdb: error: .*no-such-dir"):
+            server.start()
     with server.connected() as url:
         assert 1 == ask(url, "SELECT 1")
 
@@ -487,16 +490,16 @@ def test_failing_initdb(make, monkeypatch):
     [
         ("no output", ""),
         ("second", "first\n second \n\n"),
-        ("FATAL:  because", "LOG:  begins\nFATAL:  because\nHINT:  do this\nLOG:  database system is shut down\n"),
-        ("initdb: error: because", 'initdb: error: because\ninitdb: removing contents of data directory "x"\n'),
+        ("FATAL:  this", "LOG:  begins\nFATAL:  this\nHINT:  do that\nLOG:  database system is shut down\n"),
+        ("initdb: error: this", "initdb: error: this\ninitdb: removing contents of data directory\n"),
     ],
 )
 def test_last_line(expected, text):
     """Of a log the last line that names an error counts, else the last one."""
-    assert expected == last_line(text)
+    assert expected == last_line(text.encode())
 
 
-# --- binaries that the server's user can not reach ------------------------------------------------------------
+# --- binaries that the server's user can not reach ----------------------------------------------------------
 
 
 @pytest.fixture
@@ -504,7 +507,7 @@ def shared(monkeypatch):
     """A folder that everybody can enter, in the place of root's own."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
-        monkeypatch.setattr(module, "SHARED_INSTALL", Path(folder, "lib", "registry"))
+        monkeypatch.setattr(module, "SHARED_INSTALL", Path(folder, "registry"))
         yield Path(folder)
 
 
@@ -542,7 +545,7 @@ def umask(mask):
 @AS_ROOT
 @pytest.mark.parametrize("closed", ["parent", "install", "bin"])
 def test_closed_binaries_are_copied_once(shared, tmp_path, closed):
-    """Binaries behind a folder that is closed to the server's user are copied to where it can run them, once."""
+    """Binaries in a folder that is closed to the server's user are copied to where it can run them, once."""
     with umask(0o077):
         folder = {"parent": tmp_path, "install": shared / "venv", "bin": shared / "venv"}[closed]
         binaries = installed(folder)
@@ -569,9 +572,9 @@ def test_open_binaries_stay_where_they_are(shared):
 @AS_ROOT
 def test_nowhere_to_copy_binaries(shared, tmp_path, monkeypatch):
     """A file system that takes no copy is a sentence."""
-    (shared / "lib").touch()
+    (shared / "registry").touch()
     monkeypatch.setattr(module, "find_binaries", lambda: installed(tmp_path))
-    with pytest.raises(ServerUnavailable, match="Not a directory"):
+    with pytest.raises(ServerUnavailable, match="registry cannot be used: File exists"):
         Server(tmp_path / "data").start()
 
 

@@ -22,6 +22,7 @@ from registry.errors import (
 )
 
 OLDEST = 15  # Postgres
+EXTENSION = "vector"
 
 
 @contextmanager
@@ -109,7 +110,7 @@ def check_server(connection: Connection, url: URL) -> None:
     version = connection.dialect.server_version_info or (0,)
     if version[0] < OLDEST:
         raise DatabaseTooOld(url=shown(url), version=".".join(map(str, version)))
-    if not connection.scalar(text("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")):
+    if not connection.scalar(text("SELECT count(*) FROM pg_available_extensions WHERE name = :name"), {"name": EXTENSION}):
         raise VectorMissing(url=shown(url), reason="it is not installed on that server")
 
 

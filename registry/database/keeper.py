@@ -14,12 +14,12 @@ import signal
 import subprocess
 import sys
 
-
 LINGER = 3.0  # seconds that an unused server stays up, for the next command of a script
 
 
 def main() -> None:
-    """Run the server until it ends by itself or is not needed any more."""
+    """Run the server until it ends by itself or is not needed any more; it does not outlive us."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # by way of `finally`
     lock, folder, data_dir, sockets, account, *command = sys.argv[1:]
     uid, _, gid = account.partition(",")
     who = {"user": int(uid), "group": int(gid), "extra_groups": []} if account else {}
@@ -30,11 +30,13 @@ def main() -> None:
     try:
         watch(server, data_dir)
     finally:
+        server.send_signal(signal.SIGINT)  # for nothing, unless watching failed: the data folder may be gone
+        server.wait()
         shutil.rmtree(sockets, ignore_errors=True)
 
 
 def watch(server: "subprocess.Popen[bytes]", data_dir: str) -> None:
-    """Wait; whenever nobody holds `clients` and nothing is pinned, stop the server before anybody comes back."""
+    """Wait; whenever nobody holds `clients` and nothing is pinned, stop the server while nobody can come."""
     while server.poll() is None:
         try:
             server.wait(LINGER)

@@ -1,9 +1,9 @@
-"""The embedded Postgres: one server a data folder, shared by concurrent commands, stopped when the last has gone.
+"""The embedded Postgres: one server a data folder, shared by concurrent commands, stopped after the last one.
 
 Three facts are left to the kernel, so that a killed process leaves nothing to clean up:
 
 * a command is at work           <- it holds a shared lock on `clients`
-* a server runs                  <- its processes inherited an exclusive lock on `server`
+* a server runs, or is made      <- its processes inherited an exclusive lock on `server`
 * the last command has finished  <- the keeper, the server's parent, gets `clients` exclusively
 
 `registry db start` writes `pinned`: the keeper then leaves the server running until `registry db stop`.
@@ -23,6 +23,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import psycopg
@@ -31,7 +32,7 @@ from registry.errors import ServerFailed, ServerUnavailable
 
 PATIENCE = 60.0  # seconds to wait for a server to come up or go down
 ROLE = "registry"
-SHARED_INSTALL = Path("/var/lib/registry")  # where root puts binaries that an unprivileged server cannot reach
+SHARED_INSTALL = Path("/var/lib/registry")  # root's copy of binaries that the server cannot reach
 
 
 @dataclass(frozen=True)
@@ -60,24 +61,30 @@ class Server:
         """Keep the server up for the block; yields its URL. Raises ServerUnavailable, ServerFailed."""
         self.prepare()
         with locked(self.data_dir / "clients", fcntl.LOCK_SH):
-            yield self.ensure_running()
+            with usable(self.data_dir):
+                url = self.ensure_running()
+            yield url
 
     def start(self) -> str:
         """Start the server, to stay until `stop`; returns its URL."""
-        self.prepare()
-        self.pinned.touch()
         with self.connected() as url:
+            self.pinned.touch()  # not before: a failed start pins nothing
             return url
 
     def stop(self) -> bool:
         """Stop the server, whoever uses it; False if none was running."""
-        self.pinned.unlink(missing_ok=True)
+        with usable(self.data_dir):
+            if self.pinned.exists():
+                self.pinned.unlink(missing_ok=True)
         if not self.running():
             return False
         deadline = time.monotonic() + PATIENCE
         while self.running() and time.monotonic() < deadline:
             if lines := self.status_lines():
-                os.kill(int(lines[0]), signal.SIGINT)  # fast shutdown: sessions are ended, data is written
+                with suppress(ProcessLookupError):  # it was killed, and its children have yet to notice
+                    os.kill(
+                        int(lines[0]), signal.SIGINT
+                    )  # fast shutdown: sessions are ended, data is written
             time.sleep(0.05)
         if self.running():
             raise ServerFailed(reason="it does not stop", log=str(self.log))
@@ -85,22 +92,21 @@ class Server:
 
     def running(self) -> bool:
         """Whether any process of the server lives, as the kernel knows it."""
-        if not (self.data_dir / "server").exists():
-            return False
-        try:
-            with locked(self.data_dir / "server", fcntl.LOCK_SH | fcntl.LOCK_NB):
+        with usable(self.data_dir):
+            if not (self.data_dir / "server").exists():
                 return False
-        except BlockingIOError:
-            return True
+            try:
+                with locked(self.data_dir / "server", fcntl.LOCK_SH | fcntl.LOCK_NB):
+                    return False
+            except BlockingIOError:
+                return True
 
     def prepare(self) -> None:
         """Create the data folder. Raises ServerUnavailable where no server can live."""
-        try:
+        with usable(self.data_dir):
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
             with locked(self.data_dir / "clients", fcntl.LOCK_SH):
                 pass
-        except OSError as exc:
-            raise ServerUnavailable(reason=f"{self.data_dir} cannot be used: {exc.strerror or exc}") from exc
 
     def ensure_running(self) -> str:
         """Start the server unless somebody has; returns its URL when it answers."""
@@ -110,7 +116,7 @@ class Server:
             try:
                 with locked(self.data_dir / "server", fcntl.LOCK_EX | fcntl.LOCK_NB) as lock:
                     if launched:  # the lock is free again: what we started has ended
-                        raise ServerFailed(reason=last_line(self.log.read_text(errors="replace")), log=str(self.log))
+                        raise ServerFailed(reason=last_line(self.log.read_bytes()), log=str(self.log))
                     self.launch(lock)
                     launched = True
             except BlockingIOError:
@@ -121,20 +127,29 @@ class Server:
         raise ServerFailed(reason="it does not answer", log=str(self.log))
 
     def launch(self, lock: int) -> None:
-        """Create the cluster if need be and start a keeper, which inherits the lock and hands it to the server."""
+        """Create the cluster if need be and start a keeper, which inherits the lock for the server."""
+        # We hold the lock, so whatever this names is not ours. First of all, lest `stop` signal it.
+        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         binaries = reachable(find_binaries())
         if not (self.cluster / "PG_VERSION").exists():
-            self.initialise(binaries)
+            self.initialise(binaries, lock)
         self.check_version(binaries)
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)  # we hold the lock: whatever it names is not ours
         account = self.account()
         sockets = Path(tempfile.mkdtemp(prefix="registry-", dir="/tmp"))  # 0700; /tmp keeps the path short
         with opened(self.cluster) as folder, self.log.open("wb") as log:
             if account:
                 os.chown(sockets, *account)
-            command = [binaries / "postgres", "-D", inherited_path(self.cluster, folder, account)]
-            options = {"listen_addresses": "", "unix_socket_directories": str(sockets), "unix_socket_permissions": "0700"}
-            command += [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+            command: list[str | Path] = [
+                binaries / "postgres",
+                "-D",
+                inherited_path(self.cluster, folder, account),
+            ]
+            options = (
+                f"unix_socket_directories={sockets}",
+                "unix_socket_permissions=0700",
+                "listen_addresses=",
+            )
+            command += [word for option in options for word in ("-c", option)]
             subprocess.Popen(  # noqa: S603
                 [
                     sys.executable, "-I", Path(__file__).with_name("keeper.py"), str(lock), str(folder),
@@ -151,8 +166,11 @@ class Server:
         owner = self.cluster.stat()
         return owner.st_uid, owner.st_gid
 
-    def initialise(self, binaries: Path) -> None:
-        """initdb into a folder beside, renamed when it is complete."""
+    def initialise(self, binaries: Path, lock: int) -> None:
+        """Run initdb in a folder beside, renamed when it is complete.
+
+        It inherits the lock: should we be killed, nobody clears the folder while it still writes there.
+        """
         account = unprivileged()
         draft = self.data_dir / "cluster.new"
         shutil.rmtree(draft, ignore_errors=True)
@@ -162,23 +180,30 @@ class Server:
         with opened(draft) as folder:
             done = subprocess.run(  # noqa: S603
                 [
-                    binaries / "initdb", "-D", inherited_path(draft, folder, account), "-U", ROLE, "-A", "trust",
-                    "-E", "UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
+                    binaries / "initdb", "-D", inherited_path(draft, folder, account), "-U", ROLE,
+                    "-A", "trust", "-E", "UTF8",
+                    "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
                 ],
-                pass_fds=(folder,), capture_output=True, text=True, errors="replace", check=False, cwd="/",
-                env=environment(), **identity(account),
+                pass_fds=(folder, lock), capture_output=True, check=False, cwd="/", env=environment(),
+                **identity(account),
             )  # fmt: skip
         if done.returncode:
-            self.log.write_text(done.stdout + done.stderr)
+            self.log.write_bytes(done.stdout + done.stderr)
             raise ServerFailed(reason=last_line(done.stderr), log=str(self.log))
         draft.rename(self.cluster)
 
     def check_version(self, binaries: Path) -> None:
         """A cluster opens only with the Postgres that wrote it."""
         written = (self.cluster / "PG_VERSION").read_text().strip()
-        told = subprocess.run([binaries / "postgres", "--version"], capture_output=True, text=True, check=True)  # noqa: S603
-        if told.stdout.split()[2].split(".")[0] != written:
-            raise ServerUnavailable(reason=f"{self.cluster} was written by Postgres {written}, this is {told.stdout.split()[2]}")
+        command: list[str | Path] = [binaries / "postgres", "--version"]
+        done = subprocess.run(command, capture_output=True, check=False, env=environment())  # noqa: S603
+        if done.returncode:
+            raise ServerUnavailable(reason=last_line(done.stderr))
+        ours = done.stdout.decode().split()[2]  # postgres (PostgreSQL) 18.4
+        if ours.split(".")[0] != written:
+            raise ServerUnavailable(
+                reason=f"{self.cluster} was written by Postgres {written}, this is {ours}"
+            )
 
     def status_lines(self) -> list[str]:
         """postmaster.pid: pid, folder, start, port, socket folder, address, memory, status."""
@@ -193,6 +218,16 @@ class Server:
         if len(lines) < 8 or lines[7].strip() != "ready":  # noqa: PLR2004  # the eighth line is the status
             return None
         return f"postgresql://{ROLE}@/{ROLE}?host={quote(lines[4], safe='/')}&port={lines[3]}"
+
+
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Turn what the system refuses into a sentence. Raises ServerUnavailable."""
+    try:
+        yield
+    except OSError as exc:
+        reason = f"{exc.filename or folder} cannot be used: {exc.strerror or exc}"
+        raise ServerUnavailable(reason=reason) from exc
 
 
 @contextmanager
@@ -229,7 +264,7 @@ def unprivileged() -> tuple[int, int] | None:
     raise ServerUnavailable(reason="Postgres does not run as root and there is no user postgres or nobody")
 
 
-def identity(account: tuple[int, int] | None) -> dict[str, object]:
+def identity(account: tuple[int, int] | None) -> dict[str, Any]:
     """Arguments of subprocess that make the child another user."""
     return {"user": account[0], "group": account[1], "extra_groups": []} if account else {}
 
@@ -237,8 +272,8 @@ def identity(account: tuple[int, int] | None) -> dict[str, object]:
 def inherited_path(folder: Path, descriptor: int, account: tuple[int, int] | None) -> str:
     """A path to the folder that its unprivileged owner can use though a parent is closed to it.
 
-    Opening the parents instead would change what is not ours. Linux lets a process go through a descriptor that it
-    inherited.
+    Opening the parents instead would change what is not ours. Linux lets a process go through a descriptor
+    that it inherited.
     """
     if account and sys.platform == "linux":
         return f"/proc/self/fd/{descriptor}"
@@ -262,21 +297,30 @@ def find_binaries() -> Path:
 
 
 def reachable(binaries: Path) -> Path:
-    """The binaries, copied once to where the server's user can read them if a parent folder keeps it out."""
-    if not unprivileged() or all(parent.stat().st_mode & 0o001 for parent in binaries.parents):
+    """The binaries, copied once to where the server's user can read them if a folder keeps it out."""
+    if not unprivileged() or all(folder.stat().st_mode & 0o001 for folder in (binaries, *binaries.parents)):
         return binaries
     install = binaries.parent
     copy = SHARED_INSTALL / f"{install.name}-{int(install.stat().st_mtime)}"
     if not copy.exists():
-        SHARED_INSTALL.mkdir(parents=True, exist_ok=True, mode=0o755)
+        SHARED_INSTALL.mkdir(parents=True, exist_ok=True)
+        SHARED_INSTALL.chmod(0o755)  # whatever the umask is
         draft = Path(tempfile.mkdtemp(dir=SHARED_INSTALL))
         shutil.copytree(install, draft, dirs_exist_ok=True, symlinks=True)
-        draft.chmod(0o755)
+        open_to_all(draft)
         try:
             draft.rename(copy)
         except OSError:  # another command was faster
             shutil.rmtree(draft)
     return copy / "bin"
+
+
+def open_to_all(folder: Path) -> None:
+    """Let everybody read what its owner can read and run what its owner can run."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
 
 
 def answers(url: str) -> bool:
@@ -292,12 +336,13 @@ def answers(url: str) -> bool:
 
 def create_database(url: str) -> None:
     """The database `registry`; another command may be creating it as well."""
-    busy = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation, psycopg.errors.ObjectInUse)
+    busy = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation, psycopg.OperationalError)
     with suppress(*busy), psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {ROLE}")
 
 
-def last_line(text: str) -> str:
-    """The last line that says something."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[-1] if lines else "no output"
+def last_line(log: bytes) -> str:
+    """The last line that names an error, else the last that says something."""
+    lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:"))]
+    return (errors or lines or ["no output"])[-1]

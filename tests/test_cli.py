@@ -1,0 +1,239 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import click
+import pytest
+from checkpoints_made import llama, write_folder
+from click.testing import CliRunner, Result
+
+import cli
+from registry.database.server import Server
+from registry.fingerprints import PROJECTIONS
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(cli.main, [str(argument) for argument in arguments])
+
+
+def answer(*arguments: object) -> dict:
+    result = run(*arguments, "--json")
+    assert result.exit_code in (0, cli.UNKNOWN), result.output
+    return json.loads(result.stdout)
+
+
+def leaves(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
+    if isinstance(command, click.Group):
+        return [leaf for name, child in command.commands.items() for leaf in leaves(child, (*path, name))]
+    return [path]
+
+
+@pytest.mark.parametrize("path", leaves(cli.main), ids=" ".join)
+def test_every_command_has_help(path):
+    """-h explains, and options name their environment twins."""
+    result = run(*path, "-h")
+    assert result.exit_code == 0
+    assert f"Usage: main {' '.join(path)}" in result.output
+    assert "--json" in result.output
+    assert "REGISTRY_" in result.output
+
+
+@pytest.mark.parametrize("path", [p for p in leaves(cli.main) if len(p) == 1], ids=" ".join)
+def test_help_has_an_example(path):
+    """Every top-level command shows how it is used."""
+    assert f"Example: registry {path[0]}" in run(*path, "-h").output
+
+
+def test_the_journey(url, model, tmp_path):
+    """Ingest, list, show, families, identify and remove, as tables."""
+    assert "registered model in family fam: llama, " in run("ingest", model, "--family", "fam").output
+    assert "model is registered already with these weights" in run("ingest", model).output
+    assert "fam" in run("list").output
+    assert "std/max" in run("show", "model").output
+    assert "fam" in run("families").output
+    copy = write_folder(tmp_path / "copy", {name: tensor * 1.0001 for name, tensor in llama().items()})
+    result = run("identify", copy)
+    assert result.exit_code == 0
+    assert "same family as model (family fam)" in result.output
+    assert "removed model (family fam)" in run("remove", "model").output
+    result = run("identify", copy)
+    assert result.exit_code == cli.UNKNOWN
+    assert "unknown" in result.output
+
+
+def test_json_of_a_fingerprint(url, model):
+    """fingerprint and show give the documented keys with equal values, and floats read back equal."""
+    run("ingest", model)
+    computed, stored = answer("fingerprint", model), answer("show", "model")
+    keys = ("digest", "fingerprint_version", "projections", "std", "std_vector", "clustering", "labels", "layers", "hidden_size")
+    assert {key: stored[key] for key in keys} == {key: computed[key] for key in keys}
+    assert list(computed["std"]) == list(computed["projections"]) == list(PROJECTIONS)
+    assert {rank: len(vector) for rank, vector in computed["clustering"].items()} == {"16": 7, "64": 7}
+    assert {len(labels) for labels in computed["labels"]["16"].values()} == {2}
+    from registry import fingerprint
+
+    assert tuple(computed["std"].values()) == fingerprint(model).std
+    assert tuple(computed["std_vector"]) == fingerprint(model).std_vector
+
+
+def test_json_of_an_identification(url, model, tmp_path):
+    """identify gives verdict, model, family and matches with both distances."""
+    run("ingest", model, "--family", "fam")
+    found = answer("identify", model)
+    assert (found["verdict"], found["model"], found["family"]) == ("same weights", "model", "fam")
+    [match] = found["matches"]
+    assert {"model", "family", "std_distance", "clustering_distance"} <= set(match)
+    assert match["std_distance"] == 0
+
+
+def test_every_json_answer_has_a_schema_version(url, model):
+    """One number tells readers which docs/json.md they need."""
+    calls = [("ingest", model), ("identify", model), ("fingerprint", model), ("show", "model"), ("list",), ("families",)]
+    calls += [("db", "status"), ("db", "upgrade"), ("db", "url"), ("remove", "model")]
+    assert {answer(*call)["schema_version"] for call in calls} == {1}
+
+
+def test_fingerprint_to_a_file(model, tmp_path):
+    """-o writes the JSON, whole or not at all."""
+    assert run("fingerprint", model, "-o", tmp_path / "out.json").exit_code == 0
+    assert json.loads((tmp_path / "out.json").read_text()) == answer("fingerprint", model)
+    result = run("fingerprint", model, "-o", tmp_path / "no" / "out.json")
+    assert result.exit_code == 1
+    assert "cannot be written" in result.stderr
+
+
+def test_one_bad_source_among_good_ones(url, model, tmp_path):
+    """The others are stored, the bad one is named on stderr, the exit code is 1."""
+    other = write_folder(tmp_path / "other", llama(seed=1))
+    result = run("ingest", model, tmp_path / "nowhere", other)
+    assert result.exit_code == 1
+    assert result.stderr.count("Error:") == 1
+    assert "nowhere" in result.stderr
+    assert {entry["name"] for entry in answer("list")["models"]} == {"model", "other"}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("ingest", "./nowhere"), ("identify", "./nowhere"), ("fingerprint", "./nowhere"), ("show", "x"), ("remove", "x"), ("db", "stop")],
+    ids=" ".join,
+)
+def test_errors_are_one_sentence(url, arguments):
+    """Exit code 1, nothing on stdout, one line on stderr."""
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("arguments", [("ingest",), ("frobnicate",), ("identify", "x", "-k", "0"), ("ingest", "a", "b", "--name", "c")], ids=" ".join)
+def test_usage_errors(arguments):
+    """Wrong usage is exit code 2."""
+    assert run(*arguments).exit_code == 2
+
+
+def test_nonfinite_weights_need_a_flag(url, tmp_path):
+    """Refused without --allow-nonfinite; with it they are counted on stderr."""
+    tensors = llama()
+    tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = float("inf")
+    folder = write_folder(tmp_path / "inf", tensors)
+    assert run("ingest", folder).exit_code == 1
+    result = run("ingest", folder, "--allow-nonfinite")
+    assert result.exit_code == 0
+    assert "1 NaN or infinite weights were left out" in result.stderr
+
+
+def test_environment_twins(url, model, monkeypatch):
+    """An option can be set by its variable."""
+    monkeypatch.setenv("REGISTRY_INGEST_FAMILY", "from the environment")
+    assert "in family from the environment" in run("ingest", model).output
+
+
+def test_no_database_no_harm(model, monkeypatch):
+    """A database that is down is one sentence."""
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", "postgresql://127.0.0.1:1/x")
+    result = run("ingest", model)
+    assert result.exit_code == 1
+    assert "does not answer" in result.stderr
+
+
+def test_progress_appears_after_a_second(capsys, monkeypatch):
+    """Quick work draws no bar; slow work tells tensors and bytes per second on stderr."""
+    clock = iter([100.0, 100.5, 102.0, 103.0])
+    monkeypatch.setattr(time, "monotonic", lambda: next(clock, 104.0))
+    with cli.Bar("a-model") as bar:
+        bar(1, 4, 1_000_000)
+        assert bar.progress is None
+        bar(2, 4, 9_000_000)
+        assert bar.progress is not None
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "2/4 tensors" in captured.err
+
+
+# --- real processes on an embedded server of their own ----------------------------------------------------------
+
+
+@pytest.fixture
+def own_server(tmp_path, monkeypatch):
+    """A cold data folder, and the server stopped afterwards."""
+    monkeypatch.delenv("REGISTRY_DATABASE_URL", raising=False)
+    monkeypatch.setenv("REGISTRY_DATA_DIR", str(tmp_path / "data"))
+    yield Server(tmp_path / "data")
+    Server(tmp_path / "data").stop()
+
+
+def start(*arguments: object) -> subprocess.Popen:
+    command = [sys.executable, "-m", "cli", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+
+
+def test_six_ingests_at_once_on_a_cold_server(own_server, tmp_path):
+    """All succeed; models and families are there once."""
+    folders = [write_folder(tmp_path / f"m{i}", llama(seed=i // 2)) for i in range(6)]
+    runs = [start("ingest", folder, "--family", "together") for folder in folders]
+    outputs = [process.communicate() for process in runs]
+    assert [process.returncode for process in runs] == [0] * 6, outputs
+    assert len(answer("list")["models"]) == 3  # each pair of folders holds the same weights
+    assert len(answer("families")["families"]) == 1
+
+
+def test_kill_in_the_middle(own_server, tmp_path):
+    """A killed ingest leaves no half model, and the next command works."""
+    folder = write_folder(tmp_path / "big", llama(layers=40, hidden=96, inner=128))
+    run("ingest", write_folder(tmp_path / "first", llama()))
+    for delay in (0.5, 2.0, 3.0):
+        process = start("ingest", folder)
+        time.sleep(delay)
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        names = [entry["name"] for entry in answer("list")["models"]]
+        assert names in (["first"], ["big", "first"])
+        assert all(run("show", name).exit_code == 0 for name in names)
+    assert run("ingest", folder).exit_code == 0
+
+
+def test_psql_address(own_server):
+    """`db url` prints an address that stays up until `db stop`."""
+    address = run("db", "url").output.strip()
+    done = subprocess.run(
+        [next(iter(sorted(server_binaries()))), address, "-Atc", "SELECT count(*) FROM model_fingerprints"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("0\n", "")
+    assert answer("db", "status")["running"] is True
+    assert run("db", "stop").output == "stopped\n"
+    status = answer("db", "status")
+    assert (status["kind"], status["running"], status["url"]) == ("embedded", False, None)
+    assert run("db", "stop").output == "it was not running\n"
+
+
+def server_binaries() -> list[str]:
+    from registry.database.server import find_binaries
+
+    return [str(find_binaries() / "psql")]
