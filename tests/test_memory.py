@@ -20,10 +20,10 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
 
 
 def write_2gb(folder: Path) -> int:
-    """Four shards of a Llama of 40 layers, 512 x 8192, with wide embeddings; returns the bytes."""
-    hidden, inner, layers, words = 512, 8192, 40, 400_000
+    """Four shards of a Llama of 26 layers, 512 x 8192, with three wide embeddings; returns the bytes."""
+    hidden, inner, layers, words = 512, 8192, 26, 400_000
     block = torch.randn(1 << 20).mul_(0.02).bfloat16().view(torch.uint8).numpy().tobytes()
-    shapes = {"model.embed_tokens.weight": (words, hidden), "lm_head.weight": (words, hidden)}
+    shapes = {f"{name}.weight": (words, hidden) for name in ("embed_tokens", "decoder.embed_tokens", "lm_head")}
     for i in range(layers):
         attention = {f"self_attn.{p}_proj": (hidden, hidden) for p in "qkvo"}
         mlp = {"mlp.gate_proj": (inner, hidden), "mlp.up_proj": (inner, hidden), "mlp.down_proj": (hidden, inner)}

@@ -185,13 +185,6 @@ def test_stops_after_the_last_client(server):
     assert eventually(lambda: not sockets(url).exists())
 
 
-def test_stays_while_a_client_is_at_work(server):
-    """However long a client takes, the server stays for it."""
-    with server.connected() as url:
-        time.sleep(LINGER + 0.5)
-        assert 1 == ask(url, "SELECT 1")
-
-
 def test_killed_client_leaves_no_server(server):
     """A client that was killed counts as gone: the server stops by itself."""
     with client(server) as doomed:
@@ -201,11 +194,13 @@ def test_killed_client_leaves_no_server(server):
     assert eventually(lambda: not server.running())
 
 
-def test_start_pins_until_stop(server):
-    """A started server outstays its clients, until it is stopped; there is nothing to stop then."""
-    url = server.start()
-    time.sleep(LINGER + 0.5)
-    assert 1 == ask(url, "SELECT 1")
+def test_stays_while_it_is_needed(make):
+    """A server stays for a client that takes long, and a started one stays without any, until it is stopped."""
+    used, server = make("used"), make("started")
+    with used.connected() as other:
+        url = server.start()
+        time.sleep(LINGER + 0.5)  # the keepers have looked once
+        assert (1, 1) == (ask(other, "SELECT 1"), ask(url, "SELECT 1"))
     assert (True, False) == (server.stop(), server.stop())
     assert not server.pinned.exists()
     assert eventually(lambda: not sockets(url).exists())
@@ -245,6 +240,17 @@ def test_removed_folder_leaves_no_server(server):
     assert eventually(lambda: not alive(pid))
 
 
+@LINUX
+def test_keeper_takes_the_server_with_it(server):
+    """A server whose keeper is told to end does not stay behind without anybody to stop it."""
+    with server.connected() as url:
+        status = Path(f"/proc/{postmaster(server)}/status").read_text()
+        keeper = int(status.partition("PPid:")[2].split()[0])
+        os.kill(keeper, signal.SIGTERM)
+        assert eventually(lambda: not server.running())
+        assert eventually(lambda: not sockets(url).exists())
+
+
 def alive(pid):
     """Whether a process runs."""
     try:
@@ -261,7 +267,7 @@ def test_closed_parents_stay_closed(make, tmp_path):
     """Under a folder that only we may enter the server works, and no parent's mode is changed for it."""
     closed = tmp_path / "closed"
     closed.mkdir(mode=0o700)
-    server = make("closed/data", cold=True)
+    server = make("closed/data")
     before = modes(server.data_dir)
     with server.connected() as url:
         assert 1 == ask(url, "SELECT 1")
@@ -308,16 +314,33 @@ def descriptors(pid):
     return {str(each.readlink()) for each in Path("/proc", str(pid), "fd").iterdir()}
 
 
-@pytest.mark.parametrize("cold", [True, False])
-def test_callers_environment_does_not_matter(make, cold):
+def test_callers_environment_does_not_matter(make):
     """A locale that does not exist and Postgres variables that lead nowhere reach nobody."""
     odd = {"LC_ALL": "xx_YY.not-generated", "PGHOST": "nowhere", "PGDATA": "/nonexistent", "PGPORT": "1"}
-    odd |= {"PGUSER": "nobody", "PGDATABASE": "nothing", "REGISTRY_DATA_DIR": str(make(cold=cold).data_dir)}
+    odd |= {"PGUSER": "nobody", "PGDATABASE": "nothing", "REGISTRY_DATA_DIR": str(make(cold=True).data_dir)}
     environment = {name: value for name, value in os.environ.items() if name != "REGISTRY_DATABASE_URL"} | odd
     done = subprocess.run(
         [sys.executable, "-c", OPENER], env=environment, cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (0, "0\n", "") == (done.returncode, done.stdout, done.stderr)
+
+
+def test_other_variables_of_libpq_do_not_matter(server, monkeypatch):
+    """Variables that would lead a client elsewhere, or ask for another kind of server, are overruled."""
+    monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
+    monkeypatch.setenv("PGOPTIONS", "-c no_such_setting=1")
+    monkeypatch.setenv("PGTARGETSESSIONATTRS", "standby")
+    monkeypatch.setenv("PGCHANNELBINDING", "require")
+    with server.connected():
+        assert server.running()
+
+
+def test_what_the_client_is_refused_for(server, monkeypatch):
+    """Where the server is ready and we are not let in, the sentence says what for."""
+    monkeypatch.setattr(module, "PATIENCE", 2.0)
+    monkeypatch.setenv("PGSERVICE", "nothing")
+    with pytest.raises(ServerFailed, match=r'definition of service "nothing" not found'):
+        server.start()
 
 
 # --- what accidents leave -----------------------------------------------------------------------------------
@@ -475,14 +498,10 @@ def test_damaged_cluster(server):
 
 
 def test_failing_initdb(make, monkeypatch):
-    """The reason why no cluster could be made is initdb's, and the next use tries again."""
-    server = make(cold=True)
-    with monkeypatch.context() as patch:
-        patch.setattr(module, "inherited_path", lambda *_: "/proc/no-such-dir/data")
-        with pytest.raises(ServerFailed, match=r"initdb: error: .*no-such-dir"):
-            server.start()
-    with server.connected() as url:
-        assert 1 == ask(url, "SELECT 1")
+    """The reason why no cluster could be made is initdb's."""
+    monkeypatch.setattr(module, "inherited_path", lambda *_: "/proc/no-such-dir/data")
+    with pytest.raises(ServerFailed, match=r"initdb: error: .*no-such-dir"):
+        make(cold=True).start()
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,8 @@ def reason(error: BaseException) -> str:
         text = "it answers, but not as a hub does"
     else:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        text = re.sub(r"^\[Errno -?\d+\] | \(.*", "", first)
+        text = re.sub(
+            r"^\[Errno -?\d+\] | \(.*|\. .*", "", first
+        )  # neither number, aside nor second sentence
     text = re.sub(r"https?://\w\S*", "the hub", text)
-    return textwrap.shorten(text, REASON_LENGTH, placeholder="...").rstrip(".")
+    return textwrap.shorten(text.rstrip("."), REASON_LENGTH, placeholder="...")

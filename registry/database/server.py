@@ -32,6 +32,12 @@ from registry.errors import ServerFailed, ServerUnavailable
 
 PATIENCE = 60.0  # seconds to wait for a server to come up or go down
 ROLE = "registry"
+CLIENT: dict[str, Any] = {  # lest PGHOSTADDR and the like say otherwise
+    "hostaddr": "",
+    "options": "",
+    "target_session_attrs": "any",
+    "channel_binding": "prefer",
+}
 SHARED_INSTALL = Path("/var/lib/registry")  # root's copy of binaries that the server cannot reach
 
 
@@ -82,9 +88,7 @@ class Server:
         while self.running() and time.monotonic() < deadline:
             if lines := self.status_lines():
                 with suppress(ProcessLookupError):  # it was killed, and its children have yet to notice
-                    os.kill(
-                        int(lines[0]), signal.SIGINT
-                    )  # fast shutdown: sessions are ended, data is written
+                    os.kill(int(lines[0]), signal.SIGINT)  # ends all sessions, then writes the data
             time.sleep(0.05)
         if self.running():
             raise ServerFailed(reason="it does not stop", log=str(self.log))
@@ -110,7 +114,7 @@ class Server:
 
     def ensure_running(self) -> str:
         """Start the server unless somebody has; returns its URL when it answers."""
-        launched = False
+        launched, refusal = False, "it does not get ready"
         deadline = time.monotonic() + PATIENCE
         while time.monotonic() < deadline:
             try:
@@ -121,10 +125,12 @@ class Server:
                     launched = True
             except BlockingIOError:
                 pass  # it runs, or another command is starting it
-            if (url := self.url()) and answers(url):
-                return url
+            if url := self.url():
+                refusal = refused(url)
+                if not refusal:
+                    return url
             time.sleep(0.02)
-        raise ServerFailed(reason="it does not answer", log=str(self.log))
+        raise ServerFailed(reason=refusal, log=str(self.log))
 
     def launch(self, lock: int) -> None:
         """Create the cluster if need be and start a keeper, which inherits the lock for the server."""
@@ -139,17 +145,10 @@ class Server:
         with opened(self.cluster) as folder, self.log.open("wb") as log:
             if account:
                 os.chown(sockets, *account)
-            command: list[str | Path] = [
-                binaries / "postgres",
-                "-D",
-                inherited_path(self.cluster, folder, account),
-            ]
-            options = (
-                f"unix_socket_directories={sockets}",
-                "unix_socket_permissions=0700",
-                "listen_addresses=",
-            )
-            command += [word for option in options for word in ("-c", option)]
+            path = inherited_path(self.cluster, folder, account)
+            command: list[str | Path] = [binaries / "postgres", "-D", path]
+            command += ["-c", f"unix_socket_directories={sockets}", "-c", "unix_socket_permissions=0700"]
+            command += ["-c", "listen_addresses="]
             subprocess.Popen(  # noqa: S603
                 [
                     sys.executable, "-I", Path(__file__).with_name("keeper.py"), str(lock), str(folder),
@@ -201,9 +200,8 @@ class Server:
             raise ServerUnavailable(reason=last_line(done.stderr))
         ours = done.stdout.decode().split()[2]  # postgres (PostgreSQL) 18.4
         if ours.split(".")[0] != written:
-            raise ServerUnavailable(
-                reason=f"{self.cluster} was written by Postgres {written}, this is {ours}"
-            )
+            reason = f"{self.cluster} was written by Postgres {written}, this is {ours}"
+            raise ServerUnavailable(reason=reason)
 
     def status_lines(self) -> list[str]:
         """postmaster.pid: pid, folder, start, port, socket folder, address, memory, status."""
@@ -323,21 +321,21 @@ def open_to_all(folder: Path) -> None:
             path.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
 
 
-def answers(url: str) -> bool:
-    """Whether the server takes a connection; the registry's own database is created if it is missing."""
+def refused(url: str) -> str:
+    """Why the server takes no connection, "" if it does; a missing database `registry` is created."""
     try:
-        psycopg.connect(url, connect_timeout=5).close()
+        psycopg.connect(url, connect_timeout=5, **CLIENT).close()
     except psycopg.OperationalError as exc:
         if "does not exist" in str(exc):
             create_database(url)
-        return False
-    return True
+        return last_line(str(exc).encode())
+    return ""
 
 
 def create_database(url: str) -> None:
     """The database `registry`; another command may be creating it as well."""
     busy = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation, psycopg.OperationalError)
-    with suppress(*busy), psycopg.connect(url, dbname="postgres", autocommit=True) as connection:
+    with suppress(*busy), psycopg.connect(url, dbname="postgres", autocommit=True, **CLIENT) as connection:
         connection.execute(f"CREATE DATABASE {ROLE}")
 
 

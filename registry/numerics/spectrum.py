@@ -1,5 +1,7 @@
 """The largest singular values of a matrix."""
 
+import math
+
 import numpy as np
 import torch
 
@@ -16,19 +18,24 @@ def top_singular_values(matrix: torch.Tensor, rank: int) -> tuple[float, ...]:
     """
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     n = tall.shape[1]
+    blocks = tall.split(max(1, BLOCK // max(1, n)))
+    scale = max((largest(block) for block in blocks), default=0.0) or 1.0
     gram = torch.zeros(n, n, dtype=torch.float64)
-    scale = largest(tall) or 1.0
-    for block in tall.split(max(1, BLOCK // max(1, n))):
-        x = block.to(torch.float64).nan_to_num(0.0, 0.0, 0.0) / scale
+    for block in blocks:
+        x = block.to(torch.float64).nan_to_num_(0.0, 0.0, 0.0).div_(scale)
         gram.addmm_(x.T, x)  # G += X^T X
     eigenvalues = torch.linalg.eigvalsh(gram).flip(0)[:rank].clamp(min=0.0)
     return tuple((eigenvalues.sqrt() * scale).tolist())
 
 
-def largest(matrix: torch.Tensor) -> float:
+def largest(block: torch.Tensor) -> float:
     """The largest finite magnitude; dividing by it keeps squares inside float64's range."""
-    blocks = (block.to(torch.float64).abs() for block in matrix.split(max(1, BLOCK // max(1, matrix.shape[1]))))
-    return max((float(b[b.isfinite()].max()) for b in blocks if bool(b.isfinite().any())), default=0.0)
+    if not block.numel():
+        return 0.0
+    low, high = (float(bound) for bound in block.aminmax())
+    if math.isfinite(low) and math.isfinite(high):
+        return max(-low, high)
+    return float(block.to(torch.float64).nan_to_num(0.0, 0.0, 0.0).abs().max())
 
 
 def normalised(values: list[tuple[float, ...]], rank: int) -> np.ndarray:
