@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
@@ -34,7 +34,9 @@ class RegistryGroup(click.Group):
 SETTINGS = {"auto_envvar_prefix": "REGISTRY", "help_option_names": ["-h", "--help"], "max_content_width": 110}
 option = partial(click.option, show_envvar=True)
 as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/json.md).")
-nonfinite = option("--allow-nonfinite", is_flag=True, help="Leave NaN and infinite weights out instead of refusing them.")
+nonfinite = option(
+    "--allow-nonfinite", is_flag=True, help="Leave NaN and infinite weights out instead of refusing them."
+)
 source = click.argument("source")
 model = click.argument("model")
 
@@ -59,7 +61,9 @@ def main() -> None:
 @option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
 @nonfinite
 @as_json
-def ingest(sources: tuple[str, ...], family: str | None, name: str | None, allow_nonfinite: bool, as_json: bool) -> None:
+def ingest(
+    sources: tuple[str, ...], family: str | None, name: str | None, allow_nonfinite: bool, as_json: bool
+) -> None:
     """Fingerprint models and store them: folders, files or hub ids (org/model@revision).
 
     \b
@@ -74,7 +78,9 @@ def ingest(sources: tuple[str, ...], family: str | None, name: str | None, allow
         for each in sources:
             try:
                 with Bar(each) as bar:
-                    result = registry.ingest(each, family=family, name=name, allow_nonfinite=allow_nonfinite, progress=bar)
+                    result = registry.ingest(
+                        each, family=family, name=name, allow_nonfinite=allow_nonfinite, progress=bar
+                    )
             except RegistryError as exc:
                 failed.append({"source": each, "error": str(exc)})
                 click.echo(f"Error: {exc}", err=True)
@@ -91,7 +97,14 @@ def ingest(sources: tuple[str, ...], family: str | None, name: str | None, allow
 
 @main.command()
 @source
-@option("-k", "--nearest", default=10, show_default=True, type=click.IntRange(1, 1000), help="How many models to list.")
+@option(
+    "-k",
+    "--nearest",
+    default=10,
+    show_default=True,
+    type=click.IntRange(1, 1000),
+    help="How many models to list.",
+)
 @nonfinite
 @as_json
 def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) -> None:
@@ -111,7 +124,13 @@ def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) ->
 
 @main.command()
 @source
-@option("-o", "--output", "path", type=click.Path(dir_okay=False, path_type=Path), help="Write the JSON to a file.")
+@option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the JSON to a file.",
+)
 @nonfinite
 @as_json
 def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, as_json: bool) -> None:
@@ -171,7 +190,7 @@ def remove(model: str, as_json: bool) -> None:
     \b
     Example: registry remove llama-small
     """
-    from registry import Registry, report
+    from registry import Registry
 
     with Registry() as registry:
         gone = registry.remove(model)
@@ -209,7 +228,7 @@ def status(as_json: bool) -> None:
     from registry import report
     from registry.database import admin
 
-    output(as_json, lambda it: report.plain(it), report.status_table, admin.status())
+    output(as_json, report.plain, report.status_table, admin.status())
 
 
 @db.command()
@@ -227,7 +246,12 @@ def stop(as_json: bool) -> None:
     """Stop the embedded database."""
     from registry.database import admin
 
-    output(as_json, lambda it: {"stopped": it}, lambda it: "stopped" if it else "it was not running", admin.stop())
+    output(
+        as_json,
+        lambda it: {"stopped": it},
+        lambda it: "stopped" if it else "it was not running",
+        admin.stop(),
+    )
 
 
 @db.command()
@@ -255,12 +279,12 @@ class Bar:
     WIDTH = 40  # columns for the title
 
     def __init__(self, title: str) -> None:
-        self.title = title if len(title) <= self.WIDTH else f"...{title[-self.WIDTH:]}"
+        self.title = title if len(title) <= self.WIDTH else f"...{title[-self.WIDTH :]}"
         self.start = 0.0
         self.bytes = 0
         self.progress: Any = None
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -284,13 +308,23 @@ class Bar:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("tensors, {task.fields[rate]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("tensors, {task.fields[rate]}"),
+        )
         self.progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
         self.task = self.progress.add_task(self.title, rate="")
         self.progress.start()
 
 
-def output(as_json: bool, to_json: Callable[[Any], dict[str, Any]], to_text: Callable[[Any], "RenderableType"], it: Any) -> None:
+def output(
+    as_json: bool,
+    to_json: Callable[[Any], dict[str, Any]],
+    to_text: Callable[[Any], "RenderableType"],
+    it: Any,
+) -> None:
     """Print a result to stdout, as JSON or for reading."""
     from registry import report
 
@@ -300,7 +334,9 @@ def output(as_json: bool, to_json: Callable[[Any], dict[str, Any]], to_text: Cal
     from rich.console import Console
 
     text = to_text(it)
-    click.echo(text) if isinstance(text, str) else Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH).print(text)
+    click.echo(text) if isinstance(text, str) else Console(
+        highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH
+    ).print(text)
 
 
 def emit(content: dict[str, Any]) -> None:

@@ -6,17 +6,16 @@ along: the language reference for the bases, source code of the standard library
     python examples/train.py
 """
 
+import argparse
 import inspect
 import json
 import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
-
-import argparse
-import torch
 from pydoc_data.topics import topics
-from transformers import LlamaConfig, Phi3Config, PreTrainedConfig, PreTrainedModel, Qwen3Config
-from transformers import AutoModelForCausalLM
+
+import torch
+from transformers import AutoModelForCausalLM, LlamaConfig, Phi3Config, PreTrainedConfig, PreTrainedModel, Qwen3Config
 
 FOLDER = Path(__file__).with_name("checkpoints")
 SIZES = {

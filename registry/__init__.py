@@ -1,11 +1,11 @@
 """The weight registry: what a checkpoint comes from, told from its weights alone.
 
-    import registry
+import registry
 
-    print(registry.fingerprint("./model").std)
-    with registry.Registry() as known:
-        known.ingest("./model")
-        print(known.identify("./unknown_model").verdict)
+print(registry.fingerprint("./model").std)
+with registry.Registry() as known:
+    known.ingest("./model")
+    print(known.identify("./unknown_model").verdict)
 """
 
 from typing import TYPE_CHECKING, Any

@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 TOOL_VERSION = version("weight-registry")
 
 
-def fingerprint(
-    source: str | Path, *, allow_nonfinite: bool = False, progress: Progress | None = None
-) -> Fingerprint:
+def fingerprint(source: str | Path, *, allow_nonfinite: bool = False, progress: Progress | None = None) -> Fingerprint:
     """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError."""
     from registry.checkpoints import open_checkpoint  # noqa: PLC0415  # see the module's docstring
     from registry.measure import compute  # noqa: PLC0415
@@ -81,7 +79,12 @@ class Registry:
             )
 
     def identify(
-        self, source: str | Path, *, k: int = 10, allow_nonfinite: bool = False, progress: Progress | None = None
+        self,
+        source: str | Path,
+        *,
+        k: int = 10,
+        allow_nonfinite: bool = False,
+        progress: Progress | None = None,
     ) -> "Identification":
         """Tell what a source comes from, by the k nearest registered models."""
         from registry.identify import identify  # noqa: PLC0415

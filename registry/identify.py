@@ -32,7 +32,12 @@ class Identification:
 
 
 def identify(
-    engine: Engine, source: str | Path, *, k: int = 10, allow_nonfinite: bool = False, progress: Progress | None = None
+    engine: Engine,
+    source: str | Path,
+    *,
+    k: int = 10,
+    allow_nonfinite: bool = False,
+    progress: Progress | None = None,
 ) -> Identification:
     """Fingerprint a source and compare it with what is registered. Stores nothing. Raises RegistryError."""
     checkpoint = open_checkpoint(source)

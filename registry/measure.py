@@ -17,9 +17,7 @@ from registry.numerics.spectrum import normalised, top_singular_values
 from registry.projections import Layout, Site, classify
 
 
-def compute(
-    checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: Progress | None = None
-) -> Fingerprint:
+def compute(checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: Progress | None = None) -> Fingerprint:
     """Read a checkpoint tensor by tensor and fingerprint it.
 
     One tensor is in memory at a time. Raises WeightsError and CheckpointError.
@@ -95,7 +93,10 @@ def check(matrices: list[Matrix], source: str, allow_nonfinite: bool) -> None:
 
 
 def assemble(
-    checkpoint: Checkpoint, layout: Layout, measured: list[tuple[Matrix, Moments]], rest: list[tuple[str, Entry]]
+    checkpoint: Checkpoint,
+    layout: Layout,
+    measured: list[tuple[Matrix, Moments]],
+    rest: list[tuple[str, Entry]],
 ) -> Fingerprint:
     """The model's record from its matrices'."""
     matrices = [matrix for matrix, _ in measured]

@@ -50,7 +50,8 @@ class Site:
         if self.heads:
             each = (self.heads, len(self.parts), -1, matrix.shape[1])  # heads x parts x head size x inputs
             return tuple(part.reshape(-1, matrix.shape[1]) for part in matrix.reshape(each).unbind(1))
-        return matrix.split(self.sizes)
+        parts: tuple[torch.Tensor, ...] = matrix.split(self.sizes)
+        return parts
 
 
 @dataclass(frozen=True)
@@ -130,7 +131,9 @@ def place(matched: list[tuple[Entry, Row, re.Match[str]]], config: dict[str, Any
     for entry, row, layer in placed:
         heads = head_count(entry, row, config) if row.interleaved else 0
         height = entry.shape[1 if row.naming in wide else 0]
-        sizes = (height // len(row.parts),) * len(row.parts) if heads else part_sizes(entry, row, height, inputs.get(layer))
+        sizes = (
+            (height // len(row.parts),) * len(row.parts) if heads else part_sizes(entry, row, height, inputs.get(layer))
+        )
         sites.append(Site(entry, row.naming, layer, row.parts, row.naming in wide, sizes, heads))
     return sorted(sites, key=lambda site: (site.layer, PROJECTIONS.index(site.parts[0])))
 
@@ -172,6 +175,9 @@ def part_sizes(entry: Entry, row: Row, height: int, inputs: int | None) -> tuple
     others, rest = divmod(height - first, n - 1) if n > 1 else (0, 0)
     if left or rest or others < 0 or (n > 1 and others == 0):
         raise CannotSplit(
-            tensor=entry.name, shape=list(entry.shape), parts=", ".join(row.parts), reason="its rows do not add up"
+            tensor=entry.name,
+            shape=list(entry.shape),
+            parts=", ".join(row.parts),
+            reason="its rows do not add up",
         )
     return (first, *(others,) * (n - 1))

@@ -137,7 +137,11 @@ def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
     ]  # fmt: skip
     ranks = [f"cluster r={c.rank}" for c in fingerprint.clusterings]
     numbers = ["matrices", "std", "std/max", *ranks]
-    return Group(Text(facts), table("projection", *numbers, rows=rows, right=numbers), Text("\n".join(notes(fingerprint))))
+    return Group(
+        Text(facts),
+        table("projection", *numbers, rows=rows, right=numbers),
+        Text("\n".join(notes(fingerprint))),
+    )
 
 
 def notes(fingerprint: Fingerprint) -> list[str]:
@@ -146,9 +150,13 @@ def notes(fingerprint: Fingerprint) -> list[str]:
     if fingerprint.nonfinite:
         said.append(f"{fingerprint.nonfinite} NaN or infinite weights were left out")
     if fingerprint.short:
-        said.append(f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank and use what they have")
+        said.append(
+            f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank and use what they have"
+        )
     if fingerprint.unknown:
-        said.append(f"{len(fingerprint.unknown)} matrices of unknown names were left out: {', '.join(fingerprint.unknown[:3])}")
+        said.append(
+            f"{len(fingerprint.unknown)} matrices of unknown names were left out: {', '.join(fingerprint.unknown[:3])}"
+        )
     return said
 
 
@@ -184,7 +192,10 @@ def families_table(families: Sequence[FamilySummary]) -> RenderableType:
 def identification_table(found: "Identification") -> RenderableType:
     """The verdict, the evidence, the nearest models and families."""
     verdict = found.verdict
-    named = {"same weights": f" as {verdict.model}", "same family": f" as {verdict.model} (family {verdict.family})"}
+    named = {
+        "same weights": f" as {verdict.model}",
+        "same family": f" as {verdict.model} (family {verdict.family})",
+    }
     headline = Text(f"{found.source}: {verdict.verdict}{named.get(verdict.verdict, '')}", style="bold")
     evidence = Text("\n".join(f"  {line}" for line in verdict.evidence))
     if not found.matches:

@@ -35,7 +35,9 @@ def named(model: torch.nn.Module, paths: dict[str, str]) -> Projections:
     """Projections that are modules of their own."""
     layers = next(m for m in model.modules() if isinstance(m, torch.nn.ModuleList))
     return {
-        (i, projection): layer.get_submodule(path).weight for i, layer in enumerate(layers) for projection, path in paths.items()
+        (i, projection): layer.get_submodule(path).weight
+        for i, layer in enumerate(layers)
+        for projection, path in paths.items()
     }
 
 
@@ -69,7 +71,15 @@ META = {
 
 def of_phi3(model: torch.nn.Module) -> Projections:
     """qkv: 32 rows of query, 16 of key, 16 of value; gate before up."""
-    found = named(model, {"qkv": "self_attn.qkv_proj", "output": "self_attn.o_proj", "gu": "mlp.gate_up_proj", "down": "mlp.down_proj"})
+    found = named(
+        model,
+        {
+            "qkv": "self_attn.qkv_proj",
+            "output": "self_attn.o_proj",
+            "gu": "mlp.gate_up_proj",
+            "down": "mlp.down_proj",
+        },
+    )
     for i in range(3):
         qkv, gate_up = found.pop((i, "qkv")), found.pop((i, "gu"))
         found |= dict(zip([(i, "query"), (i, "key"), (i, "value")], qkv.split([32, 16, 16]), strict=True))
@@ -79,7 +89,12 @@ def of_phi3(model: torch.nn.Module) -> Projections:
 
 def of_gpt2(model: torch.nn.Module) -> Projections:
     """Conv1D keeps inputs x outputs."""
-    found = {key: w.T for key, w in named(model, {"qkv": "attn.c_attn", "output": "attn.c_proj", "up": "mlp.c_fc", "down": "mlp.c_proj"}).items()}
+    found = {
+        key: w.T
+        for key, w in named(
+            model, {"qkv": "attn.c_attn", "output": "attn.c_proj", "up": "mlp.c_fc", "down": "mlp.c_proj"}
+        ).items()
+    }
     for i in range(3):
         found |= dict(zip([(i, "query"), (i, "key"), (i, "value")], found.pop((i, "qkv")).chunk(3), strict=True))
     return found
@@ -87,7 +102,12 @@ def of_gpt2(model: torch.nn.Module) -> Projections:
 
 def of_neox(model: torch.nn.Module) -> Projections:
     """Each of 4 heads keeps 8 rows of query, 8 of key, 8 of value."""
-    paths = {"qkv": "attention.query_key_value", "output": "attention.dense", "up": "mlp.dense_h_to_4h", "down": "mlp.dense_4h_to_h"}
+    paths = {
+        "qkv": "attention.query_key_value",
+        "output": "attention.dense",
+        "up": "mlp.dense_h_to_4h",
+        "down": "mlp.dense_4h_to_h",
+    }
     found = named(model, paths)
     for i in range(3):
         heads = found.pop((i, "qkv")).split(8)
@@ -104,7 +124,12 @@ class MetaLlama(torch.nn.Module):
         linear = torch.nn.Linear
 
         def layer() -> torch.nn.ModuleDict:
-            attention = {"wq": linear(32, 32), "wk": linear(32, 16), "wv": linear(32, 16), "wo": linear(32, 32)}
+            attention = {
+                "wq": linear(32, 32),
+                "wk": linear(32, 16),
+                "wv": linear(32, 16),
+                "wo": linear(32, 32),
+            }
             mlp = {"w1": linear(32, 48), "w2": linear(48, 32), "w3": linear(32, 48)}
             return torch.nn.ModuleDict(
                 {"attention": torch.nn.ModuleDict(attention), "feed_forward": torch.nn.ModuleDict(mlp)}
@@ -156,10 +181,12 @@ ARCHITECTURES = {
     "OLMo 2": Architecture(causal(tf.Olmo2Config), lambda m: named(m, LLAMA)),
     "Phi-3": Architecture(causal(tf.Phi3Config), of_phi3),
     "GPT-2": Architecture(
-        lambda: tf.GPT2LMHeadModel(tf.GPT2Config(vocab_size=40, n_positions=16, n_embd=32, n_layer=3, n_head=4)), of_gpt2
+        lambda: tf.GPT2LMHeadModel(tf.GPT2Config(vocab_size=40, n_positions=16, n_embd=32, n_layer=3, n_head=4)),
+        of_gpt2,
     ),
     "GPT-2 (body only)": Architecture(
-        lambda: tf.GPT2Model(tf.GPT2Config(vocab_size=40, n_positions=16, n_embd=32, n_layer=3, n_head=4)), of_gpt2
+        lambda: tf.GPT2Model(tf.GPT2Config(vocab_size=40, n_positions=16, n_embd=32, n_layer=3, n_head=4)),
+        of_gpt2,
     ),
     "GPT-NeoX": Architecture(causal(tf.GPTNeoXConfig), of_neox),
     "BERT": Architecture(lambda: tf.BertForMaskedLM(tf.BertConfig(**COMMON)), lambda m: named(m, BERT)),

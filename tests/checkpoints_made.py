@@ -9,7 +9,9 @@ from safetensors.torch import save_file
 Tensors = dict[str, torch.Tensor]
 
 
-def llama(seed: int = 0, layers: int = 2, hidden: int = 16, inner: int = 24, keys: int = 8, scale: float = 1.0) -> Tensors:
+def llama(
+    seed: int = 0, layers: int = 2, hidden: int = 16, inner: int = 24, keys: int = 8, scale: float = 1.0
+) -> Tensors:
     """A random Llama's tensors: every layer's projections at another spread, norms, embeddings."""
     draw = torch.Generator().manual_seed(seed)
     shapes = {

@@ -124,9 +124,7 @@ class Hub:
         repository.refs.update(dict.fromkeys(refs, sha))
         return sha
 
-    def fault(
-        self, repo: str, kind: str | None, *, files_only: bool = False, times: float = math.inf
-    ) -> None:
+    def fault(self, repo: str, kind: str | None, *, files_only: bool = False, times: float = math.inf) -> None:
         """Let requests about `repo`, known or not, go wrong: a key of ANSWERS, MUTE or DAMAGE; None heals."""
         if kind is not None and kind not in (*ANSWERS, *MUTE, *DAMAGE):
             raise ValueError(kind)
@@ -260,9 +258,7 @@ class Handler(BaseHTTPRequestHandler):
         name = self.file or ""
         return {"X-Repo-Commit": self.sha, "ETag": f'"{etag(name, self.files[name])}"'}
 
-    def error(
-        self, status: int, code: str | None, message: str | None, headers: dict[str, str] | None = None
-    ) -> None:
+    def error(self, status: int, code: str | None, message: str | None, headers: dict[str, str] | None = None) -> None:
         """An error as the hub words it: in headers, and in the body for those who read that."""
         said = {"X-Request-Id": "Root=1-67", "Content-Type": "application/json", **(headers or {})}
         said |= {"X-Error-Code": code} if code else {}

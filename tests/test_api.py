@@ -68,7 +68,12 @@ def test_a_name_is_given_once(known, model, url, tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "base", "registered", "expected"),
-    [("f", "base", True, "f"), (None, "base", True, "bases"), (None, "base", False, "base"), (None, None, True, "child")],
+    [
+        ("f", "base", True, "f"),
+        (None, "base", True, "bases"),
+        (None, "base", False, "base"),
+        (None, None, True, "child"),
+    ],
     ids=["asked for", "of the registered base", "the unknown base itself", "its own name"],
 )
 def test_families(known, tmp_path, given, base, registered, expected):
@@ -139,7 +144,12 @@ def test_identify_the_same_weights(known, model, tmp_path):
     known.ingest(model, family="f")
     wide = {name: tensor.double() for name, tensor in llama().items()}
     verdict = known.identify(write_shards(tmp_path / "x", wide)).verdict
-    assert (verdict.verdict, verdict.model, verdict.family, verdict.chance) == ("same weights", "model", "f", None)
+    assert (verdict.verdict, verdict.model, verdict.family, verdict.chance) == (
+        "same weights",
+        "model",
+        "f",
+        None,
+    )
 
 
 def test_identify_in_an_empty_registry(known, model, url):
@@ -196,16 +206,22 @@ def test_sql_for_analysts(known, url):
     for name in ("llama-tiny", "llama-small", "qwen-tiny", "llama-tiny-code"):
         known.ingest(EXAMPLES / name, family=name.split("-")[0])
     short = ("q", "k", "v", "o", "gate", "up", "down")
-    columns = ", ".join([f"{p}_std" for p in short] + [f"{p}_cluster" for p in short] + [f"{p}_cluster_64" for p in short])
+    columns = ", ".join(
+        [f"{p}_std" for p in short] + [f"{p}_cluster" for p in short] + [f"{p}_cluster_64" for p in short]
+    )
     [row] = rows(url, f"SELECT {columns} FROM model_fingerprints WHERE model = 'llama-tiny'")
     fingerprint = known.show("llama-tiny")[1]
     assert row == (*fingerprint.std, *(share for c in fingerprint.clusterings for share in c.vector))
-    nearest = rows(url, "SELECT neighbour, family, std_distance, clustering_distance FROM nearest_models('llama-tiny', 2)")
+    nearest = rows(
+        url,
+        "SELECT neighbour, family, std_distance, clustering_distance FROM nearest_models('llama-tiny', 2)",
+    )
     expected = [m for m in known.identify(EXAMPLES / "llama-tiny").matches if m.model != "llama-tiny"][:2]
     assert nearest == [(m.model, m.family, m.std_distance, m.clustering_distance) for m in expected]
     assert nearest[0][0] == "llama-tiny-code"
     assert len(rows(url, "SELECT * FROM nearest_models('llama-tiny')")) == 3
-    by_vector = "SELECT model FROM model_fingerprints ORDER BY std_vector <=> (SELECT std_vector FROM model_fingerprints WHERE model = 'qwen-tiny')"
+    qwen = "(SELECT std_vector FROM model_fingerprints WHERE model = 'qwen-tiny')"
+    by_vector = f"SELECT model FROM model_fingerprints ORDER BY std_vector <=> {qwen}"
     assert rows(url, by_vector)[0] == ("qwen-tiny",)
 
 

@@ -67,10 +67,20 @@ def test_the_journey(url, model, tmp_path):
 
 
 def test_json_of_a_fingerprint(url, model):
-    """fingerprint and show give the documented keys with equal values, and floats read back equal."""
+    """Fingerprint and show give the documented keys with equal values, and floats read back equal."""
     run("ingest", model)
     computed, stored = answer("fingerprint", model), answer("show", "model")
-    keys = ("digest", "fingerprint_version", "projections", "std", "std_vector", "clustering", "labels", "layers", "hidden_size")
+    keys = (
+        "digest",
+        "fingerprint_version",
+        "projections",
+        "std",
+        "std_vector",
+        "clustering",
+        "labels",
+        "layers",
+        "hidden_size",
+    )
     assert {key: stored[key] for key in keys} == {key: computed[key] for key in keys}
     assert list(computed["std"]) == list(computed["projections"]) == list(PROJECTIONS)
     assert {rank: len(vector) for rank, vector in computed["clustering"].items()} == {"16": 7, "64": 7}
@@ -82,7 +92,7 @@ def test_json_of_a_fingerprint(url, model):
 
 
 def test_json_of_an_identification(url, model, tmp_path):
-    """identify gives verdict, model, family and matches with both distances."""
+    """Identify gives verdict, model, family and matches with both distances."""
     run("ingest", model, "--family", "fam")
     found = answer("identify", model)
     assert (found["verdict"], found["model"], found["family"]) == ("same weights", "model", "fam")
@@ -93,7 +103,14 @@ def test_json_of_an_identification(url, model, tmp_path):
 
 def test_every_json_answer_has_a_schema_version(url, model):
     """One number tells readers which docs/json.md they need."""
-    calls = [("ingest", model), ("identify", model), ("fingerprint", model), ("show", "model"), ("list",), ("families",)]
+    calls = [
+        ("ingest", model),
+        ("identify", model),
+        ("fingerprint", model),
+        ("show", "model"),
+        ("list",),
+        ("families",),
+    ]
     calls += [("db", "status"), ("db", "upgrade"), ("db", "url"), ("remove", "model")]
     assert {answer(*call)["schema_version"] for call in calls} == {1}
 
@@ -119,7 +136,14 @@ def test_one_bad_source_among_good_ones(url, model, tmp_path):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("ingest", "./nowhere"), ("identify", "./nowhere"), ("fingerprint", "./nowhere"), ("show", "x"), ("remove", "x"), ("db", "stop")],
+    [
+        ("ingest", "./nowhere"),
+        ("identify", "./nowhere"),
+        ("fingerprint", "./nowhere"),
+        ("show", "x"),
+        ("remove", "x"),
+        ("db", "stop"),
+    ],
     ids=" ".join,
 )
 def test_errors_are_one_sentence(url, arguments):
@@ -131,7 +155,11 @@ def test_errors_are_one_sentence(url, arguments):
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [("ingest",), ("frobnicate",), ("identify", "x", "-k", "0"), ("ingest", "a", "b", "--name", "c")], ids=" ".join)
+@pytest.mark.parametrize(
+    "arguments",
+    [("ingest",), ("frobnicate",), ("identify", "x", "-k", "0"), ("ingest", "a", "b", "--name", "c")],
+    ids=" ".join,
+)
 def test_usage_errors(arguments):
     """Wrong usage is exit code 2."""
     assert run(*arguments).exit_code == 2

@@ -1,4 +1,4 @@
-"""registry.numerics.clusters"""
+"""registry.numerics.clusters."""
 
 from itertools import product
 
@@ -45,7 +45,10 @@ def test_order_of_points_does_not_matter():
     """A permutation of the points permutes the labels."""
     points = spectra(2, 60)
     order = np.random.default_rng(5).permutation(60)
-    straight, shuffled = np.array(cluster(points, 2).labels)[order], np.array(cluster(points[order], 2).labels)
+    straight, shuffled = (
+        np.array(cluster(points, 2).labels)[order],
+        np.array(cluster(points[order], 2).labels),
+    )
     assert len(set(zip(straight, shuffled, strict=True))) == 2
 
 

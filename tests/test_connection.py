@@ -1,4 +1,4 @@
-"""registry.database.connection, migrate and schema"""
+"""registry.database.connection, migrate and schema."""
 
 import subprocess
 import sys
@@ -59,7 +59,9 @@ def test_migrations_build_what_the_code_expects(url):
     """Autogenerate finds no difference, and REVISION is the newest migration."""
     engine = create_engine(normalised(url))
     with engine.connect() as own:
-        context = MigrationContext.configure(own, opts={"version_table": "registry_version", "compare_server_default": False})
+        context = MigrationContext.configure(
+            own, opts={"version_table": "registry_version", "compare_server_default": False}
+        )
         assert compare_metadata(context, Base.metadata) == []
     engine.dispose()
     config = Config()
@@ -69,7 +71,8 @@ def test_migrations_build_what_the_code_expects(url):
 
 def test_generated_vectors(url):
     """The searched vectors are made by the database out of the stored values."""
-    columns = "SELECT table_name, column_name, generation_expression FROM information_schema.columns WHERE is_generated = 'ALWAYS'"
+    columns = "SELECT table_name, column_name, generation_expression FROM information_schema.columns"
+    columns += " WHERE is_generated = 'ALWAYS'"
     assert sorted(query(url, columns)) == [
         ("clusterings", "vector", "(shares)::vector(7)"),
         ("fingerprints", "std_vector", "l2_normalize((std)::vector(7))"),
@@ -131,7 +134,11 @@ def test_a_database_that_goes_away(url):
 
 def test_other_driver_errors(url):
     """Whatever else the driver says is passed on in one line."""
-    with pytest.raises(DatabaseFailed, match="division by zero"), open_database(url) as engine, engine.connect() as own:
+    with (
+        pytest.raises(DatabaseFailed, match="division by zero"),
+        open_database(url) as engine,
+        engine.connect() as own,
+    ):
         own.exec_driver_sql("SELECT 1 / 0")
 
 
@@ -146,7 +153,10 @@ def test_the_extension_may_not_be_created(empty_url):
     """A user without the right to create it is told whom to ask."""
     execute(empty_url, "DO $$ BEGIN CREATE ROLE guest LOGIN; EXCEPTION WHEN duplicate_object THEN END $$")
     execute(empty_url, "GRANT CREATE ON SCHEMA public TO guest")
-    with pytest.raises(VectorMissing, match="permission denied"), open_database(empty_url.replace("registry@", "guest@")):
+    with (
+        pytest.raises(VectorMissing, match="permission denied"),
+        open_database(empty_url.replace("registry@", "guest@")),
+    ):
         pass
     tables = "SELECT count(*) FROM information_schema.tables WHERE table_schema = 'public'"
     assert query(empty_url, tables) == [(0,)]
@@ -170,7 +180,9 @@ def test_a_wheel_brings_its_migrations(tmp_path):
     """The built wheel holds the migrations inside the package, cli.py beside it, and nothing else."""
     root = Path(__file__).parents[1]
     subprocess.run(
-        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, root], check=True, capture_output=True
+        [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", tmp_path, root],
+        check=True,
+        capture_output=True,
     )
     [wheel] = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
@@ -183,13 +195,16 @@ def test_an_installed_wheel_migrates_from_anywhere(tmp_path, empty_url):
     """From another folder, with only the unpacked wheel on the path."""
     root = Path(__file__).parents[1]
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "site", root], check=True, capture_output=True
+        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", tmp_path / "site", root],
+        check=True,
+        capture_output=True,
     )
     script = "import registry; from registry.database.connection import open_database; print(registry.__file__)\n"
     script += f"with open_database({empty_url!r}): pass"
     done = subprocess.run(
         [sys.executable, "-c", script],
-        cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env={"PYTHONPATH": str(tmp_path / "site"), "PATH": "/usr/bin:/bin"},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.stderr == ""
     assert str(tmp_path) in done.stdout

@@ -1,4 +1,4 @@
-"""registry.numerics.digest"""
+"""registry.numerics.digest."""
 
 import pytest
 import torch

@@ -58,6 +58,8 @@ def test_the_schema_page_names_every_table_and_column_group(url):
     import psycopg
 
     with psycopg.connect(url) as own:
-        tables = own.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'").fetchall()
+        tables = own.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+        ).fetchall()
     page = (ROOT / "docs" / "schema.md").read_text()
     assert [name for (name,) in tables if name != "registry_version" and f"`{name}`" not in page] == []

@@ -31,5 +31,5 @@ def test_message_is_one_sentence(kind):
 def test_data_are_attributes():
     """What the sentence was filled with stays readable."""
     error = BrokenFile(path="x.bin", reason="it is empty")
-    assert {"path": "x.bin", "reason": "it is empty"} == error.data
+    assert error.data == {"path": "x.bin", "reason": "it is empty"}
     assert str(error) == "'x.bin' is damaged or not what its name says (it is empty); fetch it again."

@@ -1,4 +1,4 @@
-"""registry.evidence"""
+"""registry.evidence."""
 
 import pytest
 
@@ -29,7 +29,12 @@ def test_more_candidates_make_a_coincidence_likelier():
 def test_equal_weights_leave_nothing_to_chance():
     """The digest decides before any distance."""
     verdict = judge([match(0.5)], 1, ("other", "g"))
-    assert (verdict.verdict, verdict.model, verdict.family, verdict.chance) == ("same weights", "other", "g", None)
+    assert (verdict.verdict, verdict.model, verdict.family, verdict.chance) == (
+        "same weights",
+        "other",
+        "g",
+        None,
+    )
 
 
 def test_the_limits_are_said():

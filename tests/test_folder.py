@@ -1,4 +1,4 @@
-"""registry.checkpoints.folder"""
+"""registry.checkpoints.folder."""
 
 import json
 

@@ -224,9 +224,7 @@ def check_sentence(outcome: dict[str, Any], kind: str, text: str) -> None:
     assert (outcome["error"], outcome["ours"]) == (kind, True), outcome["message"]
     assert text in outcome["message"]
     assert outcome["message"].endswith(".")
-    assert not any(
-        part in outcome["message"] for part in ("\n", "http://", "Request ID", "Errno", "Traceback")
-    )
+    assert not any(part in outcome["message"] for part in ("\n", "http://", "Request ID", "Errno", "Traceback"))
     assert outcome["seconds"] < SOON
 
 
@@ -298,9 +296,7 @@ def test_a_second_run_is_served_from_the_cache(second, shas):
     assert found["org/sharded"]["tensors"] == LLAMA
     unmoved = [request for request in requests if request.repo != "org/moving"]
     assert {request.path for request in unmoved} == {
-        f"/api/models/{model}{end}"
-        for model in ("org/model", "org/sharded")
-        for end in ("", "/revision/main")
+        f"/api/models/{model}{end}" for model in ("org/model", "org/sharded") for end in ("", "/revision/main")
     }
 
 
@@ -341,9 +337,7 @@ def test_faults(first, model, kind):
     if kind in REFUSED:
         check_sentence(first[model], REFUSED[kind], repr(model))
     elif model == "midway/portal":
-        check_sentence(
-            first[model], "HubUnreachable", "(Response from the hub is missing the 'X-Repo-Commit'"
-        )
+        check_sentence(first[model], "HubUnreachable", "(Response from the hub is missing the 'X-Repo-Commit'")
     else:
         check_sentence(first[model], "HubUnreachable", f"from the hub ({UNREACHABLE[kind]}")
 

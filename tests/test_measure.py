@@ -84,7 +84,11 @@ def test_the_file_layout_does_not_matter(tmp_path):
         torch.save(content, sources[-1])
     found = [fingerprint(source) for source in sources]
     assert found[0] == found[1] == found[2]
-    assert (found[3].digest, found[3].std, found[3].clusterings) == (found[0].digest, found[0].std, found[0].clusterings)
+    assert (found[3].digest, found[3].std, found[3].clusterings) == (
+        found[0].digest,
+        found[0].std,
+        found[0].clusterings,
+    )
     wide = fingerprint(write_folder(tmp_path / "e", {name: t.float() for name, t in tensors.items()}))
     assert (wide.digest, wide.std, wide.dtype) == (found[0].digest, found[0].std, "float32")
 
@@ -100,7 +104,11 @@ def test_the_digest_knows_every_weight(tmp_path):
         for name, tensor in tensors.items()
     }
     others = [swapped]
-    for name in ("model.layers.1.mlp.up_proj.weight", "model.layers.0.input_layernorm.weight", "model.embed_tokens.weight"):
+    for name in (
+        "model.layers.1.mlp.up_proj.weight",
+        "model.layers.0.input_layernorm.weight",
+        "model.embed_tokens.weight",
+    ):
         others.append({key: value.clone() for key, value in tensors.items()})
         others[-1][name].view(-1)[3] += 1e-3
     different = {fingerprint(write_folder(tmp_path / f"other{i}", v)).digest for i, v in enumerate(others)}
@@ -121,7 +129,9 @@ def test_nonfinite_weights(tmp_path):
     tensors = llama()
     tensors["model.layers.1.mlp.up_proj.weight"][3, :2] = torch.tensor([math.nan, math.inf])
     folder = write_folder(tmp_path, tensors)
-    with pytest.raises(NonFiniteWeights, match=r"has 2 NaN or infinite weights, the first in 'model\.layers\.1\.mlp\.up"):
+    with pytest.raises(
+        NonFiniteWeights, match=r"has 2 NaN or infinite weights, the first in 'model\.layers\.1\.mlp\.up"
+    ):
         fingerprint(folder)
     found = fingerprint(folder, allow_nonfinite=True)
     up = np.concatenate([m.ravel() for p, m in matrices(folder) if p == "up"])
@@ -149,7 +159,12 @@ def test_facts_of_the_model(tmp_path):
     """Shapes come from the weights; the config only lends its name."""
     config = {"architectures": ["LyingModel"], "num_hidden_layers": 99, "hidden_size": 7}
     found = fingerprint(write_folder(tmp_path, llama(layers=3), config))
-    assert (found.layers, found.hidden_size, found.architecture, found.dtype) == (3, 16, "LyingModel", "float32")
+    assert (found.layers, found.hidden_size, found.architecture, found.dtype) == (
+        3,
+        16,
+        "LyingModel",
+        "float32",
+    )
     assert [m.layer for m in found.matrices] == [0] * 7 + [1] * 7 + [2] * 7
     assert [m.projection for m in found.matrices[:7]] == list(PROJECTIONS)
     assert math.hypot(*found.std_vector) == pytest.approx(1)
@@ -170,14 +185,21 @@ def test_the_tie_rule(tmp_path):
         for name, matrix in {"q": query, "k": full, "v": low, "o": low}.items():
             tensors[f"model.layers.{layer}.self_attn.{name}_proj.weight"] = matrix.clone()
     vector = fingerprint(write_folder(tmp_path, tensors)).clusterings[0].vector
-    assert dict(zip(PROJECTIONS[:4], vector[:4], strict=True)) == {"query": 0.5, "key": 1.0, "value": 0.0, "output": 0.0}
+    assert dict(zip(PROJECTIONS[:4], vector[:4], strict=True)) == {
+        "query": 0.5,
+        "key": 1.0,
+        "value": 0.0,
+        "output": 0.0,
+    }
 
 
 def test_three_clusters_start_at_query(tmp_path):
-    """k = 3 labels count from Query's cluster on."""
+    """K = 3 labels count from Query's cluster on."""
     found = fingerprint(write_folder(tmp_path, llama(layers=4)))
     for clustering in found.clusterings:
-        queries = [label for m, label in zip(found.matrices, clustering.labels3, strict=True) if m.projection == "query"]
+        queries = [
+            label for m, label in zip(found.matrices, clustering.labels3, strict=True) if m.projection == "query"
+        ]
         assert max(set(queries), key=queries.count) == 0
         assert set(clustering.labels3) <= {0, 1, 2}
     assert tuple(c.rank for c in found.clusterings) == RANKS

@@ -26,7 +26,11 @@ def write_2gb(folder: Path) -> int:
     shapes = {f"{name}.weight": (words, hidden) for name in ("embed_tokens", "decoder.embed_tokens", "lm_head")}
     for i in range(layers):
         attention = {f"self_attn.{p}_proj": (hidden, hidden) for p in "qkvo"}
-        mlp = {"mlp.gate_proj": (inner, hidden), "mlp.up_proj": (inner, hidden), "mlp.down_proj": (hidden, inner)}
+        mlp = {
+            "mlp.gate_proj": (inner, hidden),
+            "mlp.up_proj": (inner, hidden),
+            "mlp.down_proj": (hidden, inner),
+        }
         shapes |= {f"model.layers.{i}.{name}.weight": shape for name, shape in (attention | mlp).items()}
     names, places = sorted(shapes), {}
     for number in range(4):

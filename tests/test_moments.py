@@ -1,4 +1,4 @@
-"""registry.numerics.moments"""
+"""registry.numerics.moments."""
 
 import math
 
@@ -39,7 +39,14 @@ def test_nonfinite_values_are_counted_and_left_out():
     """NaN and infinities do not reach the sums, nor minimum and maximum."""
     tensor = torch.tensor([1.0, math.nan, 3.0, math.inf, -math.inf])
     found = moments(tensor)
-    assert (found.count, found.nonfinite, found.mean, found.std, found.min, found.max) == (2, 3, 2.0, 1.0, 1.0, 3.0)
+    assert (found.count, found.nonfinite, found.mean, found.std, found.min, found.max) == (
+        2,
+        3,
+        2.0,
+        1.0,
+        1.0,
+        3.0,
+    )
 
 
 def test_constant_and_empty_tensors():

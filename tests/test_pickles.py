@@ -1,4 +1,4 @@
-"""registry.checkpoints.pickles"""
+"""registry.checkpoints.pickles."""
 
 import argparse
 import os
@@ -43,7 +43,13 @@ def tensors(path: Path) -> dict[str, torch.Tensor]:
 def test_tensors_read_back(tmp_path, zipped):
     """Values, views, strides and shared storages survive, in both formats."""
     base = torch.randn(6, 8)
-    state = {"a": base, "view": base[2:5, 1::2], "t": base.T, "half": base.bfloat16(), "none": torch.empty(0, 3)}
+    state = {
+        "a": base,
+        "view": base[2:5, 1::2],
+        "t": base.T,
+        "half": base.bfloat16(),
+        "none": torch.empty(0, 3),
+    }
     found = tensors(saved(tmp_path, state, _use_new_zipfile_serialization=zipped))
     assert set(found) == set(state)
     assert all(torch.equal(found[name], state[name]) for name in state)
@@ -56,7 +62,10 @@ def test_tensors_read_back(tmp_path, zipped):
         lambda sd: sd,
         lambda sd: {"model": sd, "iter_num": 3, "best_val_loss": 1.5},
         lambda sd: {"state": {"net": sd}, "epoch": 1},
-        lambda sd: {"model": sd, "optimizer": {"state": {0: {"exp_avg": torch.ones(9, 9)}}, "param_groups": []}},
+        lambda sd: {
+            "model": sd,
+            "optimizer": {"state": {0: {"exp_avg": torch.ones(9, 9)}}, "param_groups": []},
+        },
         lambda sd: {"model": sd, "model_ema": {k: v + 1 for k, v in sd.items()}},
         lambda sd: {"model": sd, "args": argparse.Namespace(lr=1)},
         lambda sd: {"model": sd, "config": TrainingConfig()},

@@ -72,7 +72,10 @@ def test_two_stacks_are_counted_through(tmp_path):
 
 def test_unknown_matrices_are_shown(tmp_path):
     """A matrix without a rule is reported; vectors and embeddings are not."""
-    state = llama() | {"model.layers.0.mystery.weight": torch.ones(4, 4), "model.layers.0.mystery.bias": torch.ones(4)}
+    state = llama() | {
+        "model.layers.0.mystery.weight": torch.ones(4, 4),
+        "model.layers.0.mystery.bias": torch.ones(4),
+    }
     layout = classify(open_checkpoint(write_folder(tmp_path, state)).entries, {})
     assert [entry.name for entry in layout.unknown] == ["model.layers.0.mystery.weight"]
 
@@ -88,10 +91,17 @@ def neox(rows_: int = 96) -> dict[str, torch.Tensor]:
         (neox(), {"num_attention_heads": 5}, "num_attention_heads is 5"),
         (neox(), {"num_attention_heads": "4"}, "num_attention_heads is '4'"),
         (neox(), {"num_attention_heads": 0}, "num_attention_heads is 0"),
-        ({"layers.0.self_attn.qkv_proj.weight": torch.randn(64, 32)}, {}, "query, key, value .its rows do not add up"),
+        (
+            {"layers.0.self_attn.qkv_proj.weight": torch.randn(64, 32)},
+            {},
+            "query, key, value .its rows do not add up",
+        ),
         ({"layers.0.mlp.gate_up_proj.weight": torch.randn(7, 32)}, {}, "gate, up .its rows do not add up"),
         (
-            {"layers.0.self_attn.qkv_proj.weight": torch.randn(32, 32), "layers.0.self_attn.o_proj.weight": torch.randn(32, 32)},
+            {
+                "layers.0.self_attn.qkv_proj.weight": torch.randn(32, 32),
+                "layers.0.self_attn.o_proj.weight": torch.randn(32, 32),
+            },
             {},
             "do not add up",
         ),
@@ -107,7 +117,10 @@ def test_what_cannot_be_split(tmp_path, state, config, message):
 
 def test_grouped_queries_need_no_config(tmp_path):
     """The output projection's width tells how many rows belong to the query."""
-    state = {"layers.0.self_attn.qkv_proj.weight": torch.randn(48 + 2 * 16, 32), "layers.0.self_attn.o_proj.weight": torch.randn(32, 48)}
+    state = {
+        "layers.0.self_attn.qkv_proj.weight": torch.randn(48 + 2 * 16, 32),
+        "layers.0.self_attn.o_proj.weight": torch.randn(32, 48),
+    }
     found = cut(open_checkpoint(write_folder(tmp_path, state)))
     assert [tuple(found[0, p].shape) for p in ("query", "key", "value")] == [(48, 32), (16, 32), (16, 32)]
 
@@ -116,13 +129,21 @@ def test_projections_must_be_floating_matrices(tmp_path):
     """Quantised and one-dimensional projections are refused by name."""
     name = "layers.0.self_attn.q_proj.weight"
     with pytest.raises(QuantisedWeights, match=r"q_proj\.weight' is stored quantised \(int8\)"):
-        classify(open_checkpoint(write_folder(tmp_path / "a", {name: torch.ones(4, 4, dtype=torch.int8)})).entries, {})
+        classify(
+            open_checkpoint(write_folder(tmp_path / "a", {name: torch.ones(4, 4, dtype=torch.int8)})).entries,
+            {},
+        )
     with pytest.raises(NotAMatrix, match=r"shape \[16\]"):
         classify(open_checkpoint(write_folder(tmp_path / "b", {name: torch.ones(16)})).entries, {})
 
 
 def example(pattern: str) -> str:
-    return pattern.replace("(?P<stack>(?:.*\\.)?", "x.").replace("(?P<layer>\\d{1,6})", "0").replace(")", "").replace("\\", "")
+    return (
+        pattern.replace("(?P<stack>(?:.*\\.)?", "x.")
+        .replace("(?P<layer>\\d{1,6})", "0")
+        .replace(")", "")
+        .replace("\\", "")
+    )
 
 
 def test_no_name_stands_in_two_rows():

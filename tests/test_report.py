@@ -1,4 +1,4 @@
-"""registry.report"""
+"""registry.report."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""registry.checkpoints.safetensors and entry"""
+"""registry.checkpoints.safetensors and entry."""
 
 import pytest
 import torch
@@ -17,7 +17,11 @@ def test_every_type_reads_back(tmp_path, dtype):
     """What the safetensors library writes is read bit for bit, in any type."""
     bits = torch.randint(0, 2, (3, 4, dtype.itemsize), dtype=torch.uint8)
     tensor = bits.view(dtype).reshape(3, 4)
-    save_file({"a": torch.ones(5), "b": tensor, "empty": torch.empty(0, 7)}, tmp_path / "x.safetensors", {"by": "us"})
+    save_file(
+        {"a": torch.ones(5), "b": tensor, "empty": torch.empty(0, 7)},
+        tmp_path / "x.safetensors",
+        {"by": "us"},
+    )
     entries = {entry.name: entry for entry in read_safetensors(tmp_path / "x.safetensors")}
     assert set(entries) == {"a", "b", "empty"}
     assert (entries["b"].dtype, entries["b"].shape, entries["b"].count) == (dtype, (3, 4), 12)
@@ -40,7 +44,12 @@ CASES = {
     "shape of floats": ({"a": {**ROW, "shape": [2.0]}}, bytes(8), None, "number"),
     "shape and bytes disagree": ({"a": {**ROW, "shape": [3]}}, bytes(8), None, "do not have"),
     "offsets backwards": ({"a": {**ROW, "data_offsets": [8, 0]}}, bytes(8), None, "do not have"),
-    "beyond the file": ({"a": {**ROW, "shape": [4], "data_offsets": [0, 16]}}, bytes(8), None, "the file has 8"),
+    "beyond the file": (
+        {"a": {**ROW, "shape": [4], "data_offsets": [0, 16]}},
+        bytes(8),
+        None,
+        "the file has 8",
+    ),
     "more than described": ({"a": ROW}, bytes(9), None, "the file has 9"),
     "overlap": ({"a": ROW, "b": {**ROW, "data_offsets": [4, 12]}}, bytes(12), None, "overlap"),
     "gap": ({"a": ROW, "b": {**ROW, "data_offsets": [12, 20]}}, bytes(20), None, "gaps"),

@@ -48,19 +48,26 @@ with open_database() as engine, engine.connect() as connection:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
-    """A cluster that was stopped cleanly, to be copied: initdb takes a second."""
-    server = Server(tmp_path_factory.mktemp("template"))
+def used(tmp_path_factory):
+    """A data folder that has been used, so that it holds a cluster: initdb takes a second."""
+    server = Server(tmp_path_factory.mktemp("used") / "data")
     with server.connected():
         pass
     server.stop()
-    yield server.cluster
+    yield server
     shutil.rmtree(server.data_dir)
 
 
 @pytest.fixture
-def make(tmp_path, cluster):
-    """A function that makes servers, with a cluster already or without; all are stopped in the end."""
+def server(used):
+    """A server that does not run yet, with a cluster that each test leaves whole."""
+    yield used
+    used.stop()
+
+
+@pytest.fixture
+def make(tmp_path, used):
+    """A function that makes servers, with a cluster of their own or without one; all are stopped after it."""
     made = []
 
     def maker(name="data", *, cold=False):
@@ -68,7 +75,7 @@ def make(tmp_path, cluster):
         made.append(server)
         if not cold:
             server.prepare()
-            subprocess.run(["cp", "-a", cluster, server.cluster], check=True)  # copytree loses the owner
+            subprocess.run(["cp", "-a", used.cluster, server.cluster], check=True)  # copytree loses the owner
         return server
 
     yield maker
@@ -76,12 +83,6 @@ def make(tmp_path, cluster):
         if server.data_dir.is_dir():
             server.stop()
             shutil.rmtree(server.data_dir)
-
-
-@pytest.fixture
-def server(make):
-    """A server that does not run yet, with a cluster."""
-    return make()
 
 
 @contextmanager
@@ -194,24 +195,15 @@ def test_killed_client_leaves_no_server(server):
     assert eventually(lambda: not server.running())
 
 
-def test_stays_while_it_is_needed(make):
-    """A server stays for a client that takes long, and a started one stays without any, until it is stopped."""
-    used, server = make("used"), make("started")
-    with used.connected() as other:
+def test_stays_while_it_is_needed(server, make):
+    """A server stays for a client that takes long; a started one also without, until it is stopped."""
+    with make().connected() as other:
         url = server.start()
         time.sleep(LINGER + 0.5)  # the keepers have looked once
         assert (1, 1) == (ask(other, "SELECT 1"), ask(url, "SELECT 1"))
     assert (True, False) == (server.stop(), server.stop())
     assert not server.pinned.exists()
     assert eventually(lambda: not sockets(url).exists())
-
-
-def test_failed_start_pins_nothing(server):
-    """A start that failed leaves no wish behind that the next server stay up."""
-    (server.cluster / "PG_VERSION").write_text("15\n")
-    with pytest.raises(ServerUnavailable):
-        server.start()
-    assert not server.pinned.exists()
 
 
 def test_stop_without_a_folder(make):
@@ -221,9 +213,9 @@ def test_stop_without_a_folder(make):
     assert not server.data_dir.exists()
 
 
-def test_two_folders_two_servers(make):
+def test_two_folders_two_servers(server, make):
     """Two data folders have two servers at once, with nothing in common."""
-    first, second = make("first"), make("second")
+    first, second = make(), server
     with first.connected() as one, second.connected() as other:
         with psycopg.connect(one) as connection:
             connection.execute("CREATE TABLE mine (x int)")
@@ -232,8 +224,9 @@ def test_two_folders_two_servers(make):
         assert postmaster(first) != postmaster(second)
 
 
-def test_removed_folder_leaves_no_server(server):
+def test_removed_folder_leaves_no_server(make):
     """When the data folder is removed under a server, the server goes."""
+    server = make()
     with server.connected():
         pid = postmaster(server)
     shutil.rmtree(server.data_dir)
@@ -337,10 +330,11 @@ def test_other_variables_of_libpq_do_not_matter(server, monkeypatch):
 
 def test_what_the_client_is_refused_for(server, monkeypatch):
     """Where the server is ready and we are not let in, the sentence says what for."""
-    monkeypatch.setattr(module, "PATIENCE", 2.0)
-    monkeypatch.setenv("PGSERVICE", "nothing")
-    with pytest.raises(ServerFailed, match=r'definition of service "nothing" not found'):
-        server.start()
+    with server.connected():
+        monkeypatch.setattr(module, "PATIENCE", 0.2)
+        monkeypatch.setenv("PGSERVICE", "nothing")
+        with pytest.raises(ServerFailed, match=r'definition of service "nothing" not found'):
+            server.start()
 
 
 # --- what accidents leave -----------------------------------------------------------------------------------
@@ -372,11 +366,11 @@ def test_killed_server_recovers(server, whole):
     """After SIGKILL to the server, or its first process alone, the next client finds what was committed."""
     with server.connected() as url:
         with psycopg.connect(url) as connection:
-            connection.execute("CREATE TABLE kept AS SELECT 42 AS x")
+            connection.execute(f"CREATE TABLE kept_{whole} AS SELECT 42 AS x")
         for pid in [postmaster(server), *(processes(url) if whole else ())]:
             os.kill(pid, signal.SIGKILL)
         with server.connected() as again:
-            assert 42 == ask(again, "SELECT x FROM kept")
+            assert 42 == ask(again, f"SELECT x FROM kept_{whole}")
     assert eventually(lambda: not sockets(url).exists())
 
 
@@ -422,12 +416,14 @@ def test_killed_first_client(make):
 
 
 @pytest.mark.timeout(20)
-def test_other_major_version(server):
-    """A cluster of another Postgres is refused, with both versions named."""
+def test_other_major_version(make):
+    """A cluster of another Postgres is refused, with both versions named, and a failed start pins nothing."""
+    server = make()
     (server.cluster / "PG_VERSION").write_text("15\n")
     with pytest.raises(ServerUnavailable, match=r"written by Postgres 15, this is 18\.\d"):
         server.start()
     assert not server.running()
+    assert not server.pinned.exists()
 
 
 @pytest.mark.parametrize("act", ["start", "stop", "running"])
@@ -476,8 +472,9 @@ def test_binaries_that_do_not_run(make, monkeypatch, shared, name):
         make(cold=name == "initdb").start()
 
 
-def test_broken_configuration(server):
+def test_broken_configuration(make):
     """A server that does not start says why, at once, and where its log is."""
+    server = make()
     (server.cluster / "postgresql.conf").write_text("this = is = not one\n")
     began = time.monotonic()
     with pytest.raises(ServerFailed, match=r"FATAL: .*postgresql\.conf.* contains errors") as caught:
@@ -487,8 +484,9 @@ def test_broken_configuration(server):
     assert "syntax error" in server.log.read_text()
 
 
-def test_damaged_cluster(server):
+def test_damaged_cluster(make):
     """The reason is the server's own, not that it is then shut down."""
+    server = make()
     for segment in (server.cluster / "pg_wal").iterdir():
         if segment.is_file():
             segment.unlink()

@@ -1,4 +1,4 @@
-"""registry.checkpoints.source and card"""
+"""registry.checkpoints.source and card."""
 
 import pytest
 from checkpoints_made import llama, write_folder

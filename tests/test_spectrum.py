@@ -1,4 +1,4 @@
-"""registry.numerics.spectrum"""
+"""registry.numerics.spectrum."""
 
 import numpy as np
 import pytest

@@ -129,7 +129,10 @@ def upgrade() -> None:
         sa.Column("projections", ARRAY(sa.Text), nullable=False),
         sa.Column("std", ARRAY(sa.Double), nullable=False),
         sa.Column(
-            "std_vector", VECTOR(7), sa.Computed("l2_normalize(std::vector(7))", persisted=True), nullable=False
+            "std_vector",
+            VECTOR(7),
+            sa.Computed("l2_normalize(std::vector(7))", persisted=True),
+            nullable=False,
         ),
         sa.Column("nonfinite", sa.BigInteger, nullable=False),
         sa.Column("unknown", ARRAY(sa.Text), nullable=False),
@@ -155,10 +158,7 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("position", "layer")),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("projection", "tensor")),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("rows", "cols")),
-        *(
-            sa.Column(name, sa.Double, nullable=False)
-            for name in ("mean", "std", "skewness", "kurtosis", "min", "max")
-        ),
+        *(sa.Column(name, sa.Double, nullable=False) for name in ("mean", "std", "skewness", "kurtosis", "min", "max")),
         sa.Column("nonfinite", sa.BigInteger, nullable=False),
         sa.Column("digest", sa.Text, nullable=False),
         sa.Column("singular_values", ARRAY(sa.Double), nullable=False),

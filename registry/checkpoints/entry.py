@@ -62,7 +62,7 @@ class Span:
 
 def fill(flat: torch.Tensor, path: Path, offset: int) -> None:
     """Overwrite a 1-D tensor with the bytes of `path` from `offset` on."""
-    memory = memoryview(flat.view(torch.uint8).numpy())
+    memory = memoryview(flat.view(torch.uint8).numpy().data)
     try:
         with path.open("rb", buffering=0) as file:
             file.seek(offset)

@@ -64,9 +64,7 @@ def download(model: str, revision: str | None) -> tuple[Path, str]:
 def cached(model: str, revision: str | None) -> tuple[Path, str]:
     """The folder and commit sha of a model that an earlier download has left. Raises HubOffline."""
     # No patterns, for `download` leaves most files out on purpose, and the client would miss them.
-    found = huggingface_hub.snapshot_download(
-        model, revision=revision, local_files_only=True, allow_patterns=[]
-    )
+    found = huggingface_hub.snapshot_download(model, revision=revision, local_files_only=True, allow_patterns=[])
     folder = Path(found)
     if not weight_files(path.name for path in folder.iterdir()):
         raise HubOffline(model=model)
@@ -115,8 +113,6 @@ def reason(error: BaseException) -> str:
         text = "it answers, but not as a hub does"
     else:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        text = re.sub(
-            r"^\[Errno -?\d+\] | \(.*|\. .*", "", first
-        )  # neither number, aside nor second sentence
+        text = re.sub(r"^\[Errno -?\d+\] | \(.*|\. .*", "", first)  # neither number, aside nor second sentence
     text = re.sub(r"https?://\w\S*", "the hub", text)
     return textwrap.shorten(text.rstrip("."), REASON_LENGTH, placeholder="...")

@@ -18,7 +18,6 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from registry.checkpoints.entry import Entry, Span
 from registry.errors import BrokenFile, UnsafePickle
 
-
 GLOBAL = re.compile(r"GLOBAL ([\w.]+)")  # in torch's complaint about a class or function it does not know
 MOST_CLASSES = 100  # no honest checkpoint pickles more of its own
 AVERAGE = re.compile(r"ema|average|avg|shadow|teacher", re.IGNORECASE)
@@ -47,8 +46,8 @@ def in_place(path: Path) -> list[Entry]:
         content = load(path)
     entries = []
     for name, fake in state_dict(content):
-        place: int = fake.untyped_storage()._checkpoint_offset  # type: ignore[attr-defined]  # noqa: SLF001  # as torch's notes on serialization have it
-        place += fake.storage_offset() * fake.dtype.itemsize
+        storage: Any = fake.untyped_storage()
+        place = storage._checkpoint_offset + fake.storage_offset() * fake.dtype.itemsize  # noqa: SLF001  # documented
         span = Span(path, place, fake.dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
         entries.append(Entry(name, fake.dtype, span.shape, span.read))
     return entries
@@ -89,7 +88,9 @@ def state_dict(content: Any) -> list[tuple[str, torch.Tensor]]:
     for head in [head for head in branches if AVERAGE.search(head)]:
         if any(other != head and branches[other].keys() == branches[head].keys() for other in branches):
             del branches[head]
-    return [(f"{head}.{name}".rstrip("."), tensor) for head, branch in branches.items() for name, tensor in branch.items()]
+    return [
+        (f"{head}.{name}".rstrip("."), tensor) for head, branch in branches.items() for name, tensor in branch.items()
+    ]
 
 
 def walk(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:

@@ -58,7 +58,9 @@ def read_header(path: Path) -> tuple[int, dict[str, Any], int]:
             if size < 8 or length > size - 8:  # noqa: PLR2004  # the header's own length takes 8 bytes
                 raise BrokenFile(path=str(path), reason="it is shorter than its header claims")
             if length > HEADER_LIMIT:
-                raise BrokenFile(path=str(path), reason=f"its header of {length:,} bytes is longer than any model needs")
+                raise BrokenFile(
+                    path=str(path), reason=f"its header of {length:,} bytes is longer than any model needs"
+                )
             text = file.read(length)
     except OSError as exc:
         raise UnreadableFile(path=str(path), reason=exc.strerror or exc) from exc
@@ -84,7 +86,9 @@ def read_row(path: Path, name: str, row: Any) -> tuple[torch.dtype, tuple[int, .
     try:
         dtype, shape, (begin, end) = DTYPES[row["dtype"]], tuple(row["shape"]), row["data_offsets"]
     except (KeyError, TypeError, ValueError) as exc:
-        raise BrokenFile(path=str(path), reason=f"the header's row for {name!r} is malformed or of an unknown type") from exc
+        raise BrokenFile(
+            path=str(path), reason=f"the header's row for {name!r} is malformed or of an unknown type"
+        ) from exc
     if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
         raise BrokenFile(path=str(path), reason=f"the header's row for {name!r} holds a number that is none")
     if end - begin != math.prod(shape) * dtype.itemsize:
@@ -100,4 +104,7 @@ def check_layout(path: Path, spans: list[tuple[int, int]], size: int) -> None:
             raise BrokenFile(path=str(path), reason="its header's offsets overlap or leave gaps")
         position = end
     if position != size:
-        raise BrokenFile(path=str(path), reason=f"its header describes {position:,} bytes of tensors, the file has {size:,}")
+        raise BrokenFile(
+            path=str(path),
+            reason=f"its header describes {position:,} bytes of tensors, the file has {size:,}",
+        )

@@ -11,7 +11,9 @@ from registry.database.schema import REVISION
 from registry.database.server import Server
 from registry.errors import NoEmbeddedServer
 
-VERSIONS = text("SELECT current_setting('server_version'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')")
+VERSIONS = text(
+    "SELECT current_setting('server_version'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
+)
 
 
 @dataclass(frozen=True)

@@ -107,10 +107,12 @@ def reason(exc: DBAPIError) -> str:
 
 def check_server(connection: Connection, url: URL) -> None:
     """Raises DatabaseTooOld, or VectorMissing where the extension can not even be created."""
-    version = connection.dialect.server_version_info or (0,)
-    if version[0] < OLDEST:
-        raise DatabaseTooOld(url=shown(url), version=".".join(map(str, version)))
-    if not connection.scalar(text("SELECT count(*) FROM pg_available_extensions WHERE name = :name"), {"name": EXTENSION}):
+    number = connection.scalar(text("SELECT current_setting('server_version_num')::integer"))
+    if number // 10_000 < OLDEST:
+        raise DatabaseTooOld(url=shown(url), version=number // 10_000)
+    if not connection.scalar(
+        text("SELECT count(*) FROM pg_available_extensions WHERE name = :name"), {"name": EXTENSION}
+    ):
         raise VectorMissing(url=shown(url), reason="it is not installed on that server")
 
 

@@ -16,7 +16,7 @@ def migrations() -> Path:
 
 
 def upgrade(engine: Engine, shown: str, revision: str = "head") -> None:
-    """Migrate upwards. Raises VectorMissing where this user may not create the extension; `shown` names the database."""
+    """Migrate upwards. Raises VectorMissing, naming the database as `shown`, where the extension may not be created."""
     from alembic import command  # noqa: PLC0415  # only an upgrade pays for the import
     from alembic.config import Config  # noqa: PLC0415
 

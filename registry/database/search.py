@@ -38,6 +38,9 @@ def comparable(session: Session, fingerprint: Fingerprint) -> int:
         select(func.count())
         .select_from(FingerprintRow)
         .join(Model)
-        .where(Model.fingerprint_version == fingerprint.version, FingerprintRow.projections == fingerprint.projections)
+        .where(
+            Model.fingerprint_version == fingerprint.version,
+            FingerprintRow.projections == fingerprint.projections,
+        )
     )
     return session.scalar(query) or 0

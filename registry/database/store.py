@@ -46,7 +46,12 @@ class FamilySummary:
 
 
 def save(
-    session: Session, checkpoint: "Checkpoint", fingerprint: Fingerprint, tool_version: str, family: str | None, name: str
+    session: Session,
+    checkpoint: "Checkpoint",
+    fingerprint: Fingerprint,
+    tool_version: str,
+    family: str | None,
+    name: str,
 ) -> tuple[Summary, bool]:
     """Store a model; returns its summary and whether it is new. The same weights are never stored twice.
 
@@ -70,7 +75,8 @@ def save(
         )
         model.fingerprint = FingerprintRow(**shared(fingerprint, FingerprintRow))
         model.clusterings = [
-            ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",))) for c in fingerprint.clusterings
+            ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",)))
+            for c in fingerprint.clusterings
         ]
         session.add(model)
         session.flush()
@@ -89,11 +95,7 @@ def alone(session: Session) -> Iterator[None]:
 def shared(record: Any, table: type, without: tuple[str, ...] = ()) -> dict[str, Any]:
     """The fields of a record that the table has a column for."""
     columns = table.__table__.columns.keys()  # type: ignore[attr-defined]
-    return {
-        f.name: getattr(record, f.name)
-        for f in fields(record)
-        if f.name in columns and f.name not in without
-    }
+    return {f.name: getattr(record, f.name) for f in fields(record) if f.name in columns and f.name not in without}
 
 
 def family_id(session: Session, name: str) -> int:

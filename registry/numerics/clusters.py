@@ -37,7 +37,8 @@ def cluster(points: np.ndarray, k: int) -> Clusters:
     candidates = [canonical(exchange(points, lloyd(points, start, k), k)) for start in starts(points, k)]
     total = inertia(points, np.zeros(len(points), dtype=int))
     return summarise(
-        points, min(candidates, key=lambda labels: (round(inertia(points, labels) / total, 12), labels.tolist()))
+        points,
+        min(candidates, key=lambda labels: (round(inertia(points, labels) / total, 12), labels.tolist())),
     )
 
 
@@ -60,7 +61,8 @@ def best_cuts(ordered: np.ndarray, k: int) -> tuple[int, ...]:
 
     def gain(i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """|sum of points i..j-1|^2 / (j - i)."""
-        return (norms[i] + norms[j] - 2 * square[i, j]) / (j - i)
+        per_point: np.ndarray = (norms[i] + norms[j] - 2 * square[i, j]) / (j - i)
+        return per_point
 
     cuts = np.arange(1, n)[:, None] if k == 2 else np.column_stack(np.triu_indices(n - 1, 1)) + 1  # noqa: PLR2004
     bounds = np.column_stack([np.zeros(len(cuts), dtype=int), cuts, np.full(len(cuts), n)])
@@ -95,9 +97,9 @@ def exchange(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 
 def squared_distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """n x k squared euclidean distances."""
-    differences: np.ndarray = points[:, None] - centroids[None]
-    return (differences**2).sum(2)
+    """N x k squared euclidean distances."""
+    squared: np.ndarray = ((points[:, None] - centroids[None]) ** 2).sum(2)
+    return squared
 
 
 def canonical(labels: np.ndarray) -> np.ndarray:

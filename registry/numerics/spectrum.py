@@ -44,4 +44,5 @@ def normalised(values: list[tuple[float, ...]], rank: int) -> np.ndarray:
     for row, spectrum in zip(rows, values, strict=True):
         row[: len(spectrum[:rank])] = spectrum[:rank]
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(lengths > 0, lengths, 1.0)
+    unit: np.ndarray = rows / np.where(lengths > 0, lengths, 1.0)
+    return unit
