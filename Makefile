@@ -1,4 +1,4 @@
-.PHONY: setup demo test check examples clean
+.PHONY: setup demo test check examples docs clean
 
 setup: .venv/installed
 
@@ -20,6 +20,9 @@ check: setup
 
 examples: setup
 	.venv/bin/python examples/train.py
+
+docs: setup
+	PYTHONPATH=. .venv/bin/python docs/generate.py
 
 clean:
 	rm -rf .venv

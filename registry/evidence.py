@@ -51,7 +51,8 @@ def judge(matches: list[Match], candidates: int, twin: tuple[str, str] | None) -
     single = stranger_share(best.std_distance)
     chance = 1 - (1 - single) ** candidates
     evidence = (
-        f"nearest is {best.model} at std distance {best.std_distance:.2g}; {single:.2%} of strangers or fewer are as close",
+        f"nearest is {best.model} at std distance {best.std_distance:.2g}",
+        f"{single:.2%} of unrelated models or fewer are as close",
         f"one of {candidates} strangers would be as close with probability {chance:.2g}",
     )
     if chance > ACCEPTED:

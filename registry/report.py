@@ -84,6 +84,7 @@ def identification_json(found: "Identification") -> dict[str, Any]:
         "chance": found.verdict.chance,
         "evidence": found.verdict.evidence,
         "matches": found.matches,
+        "families": found.families,
         "digest": found.fingerprint.digest,
         "fingerprint_version": found.fingerprint.version,
     }

@@ -25,6 +25,7 @@ from registry.errors import (
     DatabaseUnreachable,
     SchemaNewer,
     SchemaOlder,
+    ServerUnavailable,
     VectorMissing,
 )
 
@@ -166,6 +167,14 @@ def test_the_extension_is_not_installed(empty_url, monkeypatch):
     """A server without pgvector is named."""
     monkeypatch.setattr(connection, "EXTENSION", "no_such_extension")
     with pytest.raises(VectorMissing, match="not installed on that server"), open_database(empty_url):
+        pass
+
+
+def test_a_platform_without_the_embedded_server(monkeypatch):
+    """Where its locks do not exist, the sentence names the way out."""
+    monkeypatch.delenv("REGISTRY_DATABASE_URL", raising=False)
+    monkeypatch.setitem(sys.modules, "registry.database.server", None)
+    with pytest.raises(ServerUnavailable, match="needs Linux or macOS.*set REGISTRY_DATABASE_URL"), open_database():
         pass
 
 

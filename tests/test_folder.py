@@ -1,6 +1,7 @@
 """registry.checkpoints.folder."""
 
 import json
+import os
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from registry.errors import (
     ShardMismatch,
     ShardOutside,
     TensorTwice,
+    UnreadableFile,
 )
 
 CHOICES = {
@@ -111,6 +113,13 @@ def test_a_git_lfs_pointer(tmp_path):
     """A clone without LFS holds pointers; the sentence says so."""
     (tmp_path / "model.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
     with pytest.raises(BrokenFile, match="Git LFS pointer"):
+        open_folder(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    """Only regular files are opened."""
+    os.mkfifo(tmp_path / "model.safetensors")
+    with pytest.raises(UnreadableFile, match="not a regular file"):
         open_folder(tmp_path)
 
 

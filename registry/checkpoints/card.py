@@ -9,12 +9,17 @@ import yaml
 
 from registry.errors import BrokenJSON
 
+CARD_HEAD = 1 << 16  # characters of a model card that may hold its metadata
+LIMIT = 64 << 20  # bytes of JSON; the index of a thousand experts takes about 10 MB
+
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file. Raises BrokenJSON."""
     try:
+        if path.stat().st_size > LIMIT:
+            raise BrokenJSON(path=str(path), reason=f"its {path.stat().st_size:,} bytes are more than any model needs")
         content = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as exc:
         raise BrokenJSON(path=str(path), reason=exc) from exc
@@ -44,7 +49,8 @@ def card_metadata(path: Path) -> dict[str, Any]:
     """The YAML block at the head of a model card; a card without a readable one says nothing."""
     if not path.is_file():
         return {}
-    block = FRONT_MATTER.match(path.read_text(encoding="utf-8", errors="replace"))
+    with path.open(encoding="utf-8", errors="replace") as file:
+        block = FRONT_MATTER.match(file.read(CARD_HEAD))
     try:
         metadata = yaml.safe_load(block[1]) if block else {}
     except yaml.YAMLError:

@@ -124,6 +124,8 @@ def merge(paths: list[Path]) -> tuple[list[Entry], dict[str, Path]]:
 
 def read_file(path: Path) -> list[Entry]:
     """Index one file with the reader for its suffix."""
+    if not path.is_file():
+        raise UnreadableFile(path=str(path), reason="it is not a regular file")
     try:
         with path.open("rb") as file:
             start = file.read(len(LFS_POINTER))

@@ -1,15 +1,18 @@
 """Looking after the database: what `registry db` does."""
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, text
 
 from registry import settings
-from registry.database.connection import checked, normalised, open_database, schema_revision, shown
+from registry.database.connection import checked, embedded_server, normalised, open_database, schema_revision, shown
 from registry.database.migrate import upgrade
 from registry.database.schema import REVISION
-from registry.database.server import Server
 from registry.errors import NoEmbeddedServer
+
+if TYPE_CHECKING:
+    from registry.database.server import Server
 
 VERSIONS = text(
     "SELECT current_setting('server_version'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
@@ -30,11 +33,11 @@ class Status:
     models: int | None = None
 
 
-def embedded(action: str) -> Server:
+def embedded(action: str) -> "Server":
     """The embedded server. Raises NoEmbeddedServer where another database is configured."""
     if settings.database_url():
         raise NoEmbeddedServer(action=action)
-    return Server(settings.data_dir())
+    return embedded_server()
 
 
 def start() -> str:
@@ -72,7 +75,7 @@ def status() -> Status:
     given = settings.database_url()
     if given:
         return inspected(given, Status("external", running=True, url=shown(normalised(given)), data_dir=None))
-    own = Server(settings.data_dir())
+    own = embedded_server()
     address = own.url() if own.running() else None
     found = Status("embedded", running=address is not None, url=address, data_dir=str(own.data_dir))
     return inspected(address, found) if address else found

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -21,6 +22,9 @@ from registry.errors import (
     VectorMissing,
 )
 
+if TYPE_CHECKING:
+    from registry.database.server import Server
+
 OLDEST = 15  # Postgres
 EXTENSION = "vector"
 
@@ -36,12 +40,17 @@ def open_database(url: str | None = None) -> Iterator[Engine]:
         with engine_on(given, embedded=False) as engine:
             yield engine
         return
+    with embedded_server().connected() as own, engine_on(own, embedded=True) as engine:
+        yield engine
+
+
+def embedded_server() -> "Server":
+    """The embedded server in the configured data folder. Raises ServerUnavailable on a platform without one."""
     try:
         from registry.database.server import Server  # noqa: PLC0415  # needs what Windows lacks
     except ImportError as exc:
         raise ServerUnavailable(reason="it needs Linux or macOS") from exc
-    with Server(settings.data_dir()).connected() as own, engine_on(own, embedded=True) as engine:
-        yield engine
+    return Server(settings.data_dir())
 
 
 @contextmanager
