@@ -3,11 +3,10 @@
 import json
 import os
 import sys
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -70,6 +69,7 @@ def ingest(
     Example: registry ingest examples/checkpoints/llama-small --family llama
     """
     from registry import Registry, report
+    from registry.progress import Bar
 
     if name and len(sources) > 1:
         raise click.UsageError("--name goes with one SOURCE only.")
@@ -114,6 +114,7 @@ def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) ->
     Example: registry identify ./unknown_model
     """
     from registry import Registry, report
+    from registry.progress import Bar
 
     with Registry() as registry, Bar(source) as bar:
         found = registry.identify(source, k=nearest, allow_nonfinite=allow_nonfinite, progress=bar)
@@ -141,6 +142,7 @@ def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, as_json: 
     """
     import registry
     from registry import report
+    from registry.progress import Bar
 
     with Bar(source) as bar:
         found = registry.fingerprint(source, allow_nonfinite=allow_nonfinite, progress=bar)
@@ -270,53 +272,6 @@ def url(as_json: bool) -> None:
     from registry.database import admin
 
     output(as_json, lambda it: {"url": it}, str, admin.url())
-
-
-class Bar:
-    """A progress bar on stderr for whatever takes more than a second: tensors done and bytes per second."""
-
-    PATIENCE = 1.0  # seconds
-    WIDTH = 40  # columns for the title
-
-    def __init__(self, title: str) -> None:
-        self.title = title if len(title) <= self.WIDTH else f"...{title[-self.WIDTH :]}"
-        self.start = 0.0
-        self.bytes = 0
-        self.progress: Any = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self.progress:
-            self.progress.stop()
-
-    def __call__(self, done: int, total: int, nbytes: int) -> None:
-        """Show that a tensor is done."""
-        self.start = self.start or time.monotonic()
-        self.bytes += nbytes
-        elapsed = time.monotonic() - self.start
-        if elapsed < self.PATIENCE:
-            return
-        if not self.progress:
-            self.open()
-        rate = f"{self.bytes / elapsed / 1e6:.0f} MB/s"
-        self.progress.update(self.task, completed=done, total=total, rate=rate)
-
-    def open(self) -> None:
-        """Draw the bar."""
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("tensors, {task.fields[rate]}"),
-        )
-        self.progress = Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True))
-        self.task = self.progress.add_task(self.title, rate="")
-        self.progress.start()
 
 
 def output(

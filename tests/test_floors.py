@@ -11,7 +11,7 @@ FLOORS = [
     {"measure", "evidence"},
     {"database"},
     {"ingest", "identify"},
-    {"report"},
+    {"report", "progress"},
     {"api"},
     {"cli"},
 ]

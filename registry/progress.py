@@ -1,0 +1,49 @@
+"""A progress bar on stderr."""
+
+import time
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(),
+    MofNCompleteColumn(),
+    TextColumn("tensors, {task.fields[rate]}"),
+)
+
+
+class Bar:
+    """A progress bar on stderr for whatever takes more than a second: tensors done and bytes per second."""
+
+    PATIENCE = 1.0  # seconds
+    WIDTH = 40  # columns for the title
+
+    def __init__(self, title: str) -> None:
+        self.title = title if len(title) <= self.WIDTH else f"...{title[-self.WIDTH :]}"
+        self.start = 0.0
+        self.bytes = 0
+        self.progress: Progress | None = None
+        self.task = TaskID(0)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.progress:
+            self.progress.stop()
+
+    def __call__(self, done: int, total: int, nbytes: int) -> None:
+        """Show that a tensor is done."""
+        self.start = self.start or time.monotonic()
+        self.bytes += nbytes
+        elapsed = time.monotonic() - self.start
+        if elapsed < self.PATIENCE:
+            return
+        if not self.progress:
+            self.progress = Progress(*COLUMNS, TimeRemainingColumn(), console=Console(stderr=True))
+            self.task = self.progress.add_task(self.title, rate="")
+            self.progress.start()
+        rate = f"{self.bytes / elapsed / 1e6:.0f} MB/s"
+        self.progress.update(self.task, completed=done, total=total, rate=rate)
