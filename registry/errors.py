@@ -165,7 +165,7 @@ class ServerUnavailable(DatabaseError):
 
 
 class ServerFailed(DatabaseError):
-    """The embedded database did not start ({reason}); its log is {log!r}."""
+    """The embedded database failed ({reason}); look into its log, {log!r}."""
 
 
 class NoEmbeddedServer(DatabaseError):

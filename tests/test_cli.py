@@ -248,6 +248,6 @@ def test_psql_address(own_server):
 
 
 def server_binaries() -> list[str]:
-    from registry.database.server import find_binaries
+    from registry.database.postgres import find_binaries
 
     return [str(find_binaries() / "psql")]

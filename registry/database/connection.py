@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
@@ -37,10 +37,11 @@ def open_database(url: str | None = None) -> Iterator[Engine]:
     """
     given = url or settings.database_url()
     if given:
-        with engine_on(given, embedded=False) as engine:
+        with engine_on(given) as engine:
             yield engine
         return
-    with embedded_server().connected() as own, engine_on(own, embedded=True) as engine:
+    server = embedded_server()
+    with server.connected() as own, engine_on(own, embedded=True, overrides=server.client) as engine:
         yield engine
 
 
@@ -54,9 +55,9 @@ def embedded_server() -> "Server":
 
 
 @contextmanager
-def engine_on(given: str, *, embedded: bool) -> Iterator[Engine]:
-    """An engine on a database whose schema has been looked after."""
-    with checked(given) as (engine, found):
+def engine_on(given: str, *, embedded: bool = False, overrides: dict[str, Any] | None = None) -> Iterator[Engine]:
+    """An engine on a database whose schema has been looked after; `overrides` are libpq's connection parameters."""
+    with checked(given, overrides) as (engine, found):
         if found is not None and found < REVISION and not embedded:
             raise SchemaOlder(url=shown(engine.url), revision=found)
         if found != REVISION:
@@ -67,13 +68,13 @@ def engine_on(given: str, *, embedded: bool) -> Iterator[Engine]:
 
 
 @contextmanager
-def checked(given: str) -> Iterator[tuple[Engine, str | None]]:
+def checked(given: str, overrides: dict[str, Any] | None = None) -> Iterator[tuple[Engine, str | None]]:
     """An engine on a server that will do, and the schema revision it stands at.
 
     Raises DatabaseUnreachable, DatabaseTooOld, VectorMissing, SchemaNewer.
     """
     url = normalised(given)
-    engine = create_engine(url, connect_args={"connect_timeout": 10})
+    engine = create_engine(url, connect_args={"connect_timeout": 10} | (overrides or {}))
     try:
         with translated(url):
             with engine.connect() as connection:
