@@ -7,7 +7,9 @@ import pytest
 import torch
 from checkpoints_made import llama, write_folder, write_raw, write_shards
 
-from registry.checkpoints.folder import open_file, open_folder, weight_files
+from registry.checkpoints import open_checkpoint
+from registry.checkpoints.folder import local_files, weight_files
+from registry.checkpoints.folder import open_folder as open_files
 from registry.errors import (
     BrokenFile,
     BrokenJSON,
@@ -19,6 +21,15 @@ from registry.errors import (
     TensorTwice,
     UnreadableFile,
 )
+
+
+def open_folder(folder):
+    return open_files(local_files(folder), str(folder))
+
+
+def open_file(path):
+    return open_checkpoint(path).entries
+
 
 CHOICES = {
     "safetensors before pickles": (["model.safetensors", "pytorch_model.bin"], ["model.safetensors"]),

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from registry.checkpoints.pickles import read_pickle
+from registry.checkpoints.blob import LocalBlob
+from registry.checkpoints.pickles import read_pickle as read_blob
 from registry.errors import BrokenFile, UnsafePickle
 
 
@@ -27,6 +28,10 @@ class Evil:
 
     def __reduce__(self):
         return os.system, (f"touch '{self.mark}'",)
+
+
+def read_pickle(path):
+    return read_blob(LocalBlob(path, path.name))
 
 
 def saved(tmp_path: Path, content: object, **options: object) -> Path:

@@ -2,41 +2,42 @@
 
 import json
 import re
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import yaml
 
+from registry.checkpoints.blob import Blob, read_bytes
 from registry.errors import BrokenJSON
 
-CARD_HEAD = 1 << 16  # characters of a model card that may hold its metadata
+CARD_HEAD = 1 << 16  # bytes of a model card that may hold its metadata
 LIMIT = 64 << 20  # bytes of JSON; the index of a thousand experts takes about 10 MB
 
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(blob: Blob) -> dict[str, Any]:
     """A JSON object from a file. Raises BrokenJSON."""
+    if blob.size > LIMIT:
+        raise BrokenJSON(path=blob.label, reason=f"its {blob.size:,} bytes are more than any model needs")
     try:
-        if path.stat().st_size > LIMIT:
-            raise BrokenJSON(path=str(path), reason=f"its {path.stat().st_size:,} bytes are more than any model needs")
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as exc:
-        raise BrokenJSON(path=str(path), reason=exc) from exc
+        content = json.loads(read_bytes(blob))
+    except (ValueError, RecursionError) as exc:
+        raise BrokenJSON(path=blob.label, reason=exc) from exc
     if not isinstance(content, dict):
-        raise BrokenJSON(path=str(path), reason="it is not an object")
+        raise BrokenJSON(path=blob.label, reason="it is not an object")
     return content
 
 
-def read_config(folder: Path) -> dict[str, Any]:
+def read_config(files: Mapping[str, Blob]) -> dict[str, Any]:
     """config.json, empty where there is none."""
-    path = folder / "config.json"
-    return read_json(path) if path.is_file() else {}
+    return read_json(files["config.json"]) if "config.json" in files else {}
 
 
-def declared_base(folder: Path, config: dict[str, Any]) -> str | None:
+def declared_base(files: Mapping[str, Blob], config: dict[str, Any]) -> str | None:
     """The model that the card (`base_model`) or the config (`_name_or_path`) says this one was made from."""
-    base = card_metadata(folder / "README.md").get("base_model") or config.get("_name_or_path")
+    card = card_metadata(files["README.md"]) if "README.md" in files else {}
+    base = card.get("base_model") or config.get("_name_or_path")
     if isinstance(base, list):
         base = base[0] if base else None
     if not isinstance(base, str) or not base.strip("/\\. "):
@@ -45,12 +46,10 @@ def declared_base(folder: Path, config: dict[str, Any]) -> str | None:
     return re.split(r"[/\\]", base.rstrip("/\\"))[-1] if is_path else base
 
 
-def card_metadata(path: Path) -> dict[str, Any]:
+def card_metadata(blob: Blob) -> dict[str, Any]:
     """The YAML block at the head of a model card; a card without a readable one says nothing."""
-    if not path.is_file():
-        return {}
-    with path.open(encoding="utf-8", errors="replace") as file:
-        block = FRONT_MATTER.match(file.read(CARD_HEAD))
+    head = read_bytes(blob, 0, min(blob.size, CARD_HEAD)).decode(errors="replace")
+    block = FRONT_MATTER.match(head.replace("\r\n", "\n"))
     try:
         metadata = yaml.safe_load(block[1]) if block else {}
     except yaml.YAMLError:

@@ -1,9 +1,10 @@
-"""Which files of a folder hold the model, and the index over all of them."""
+"""Which files of a folder, here or on a hub, hold the model, and the index over all of them."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
+from registry.checkpoints.blob import Blob, LocalBlob, read_bytes
 from registry.checkpoints.card import read_json
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.pickles import read_pickle
@@ -17,10 +18,12 @@ from registry.errors import (
     ShardMismatch,
     ShardOutside,
     TensorTwice,
-    UnreadableFile,
 )
 
-READERS: dict[str, Callable[[Path], list[Entry]]] = {
+Files = Mapping[str, Blob]
+"""The files of a folder by their names within it."""
+
+READERS: dict[str, Callable[[Blob], list[Entry]]] = {
     ".safetensors": read_safetensors,
     ".bin": read_pickle,
     ".pt": read_pickle,
@@ -32,6 +35,11 @@ NOT_WEIGHTS = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state(_
 INDEX = ".index.json"
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
 SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.\w+)$")
+
+
+def local_files(folder: Path) -> Files:
+    """The files of a folder on this machine."""
+    return {path.name: LocalBlob(path, path.name) for path in sorted(folder.iterdir()) if not path.is_dir()}
 
 
 def weight_files(names: Iterable[str]) -> list[str]:
@@ -58,79 +66,63 @@ def preferred(files: list[str], indices: list[str]) -> list[str]:
     return standard or files
 
 
-def open_folder(folder: Path) -> list[Entry]:
-    """Index the model in a folder. Raises NoWeights, MissingShard, SeveralCheckpoints and the readers' errors."""
-    names = weight_files(path.name for path in folder.iterdir() if not path.is_dir())
+def open_folder(files: Files, source: str) -> list[Entry]:
+    """Index the model among the files of `source`. Raises CheckpointError."""
+    names = weight_files(files)
     if not names:
-        raise NoWeights(source=str(folder))
+        raise NoWeights(source=source)
     if names[0].endswith(INDEX):
-        return open_index(folder / names[0])
+        return open_index(files, files[names[0]])
     if len(names) > 1 and not all(SHARD.match(name) for name in names):
-        raise SeveralCheckpoints(source=str(folder), files=", ".join(names))
-    check_shards(folder, names)
-    return merge([folder / name for name in names])[0]
+        raise SeveralCheckpoints(source=source, files=", ".join(names))
+    check_shards(files, names)
+    return merge([files[name] for name in names])[0]
 
 
-def open_file(path: Path) -> list[Entry]:
-    """Index one file, or the shards that an index file names."""
-    if path.name.endswith(INDEX):
-        return open_index(path)
-    if path.suffix not in READERS:
-        raise NoWeights(source=str(path))
-    return read_file(path)
-
-
-def open_index(index: Path) -> list[Entry]:
+def open_index(files: Files, index: Blob) -> list[Entry]:
     """Index every shard that a `*.index.json` names, each checked to lie beside it and to hold what it should."""
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
-        raise BrokenJSON(path=str(index), reason="it has no weight_map from tensors to files")
+        raise BrokenJSON(path=index.label, reason="it has no weight_map from tensors to files")
     shards = sorted(set(places.values()))
     for shard in shards:
         parts = PurePosixPath(shard.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or ":" in shard:
-            raise ShardOutside(path=str(index), shard=shard)
-        if not (index.parent / shard).is_file() or Path(shard).suffix not in READERS:
-            raise MissingShard(path=str(index), shard=shard)
-    entries, owner = merge([index.parent / shard for shard in shards])
+            raise ShardOutside(path=index.label, shard=shard)
+        if shard not in files or PurePosixPath(shard).suffix not in READERS:
+            raise MissingShard(path=index.label, shard=shard)
+    entries, owner = merge([files[shard] for shard in shards])
     for tensor, shard in places.items():
-        if owner.get(tensor) != index.parent / shard:
-            raise ShardMismatch(path=str(index), tensor=tensor, shard=shard)
+        if owner.get(tensor) != shard:
+            raise ShardMismatch(path=index.label, tensor=tensor, shard=shard)
     return entries
 
 
-def check_shards(folder: Path, names: list[str]) -> None:
+def check_shards(files: Files, names: list[str]) -> None:
     """Without an index, `x-00001-of-00003` still tells how many files there should be."""
     for name in names:
         if shard := SHARD.match(name):
             for number in range(1, int(shard["total"]) + 1):
                 sibling = f"{shard['stem']}-{number:05d}-of-{shard['total']}{shard['suffix']}"
-                if not (folder / sibling).is_file():
-                    raise MissingShard(path=str(folder / name), shard=sibling)
+                if sibling not in files:
+                    raise MissingShard(path=files[name].label, shard=sibling)
 
 
-def merge(paths: list[Path]) -> tuple[list[Entry], dict[str, Path]]:
+def merge(blobs: list[Blob]) -> tuple[list[Entry], dict[str, str]]:
     """The entries of several files, and which file holds which tensor. Raises TensorTwice."""
     entries: list[Entry] = []
-    owner: dict[str, Path] = {}
-    for path in paths:
-        for entry in read_file(path):
+    owner: dict[str, str] = {}
+    for blob in blobs:
+        for entry in read_blob(blob):
             if entry.name in owner:
-                raise TensorTwice(tensor=entry.name, first=owner[entry.name].name, second=path.name)
-            owner[entry.name] = path
+                raise TensorTwice(tensor=entry.name, first=owner[entry.name], second=blob.name)
+            owner[entry.name] = blob.name
             entries.append(entry)
     return entries, owner
 
 
-def read_file(path: Path) -> list[Entry]:
-    """Index one file with the reader for its suffix."""
-    if not path.is_file():
-        raise UnreadableFile(path=str(path), reason="it is not a regular file")
-    try:
-        with path.open("rb") as file:
-            start = file.read(len(LFS_POINTER))
-    except OSError as exc:
-        raise UnreadableFile(path=str(path), reason=exc.strerror or exc) from exc
-    if start == LFS_POINTER:
-        raise BrokenFile(path=str(path), reason="it is a Git LFS pointer, the weights themselves are missing")
-    return READERS[path.suffix](path)
+def read_blob(blob: Blob) -> list[Entry]:
+    """Index one file with the reader for its suffix. Raises CheckpointError."""
+    if read_bytes(blob, 0, min(len(LFS_POINTER), blob.size)) == LFS_POINTER:
+        raise BrokenFile(path=blob.label, reason="it is a Git LFS pointer, the weights themselves are missing")
+    return READERS[PurePosixPath(blob.name).suffix](blob)

@@ -8,15 +8,15 @@ and no data: the index comes first, the bytes follow tensor by tensor. Classes t
 import re
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from registry.checkpoints.entry import Entry, Span
-from registry.errors import BrokenFile, UnsafePickle
+from registry.checkpoints.blob import Blob, Span
+from registry.checkpoints.entry import Entry
+from registry.errors import BrokenFile, RegistryError, UnsafePickle
 
 GLOBAL = re.compile(r"GLOBAL ([\w.]+)")  # in torch's complaint about a class or function it does not know
 MOST_CLASSES = 100  # no honest checkpoint pickles more of its own
@@ -30,47 +30,56 @@ class StandIn:
         raise UnsafePickle(path="", function=f"{type(self).__module__}.{type(self).__qualname__}")
 
 
-def read_pickle(path: Path) -> list[Entry]:
+def read_pickle(blob: Blob) -> list[Entry]:
     """Index the tensors of one file. Raises BrokenFile or UnsafePickle."""
     try:
-        return in_place(path) if zipfile.is_zipfile(path) else in_memory(path)
+        return in_place(blob) if is_zip(blob) else in_memory(blob)
     except UnsafePickle as exc:
-        raise UnsafePickle(path=str(path), function=exc.data["function"]) from exc
+        raise UnsafePickle(path=blob.label, function=exc.data["function"]) from exc
+    except RegistryError:
+        raise
     except Exception as exc:  # a hostile pickle can make torch raise anything at all
-        raise BrokenFile(path=str(path), reason=reason(exc)) from exc
+        raise BrokenFile(path=blob.label, reason=reason(exc)) from exc
 
 
-def in_place(path: Path) -> list[Entry]:
+def is_zip(blob: Blob) -> bool:
+    """Whether this is the format of torch 1.6 and later."""
+    with blob.open() as file:
+        return zipfile.is_zipfile(file)
+
+
+def in_place(blob: Blob) -> list[Entry]:
     """Entries of a zip-format pickle (torch >= 1.6): tensors stay in the file."""
     with FakeTensorMode():
-        content = load(path)
+        content = load(blob)
     entries = []
     for name, fake in state_dict(content):
         storage: Any = fake.untyped_storage()
         place = storage._checkpoint_offset + fake.storage_offset() * fake.dtype.itemsize  # noqa: SLF001  # documented
-        span = Span(path, place, fake.dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
+        span = Span(blob, place, fake.dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
         entries.append(Entry(name, fake.dtype, span.shape, span.read))
     return entries
 
 
-def in_memory(path: Path) -> list[Entry]:
+def in_memory(blob: Blob) -> list[Entry]:
     """Entries of a pickle in torch's format before 1.6, which only loads as a whole."""
-    return [Entry(name, tensor.dtype, tuple(tensor.shape), tensor.detach) for name, tensor in state_dict(load(path))]
+    return [Entry(name, tensor.dtype, tuple(tensor.shape), tensor.detach) for name, tensor in state_dict(load(blob))]
 
 
-def load(path: Path) -> Any:
+def load(blob: Blob) -> Any:
     """Unpickle with torch's weights-only rules, with a stand-in for every class that they do not know."""
     known: dict[str, type[StandIn]] = {}
     while True:
         try:
-            with torch.serialization.safe_globals([(kind, name) for name, kind in known.items()]):
-                return torch.load(path, map_location="cpu", weights_only=True)
+            stand_ins: list[Any] = [(kind, name) for name, kind in known.items()]
+            with torch.serialization.safe_globals(stand_ins), blob.open() as file:
+                return torch.load(file, map_location="cpu", weights_only=True)
         except UnpicklingError as exc:
             asked = GLOBAL.search(str(exc))
             if asked is None:
                 raise
             if asked[1] in known or len(known) == MOST_CLASSES:  # refused whatever stands in for it
-                raise UnsafePickle(path=str(path), function=asked[1]) from exc
+                raise UnsafePickle(path=blob.label, function=asked[1]) from exc
             known[asked[1]] = stand_in(asked[1])
 
 

@@ -6,13 +6,13 @@ resident memory, and the offsets are what lets one tensor be read at a time from
 
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import torch
 
-from registry.checkpoints.entry import Entry, Span
-from registry.errors import BrokenFile, UnreadableFile
+from registry.checkpoints.blob import Blob, Span, read_bytes
+from registry.checkpoints.entry import Entry
+from registry.errors import BrokenFile
 
 HEADER_LIMIT = 32 << 20  # bytes; 100,000 tensors need about 15 MB
 
@@ -37,39 +37,33 @@ DTYPES = {
 }
 
 
-def read_safetensors(path: Path) -> list[Entry]:
+def read_safetensors(blob: Blob) -> list[Entry]:
     """Index one file. Raises BrokenFile where header and file do not fit each other."""
-    start, header, end = read_header(path)
-    spans = [(name, *read_row(path, name, row)) for name, row in header.items() if name != "__metadata__"]
-    check_layout(path, [(begin, stop) for *_, begin, stop in spans], end - start)
+    start, header, end = read_header(blob)
+    spans = [(name, *read_row(blob, name, row)) for name, row in header.items() if name != "__metadata__"]
+    check_layout(blob, [(begin, stop) for *_, begin, stop in spans], end - start)
     entries = []
     for name, dtype, shape, begin, _ in spans:
-        span = Span(path, start + begin, dtype, shape)
+        span = Span(blob, start + begin, dtype, shape)
         entries.append(Entry(name, dtype, shape, span.read))
     return entries
 
 
-def read_header(path: Path) -> tuple[int, dict[str, Any], int]:
+def read_header(blob: Blob) -> tuple[int, dict[str, Any], int]:
     """The offset of the first tensor byte, the parsed header, and the file's size."""
-    try:
-        with path.open("rb") as file:
-            size = path.stat().st_size
-            length = int.from_bytes(file.read(8), "little")
-            if size < 8 or length > size - 8:  # noqa: PLR2004  # the header's own length takes 8 bytes
-                raise BrokenFile(path=str(path), reason="it is shorter than its header claims")
-            if length > HEADER_LIMIT:
-                raise BrokenFile(
-                    path=str(path), reason=f"its header of {length:,} bytes is longer than any model needs"
-                )
-            text = file.read(length)
-    except OSError as exc:
-        raise UnreadableFile(path=str(path), reason=exc.strerror or exc) from exc
+    size = blob.size
+    length = int.from_bytes(read_bytes(blob, 0, 8), "little") if size >= 8 else 0  # noqa: PLR2004
+    if size < 8 or length > size - 8:  # noqa: PLR2004  # the header's own length takes 8 bytes
+        raise BrokenFile(path=blob.label, reason="it is shorter than its header claims")
+    if length > HEADER_LIMIT:
+        raise BrokenFile(path=blob.label, reason=f"its header of {length:,} bytes is longer than any model needs")
+    text = read_bytes(blob, 8, length)
     try:
         header = json.loads(text, object_pairs_hook=distinct)
     except (ValueError, RecursionError) as exc:
-        raise BrokenFile(path=str(path), reason=f"its header is not JSON: {exc}") from exc
+        raise BrokenFile(path=blob.label, reason=f"its header is not JSON: {exc}") from exc
     if not isinstance(header, dict):
-        raise BrokenFile(path=str(path), reason="its header is not a table of tensors")
+        raise BrokenFile(path=blob.label, reason="its header is not a table of tensors")
     return 8 + length, header, size
 
 
@@ -81,30 +75,30 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def read_row(path: Path, name: str, row: Any) -> tuple[torch.dtype, tuple[int, ...], int, int]:
+def read_row(blob: Blob, name: str, row: Any) -> tuple[torch.dtype, tuple[int, ...], int, int]:
     """dtype, shape, first and last byte of one tensor, as its header row states them."""
     try:
         dtype, shape, (begin, end) = DTYPES[row["dtype"]], tuple(row["shape"]), row["data_offsets"]
     except (KeyError, TypeError, ValueError) as exc:
         raise BrokenFile(
-            path=str(path), reason=f"the header's row for {name!r} is malformed or of an unknown type"
+            path=blob.label, reason=f"the header's row for {name!r} is malformed or of an unknown type"
         ) from exc
     if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
-        raise BrokenFile(path=str(path), reason=f"the header's row for {name!r} holds a number that is none")
+        raise BrokenFile(path=blob.label, reason=f"the header's row for {name!r} holds a number that is none")
     if end - begin != math.prod(shape) * dtype.itemsize:
-        raise BrokenFile(path=str(path), reason=f"the header gives {name!r} a shape that its bytes do not have")
+        raise BrokenFile(path=blob.label, reason=f"the header gives {name!r} a shape that its bytes do not have")
     return dtype, shape, begin, end
 
 
-def check_layout(path: Path, spans: list[tuple[int, int]], size: int) -> None:
+def check_layout(blob: Blob, spans: list[tuple[int, int]], size: int) -> None:
     """Tensors must follow each other without gap or overlap and end where the file ends."""
     position = 0
     for begin, end in sorted(spans):
         if begin != position:
-            raise BrokenFile(path=str(path), reason="its header's offsets overlap or leave gaps")
+            raise BrokenFile(path=blob.label, reason="its header's offsets overlap or leave gaps")
         position = end
     if position != size:
         raise BrokenFile(
-            path=str(path),
+            path=blob.label,
             reason=f"its header describes {position:,} bytes of tensors, the file has {size:,}",
         )

@@ -7,8 +7,8 @@ from typing import Any
 
 from registry.checkpoints.card import declared_base, read_config
 from registry.checkpoints.entry import Entry
-from registry.checkpoints.folder import open_file, open_folder
-from registry.errors import SourceNotFound, UnreadableFile
+from registry.checkpoints.folder import INDEX, READERS, Files, local_files, open_folder, open_index, read_blob
+from registry.errors import NoWeights, SourceNotFound, UnreadableFile
 
 HUB_ID = re.compile(r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?")
 
@@ -32,7 +32,7 @@ def open_checkpoint(source: str | Path) -> Checkpoint:
     path = Path(source).expanduser()
     try:
         if path.is_dir():
-            return from_folder(str(source), path.resolve().name, None, path)
+            return from_files(str(source), path.resolve().name, None, local_files(path))
         if path.exists():
             return from_file(str(source), path)
     except OSError as exc:
@@ -40,20 +40,26 @@ def open_checkpoint(source: str | Path) -> Checkpoint:
     return from_hub(str(source))
 
 
-def from_folder(source: str, name: str, revision: str | None, folder: Path) -> Checkpoint:
-    """The checkpoint in a local folder, called `name`."""
-    entries = open_folder(folder)
-    config = read_config(folder)
-    return Checkpoint(source, name, revision, config, declared_base(folder, config), tuple(entries))
+def from_files(source: str, name: str, revision: str | None, files: Files) -> Checkpoint:
+    """The checkpoint that a folder's files make up, called `name`."""
+    entries = open_folder(files, source)
+    config = read_config(files)
+    return Checkpoint(source, name, revision, config, declared_base(files, config), tuple(entries))
 
 
 def from_file(source: str, path: Path) -> Checkpoint:
     """A single file is called by its folder too: half the world's checkpoints are named model.pt."""
     whole = path.resolve().parent / path.name  # a cached file is a link to a blob without a name
-    config = read_config(path.parent)
-    base = declared_base(path.parent, config)
+    files = local_files(path.parent)
+    if path.name.endswith(INDEX):
+        entries = open_index(files, files[path.name])
+    elif path.suffix in READERS:
+        entries = read_blob(files[path.name])
+    else:
+        raise NoWeights(source=source)
+    config = read_config(files)
     name = f"{whole.parent.name}/{whole.name}".lstrip("/")
-    return Checkpoint(source, name, None, config, base, tuple(open_file(path)))
+    return Checkpoint(source, name, None, config, declared_base(files, config), tuple(entries))
 
 
 def from_hub(source: str) -> Checkpoint:
@@ -64,4 +70,4 @@ def from_hub(source: str) -> Checkpoint:
     if match is None:
         raise SourceNotFound(source=source)
     folder, sha = download(match["model"], match["revision"])
-    return from_folder(source, source, sha, folder)
+    return from_files(source, source, sha, local_files(folder))

@@ -1,0 +1,110 @@
+"""Bytes that can be read from any place, wherever they lie: a file here, or one on a server."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Protocol
+
+import torch
+
+from registry.errors import BrokenFile, UnreadableFile
+
+
+class Blob(Protocol):
+    """A file of a checkpoint. `name` is its place in the checkpoint's folder, `label` what errors call it."""
+
+    @property
+    def name(self) -> str:
+        """Relative to the folder, with slashes."""
+
+    @property
+    def label(self) -> str:
+        """The path or address, for people."""
+
+    @property
+    def size(self) -> int:
+        """Bytes. Raises UnreadableFile or a hub error."""
+
+    def fill(self, memory: memoryview, offset: int) -> None:
+        """Overwrite `memory` with the bytes from `offset` on. Raises BrokenFile, UnreadableFile or a hub error."""
+
+    def open(self) -> IO[bytes]:
+        """A seekable binary stream, for libraries that want one."""
+
+
+@dataclass(frozen=True)
+class LocalBlob:
+    """A file on this machine."""
+
+    path: Path
+    name: str
+
+    @property
+    def label(self) -> str:
+        """The path as it was given."""
+        return str(self.path)
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        if not self.path.is_file():
+            raise UnreadableFile(path=self.label, reason="it is not a regular file")
+        try:
+            return self.path.stat().st_size
+        except OSError as exc:
+            raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
+
+    def fill(self, memory: memoryview, offset: int) -> None:
+        """Read straight into `memory`, without a buffer between."""
+        try:
+            with self.path.open("rb", buffering=0) as file:
+                file.seek(offset)
+                while memory and (got := file.readinto(memory)):
+                    memory = memory[got:]
+        except OSError as exc:
+            raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
+        if memory:
+            raise BrokenFile(path=self.label, reason=f"it ends {len(memory)} bytes early")
+
+    def open(self) -> IO[bytes]:
+        """A plain file. Raises UnreadableFile."""
+        try:
+            return self.path.open("rb")
+        except OSError as exc:
+            raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
+
+
+def read_bytes(blob: Blob, offset: int = 0, count: int | None = None) -> bytes:
+    """`count` bytes of a blob, or all from `offset` on."""
+    content = bytearray(max(0, blob.size - offset) if count is None else count)
+    blob.fill(memoryview(content), offset)
+    return bytes(content)
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where a tensor's elements lie in a blob. `offset` is in bytes, `stride` in elements; None means row-major."""
+
+    blob: Blob
+    offset: int
+    dtype: torch.dtype
+    shape: tuple[int, ...]
+    stride: tuple[int, ...] | None = None
+
+    @property
+    def count(self) -> int:
+        """Elements from the first to the last that belongs to the tensor."""
+        if 0 in self.shape:
+            return 0
+        if self.stride is None:
+            return math.prod(self.shape)
+        return 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
+
+    def read(self) -> torch.Tensor:
+        """Read the tensor; exactly its own bytes are held in memory. Raises BrokenFile beyond the blob's end."""
+        if self.offset + self.count * self.dtype.itemsize > self.blob.size:
+            raise BrokenFile(path=self.blob.label, reason="a tensor reaches beyond its end")
+        flat = torch.empty(self.count, dtype=self.dtype)
+        if self.count:
+            self.blob.fill(memoryview(flat.view(torch.uint8).numpy().data), self.offset)
+        return flat.view(self.shape) if self.stride is None else flat.as_strided(self.shape, self.stride)
