@@ -42,7 +42,19 @@ CHOICES = {
     "the standard name": (["model.fp16.safetensors", "model.safetensors"], ["model.safetensors"]),
     "pickled shards": (["pytorch_model.bin.index.json"], ["pytorch_model.bin.index.json"]),
     "bin before pt": (["a.bin", "b.pt"], ["a.bin"]),
-    "subfolders": (["sub/model.safetensors"], []),
+    "a subfolder": (["sub/model.safetensors", "README.md"], ["sub/model.safetensors"]),
+    "the folder before its subfolders": (["model.safetensors", "sub/model.safetensors"], ["model.safetensors"]),
+    "the nearer subfolder": (["a/b/model.safetensors", "c/model.safetensors"], ["c/model.safetensors"]),
+    "two subfolders": (["a/model.bin", "b/model.bin"], ["a/model.bin", "b/model.bin"]),
+    "an index in a subfolder": (
+        ["sub/model-00001-of-00001.safetensors", "sub/model.safetensors.index.json", "sub/x.safetensors"],
+        ["sub/model.safetensors.index.json", "sub/model-00001-of-00001.safetensors"],
+    ),
+    "DeepSpeed": (
+        ["latest", "global_step5/mp_rank_00_model_states.pt", "global_step5/zero_pp_rank_0_mp_rank_00_optim_states.pt"],
+        ["global_step5/mp_rank_00_model_states.pt"],
+    ),
+    "FSDP, consolidated": (["pytorch_model_fsdp.bin", "optimizer.bin"], ["pytorch_model_fsdp.bin"]),
     "nothing": (["README.md", "config.json"], []),
 }
 
@@ -132,6 +144,24 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "model.safetensors")
     with pytest.raises(UnreadableFile, match="not a regular file"):
         open_folder(tmp_path)
+
+
+def test_weights_in_a_subfolder(tmp_path):
+    """They are found with their index; two subfolders with weights are too many; hidden ones do not count."""
+    write_shards(tmp_path / "one" / "deep", llama())
+    write_folder(tmp_path / ".cache", llama())
+    assert len(open_folder(tmp_path)) == 17
+    write_folder(tmp_path / "two" / "deep", llama())
+    with pytest.raises(SeveralCheckpoints, match="one/deep, two/deep"):
+        open_folder(tmp_path)
+
+
+def test_deepspeed_keeps_the_module(tmp_path):
+    """mp_rank_00_model_states.pt holds the state dict under `module`."""
+    (tmp_path / "global_step1").mkdir()
+    content = {"module": llama(), "optimizer": None, "param_shapes": [{"a": torch.Size([1])}], "ds_version": "0.1"}
+    torch.save(content, tmp_path / "global_step1" / "mp_rank_00_model_states.pt")
+    assert {entry.name.removeprefix("module.") for entry in open_folder(tmp_path)} == set(llama())
 
 
 def test_a_file_of_another_kind(tmp_path):

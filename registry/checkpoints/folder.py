@@ -1,5 +1,6 @@
 """Which files of a folder, here or on a hub, hold the model, and the index over all of them."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
@@ -31,26 +32,51 @@ READERS: dict[str, Callable[[Blob], list[Entry]]] = {
     ".ckpt": read_pickle,
 }
 # Training leaves these beside the weights.
-NOT_WEIGHTS = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state(_\d+)?|adapter_model)\.\w+$")
+NOT_WEIGHTS = re.compile(
+    r"(^|/)(training_args|training_state|optimizer|scheduler|scaler|rng_state(_\d+)?|adapter_model|.*optim_states)\.\w+$"
+)
+DEPTH = 3  # folders within folders
 INDEX = ".index.json"
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
 SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.\w+)$")
 
 
 def local_files(folder: Path) -> Files:
-    """The files of a folder on this machine."""
-    return {path.name: LocalBlob(path, path.name) for path in sorted(folder.iterdir()) if not path.is_dir()}
+    """The files of a folder on this machine and of the folders in it, DEPTH levels down."""
+    found: dict[str, Blob] = {}
+    for place, folders, names in os.walk(folder):
+        inner = Path(place).relative_to(folder)
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if len(inner.parts) < DEPTH else []
+        for name in sorted(names):
+            found[(inner / name).as_posix()] = LocalBlob(Path(place, name), (inner / name).as_posix())
+    return found
 
 
 def weight_files(names: Iterable[str]) -> list[str]:
-    """The names, out of a folder's, that make up its model.
+    """The names, out of a folder's, that make up its model; empty where there are no weights.
 
-    An index and its shards before lone files, safetensors before pickles; empty where there are no weights.
+    Files of the folder itself before those of folders in it; an index and its shards before lone files, safetensors
+    before pickles. Where several inner folders hold weights, all of theirs.
     """
-    top = sorted(name for name in names if "/" not in name and not NOT_WEIGHTS.match(name))
+    inside: dict[str, list[str]] = {}
+    for name in sorted(names):
+        inside.setdefault(name.rpartition("/")[0], []).append(name)
+    chosen = {folder: files for folder, own in inside.items() if (files := of_one_folder(own))}
+    shallowest = min((depth(folder) for folder in chosen), default=0)
+    return [name for folder, files in chosen.items() if depth(folder) == shallowest for name in files]
+
+
+def depth(folder: str) -> int:
+    """0 for the folder itself, 1 for a folder in it, ..."""
+    return len(PurePosixPath(folder).parts)
+
+
+def of_one_folder(names: list[str]) -> list[str]:
+    """The model's files among those of one folder."""
+    own = [name for name in names if not NOT_WEIGHTS.search(name)]
     for suffixes in ((".safetensors",), (".bin",), (".pt", ".pth", ".ckpt")):
-        files = [name for name in top if name.endswith(suffixes)]
-        indices = [name for name in top if name.endswith(tuple(suffix + INDEX for suffix in suffixes))]
+        files = [name for name in own if name.endswith(suffixes)]
+        indices = [name for name in own if name.endswith(tuple(suffix + INDEX for suffix in suffixes))]
         if files or indices:
             return preferred(files, indices)
     return []
@@ -60,9 +86,9 @@ def preferred(files: list[str], indices: list[str]) -> list[str]:
     """One model out of the files of one format: the indexed one, the standard name, else all of them."""
     if indices:
         index = min(indices, key=len)  # model.safetensors.index.json before model.fp16.safetensors.index.json
-        stem = index.split(".")[0]
+        stem = index.removesuffix(PurePosixPath(index).name) + PurePosixPath(index).name.split(".")[0]
         return [index, *(name for name in files if name.startswith(stem + "-"))]
-    standard = [name for name in files if name in ("model.safetensors", "pytorch_model.bin")]
+    standard = [name for name in files if PurePosixPath(name).name in ("model.safetensors", "pytorch_model.bin")]
     return standard or files
 
 
@@ -71,6 +97,9 @@ def open_folder(files: Files, source: str) -> list[Entry]:
     names = weight_files(files)
     if not names:
         raise NoWeights(source=source)
+    folders = sorted({name.rpartition("/")[0] for name in names})
+    if len(folders) > 1:
+        raise SeveralCheckpoints(source=source, files=", ".join(folders))
     if names[0].endswith(INDEX):
         return open_index(files, files[names[0]])
     if len(names) > 1 and not all(SHARD.match(name) for name in names):
@@ -89,13 +118,18 @@ def open_index(files: Files, index: Blob) -> list[Entry]:
         parts = PurePosixPath(shard.replace("\\", "/"))
         if parts.is_absolute() or ".." in parts.parts or ":" in shard:
             raise ShardOutside(path=index.label, shard=shard)
-        if shard not in files or PurePosixPath(shard).suffix not in READERS:
+        if place(index, shard) not in files or parts.suffix not in READERS:
             raise MissingShard(path=index.label, shard=shard)
-    entries, owner = merge([files[shard] for shard in shards])
+    entries, owner = merge([files[place(index, shard)] for shard in shards])
     for tensor, shard in places.items():
-        if owner.get(tensor) != shard:
+        if owner.get(tensor) != place(index, shard):
             raise ShardMismatch(path=index.label, tensor=tensor, shard=shard)
     return entries
+
+
+def place(index: Blob, shard: str) -> str:
+    """The name of a shard that stands beside an index."""
+    return (PurePosixPath(index.name).parent / shard).as_posix()
 
 
 def check_shards(files: Files, names: list[str]) -> None:

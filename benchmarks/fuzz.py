@@ -1,0 +1,191 @@
+"""Damaged and hostile checkpoints: every outcome must be a fingerprint or one RegistryError.
+
+    python benchmarks/fuzz.py --count 100000
+
+Small valid checkpoints of every readable format are mutated (bits, cuts, copies, numbers in headers) and fingerprinted
+with a budget: 10 seconds of wall time and a gigabyte of address space for each. Anything else - another exception,
+a crash, a hang, a file opened outside the folder - is a failure; its seed repeats it (--seed N --count 1). Ends with
+one JSON line.
+"""
+
+import argparse
+import json
+import multiprocessing
+import random
+import resource
+import shutil
+import signal
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from registry.checkpoints import open_checkpoint
+from registry.errors import RegistryError
+from registry.measure import compute
+
+SECONDS = 10
+BUDGET = 1 << 30  # bytes of address space over what the interpreter has after its first fingerprint
+NUMBERS = (b"0", b"-1", b"1e9", b"18446744073709551615", b"9223372036854775807", b"null", b"[]", b'"x"')
+BYTES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"\xff" * 8)
+
+
+def tensors() -> dict[str, torch.Tensor]:
+    """One layer of a Llama, a few kilobytes."""
+    draw = torch.Generator().manual_seed(1)
+    shapes = {"self_attn.q": (8, 8), "self_attn.k": (4, 8), "self_attn.v": (4, 8), "self_attn.o": (8, 8)}
+    shapes |= {"mlp.gate": (12, 8), "mlp.up": (12, 8), "mlp.down": (8, 12)}
+    return {f"model.layers.0.{name}_proj.weight": torch.randn(*shape, generator=draw) for name, shape in shapes.items()}
+
+
+def safetensors(folder: Path) -> str:
+    """One file."""
+    save_file(tensors(), folder / "model.safetensors")
+    return "model.safetensors"
+
+
+def index(folder: Path) -> str:
+    """An index over two shards; the index is mutated."""
+    names = sorted(tensors())
+    places = {name: f"model-0000{i % 2 + 1}-of-00002.safetensors" for i, name in enumerate(names)}
+    for shard in set(places.values()):
+        save_file({n: t for n, t in tensors().items() if places[n] == shard}, folder / shard)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+    return "model.safetensors.index.json"
+
+
+def config(folder: Path) -> str:
+    """A config beside weights that need it not."""
+    safetensors(folder)
+    (folder / "config.json").write_text(json.dumps({"architectures": ["X"], "num_attention_heads": 2}))
+    return "config.json"
+
+
+def pickle(folder: Path) -> str:
+    """Torch's zip format."""
+    torch.save({"model": tensors(), "step": 3}, folder / "model.pt")
+    return "model.pt"
+
+
+def legacy(folder: Path) -> str:
+    """Torch's format before 1.6."""
+    torch.save(tensors(), folder / "pytorch_model.bin", _use_new_zipfile_serialization=False)
+    return "pytorch_model.bin"
+
+
+SEEDS: dict[str, Callable[[Path], str]] = {f.__name__: f for f in (safetensors, index, config, pickle, legacy)}
+
+
+def mutate(content: bytes, draw: random.Random) -> bytes:
+    """One to four changes of a kind that tools and transfers make, or an attacker."""
+    data = bytearray(content)
+    for _ in range(draw.randint(1, 4)):
+        at = draw.randrange(len(data) + 1) if draw.random() < 0.5 else draw.randrange(min(len(data), 600) + 1)
+        end = min(len(data), at + draw.choice((1, 2, 8, 64)))
+        match draw.randrange(7):
+            case 0 if at < len(data):
+                data[at] ^= 1 << draw.randrange(8)
+            case 1:
+                data[at:end] = draw.choice(BYTES)
+            case 2:
+                del data[at:]
+            case 3:
+                del data[at:end]
+            case 4:
+                data[at:at] = data[draw.randrange(len(data) + 1) :][: draw.choice((1, 8, 64))]
+            case 5:
+                renumber(data, draw)
+            case 6:
+                data[at:at] = draw.randbytes(draw.choice((1, 8, 64)))
+    return bytes(data)
+
+
+def renumber(data: bytearray, draw: random.Random) -> None:
+    """Replace one of the decimal numbers in a text."""
+    digits = [i for i, byte in enumerate(data[:5000]) if chr(byte).isdigit()]
+    if digits:
+        at = draw.choice(digits)
+        data[at : at + draw.randint(1, 3)] = draw.choice(NUMBERS)
+
+
+def attempt(seed: int, folder: Path) -> str:
+    """The outcome of one mutated checkpoint: `fingerprint`, an error's class, or what should not have been."""
+    draw = random.Random(seed)
+    kind = draw.choice(sorted(SEEDS))
+    path = folder / SEEDS[kind](folder)
+    path.write_bytes(mutate(path.read_bytes(), draw))
+    signal.alarm(SECONDS)
+    try:
+        compute(open_checkpoint(folder))
+    except RegistryError as exc:
+        return f"{kind}: {type(exc).__name__}"
+    except BaseException as exc:  # noqa: BLE001  # whatever it is, it is the finding
+        return f"FAILURE seed {seed}, {kind}: {type(exc).__name__}: {str(exc)[:200]}"
+    finally:
+        signal.alarm(0)
+        for file in folder.iterdir():
+            file.unlink()
+    return f"{kind}: fingerprint"
+
+
+def prepare() -> None:
+    """Put a process under the budget, after one run has imported what is imported late."""
+    warnings.simplefilter("ignore")
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGALRM, alarm)
+    work(range(50))
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + BUDGET, used + BUDGET))
+    sys.addaudithook(watch)
+
+
+def watch(event: str, arguments: tuple[object, ...]) -> None:
+    """Nothing runs, nothing is sent, nothing but the checkpoint is opened."""
+    if event in ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "socket.connect"):
+        raise PermissionError(f"{event} {arguments}")
+    if event == "open" and not str(arguments[0]).startswith((tempfile.gettempdir(), sys.prefix, sys.base_prefix)):
+        raise PermissionError(f"open {arguments[0]}")
+
+
+def work(seeds: range) -> Counter[str]:
+    """The outcomes of many mutations in one process."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        return Counter(attempt(seed, folder) for seed in seeds)
+    finally:
+        shutil.rmtree(folder)
+
+
+def alarm(*_: object) -> None:
+    """Turns a hang into an exception."""
+    raise TimeoutError(f"longer than {SECONDS} seconds")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0, help="the first seed")
+    parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
+    options = parser.parse_args()
+    batches = [
+        range(i, min(i + 500, options.seed + options.count))
+        for i in range(options.seed, options.seed + options.count, 500)
+    ]
+    outcomes: Counter[str] = Counter()
+    with multiprocessing.get_context("spawn").Pool(options.processes, prepare) as pool:
+        for found in pool.imap_unordered(work, batches):
+            outcomes += found
+    for outcome, count in sorted(outcomes.items()):
+        print(f"{count:8}  {outcome}")
+    failures = sum(count for outcome, count in outcomes.items() if outcome.startswith("FAILURE"))
+    print(json.dumps({"inputs": sum(outcomes.values()), "failures": failures, "outcomes": len(outcomes)}))
+    sys.exit(failures > 0)
+
+
+if __name__ == "__main__":
+    main()
