@@ -30,6 +30,8 @@ from registry.errors import RegistryError
 from registry.measure import compute
 
 SECONDS = 10
+HEAD = 600  # bytes; every second change falls into them, where headers are
+BATCH = 500
 BUDGET = 1 << 30  # bytes of address space over what the interpreter has after its first fingerprint
 NUMBERS = (b"0", b"-1", b"1e9", b"18446744073709551615", b"9223372036854775807", b"null", b"[]", b'"x"')
 BYTES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"\xff" * 8)
@@ -85,7 +87,7 @@ def mutate(content: bytes, draw: random.Random) -> bytes:
     """One to four changes of a kind that tools and transfers make, or an attacker."""
     data = bytearray(content)
     for _ in range(draw.randint(1, 4)):
-        at = draw.randrange(len(data) + 1) if draw.random() < 0.5 else draw.randrange(min(len(data), 600) + 1)
+        at = draw.randrange(draw.choice((len(data), min(len(data), HEAD))) + 1)
         end = min(len(data), at + draw.choice((1, 2, 8, 64)))
         match draw.randrange(7):
             case 0 if at < len(data):
@@ -113,13 +115,13 @@ def renumber(data: bytearray, draw: random.Random) -> None:
         data[at : at + draw.randint(1, 3)] = draw.choice(NUMBERS)
 
 
-def attempt(seed: int, folder: Path) -> str:
+def attempt(seed: int, folder: Path, seconds: float = SECONDS) -> str:
     """The outcome of one mutated checkpoint: `fingerprint`, an error's class, or what should not have been."""
     draw = random.Random(seed)
     kind = draw.choice(sorted(SEEDS))
     path = folder / SEEDS[kind](folder)
     path.write_bytes(mutate(path.read_bytes(), draw))
-    signal.alarm(SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         compute(open_checkpoint(folder))
     except RegistryError as exc:
@@ -127,7 +129,7 @@ def attempt(seed: int, folder: Path) -> str:
     except BaseException as exc:  # noqa: BLE001  # whatever it is, it is the finding
         return f"FAILURE seed {seed}, {kind}: {type(exc).__name__}: {str(exc)[:200]}"
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
         for file in folder.iterdir():
             file.unlink()
     return f"{kind}: fingerprint"
@@ -172,10 +174,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
     options = parser.parse_args()
-    batches = [
-        range(i, min(i + 500, options.seed + options.count))
-        for i in range(options.seed, options.seed + options.count, 500)
-    ]
+    end = options.seed + options.count
+    batches = [range(first, min(first + BATCH, end)) for first in range(options.seed, end, BATCH)]
     outcomes: Counter[str] = Counter()
     with multiprocessing.get_context("spawn").Pool(options.processes, prepare) as pool:
         for found in pool.imap_unordered(work, batches):

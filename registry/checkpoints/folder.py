@@ -35,18 +35,18 @@ READERS: dict[str, Callable[[Blob], list[Entry]]] = {
 NOT_WEIGHTS = re.compile(
     r"(^|/)(training_args|training_state|optimizer|scheduler|scaler|rng_state(_\d+)?|adapter_model|.*optim_states)\.\w+$"
 )
-DEPTH = 3  # folders within folders
+DEPTH = 3  # levels of folders within folders
 INDEX = ".index.json"
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
 SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.\w+)$")
 
 
-def local_files(folder: Path) -> Files:
-    """The files of a folder on this machine and of the folders in it, DEPTH levels down."""
+def local_files(folder: Path, depth: int = DEPTH) -> Files:
+    """The files of a folder on this machine and of the folders in it, so many levels down."""
     found: dict[str, Blob] = {}
     for place, folders, names in os.walk(folder):
         inner = Path(place).relative_to(folder)
-        folders[:] = sorted(name for name in folders if not name.startswith(".")) if len(inner.parts) < DEPTH else []
+        folders[:] = sorted(name for name in folders if not name.startswith(".")) if len(inner.parts) < depth else []
         for name in sorted(names):
             found[(inner / name).as_posix()] = LocalBlob(Path(place, name), (inner / name).as_posix())
     return found
@@ -62,11 +62,11 @@ def weight_files(names: Iterable[str]) -> list[str]:
     for name in sorted(names):
         inside.setdefault(name.rpartition("/")[0], []).append(name)
     chosen = {folder: files for folder, own in inside.items() if (files := of_one_folder(own))}
-    shallowest = min((depth(folder) for folder in chosen), default=0)
-    return [name for folder, files in chosen.items() if depth(folder) == shallowest for name in files]
+    shallowest = min((level(folder) for folder in chosen), default=0)
+    return [name for folder, files in chosen.items() if level(folder) == shallowest for name in files]
 
 
-def depth(folder: str) -> int:
+def level(folder: str) -> int:
     """0 for the folder itself, 1 for a folder in it, ..."""
     return len(PurePosixPath(folder).parts)
 

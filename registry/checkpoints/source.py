@@ -50,7 +50,7 @@ def from_files(source: str, name: str, revision: str | None, files: Files) -> Ch
 def from_file(source: str, path: Path) -> Checkpoint:
     """A single file is called by its folder too: half the world's checkpoints are named model.pt."""
     whole = path.resolve().parent / path.name  # a cached file is a link to a blob without a name
-    files = local_files(path.parent)
+    files = local_files(path.parent, 0)
     if path.name.endswith(INDEX):
         entries = open_index(files, files[path.name])
     elif path.suffix in READERS:
