@@ -153,6 +153,20 @@ def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, as_json: 
 
 
 @main.command()
+@source
+@as_json
+def inspect(source: str, as_json: bool) -> None:
+    """Say what a checkpoint holds - projections, what is ignored, what is unknown - from its headers alone.
+
+    \b
+    Example: registry inspect ./model
+    """
+    from registry import api, report
+
+    output(as_json, report.plain, report.inspection_table, api.inspect(source))
+
+
+@main.command()
 @model
 @as_json
 def show(model: str, as_json: bool) -> None:

@@ -18,8 +18,10 @@ from registry.fingerprints import PROJECTIONS, Fingerprint
 if TYPE_CHECKING:
     from registry.identify import Identification
     from registry.ingest import Ingested
+    from registry.inspect import Inspection
 
 SCHEMA_VERSION = 1
+SHOWN = 5  # names of a long list
 COUNTS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
 
 
@@ -214,6 +216,26 @@ def matches_table(title: str, matches: Sequence[Match]) -> Table:
 def families_line(families: Sequence[Match]) -> Text:
     """The families in the order of their nearest member."""
     return Text("nearest families: " + ", ".join(f"{m.family} ({m.std_distance:.2g})" for m in families))
+
+
+def inspection_table(found: "Inspection") -> RenderableType:
+    """What a checkpoint holds."""
+    size = (
+        f"{found.tensors} tensors, {found.bytes / 1e9:.2f} GB, {', '.join(f'{n} {t}' for t, n in found.dtypes.items())}"
+    )
+    base = f", says it was made from {found.declared_base}" if found.declared_base else ""
+    facts = Text(f"{found.name}: {found.architecture}{base}\n{size}\n{found.layers} layers, names as {found.naming}")
+    rows = [
+        (p.projection, p.matrices, p.layers, ", ".join(f"{r} x {c}" for r, c in p.shapes)) for p in found.projections
+    ]
+    drawn = table("projection", "matrices", "layers", "shapes", rows=rows, right=("matrices", "layers"))
+    return Group(facts, drawn, Text(f"ignored: {short_list(found.ignored)}\nunknown: {short_list(found.unknown)}"))
+
+
+def short_list(names: Sequence[str]) -> str:
+    """The first few names and how many there are."""
+    more = f", ... ({len(names)})" if len(names) > SHOWN else ""
+    return ", ".join(names[:SHOWN]) + more if names else "none"
 
 
 def status_table(status: Status) -> RenderableType:

@@ -8,7 +8,7 @@ FLOORS = [
     {"errors", "settings"},
     {"checkpoints", "numerics", "fingerprints"},
     {"projections"},
-    {"measure", "evidence"},
+    {"measure", "inspect", "evidence"},
     {"database"},
     {"ingest", "identify"},
     {"report", "progress"},

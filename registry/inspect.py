@@ -1,0 +1,97 @@
+"""What a checkpoint holds, told from its headers alone: no weight is read."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from registry.checkpoints import Checkpoint, Entry, open_checkpoint
+from registry.fingerprints import PROJECTIONS
+from registry.projections import Layout, classify
+
+
+@dataclass(frozen=True)
+class Found:
+    """The matrices of one projection: how many, in how many layers, of which shapes (rows x cols, each once)."""
+
+    projection: str
+    matrices: int
+    layers: int
+    shapes: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The contents of a checkpoint.
+
+    dtypes: tensors by storage type. bytes: what the tensors take. ignored: weights that are left out of the vectors on
+    purpose, by name. unknown: matrices that no rule knows.
+    """
+
+    source: str
+    name: str
+    revision: str | None
+    declared_base: str | None
+    architecture: str
+    naming: str | None
+    tensors: int
+    bytes: int
+    dtypes: dict[str, int]
+    layers: int
+    projections: tuple[Found, ...]
+    ignored: tuple[str, ...]
+    unknown: tuple[str, ...]
+
+
+def inspect(source: str | Path) -> Inspection:
+    """Index a source and say what is in it. Raises CheckpointError, and WeightsError where projections do not fit."""
+    checkpoint = open_checkpoint(source)
+    layout = classify(checkpoint.entries, checkpoint.config)
+    unknown = {entry.name for entry in layout.unknown}
+    return Inspection(
+        source=checkpoint.source,
+        name=checkpoint.name,
+        revision=checkpoint.revision,
+        declared_base=checkpoint.base,
+        architecture=told(checkpoint),
+        naming=layout.naming if layout.sites else None,
+        tensors=len(checkpoint.entries),
+        bytes=sum(entry.nbytes for entry in checkpoint.entries),
+        dtypes=dict(Counter(stored(entry) for entry in checkpoint.entries).most_common()),
+        layers=len({site.layer for site in layout.sites}),
+        projections=projections(layout),
+        ignored=tuple(entry.name for entry in layout.others if entry.name not in unknown),
+        unknown=tuple(sorted(unknown)),
+    )
+
+
+def told(checkpoint: Checkpoint) -> str:
+    """What the config calls the architecture; it proves nothing."""
+    names = checkpoint.config.get("architectures")
+    told = names[0] if isinstance(names, list) and names else checkpoint.config.get("model_type")
+    return told if isinstance(told, str) else "unknown"
+
+
+def stored(entry: Entry) -> str:
+    """The storage type of a tensor."""
+    return entry.stored or str(entry.dtype).removeprefix("torch.")
+
+
+def projections(layout: Layout) -> tuple[Found, ...]:
+    """The projections with their shapes, cut from tensors without content."""
+    pieces = [
+        (projection, site.layer, tuple(part.shape))
+        for site in layout.sites
+        for projection, part in zip(site.parts, site.cut(torch.empty(site.entry.shape, device="meta")), strict=True)
+    ]
+    found = []
+    for projection in PROJECTIONS:
+        own = [(layer, shape) for p, layer, shape in pieces if p == projection]
+        if own:
+            found.append(
+                Found(
+                    projection, len(own), len({layer for layer, _ in own}), tuple(sorted({shape for _, shape in own}))
+                )
+            )
+    return tuple(found)
