@@ -26,7 +26,8 @@ class SourceNotFound(CheckpointError):
 
 
 class NoWeights(CheckpointError):
-    """{source!r} holds no weights that can be read: give a folder or file with .safetensors, .bin, .pt or .pth."""
+    """{source!r} holds no weights that can be read: give a folder or file with .safetensors, .gguf, .bin, .pt or
+    .pth."""
 
 
 class SeveralCheckpoints(CheckpointError):
@@ -59,6 +60,10 @@ class TensorTwice(CheckpointError):
 
 class BrokenFile(CheckpointError):
     """{path!r} is damaged or not what its name says ({reason}); fetch it again."""
+
+
+class FormatNotRead(CheckpointError):
+    """{path!r} is {format}, which is not read; {remedy}."""
 
 
 class UnsafePickle(CheckpointError):

@@ -13,6 +13,7 @@ from registry.checkpoints.folder import open_folder as open_files
 from registry.errors import (
     BrokenFile,
     BrokenJSON,
+    FormatNotRead,
     MissingShard,
     NoWeights,
     SeveralCheckpoints,
@@ -24,7 +25,7 @@ from registry.errors import (
 
 
 def open_folder(folder):
-    return open_files(local_files(folder), str(folder))
+    return open_files(local_files(folder), str(folder)).entries
 
 
 def open_file(path):
@@ -55,6 +56,8 @@ CHOICES = {
         ["global_step5/mp_rank_00_model_states.pt"],
     ),
     "FSDP, consolidated": (["pytorch_model_fsdp.bin", "optimizer.bin"], ["pytorch_model_fsdp.bin"]),
+    "pickles before GGUF": (["model.gguf", "pytorch_model.bin"], ["pytorch_model.bin"]),
+    "GGUF without its projector": (["m-Q8_0.gguf", "mmproj-m.gguf", "imatrix.gguf"], ["m-Q8_0.gguf"]),
     "nothing": (["README.md", "config.json"], []),
 }
 
@@ -169,3 +172,21 @@ def test_a_file_of_another_kind(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(NoWeights, match=r"notes\.txt"):
         open_file(tmp_path / "notes.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("model.onnx", b"\x08\x07", "'model.onnx' is an ONNX graph"),
+        ("tf_model.h5", b"\x89HDF", "is a Keras file"),
+        ("flax_model.msgpack", b"\x83", "is a Flax file"),
+        ("model.pth", bytes(257) + b"ustar" + bytes(300), r"model\.pth' is a tar archive, as torch wrote before"),
+    ],
+    ids=["onnx", "keras", "flax", "tar"],
+)
+def test_formats_that_are_not_read(tmp_path, name, content, message):
+    """The sentence names the format and says what to do, for the folder and for the file."""
+    (tmp_path / name).write_bytes(content)
+    for source in (tmp_path, tmp_path / name):
+        with pytest.raises(FormatNotRead, match=message + ".*as safetensors"):
+            open_checkpoint(source)

@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 
@@ -30,3 +31,11 @@ class Entry:
     def nbytes(self) -> int:
         """Bytes that the tensor takes in memory."""
         return self.count * self.dtype.itemsize
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The tensors of one file or several, and what the format itself says of the model, in config.json's words."""
+
+    entries: list[Entry]
+    config: dict[str, Any] = field(default_factory=dict)

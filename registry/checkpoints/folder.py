@@ -4,15 +4,20 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from registry.checkpoints.blob import Blob, LocalBlob, read_bytes
 from registry.checkpoints.card import read_json
-from registry.checkpoints.entry import Entry
+from registry.checkpoints.entry import Contents, Entry
+from registry.checkpoints.gguf import read_gguf, restored
+from registry.checkpoints.llama2c import is_llama2c, read_llama2c
 from registry.checkpoints.pickles import read_pickle
 from registry.checkpoints.safetensors import read_safetensors
 from registry.errors import (
     BrokenFile,
     BrokenJSON,
+    CheckpointError,
+    FormatNotRead,
     MissingShard,
     NoWeights,
     SeveralCheckpoints,
@@ -24,16 +29,48 @@ from registry.errors import (
 Files = Mapping[str, Blob]
 """The files of a folder by their names within it."""
 
-READERS: dict[str, Callable[[Blob], list[Entry]]] = {
-    ".safetensors": read_safetensors,
-    ".bin": read_pickle,
-    ".pt": read_pickle,
-    ".pth": read_pickle,
-    ".ckpt": read_pickle,
+Reader = Callable[[Blob], Contents]
+
+
+def bare(read: Callable[[Blob], list[Entry]]) -> Reader:
+    """A reader for a format that says nothing of the model but its tensors."""
+    return lambda blob: Contents(read(blob))
+
+
+def read_bin(blob: Blob) -> list[Entry]:
+    """A suffix with two meanings: llama2.c's export, else a pickle."""
+    return read_llama2c(blob) if is_llama2c(blob) else read_pickle(blob)
+
+
+READERS: dict[str, Reader] = {
+    ".safetensors": bare(read_safetensors),
+    ".bin": bare(read_bin),
+    ".pt": bare(read_pickle),
+    ".pth": bare(read_pickle),
+    ".ckpt": bare(read_pickle),
+    ".gguf": read_gguf,
 }
-# Training leaves these beside the weights.
+# Formats that are known and not read: by suffix, and by the bytes at an offset.
+EXPORT = "save the model that it was made from as safetensors"
+UNREAD = {
+    ".onnx": "an ONNX graph, whose names are lost",
+    ".h5": "a Keras file",
+    ".keras": "a Keras file",
+    ".msgpack": "a Flax file",
+    ".tflite": "a TensorFlow Lite graph",
+    ".mlmodel": "a Core ML model",
+}
+SIGNATURES = {
+    (0, b"lmgg"): "GGML, which GGUF replaced in 2023",
+    (0, b"fmgg"): "GGML, which GGUF replaced in 2023",
+    (0, b"tjgg"): "GGML, which GGUF replaced in 2023",
+    (257, b"ustar"): "a tar archive, as torch wrote before 0.1.10",
+}
+SIGNED = 512  # bytes in which all of them lie
+# Training and quantising leave these beside the weights; a projector (mmproj) goes with a vision model in GGUF.
 NOT_WEIGHTS = re.compile(
     r"(^|/)(training_args|training_state|optimizer|scheduler|scaler|rng_state(_\d+)?|adapter_model|.*optim_states)\.\w+$"
+    r"|(mmproj|imatrix)[^/]*\.gguf$"
 )
 DEPTH = 3  # levels of folders within folders
 INDEX = ".index.json"
@@ -56,7 +93,7 @@ def weight_files(names: Iterable[str]) -> list[str]:
     """The names, out of a folder's, that make up its model; empty where there are no weights.
 
     Files of the folder itself before those of folders in it; an index and its shards before lone files, safetensors
-    before pickles. Where several inner folders hold weights, all of theirs.
+    before pickles before GGUF. Where several inner folders hold weights, all of theirs.
     """
     inside: dict[str, list[str]] = {}
     for name in sorted(names):
@@ -74,7 +111,7 @@ def level(folder: str) -> int:
 def of_one_folder(names: list[str]) -> list[str]:
     """The model's files among those of one folder."""
     own = [name for name in names if not NOT_WEIGHTS.search(name)]
-    for suffixes in ((".safetensors",), (".bin",), (".pt", ".pth", ".ckpt")):
+    for suffixes in ((".safetensors",), (".bin",), (".pt", ".pth", ".ckpt"), (".gguf",)):
         files = [name for name in own if name.endswith(suffixes)]
         indices = [name for name in own if name.endswith(tuple(suffix + INDEX for suffix in suffixes))]
         if files or indices:
@@ -92,11 +129,11 @@ def preferred(files: list[str], indices: list[str]) -> list[str]:
     return standard or files
 
 
-def open_folder(files: Files, source: str) -> list[Entry]:
+def open_folder(files: Files, source: str) -> Contents:
     """Index the model among the files of `source`. Raises CheckpointError."""
     names = weight_files(files)
     if not names:
-        raise NoWeights(source=source)
+        raise no_weights(files, source)
     folders = sorted({name.rpartition("/")[0] for name in names})
     if len(folders) > 1:
         raise SeveralCheckpoints(source=source, files=", ".join(folders))
@@ -108,7 +145,15 @@ def open_folder(files: Files, source: str) -> list[Entry]:
     return merge([files[name] for name in names])[0]
 
 
-def open_index(files: Files, index: Blob) -> list[Entry]:
+def no_weights(names: Iterable[str], source: str) -> CheckpointError:
+    """The error for files of which none can be read: it names the format where that is known."""
+    for name in sorted(names):
+        if PurePosixPath(name).suffix in UNREAD:
+            return FormatNotRead(path=name, format=UNREAD[PurePosixPath(name).suffix], remedy=EXPORT)
+    return NoWeights(source=source)
+
+
+def open_index(files: Files, index: Blob) -> Contents:
     """Index every shard that a `*.index.json` names, each checked to lie beside it and to hold what it should."""
     places = read_json(index).get("weight_map")
     if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
@@ -120,11 +165,11 @@ def open_index(files: Files, index: Blob) -> list[Entry]:
             raise ShardOutside(path=index.label, shard=shard)
         if place(index, shard) not in files or parts.suffix not in READERS:
             raise MissingShard(path=index.label, shard=shard)
-    entries, owner = merge([files[place(index, shard)] for shard in shards])
+    contents, owner = merge([files[place(index, shard)] for shard in shards])
     for tensor, shard in places.items():
         if owner.get(tensor) != place(index, shard):
             raise ShardMismatch(path=index.label, tensor=tensor, shard=shard)
-    return entries
+    return contents
 
 
 def place(index: Blob, shard: str) -> str:
@@ -135,28 +180,50 @@ def place(index: Blob, shard: str) -> str:
 def check_shards(files: Files, names: list[str]) -> None:
     """Without an index, `x-00001-of-00003` still tells how many files there should be."""
     for name in names:
-        if shard := SHARD.match(name):
-            for number in range(1, int(shard["total"]) + 1):
-                sibling = f"{shard['stem']}-{number:05d}-of-{shard['total']}{shard['suffix']}"
-                if sibling not in files:
-                    raise MissingShard(path=files[name].label, shard=sibling)
+        for sibling in siblings(name):
+            if sibling not in files:
+                raise MissingShard(path=files[name].label, shard=sibling)
 
 
-def merge(blobs: list[Blob]) -> tuple[list[Entry], dict[str, str]]:
-    """The entries of several files, and which file holds which tensor. Raises TensorTwice."""
+def siblings(name: str) -> list[str]:
+    """The shards that make up a model with this one; a file that is none stands alone."""
+    shard = SHARD.match(name)
+    if shard is None:
+        return [name]
+    total = int(shard["total"])
+    return [f"{shard['stem']}-{number:05d}-of-{total:05d}{shard['suffix']}" for number in range(1, total + 1)]
+
+
+def open_file(files: Files, name: str) -> Contents:
+    """Index one file, by its name among its folder's. A split GGUF file only makes sense with the others."""
+    if not name.endswith(".gguf"):
+        return merge([files[name]])[0]
+    check_shards(files, [name])
+    return merge([files[sibling] for sibling in siblings(name)])[0]
+
+
+def merge(blobs: list[Blob]) -> tuple[Contents, dict[str, str]]:
+    """The contents of several files, and which file holds which tensor. Raises TensorTwice."""
     entries: list[Entry] = []
+    config: dict[str, Any] = {}
     owner: dict[str, str] = {}
     for blob in blobs:
-        for entry in read_blob(blob):
+        contents = read_blob(blob)
+        config |= contents.config
+        for entry in contents.entries:
             if entry.name in owner:
                 raise TensorTwice(tensor=entry.name, first=owner[entry.name], second=blob.name)
             owner[entry.name] = blob.name
             entries.append(entry)
-    return entries, owner
+    return restored(Contents(entries, config), blobs[0].label), owner
 
 
-def read_blob(blob: Blob) -> list[Entry]:
+def read_blob(blob: Blob) -> Contents:
     """Index one file with the reader for its suffix. Raises CheckpointError."""
-    if read_bytes(blob, 0, min(len(LFS_POINTER), blob.size)) == LFS_POINTER:
+    head = read_bytes(blob, 0, min(SIGNED, blob.size))
+    for (offset, signature), kind in SIGNATURES.items():
+        if head.startswith(signature, offset):
+            raise FormatNotRead(path=blob.label, format=kind, remedy=EXPORT)
+    if head.startswith(LFS_POINTER):
         raise BrokenFile(path=blob.label, reason="it is a Git LFS pointer, the weights themselves are missing")
     return READERS[PurePosixPath(blob.name).suffix](blob)

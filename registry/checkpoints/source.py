@@ -7,8 +7,17 @@ from typing import Any
 
 from registry.checkpoints.card import declared_base, read_config
 from registry.checkpoints.entry import Entry
-from registry.checkpoints.folder import INDEX, READERS, Files, local_files, open_folder, open_index, read_blob
-from registry.errors import NoWeights, SourceNotFound, UnreadableFile
+from registry.checkpoints.folder import (
+    INDEX,
+    READERS,
+    Files,
+    local_files,
+    no_weights,
+    open_file,
+    open_folder,
+    open_index,
+)
+from registry.errors import SourceNotFound, UnreadableFile
 
 HUB_ID = re.compile(r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?")
 
@@ -42,9 +51,9 @@ def open_checkpoint(source: str | Path) -> Checkpoint:
 
 def from_files(source: str, name: str, revision: str | None, files: Files) -> Checkpoint:
     """The checkpoint that a folder's files make up, called `name`."""
-    entries = open_folder(files, source)
-    config = read_config(files)
-    return Checkpoint(source, name, revision, config, declared_base(files, config), tuple(entries))
+    contents = open_folder(files, source)
+    config = read_config(files) or contents.config
+    return Checkpoint(source, name, revision, config, declared_base(files, config), tuple(contents.entries))
 
 
 def from_file(source: str, path: Path) -> Checkpoint:
@@ -52,14 +61,14 @@ def from_file(source: str, path: Path) -> Checkpoint:
     whole = path.resolve().parent / path.name  # a cached file is a link to a blob without a name
     files = local_files(path.parent, 0)
     if path.name.endswith(INDEX):
-        entries = open_index(files, files[path.name])
+        contents = open_index(files, files[path.name])
     elif path.suffix in READERS:
-        entries = read_blob(files[path.name])
+        contents = open_file(files, path.name)
     else:
-        raise NoWeights(source=source)
-    config = read_config(files)
+        raise no_weights([path.name], source)
+    config = read_config(files) or contents.config
     name = f"{whole.parent.name}/{whole.name}".lstrip("/")
-    return Checkpoint(source, name, None, config, declared_base(files, config), tuple(entries))
+    return Checkpoint(source, name, None, config, declared_base(files, config), tuple(contents.entries))
 
 
 def from_hub(source: str) -> Checkpoint:
