@@ -8,6 +8,7 @@ from typing import Any
 from registry.checkpoints.card import declared_base, read_config
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.folder import INDEX, READERS, Files, local_files, open_folder, open_index, read_blob
+from registry.checkpoints.quantised import dequantised
 from registry.errors import NoWeights, SourceNotFound, UnreadableFile
 
 HUB_ID = re.compile(r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?")
@@ -44,6 +45,7 @@ def from_files(source: str, name: str, revision: str | None, files: Files) -> Ch
     """The checkpoint that a folder's files make up, called `name`."""
     entries = open_folder(files, source)
     config = read_config(files)
+    entries = dequantised(entries, config)
     return Checkpoint(source, name, revision, config, declared_base(files, config), tuple(entries))
 
 
@@ -58,6 +60,7 @@ def from_file(source: str, path: Path) -> Checkpoint:
     else:
         raise NoWeights(source=source)
     config = read_config(files)
+    entries = dequantised(entries, config)
     name = f"{whole.parent.name}/{whole.name}".lstrip("/")
     return Checkpoint(source, name, None, config, declared_base(files, config), tuple(entries))
 
