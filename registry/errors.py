@@ -76,6 +76,16 @@ class QuantisedWeights(CheckpointError):
     or fp32."""
 
 
+class IncompleteQuantisation(CheckpointError):
+    """The quantised tensor {tensor!r} has {part!r} but lacks {missing}; fetch the checkpoint again, or give the model
+    in bf16, fp16 or fp32."""
+
+
+class BrokenQuantisation(CheckpointError):
+    """The tensor {tensor!r}, stored quantised ({scheme}), cannot be read ({reason}); fetch the checkpoint again, or
+    give the model in bf16, fp16 or fp32."""
+
+
 class HubModelNotFound(CheckpointError):
     """The hub has no model {model!r} that you may see; check the id, or log in if it is private."""
 

@@ -59,6 +59,7 @@ class Fingerprint:
     projections: those present, in the papers' order. std: population standard deviation of all weights of a
     projection, pooled over layers (paper 2509.19122, 2.2); 0 where the projection is missing.
     clusterings: one per rank. matrices: in the order of layers and projections; labels follow the same order.
+    stored: the quantisation of most projections (`gptq 4-bit`); None where they are stored plain.
     unknown: names of matrices that no rule knows. short: matrices with fewer than max(RANKS) singular values.
     """
 
@@ -75,6 +76,7 @@ class Fingerprint:
     matrices: tuple[Matrix, ...]
     nonfinite: int
     unknown: tuple[str, ...]
+    stored: str | None = None
 
     @property
     def std_vector(self) -> tuple[float, ...]:

@@ -107,6 +107,7 @@ def assemble(
         digest=content_digest(matrices, rest),
         architecture=architecture(checkpoint, layout),
         dtype=Counter(str(site.entry.dtype).removeprefix("torch.") for site in layout.sites).most_common(1)[0][0],
+        stored=Counter(site.entry.stored for site in layout.sites).most_common(1)[0][0],
         parameters=sum(m.rows * m.cols for m in matrices) + count_once(rest),
         layers=len({m.layer for m in matrices}),
         hidden_size=widths.most_common(1)[0][0] if widths else 0,

@@ -52,6 +52,7 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "fingerprint_version": fingerprint.version,
         "architecture": fingerprint.architecture,
         "dtype": fingerprint.dtype,
+        "stored": fingerprint.stored,
         "parameters": fingerprint.parameters,
         "layers": fingerprint.layers,
         "hidden_size": fingerprint.hidden_size,

@@ -20,10 +20,10 @@ DATABASE_PACKAGES = {"sqlalchemy", "psycopg", "pgvector", "alembic", "click"}
 
 
 def rooms() -> dict[Path, str]:
-    files = [*ROOT.glob("registry/*.py"), *ROOT.glob("registry/*/*.py"), ROOT / "cli.py"]
+    files = [*ROOT.glob("registry/**/*.py"), ROOT / "cli.py"]
     own = {file: file.relative_to(ROOT).parts for file in files}
     return {
-        file: (parts[1] if len(parts) == 3 else parts[-1].removesuffix(".py"))
+        file: (parts[1] if len(parts) > 2 else parts[-1].removesuffix(".py"))
         for file, parts in own.items()
         if parts != ("registry", "__init__.py")
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from registry.checkpoints.card import declared_base, read_config
-from registry.checkpoints.entry import Entry
+from registry.checkpoints.entry import Contents, Entry
 from registry.checkpoints.folder import (
     INDEX,
     READERS,
@@ -17,6 +17,7 @@ from registry.checkpoints.folder import (
     open_folder,
     open_index,
 )
+from registry.checkpoints.quantised import dequantised
 from registry.errors import SourceNotFound, UnreadableFile
 
 HUB_ID = re.compile(r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?")
@@ -51,9 +52,7 @@ def open_checkpoint(source: str | Path) -> Checkpoint:
 
 def from_files(source: str, name: str, revision: str | None, files: Files) -> Checkpoint:
     """The checkpoint that a folder's files make up, called `name`."""
-    contents = open_folder(files, source)
-    config = read_config(files) or contents.config
-    return Checkpoint(source, name, revision, config, declared_base(files, config), tuple(contents.entries))
+    return described(source, name, revision, files, open_folder(files, source))
 
 
 def from_file(source: str, path: Path) -> Checkpoint:
@@ -66,9 +65,14 @@ def from_file(source: str, path: Path) -> Checkpoint:
         contents = open_file(files, path.name)
     else:
         raise no_weights([path.name], source)
+    return described(source, f"{whole.parent.name}/{whole.name}".lstrip("/"), None, files, contents)
+
+
+def described(source: str, name: str, revision: str | None, files: Files, contents: Contents) -> Checkpoint:
+    """A checkpoint with what stands beside its tensors; quantised ones are joined into what they stand for."""
     config = read_config(files) or contents.config
-    name = f"{whole.parent.name}/{whole.name}".lstrip("/")
-    return Checkpoint(source, name, None, config, declared_base(files, config), tuple(contents.entries))
+    entries = tuple(dequantised(contents.entries, config))
+    return Checkpoint(source, name, revision, config, declared_base(files, config), entries)
 
 
 def from_hub(source: str) -> Checkpoint:

@@ -1,0 +1,36 @@
+"""Small numbers out of packed integers, and matrices filled a block of rows at a time."""
+
+import math
+from collections.abc import Callable
+
+import torch
+
+BLOCK = 1 << 20  # elements that are unpacked at a time
+
+# FP4 (e2m1, Open Compute Project, Microscaling Formats 1.0, 5.3.3): a sign, two bits of exponent, one of mantissa.
+E2M1 = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0])
+
+
+def unpack(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
+    """The first `count` unsigned numbers along the last dimension: a stream of bits, lowest first, 1 to 8 a number.
+
+    Numbers may reach over the border of two words. Returns int16, which holds differences of them too.
+    """
+    octets = packed.contiguous().view(torch.uint8)  # the host is little-endian, as the files are
+    mask = (1 << bits) - 1
+    if 8 % bits == 0:
+        shifts = torch.arange(0, 8, bits, dtype=torch.uint8)
+        return ((octets.unsqueeze(-1) >> shifts) & mask).flatten(-2)[..., :count].short()
+    starts = torch.arange(count) * bits
+    first = starts // 8
+    second = (first + 1).clamp(max=octets.shape[-1] - 1)
+    return (((octets[..., first].int() | octets[..., second].int() << 8) >> (starts % 8)) & mask).short()
+
+
+def fill_rows(matrix: torch.Tensor, block: Callable[[slice], torch.Tensor]) -> torch.Tensor:
+    """Set a matrix from `block`, which makes the rows of a slice; few at a time, so that little is held twice."""
+    step = max(1, BLOCK // max(1, math.prod(matrix.shape[1:])))
+    for start in range(0, matrix.shape[0], step):
+        rows = slice(start, start + step)
+        matrix[rows] = block(rows)
+    return matrix

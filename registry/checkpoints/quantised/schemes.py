@@ -1,0 +1,158 @@
+"""Every quantisation that is read, as a table of the parts that it stores a tensor in; and how an index is searched.
+
+Parts are known by the suffixes of their names. What has all parts of a scheme becomes one entry with the plain name;
+what has only some of them is an error; everything else is left as it is.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+
+from registry.checkpoints.entry import Entry
+from registry.checkpoints.quantised.bitsandbytes import STATE, four_bits, int8
+from registry.checkpoints.quantised.compressed import packed
+from registry.checkpoints.quantised.group import PLAIN, Group
+from registry.checkpoints.quantised.mlx import mlx
+from registry.checkpoints.quantised.mxfp4 import mxfp4
+from registry.checkpoints.quantised.scaled import KINDS, scaled
+from registry.checkpoints.quantised.words import words
+from registry.errors import BrokenQuantisation, IncompleteQuantisation
+
+Types = tuple[torch.dtype, ...]
+WORD: Types = (torch.int32, torch.uint32)
+OCTET: Types = (torch.uint8,)
+FLAG: Types = (torch.uint8, torch.int8)
+INDEX: Types = (torch.int32, torch.int64)
+SCALE: Types = (*PLAIN, torch.float8_e8m0fnu)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """One way to store a tensor in parts.
+
+    needs, may: suffixes of the parts that must and may be there, with the types that they may have; the first holds
+    the weights, and where that is of another type the scheme is not meant. plain: the suffix that takes their place.
+    unused: suffixes of parts that say nothing of the weights. entry: makes the plain tensor's entry.
+    """
+
+    name: str
+    entry: Callable[[Group], Entry]
+    needs: Mapping[str, Types]
+    may: Mapping[str, Types] = field(default_factory=dict)
+    unused: tuple[str, ...] = ()
+    plain: str = ".weight"
+
+    @property
+    def weights(self) -> str:
+        """The suffix of the part that holds the weights."""
+        return next(iter(self.needs))
+
+
+CALIBRATION = (".input_scale", ".activation_scale", ".input_zero_point", ".input_scale_ub", ".weight_scale_ub")
+NUMBERS: Types = tuple(KINDS)
+ZEROS: Mapping[str, Types] = {".weight_zero_point": (torch.int8, torch.int32, *KINDS)}
+BLOCKS: dict[str, Types] = {".weight.absmax": (*PLAIN, torch.uint8), ".weight.quant_map": PLAIN}
+NESTED: Mapping[str, Types] = {".weight.nested_absmax": PLAIN, ".weight.nested_quant_map": PLAIN}
+# FSDP wants one type for all parameters, so bitsandbytes can keep its bytes in any.
+ANY: Types = (torch.uint8, torch.int8, *PLAIN)
+
+TABLES = (
+    (".weight", ".weight_scale_inv"),
+    (".weight", ".weight_scale"),
+    ("_proj", "_proj_scale_inv"),  # experts in one tensor
+    ("_proj", "_proj_scale"),
+)
+
+SCHEMES = (
+    Scheme("GPTQ or AWQ", words, {".qweight": WORD, ".qzeros": WORD, ".scales": PLAIN}, {".g_idx": INDEX}),
+    Scheme("bitsandbytes nf4", partial(four_bits, "nf4"), {".weight": ANY, f"{STATE}nf4": OCTET} | BLOCKS, NESTED),
+    Scheme("bitsandbytes fp4", partial(four_bits, "fp4"), {".weight": ANY, f"{STATE}fp4": OCTET} | BLOCKS, NESTED),
+    Scheme("bitsandbytes int8", int8, {".weight": (torch.int8,), ".SCB": PLAIN}, {".weight_format": FLAG}),
+    Scheme(
+        "compressed-tensors",
+        packed,
+        {".weight_packed": WORD, ".weight_scale": PLAIN, ".weight_shape": INDEX},
+        {".weight_zero_point": WORD, ".weight_g_idx": INDEX},
+        CALIBRATION,
+    ),
+    *(
+        Scheme("fp8 or int8", partial(scaled, part, table), {part: NUMBERS, table: SCALE}, ZEROS, CALIBRATION, part)
+        for part, table in TABLES
+    ),
+    Scheme("MXFP4", mxfp4, {"_proj_blocks": OCTET, "_proj_scales": OCTET}, plain="_proj"),
+    Scheme("MLX", mlx, {".weight": (torch.uint32,), ".scales": PLAIN, ".biases": PLAIN}),
+)
+# Suffixes that other models use too; one of these alone proves no quantisation.
+COMMON = {".weight", "_proj", ".scales", ".biases"}
+MARKS = tuple({part for scheme in SCHEMES for part in (*scheme.needs, *scheme.may)} - COMMON)
+
+
+def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Entry]:
+    """The index with every quantised tensor as one entry that dequantises when it is loaded; the others untouched.
+
+    Of the parts, only bitsandbytes' quant_state and compressed-tensors' weight_shape are read here, for they alone
+    tell the shape. Raises IncompleteQuantisation and BrokenQuantisation.
+    """
+    index = {entry.name: entry for entry in entries}
+    groups = {group.parts[scheme.weights].name: (scheme, group) for scheme, group in find(index, settings(config))}
+    used = {part.name for _, group in groups.values() for part in group.parts.values()}
+    check_leftovers(index, used)
+    plain = [make(*groups[entry.name], index) if entry.name in groups else entry for entry in entries]
+    return [new for new, old in zip(plain, entries, strict=True) if old.name in groups or old.name not in used]
+
+
+def settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a config says of its quantisation, wherever it says it."""
+    text = config.get("text_config")
+    for place in (config, text if isinstance(text, dict) else {}):
+        for key in ("quantization_config", "quantization", "compression_config"):
+            if isinstance(told := place.get(key), dict) and told:
+                return told
+    return {}
+
+
+def find(index: Mapping[str, Entry], told: Mapping[str, Any]) -> Iterator[tuple[Scheme, Group]]:
+    """Every complete group; a tensor belongs to the first scheme that fits it."""
+    for entry in index.values():
+        for scheme in SCHEMES:
+            if entry.name.endswith(scheme.weights) and entry.dtype in scheme.needs[scheme.weights]:
+                stem = entry.name.removesuffix(scheme.weights)
+                parts = {part: index[stem + part] for part in present(scheme, stem, index)}
+                if scheme.needs.keys() <= parts.keys():
+                    yield scheme, Group(stem + scheme.plain, scheme.name, parts, told)
+                    break
+
+
+def present(scheme: Scheme, stem: str, index: Mapping[str, Entry]) -> list[str]:
+    """The suffixes of a scheme that are there for one stem."""
+    return [part for part in (*scheme.needs, *scheme.may, *scheme.unused) if stem + part in index]
+
+
+def make(scheme: Scheme, group: Group, index: Mapping[str, Entry]) -> Entry:
+    """The plain entry of a group. Raises BrokenQuantisation."""
+    for part, types in {**scheme.needs, **scheme.may}.items():
+        if part in group.parts:
+            dtype = group.parts[part].dtype
+            group.need(dtype in types, f"{part[1:]!r} is stored as {str(dtype).removeprefix('torch.')}")
+    if scheme.plain != scheme.weights and group.name in index:
+        raise BrokenQuantisation(tensor=group.name, scheme=group.scheme, reason="it is there unquantised, too")
+    return scheme.entry(group)
+
+
+def check_leftovers(index: Mapping[str, Entry], used: set[str]) -> None:
+    """Raises IncompleteQuantisation where a part of some scheme is left over and no plain tensor explains it."""
+    for name in (name for name in index if name.endswith(MARKS) and name not in used):
+        for scheme in SCHEMES:
+            part = next((p for p in (*scheme.needs, *scheme.may) if p in MARKS and name.endswith(p)), None)
+            if part is None:
+                continue
+            stem = name.removesuffix(part)
+            plain = index.get(stem + scheme.plain)
+            if plain is None or plain.dtype not in (*PLAIN, torch.float64) or part.startswith(".weight."):
+                missing = [p[1:] for p in scheme.needs if stem + p not in index]
+                raise IncompleteQuantisation(
+                    tensor=stem + scheme.plain, part=part[1:], missing=", ".join(missing) or "parts of known types"
+                )
