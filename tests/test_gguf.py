@@ -253,6 +253,22 @@ def test_a_split_model_needs_every_file(tmp_path):
         open_checkpoint(tmp_path / "m-00002-of-00003.gguf")
 
 
+@pytest.mark.parametrize("name", ["m-00001-of-00000.gguf", "m-00003-of-00002.gguf"])
+def test_a_name_that_only_looks_split(small, tmp_path, name):
+    """A number beyond the total is no shard's."""
+    (tmp_path / name).write_bytes(small.read_bytes())
+    assert len(loaded(tmp_path)) == len(loaded(tmp_path / name)) == 17
+
+
+def test_two_split_models(small, tmp_path):
+    """Shards of two models are not taken for one."""
+    for name in ("Q4", "Q8"):
+        for number in (1, 2):
+            (tmp_path / f"{name}-0000{number}-of-00002.gguf").write_bytes(small.read_bytes())
+    with pytest.raises(SeveralCheckpoints, match=r"Q4-00001-of-00002\.gguf, .*Q8-00002"):
+        open_checkpoint(tmp_path)
+
+
 HUGE = 1 << 60
 
 

@@ -139,9 +139,9 @@ def open_folder(files: Files, source: str) -> Contents:
         raise SeveralCheckpoints(source=source, files=", ".join(folders))
     if names[0].endswith(INDEX):
         return open_index(files, files[names[0]])
-    if len(names) > 1 and not all(SHARD.match(name) for name in names):
+    if len({SHARD.sub(r"\g<stem>-\g<total>\g<suffix>", name) for name in names}) > 1:
         raise SeveralCheckpoints(source=source, files=", ".join(names))
-    check_shards(files, names)
+    check_shards(files, names[0])
     return merge([files[name] for name in names])[0]
 
 
@@ -177,20 +177,18 @@ def place(index: Blob, shard: str) -> str:
     return (PurePosixPath(index.name).parent / shard).as_posix()
 
 
-def check_shards(files: Files, names: list[str]) -> None:
+def check_shards(files: Files, name: str) -> None:
     """Without an index, `x-00001-of-00003` still tells how many files there should be."""
-    for name in names:
-        for sibling in siblings(name):
-            if sibling not in files:
-                raise MissingShard(path=files[name].label, shard=sibling)
+    for sibling in siblings(name):
+        if sibling not in files:
+            raise MissingShard(path=files[name].label, shard=sibling)
 
 
 def siblings(name: str) -> list[str]:
     """The shards that make up a model with this one; a file that is none stands alone."""
     shard = SHARD.match(name)
-    if shard is None:
+    if shard is None or not 0 < int(shard["number"]) <= (total := int(shard["total"])):
         return [name]
-    total = int(shard["total"])
     return [f"{shard['stem']}-{number:05d}-of-{total:05d}{shard['suffix']}" for number in range(1, total + 1)]
 
 
@@ -198,7 +196,7 @@ def open_file(files: Files, name: str) -> Contents:
     """Index one file, by its name among its folder's. A split GGUF file only makes sense with the others."""
     if not name.endswith(".gguf"):
         return merge([files[name]])[0]
-    check_shards(files, [name])
+    check_shards(files, name)
     return merge([files[sibling] for sibling in siblings(name)])[0]
 
 

@@ -21,7 +21,7 @@ SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "
 TEXT, ARRAY = 8, 9
 LENGTH = struct.Struct("<Q")
 
-# What no model needs more of. Gemma 3's header, of 262,144 tokens and 514,906 merges, takes 15 MB.
+# What no model needs more of. A header with 262,144 tokens and 514,906 merges takes 20 MB.
 LIMIT = 32 << 20  # bytes of header
 KEYS = 1 << 10
 TENSORS = 1 << 15
