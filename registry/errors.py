@@ -86,6 +86,11 @@ class BrokenQuantisation(CheckpointError):
     give the model in bf16, fp16 or fp32."""
 
 
+class UnknownQuantisation(CheckpointError):
+    """The tensor {tensor!r} is stored quantised as {scheme}, which cannot be read; give the model in bf16, fp16 or
+    fp32."""
+
+
 class HubModelNotFound(CheckpointError):
     """The hub has no model {model!r} that you may see; check the id, or log in if it is private."""
 

@@ -19,7 +19,7 @@ from registry.checkpoints.quantised.mlx import mlx
 from registry.checkpoints.quantised.mxfp4 import mxfp4
 from registry.checkpoints.quantised.scaled import KINDS, scaled
 from registry.checkpoints.quantised.words import words
-from registry.errors import BrokenQuantisation, IncompleteQuantisation
+from registry.errors import BrokenQuantisation, IncompleteQuantisation, UnknownQuantisation
 
 Types = tuple[torch.dtype, ...]
 WORD: Types = (torch.int32, torch.uint32)
@@ -53,17 +53,19 @@ class Scheme:
 
 CALIBRATION = (".input_scale", ".activation_scale", ".input_zero_point", ".input_scale_ub", ".weight_scale_ub")
 NUMBERS: Types = tuple(KINDS)
+FP8: Types = (torch.float8_e4m3fn, torch.float8_e5m2)
 ZEROS: Mapping[str, Types] = {".weight_zero_point": (torch.int8, torch.int32, *KINDS)}
 BLOCKS: dict[str, Types] = {".weight.absmax": (*PLAIN, torch.uint8), ".weight.quant_map": PLAIN}
 NESTED: Mapping[str, Types] = {".weight.nested_absmax": PLAIN, ".weight.nested_quant_map": PLAIN}
 # FSDP wants one type for all parameters, so bitsandbytes can keep its bytes in any.
 ANY: Types = (torch.uint8, torch.int8, *PLAIN)
 
-TABLES = (
-    (".weight", ".weight_scale_inv"),
-    (".weight", ".weight_scale"),
-    ("_proj", "_proj_scale_inv"),  # experts in one tensor
-    ("_proj", "_proj_scale"),
+# Weights, their scales, and the types of the weights: int8 beside a scale_inv can be pairs of 4-bit floats.
+TABLES: tuple[tuple[str, str, Types], ...] = (
+    (".weight", ".weight_scale_inv", FP8),
+    (".weight", ".weight_scale", NUMBERS),
+    ("_proj", "_proj_scale_inv", FP8),  # experts in one tensor
+    ("_proj", "_proj_scale", NUMBERS),
 )
 
 SCHEMES = (
@@ -79,8 +81,8 @@ SCHEMES = (
         CALIBRATION,
     ),
     *(
-        Scheme("fp8 or int8", partial(scaled, part, table), {part: NUMBERS, table: SCALE}, ZEROS, CALIBRATION, part)
-        for part, table in TABLES
+        Scheme("fp8 or int8", partial(scaled, part, table), {part: types, table: SCALE}, ZEROS, CALIBRATION, part)
+        for part, table, types in TABLES
     ),
     Scheme("MXFP4", mxfp4, {"_proj_blocks": OCTET, "_proj_scales": OCTET}, plain="_proj"),
     Scheme("MLX", mlx, {".weight": (torch.uint32,), ".scales": PLAIN, ".biases": PLAIN}),
@@ -88,13 +90,23 @@ SCHEMES = (
 # Suffixes that other models use too; one of these alone proves no quantisation.
 COMMON = {".weight", "_proj", ".scales", ".biases"}
 MARKS = tuple({part for scheme in SCHEMES for part in (*scheme.needs, *scheme.may)} - COMMON)
+# Schemes that are known but not read, by a part that only they have.
+REFUSED = {
+    ".W_q": "HQQ",
+    ".codebooks": "AQLM",
+    ".Qidxs": "QuIP#",
+    ".q_invperm": "EXL2",
+    ".trellis": "EXL3",
+    ".weight_global_scale": "NVFP4",
+    ".weight_scale_2": "NVFP4",
+}
 
 
 def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Entry]:
     """The index with every quantised tensor as one entry that dequantises when it is loaded; the others untouched.
 
     Of the parts, only bitsandbytes' quant_state and compressed-tensors' weight_shape are read here, for they alone
-    tell the shape. Raises IncompleteQuantisation and BrokenQuantisation.
+    tell the shape. Raises BrokenQuantisation, IncompleteQuantisation and UnknownQuantisation.
     """
     index = {entry.name: entry for entry in entries}
     groups = {group.parts[scheme.weights].name: (scheme, group) for scheme, group in find(index, settings(config))}
@@ -143,16 +155,23 @@ def make(scheme: Scheme, group: Group, index: Mapping[str, Entry]) -> Entry:
 
 
 def check_leftovers(index: Mapping[str, Entry], used: set[str]) -> None:
-    """Raises IncompleteQuantisation where a part of some scheme is left over and no plain tensor explains it."""
-    for name in (name for name in index if name.endswith(MARKS) and name not in used):
-        for scheme in SCHEMES:
-            part = next((p for p in (*scheme.needs, *scheme.may) if p in MARKS and name.endswith(p)), None)
-            if part is None:
-                continue
+    """Raises UnknownQuantisation and IncompleteQuantisation for parts of quantised tensors that no group took."""
+    left = [name for name in index if name not in used]
+    for name in left:
+        for part, scheme in REFUSED.items():
+            if name.endswith(part):
+                raise UnknownQuantisation(tensor=name, scheme=scheme)
+    for name in left:
+        if name.endswith(MARKS):
+            check_leftover(name, index)
+
+
+def check_leftover(name: str, index: Mapping[str, Entry]) -> None:
+    """A part alone is an error, except where the tensor itself is there and plain: then it says nothing."""
+    for scheme in SCHEMES:
+        for part in (part for part in (*scheme.needs, *scheme.may) if part in MARKS and name.endswith(part)):
             stem = name.removesuffix(part)
             plain = index.get(stem + scheme.plain)
             if plain is None or plain.dtype not in (*PLAIN, torch.float64) or part.startswith(".weight."):
-                missing = [p[1:] for p in scheme.needs if stem + p not in index]
-                raise IncompleteQuantisation(
-                    tensor=stem + scheme.plain, part=part[1:], missing=", ".join(missing) or "parts of known types"
-                )
+                missing = [p[1:] for p in scheme.needs if stem + p not in index] or ["parts of known types"]
+                raise IncompleteQuantisation(tensor=stem + scheme.plain, part=part[1:], missing=", ".join(missing))

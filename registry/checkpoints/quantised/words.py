@@ -13,7 +13,8 @@ from registry.checkpoints.quantised.bits import fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
 
 GPTQ_BITS = (2, 3, 4, 8)
-ZERO_OFFSET = {"gptq": 1, "gptq_v2": 0}  # version 1 stores the zero point less one
+# Version 1 stores the zero point less one.
+ZERO_OFFSET = {"gptq": 1, "gptq_v2": 0, "auto_round:auto_gptq": 1}
 AWQ_ORDER = [0, 4, 1, 5, 2, 6, 3, 7]  # the place in its word of each of eight neighbouring outputs
 
 
@@ -32,8 +33,9 @@ def gptq(group: Group) -> Entry:
     group.need(bits in GPTQ_BITS, f"its zero points have {bits} bits, known are {GPTQ_BITS}")
     fits = columns == outputs and zero_rows == groups and 32 * zero_words == bits * outputs and 32 * rows % bits == 0
     group.need(fits, "the shapes of its parts do not fit each other")
-    version = str(group.settings.get("checkpoint_format") or "gptq")
-    group.need(version in ZERO_OFFSET, f"its checkpoint_format is {version[:40]!r}")
+    told = [group.settings.get(key) for key in ("checkpoint_format", "packing_format", "quant_method")]
+    version = str(next(filter(None, told), "gptq"))
+    group.need(version in ZERO_OFFSET, f"its layout is called {version[:40]!r}")
     inputs = 32 * rows // bits
     load = partial(load_gptq, group, bits, inputs, ZERO_OFFSET[version])
     return group.entry((outputs, inputs), group.dtype(".scales"), f"gptq {bits}-bit", load)
