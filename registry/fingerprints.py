@@ -16,7 +16,8 @@ Progress = Callable[[int, int, int], None]
 class Matrix:
     """One projection matrix, rows x cols = outputs x inputs, and the statistics of its finite values.
 
-    singular_values: the largest max(RANKS), falling, or all where there are fewer.
+    singular_values: the largest max(RANKS), falling, or all where there are fewer. expert: which of the layer's
+    experts the matrix belongs to, None where it serves every token.
     """
 
     layer: int
@@ -33,6 +34,7 @@ class Matrix:
     nonfinite: int
     digest: str
     singular_values: tuple[float, ...]
+    expert: int | None = None
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ def compute(checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: 
             rest.append((tensor_digest(tensor).hex(), entry))
         else:
             measured += measure(site, tensor)
-    measured.sort(key=lambda pair: (pair[0].layer, PROJECTIONS.index(pair[0].projection)))
+    measured.sort(key=lambda pair: place(pair[0]))
     check([matrix for matrix, _ in measured], checkpoint.source, allow_nonfinite)
     return assemble(checkpoint, layout, measured, rest)
 
@@ -45,24 +45,29 @@ def reading_order(
     checkpoint: Checkpoint, layout: Layout, progress: Progress | None
 ) -> Iterable[tuple[Entry, Site | None]]:
     """Every tensor that holds weights, once, in the order of the files."""
-    sites: dict[str, Site | None] = {site.entry.name: site for site in layout.sites}
-    wanted = sites.keys() | {entry.name for entry in layout.others}
-    entries = [entry for entry in checkpoint.entries if entry.name in wanted]
-    for done, entry in enumerate(entries, 1):
-        yield entry, sites.get(entry.name)
+    order = {entry.name: i for i, entry in enumerate(checkpoint.entries)}
+    wanted = [*((site.entry, site) for site in layout.sites), *((entry, None) for entry in layout.others)]
+    wanted.sort(key=lambda pair: order[pair[0].name])
+    for done, (entry, site) in enumerate(wanted, 1):
+        yield entry, site
         if progress:
-            progress(done, len(entries), entry.nbytes)
+            progress(done, len(wanted), entry.nbytes)
+
+
+def place(matrix: Matrix) -> tuple[int, int, int]:
+    """Where a matrix stands among the others: by layer, projection and expert, those of no expert first."""
+    return matrix.layer, PROJECTIONS.index(matrix.projection), -1 if matrix.expert is None else matrix.expert
 
 
 def measure(site: Site, tensor: torch.Tensor) -> list[tuple[Matrix, Moments]]:
     """Statistics of each projection in one tensor."""
     return [
-        (describe(site, projection, matrix, stats := moments(matrix)), stats)
-        for projection, matrix in zip(site.parts, site.cut(tensor), strict=True)
+        (describe(site, projection, expert, matrix, stats := moments(matrix)), stats)
+        for projection, expert, matrix in zip(site.parts, site.experts, site.cut(tensor), strict=True)
     ]
 
 
-def describe(site: Site, projection: str, matrix: torch.Tensor, stats: Moments) -> Matrix:
+def describe(site: Site, projection: str, expert: int | None, matrix: torch.Tensor, stats: Moments) -> Matrix:
     """The record of one projection matrix."""
     return Matrix(
         layer=site.layer,
@@ -79,6 +84,7 @@ def describe(site: Site, projection: str, matrix: torch.Tensor, stats: Moments) 
         nonfinite=stats.nonfinite,
         digest=tensor_digest(matrix).hex(),
         singular_values=top_singular_values(matrix, max(RANKS)),
+        expert=expert,
     )
 
 
@@ -125,7 +131,9 @@ def content_digest(matrices: list[Matrix], rest: list[tuple[str, Entry]]) -> str
 
     The format, the sharding, the names and whether tied weights are stored twice leave it unchanged.
     """
-    lines = {f"{m.layer} {m.projection} {m.digest}" for m in matrices} | {f"other {digest}" for digest, _ in rest}
+    lines = {f"{m.layer} {m.projection} {m.digest}" for m in matrices if m.expert is None}
+    lines |= {f"{m.layer} {m.projection} {m.expert} {m.digest}" for m in matrices if m.expert is not None}
+    lines |= {f"other {digest}" for digest, _ in rest}
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 

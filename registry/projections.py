@@ -1,11 +1,7 @@
 """Tensor names and shapes become the seven projections of every layer. The names themselves are projections.toml."""
 
-import re
-import tomllib
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,54 +9,55 @@ import torch
 from registry.checkpoints import Entry
 from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
 from registry.fingerprints import PROJECTIONS
+from registry.names import Hit, Row, find, in_module, is_ignored, marked, parse, tower
 
 FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configs spell it
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the name table: a compiled name and the projections that a tensor of that name holds."""
-
-    naming: str
-    pattern: re.Pattern[str]
-    parts: tuple[str, ...]
-    interleaved: bool
-    wide: re.Pattern[str] | None
+NESTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")  # where wholes keep their part
+Matched = tuple[Entry, Hit]
 
 
 @dataclass(frozen=True)
 class Site:
     """A tensor that holds projections: where it stands in the model and how to cut it.
 
-    sizes: rows of each part. heads: number of heads for interleaved parts, else 0.
+    parts, experts: projection and expert of every matrix that `cut` gives. transposed: stored inputs x outputs.
+    sizes: rows of each part of one expert. groups: how many times the parts alternate; 1 where they are stacked.
     """
 
     entry: Entry
     naming: str
     layer: int
     parts: tuple[str, ...]
+    experts: tuple[int | None, ...]
     transposed: bool
     sizes: tuple[int, ...]
-    heads: int
+    groups: int
 
     def cut(self, tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """The projections in the tensor, outputs x inputs, in the order of `parts`."""
-        matrix = tensor.T if self.transposed else tensor
-        if self.heads:
-            each = (self.heads, len(self.parts), -1, matrix.shape[1])  # heads x parts x head size x inputs
-            return tuple(part.reshape(-1, matrix.shape[1]) for part in matrix.reshape(each).unbind(1))
-        parts: tuple[torch.Tensor, ...] = matrix.split(self.sizes)
-        return parts
+        matrices = tensor if tensor.ndim == 3 else tensor[None]  # noqa: PLR2004  # experts x rows x columns
+        return tuple(part for matrix in matrices for part in self.split(matrix.T if self.transposed else matrix))
+
+    def split(self, matrix: torch.Tensor) -> list[torch.Tensor]:
+        """The parts of one matrix."""
+        grouped = matrix.reshape(self.groups, -1, matrix.shape[1])  # groups x rows of all parts x inputs
+        parts = grouped.split([size // self.groups for size in self.sizes], 1)
+        return [part.reshape(-1, matrix.shape[1]) for part in parts]
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Every tensor of a checkpoint, classified. `others` hold weights that are no projection; buffers are left out."""
+    """Every tensor of a checkpoint, classified.
+
+    others: hold weights that are no projection; buffers are left out. unknown: those of them that no rule knows.
+    towers: where the parts of another kind stand (`model.vision_tower`) that are not fingerprinted.
+    """
 
     sites: tuple[Site, ...]
     others: tuple[Entry, ...]
     unknown: tuple[Entry, ...]
+    towers: tuple[str, ...] = ()
 
     @property
     def naming(self) -> str:
@@ -69,115 +66,169 @@ class Layout:
         return max(sorted(set(names)), key=names.count)
 
 
-@cache
-def table() -> dict[str, Any]:
-    """projections.toml, parsed."""
-    return tomllib.loads(files("registry").joinpath("projections.toml").read_text(encoding="utf-8"))
-
-
-@cache
-def rows() -> tuple[Row, ...]:
-    """The name table as rows, in the file's order."""
-    found = []
-    for naming, content in table().items():
-        wide = compiled(content["wide"]) if "wide" in content else None
-        for name, role in content.get("tensors", {}).items():
-            parts = tuple(re.split(r" [+/] ", role))
-            found.append(Row(naming, compiled(name), parts, " / " in role, wide))
-    return tuple(found)
-
-
-@cache
-def ignored(kind: str) -> re.Pattern[str]:
-    """One pattern for all the names under [ignored]."""
-    return re.compile(rf"(?:.*\.)?(?:{'|'.join(map(re.escape, table()['ignored'][kind]))})")
-
-
-def compiled(name: str) -> re.Pattern[str]:
-    """`layers.{layer}.x.weight` as a pattern with the groups stack (all before the number) and layer."""
-    before, _, after = name.partition("{layer}")
-    return re.compile(rf"(?P<stack>(?:.*\.)?{re.escape(before)})(?P<layer>\d{{1,6}}){re.escape(after)}")
-
-
 def classify(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
     """Find the projections among a checkpoint's tensors, by name and shape alone.
 
     config is asked only for the number of heads, which interleaved tensors do not show.
     Raises QuantisedWeights, NotAMatrix, CannotSplit.
     """
-    matched: list[tuple[Entry, Row, re.Match[str]]] = []
-    rest: list[Entry] = []
+    named = [(entry, parse(entry.name)) for entry in entries]
+    markers = frozenset[str]().union(*(marked(form) for form in {name.form for _, name in named}))
+    hits, rest = [], []
+    for entry, name in named:
+        if not in_module(name.form) and (hit := find(name, markers)):
+            hits.append((entry, hit, tower(name.form)))
+        elif entry.shape and entry.dtype in FLOATING and not is_ignored(name.form, "buffers"):
+            rest.append((entry, name.form))
+    lone = all(above for *_, above in hits)  # a vision model of its own is no tower of another
+    kept = [(entry, hit) for entry, hit, above in hits if lone or not above]
+    aside = [entry for entry, _, above in hits if above and not lone]
+    towers = {above for _, form in rest if (above := tower(form))} | {above for *_, above in hits if above}
+    unknown = tuple(entry for entry, form in rest if len(entry.shape) > 1 and not is_expected(form))
+    others = (*(entry for entry, _ in rest), *aside)
+    return Layout(tuple(place(join(kept), config)), others, unknown, () if lone else tuple(sorted(towers)))
+
+
+def is_expected(form: str) -> bool:
+    """Whether a tensor that is no projection is left out on purpose."""
+    return is_ignored(form, "matrices") or in_module(form) or tower(form) is not None
+
+
+def join(matched: list[Matched]) -> list[Matched]:
+    """One entry for the heads of a projection that are tensors of their own, called as the first of them is."""
+    heads: dict[tuple[Row, str, int], list[Matched]] = {}
+    for entry, hit in matched:
+        if hit.head is not None:
+            heads.setdefault((hit.row, hit.stack, hit.layer), []).append((entry, hit))
+    whole = [(entry, hit) for entry, hit in matched if hit.head is None]
+    return whole + [concatenated(sorted(own, key=lambda pair: pair[1].head or 0)) for own in heads.values()]
+
+
+def concatenated(heads: list[Matched]) -> Matched:
+    """The heads of one projection as one tensor, rows of head 0 first."""
+    entries = [entry for entry, _ in heads]
     for entry in entries:
-        hits = [(entry, row, match) for row in rows() if (match := row.pattern.fullmatch(entry.name))]
-        if hits:
-            matched.append(hits[0])
-        elif entry.shape and entry.dtype in FLOATING and not ignored("buffers").fullmatch(entry.name):
-            rest.append(entry)
-    unknown = [entry for entry in rest if len(entry.shape) > 1 and not ignored("matrices").fullmatch(entry.name)]
-    return Layout(tuple(place(matched, config)), tuple(rest), tuple(unknown))
+        check(entry, 2)
+        if entry.shape != entries[0].shape:
+            raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
+    rows, cols = entries[0].shape
+    shape = (rows * len(entries), cols)
+    return replace(entries[0], shape=shape, load=lambda: torch.cat([entry.load() for entry in entries])), heads[0][1]
 
 
-def place(matched: list[tuple[Entry, Row, re.Match[str]]], config: dict[str, Any]) -> list[Site]:
+def place(matched: list[Matched], config: dict[str, Any]) -> list[Site]:
     """Give every matched tensor its layer and its cuts, in the order of layers and projections."""
-    for entry, _, _ in matched:
-        check(entry)
-    numbers = layer_numbers([match for *_, match in matched])
-    wide = {row.naming for entry, row, _ in matched if row.wide and is_wide(entry, row.wide)}
-    placed = [(entry, row, numbers[match["stack"], int(match["layer"])]) for entry, row, match in matched]
+    for entry, hit in matched:
+        check(entry, 3 if hit.row.experts else 2)
+    numbers = layer_numbers([hit for _, hit in matched])
+    turned = transposed(matched)
     inputs = {
-        layer: entry.shape[0 if row.naming in wide else 1] for entry, row, layer in placed if row.parts == ("output",)
+        (hit.stack, hit.layer): entry.shape[0 if turned(entry, hit) else 1]
+        for entry, hit in matched
+        if hit.row.parts == ("output",)
     }
     sites = []
-    for entry, row, layer in placed:
-        heads = head_count(entry, row, config) if row.interleaved else 0
-        height = entry.shape[1 if row.naming in wide else 0]
-        sizes = (
-            (height // len(row.parts),) * len(row.parts) if heads else part_sizes(entry, row, height, inputs.get(layer))
-        )
-        sites.append(Site(entry, row.naming, layer, row.parts, row.naming in wide, sizes, heads))
-    return sorted(sites, key=lambda site: (site.layer, PROJECTIONS.index(site.parts[0])))
+    for entry, hit in matched:
+        wide = turned(entry, hit)
+        height = entry.shape[-1 if wide else -2]
+        sizes, groups = cuts(entry, hit.row, height, inputs.get((hit.stack, hit.layer)), config)
+        experts = range(entry.shape[0]) if hit.row.experts else (hit.expert,)
+        parts = hit.row.parts * len(experts)
+        owners = tuple(expert for expert in experts for _ in hit.row.parts)
+        layer = numbers[hit.stack, hit.layer]
+        sites.append(Site(entry, hit.row.naming, layer, parts, owners, wide, sizes, groups))
+    return sorted(sites, key=lambda site: (site.layer, PROJECTIONS.index(site.parts[0]), site.experts[0] or 0))
 
 
-def check(entry: Entry) -> None:
-    """A projection must be a matrix of floating numbers."""
+def check(entry: Entry, dimensions: int) -> None:
+    """A projection must be a matrix of floating numbers, or as many of them as there are experts."""
     if entry.dtype not in FLOATING:
         raise QuantisedWeights(tensor=entry.name, dtype=str(entry.dtype).removeprefix("torch."))
-    if len(entry.shape) != 2:  # noqa: PLR2004
+    if len(entry.shape) != dimensions:
         raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
 
 
-def layer_numbers(matches: list[re.Match[str]]) -> dict[tuple[str, int], int]:
+def layer_numbers(hits: list[Hit]) -> dict[tuple[str, int], int]:
     """Layer numbers as they stand in the names; with several stacks (an encoder and a decoder), counted through."""
-    layers = sorted({(match["stack"], int(match["layer"])) for match in matches})
+    layers = sorted({(hit.stack, hit.layer) for hit in hits})
     if len({stack for stack, _ in layers}) == 1:
         return {key: key[1] for key in layers}
     return {key: number for number, key in enumerate(layers)}
 
 
-def is_wide(entry: Entry, pattern: re.Pattern[str]) -> bool:
-    """Whether this is the tensor that tells a Conv1D layout, and it does."""
-    return pattern.fullmatch(entry.name) is not None and entry.shape[1] > entry.shape[0]
+def transposed(matched: list[Matched]) -> Callable[[Entry, Hit], bool]:
+    """Tells of a tensor whether it is stored inputs x outputs: by its naming's `wide`, experts by their layer."""
+    wide = {
+        hit.row.naming for entry, hit in matched if hit.row.wide == hit.row.name and entry.shape[1] > entry.shape[0]
+    }
+    experts = {
+        (hit.stack, hit.layer, hit.row.parts[-1]): (entry.shape[1:], len(hit.row.parts))
+        for entry, hit in matched
+        if hit.row.experts
+    }
+
+    def turned(entry: Entry, hit: Hit) -> bool:
+        if not hit.row.experts:
+            return hit.row.naming in wide
+        up, parts = experts.get((hit.stack, hit.layer, "up"), (entry.shape[1:], 1))
+        down, _ = experts.get((hit.stack, hit.layer, "down"), (up[::-1], 1))
+        straight = (up[0], up[1]) == (parts * down[1], down[0])  # parts * inner x hidden beside hidden x inner
+        return not straight and (up[1], up[0]) == (parts * down[0], down[1])
+
+    return turned
 
 
-def head_count(entry: Entry, row: Row, config: dict[str, Any]) -> int:
-    """The number of attention heads that an interleaved tensor is made of. Raises CannotSplit."""
-    heads = next((config[key] for key in HEAD_COUNTS if key in config), None)
-    if type(heads) is not int or heads < 1 or entry.shape[0] % (heads * len(row.parts)):
-        told = "num_attention_heads is missing" if heads is None else f"num_attention_heads is {heads!r}"
-        raise CannotSplit(tensor=entry.name, shape=list(entry.shape), parts=", ".join(row.parts), reason=told)
-    return heads
+def cuts(
+    entry: Entry, row: Row, height: int, inputs: int | None, config: dict[str, Any]
+) -> tuple[tuple[int, ...], int]:
+    """Rows of each part of a tensor of `height` rows, and how many times the parts alternate. Raises CannotSplit."""
+    sizes = part_sizes(entry, row, height, inputs)
+    groups, reason = group_count(row, sizes, config) if row.interleaved else (1, "")
+    if groups < 1 or any(size % groups for size in sizes):
+        raise cannot_split(entry, row, reason)
+    return sizes, groups
 
 
 def part_sizes(entry: Entry, row: Row, height: int, inputs: int | None) -> tuple[int, ...]:
-    """Rows of each stacked part: query as many as the output projection has inputs, the others in equal shares."""
+    """Rows of each part, in equal shares but for attention.
+
+    There the query, or where it is elsewhere the value, has as many rows as the output projection has inputs.
+    """
     n = len(row.parts)
-    first, left = (inputs, 0) if inputs and n > 1 and "query" in row.parts else divmod(height, n)
-    others, rest = divmod(height - first, n - 1) if n > 1 else (0, 0)
-    if left or rest or others < 0 or (n > 1 and others == 0):
-        raise CannotSplit(
-            tensor=entry.name,
-            shape=list(entry.shape),
-            parts=", ".join(row.parts),
-            reason="its rows do not add up",
-        )
-    return (first, *(others,) * (n - 1))
+    if n == 1:
+        return (height,)
+    told = "query" if "query" in row.parts else "value"
+    own, left = (inputs, 0) if inputs and told in row.parts else divmod(height, n)
+    others, rest = divmod(height - own, n - 1)
+    if left or rest or others < 1:
+        raise cannot_split(entry, row, "its rows do not add up")
+    return tuple(own if part == told else others for part in row.parts)
+
+
+def group_count(row: Row, sizes: tuple[int, ...], config: dict[str, Any]) -> tuple[int, str]:
+    """How many times the parts alternate, 0 where that cannot be told, and the reason to give then.
+
+    Gate and up alternate by row, attention by key head: as many as the value has heads of the query's head size.
+    """
+    if row.groups:
+        return row.groups, "its rows do not add up"
+    if "up" in row.parts:
+        return sizes[0], "its rows do not add up"
+    heads = head_count(config)
+    told = "num_attention_heads is missing" if heads is None else f"num_attention_heads is {heads!r}"
+    width = sizes[row.parts.index("query" if "query" in row.parts else "value")]  # heads x head size
+    if type(heads) is not int or heads < 1 or width % heads:
+        return 0, told
+    groups, left = divmod(sizes[row.parts.index("value")] * heads, width)
+    return (0 if left else groups), told
+
+
+def head_count(config: dict[str, Any]) -> Any:
+    """The number of attention heads that a config tells, its language part's before its own."""
+    nests = [config[nest] for nest in NESTS if isinstance(config.get(nest), dict)]
+    return next((own[key] for own in (*nests, config) for key in HEAD_COUNTS if key in own), None)
+
+
+def cannot_split(entry: Entry, row: Row, reason: str) -> CannotSplit:
+    """The error for a fused tensor that does not fit."""
+    return CannotSplit(tensor=entry.name, shape=list(entry.shape), parts=", ".join(row.parts), reason=reason)

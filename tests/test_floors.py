@@ -6,7 +6,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"errors", "settings"},
-    {"checkpoints", "numerics", "fingerprints"},
+    {"checkpoints", "numerics", "fingerprints", "names"},
     {"projections"},
     {"measure", "inspect", "evidence"},
     {"database"},

@@ -1,51 +1,65 @@
 """registry.projections: names and shapes become projections, element for element what the model computes with."""
 
+import csv
+import gzip
+from functools import cache
 from pathlib import Path
 
 import pytest
 import torch
-from architectures import ARCHITECTURES
+from architectures import ARCHITECTURES, save
 from checkpoints_made import llama, write_folder
 
 from registry.checkpoints import Checkpoint, open_checkpoint
 from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
-from registry.projections import classify, ignored, rows
+from registry.names import (
+    Row,
+    candidates,
+    find,
+    ignored,
+    in_module,
+    is_ignored,
+    namings,
+    parse,
+    rows,
+    table,
+    tower,
+)
+from registry.projections import classify, is_expected
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory):
-    """Every architecture, built with one seed and saved the way it usually is."""
-    found = {}
-    for name, architecture in ARCHITECTURES.items():
+    """Any architecture, built with one seed and saved the way it usually is."""
+
+    @cache
+    def build(name: str) -> tuple[torch.nn.Module, Checkpoint]:
         torch.manual_seed(7)
-        model, folder = architecture.build(), tmp_path_factory.mktemp("model")
-        if hasattr(model, "save_pretrained"):
-            model.save_pretrained(folder)
-        else:
-            torch.save({"model": model.state_dict()}, folder / "model.pt")
-        found[name] = model, folder
-    return found
+        model, folder = ARCHITECTURES[name].build(), tmp_path_factory.mktemp("model")
+        save(model, folder)
+        return model, open_checkpoint(folder)
+
+    return build
 
 
-def cut(checkpoint: Checkpoint) -> dict[tuple[int, str], torch.Tensor]:
+def cut(checkpoint: Checkpoint) -> dict[tuple[int, str, int | None], torch.Tensor]:
     layout = classify(checkpoint.entries, checkpoint.config)
     return {
-        (site.layer, projection): matrix
+        (site.layer, projection, expert): matrix
         for site in layout.sites
-        for projection, matrix in zip(site.parts, site.cut(site.entry.load()), strict=True)
+        for projection, expert, matrix in zip(site.parts, site.experts, site.cut(site.entry.load()), strict=True)
     }
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_projections_are_the_modules_weights(saved, name):
     """Split, transposed and de-interleaved, every projection equals its module's weight; nothing else is unknown."""
-    model, folder = saved[name]
-    checkpoint = open_checkpoint(folder)
+    model, checkpoint = saved(name)
     expected = ARCHITECTURES[name].projections(model)
     found = cut(checkpoint)
     assert set(found) == set(expected)
-    assert all(torch.equal(found[key], expected[key]) for key in expected)
-    assert classify(checkpoint.entries, checkpoint.config).unknown == ()
+    assert [key for key in expected if not torch.equal(found[key], expected[key])] == []
+    assert [entry.name for entry in classify(checkpoint.entries, checkpoint.config).unknown] == []
 
 
 @pytest.mark.parametrize("prefix", ["", "model.", "module.model.", "_orig_mod.transformer."])
@@ -122,7 +136,7 @@ def test_grouped_queries_need_no_config(tmp_path):
         "layers.0.self_attn.o_proj.weight": torch.randn(32, 48),
     }
     found = cut(open_checkpoint(write_folder(tmp_path, state)))
-    assert [tuple(found[0, p].shape) for p in ("query", "key", "value")] == [(48, 32), (16, 32), (16, 32)]
+    assert [tuple(found[0, p, None].shape) for p in ("query", "key", "value")] == [(48, 32), (16, 32), (16, 32)]
 
 
 def test_projections_must_be_floating_matrices(tmp_path):
@@ -137,21 +151,14 @@ def test_projections_must_be_floating_matrices(tmp_path):
         classify(open_checkpoint(write_folder(tmp_path / "b", {name: torch.ones(16)})).entries, {})
 
 
-def example(pattern: str) -> str:
-    return (
-        pattern.replace("(?P<stack>(?:.*\\.)?", "x.")
-        .replace("(?P<layer>\\d{1,6})", "0")
-        .replace(")", "")
-        .replace("\\", "")
-    )
-
-
 def test_no_name_stands_in_two_rows():
-    """Each row's own name matches that row alone, and no ignored name."""
+    """Of the rows of one form only stated numbers and markers tell one from the other; no row is ignored as well."""
+    keys = [(row.form, row.stated, row.marker) for row in rows()]
+    assert len(set(keys)) == len(keys)
     for row in rows():
-        name = example(row.pattern.pattern)
-        assert [other for other in rows() if other.pattern.fullmatch(name)] == [row]
-        assert not any(ignored(kind).fullmatch(name) for kind in ("matrices", "buffers"))
+        assert row.form not in ignored("matrices") | ignored("buffers") or row.marker
+        assert not in_module(row.form)
+        assert tower(row.form) is None
 
 
 def test_real_names(data: Path):
@@ -161,3 +168,54 @@ def test_real_names(data: Path):
         layout = classify(checkpoint.entries, checkpoint.config)
         assert layout.sites
         assert layout.unknown == ()
+
+
+def real_names(data: Path) -> dict[str, set[str]]:
+    """The names of the matrices of other people's models, by model."""
+    found: dict[str, set[str]] = {}
+    with gzip.open(data / "stats" / "real_tensor_stats.csv.gz", "rt") as file:
+        for row in csv.DictReader(file):
+            found.setdefault(row["model"], set()).add(row["tensor"])
+    return found
+
+
+def matches(name: str) -> list[Row]:
+    """Every row that could be meant by a name, the shorter ones too."""
+    parsed = parse(name)
+    return [row for row in candidates(parsed.form) if all(parsed.numbers[i] == n for i, n in row.stated)]
+
+
+def test_every_real_name_is_known_once(data: Path):
+    """Of 1,247 real models every matrix is in one row, or ignored on purpose; none is in both."""
+    names = {name for own in real_names(data).values() for name in own}
+    for name in names:
+        form = parse(name).form
+        rows_ = [] if in_module(form) else [row for row in matches(name) if row.marker is None]
+        assert len(rows_) == 1 or not rows_, name
+        assert rows_ or is_expected(form) or is_ignored(form, "buffers"), name
+
+
+def test_no_row_is_dead(saved, data: Path):
+    """Every row and naming is met in a model of transformers, of the hub or of somebody's."""
+    names = {name for own in real_names(data).values() for name in own}
+    for name in ARCHITECTURES:
+        names |= {entry.name for entry in saved(name)[1].entries}
+    everything = frozenset(namings())
+    met = {hit.row.name + hit.row.naming for name in names if (hit := find(parse(name), everything))}
+    met |= {hit.row.name + hit.row.naming for name in names if (hit := find(parse(name), frozenset()))}
+    assert [row.name for row in rows() if row.name + row.naming not in met] == []
+
+
+def test_every_architecture_is_covered_or_left_out():
+    """No causal, masked or sequence-to-sequence model type of transformers is forgotten; none stands in both lists."""
+    from transformers.models.auto import modeling_auto as auto
+
+    types = {
+        *auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
+        *auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
+        *auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
+    }
+    covered = [name for content in namings().values() for name in content["covers"]]
+    left_out = [name for names in table()["left_out"].values() for name in names]
+    assert types - set(covered) - set(left_out) == set()
+    assert len(set(covered + left_out)) == len(covered + left_out)

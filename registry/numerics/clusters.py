@@ -13,6 +13,8 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 
 AXES = 4
+CUTS = 1023  # places along an axis where a start may cut; all of them where there are no more points
+EXCHANGED = 4096  # points, above which exchanging single ones gains nothing that would show
 TOLERANCE = 1e-12  # relative: smaller gains in inertia are rounding, and would let labels hang on the machine
 
 
@@ -34,7 +36,8 @@ def cluster(points: np.ndarray, k: int) -> Clusters:
     if len(np.unique(points.round(12), axis=0)) < k:
         labels = np.unique(points.round(12), axis=0, return_inverse=True)[1].reshape(-1)
         return summarise(points, canonical(labels))
-    candidates = [canonical(exchange(points, lloyd(points, start, k), k)) for start in starts(points, k)]
+    improve = exchange if len(points) <= EXCHANGED else lambda _, labels, __: labels
+    candidates = [canonical(improve(points, lloyd(points, start, k), k)) for start in starts(points, k)]
     total = inertia(points, np.zeros(len(points), dtype=int))
     return summarise(
         points,
@@ -53,21 +56,26 @@ def starts(points: np.ndarray, k: int) -> Iterator[np.ndarray]:
 
 
 def best_cuts(ordered: np.ndarray, k: int) -> tuple[int, ...]:
-    """Where to cut a sequence of points into k runs of least inertia, i.e. of largest sum of |run total|^2 / length."""
+    """Where to cut a sequence of points into k runs of least inertia, i.e. of largest sum of |run total|^2 / length.
+
+    Of long sequences only CUTS places are tried, evenly spread: a start need not be exact.
+    """
     n = len(ordered)
-    totals = np.vstack([np.zeros(ordered.shape[1]), ordered.cumsum(0)])
+    places = np.unique(np.linspace(0, n, min(n, CUTS + 1) + 1).round().astype(int))  # 0, every possible cut, n
+    totals = np.vstack([np.zeros(ordered.shape[1]), ordered.cumsum(0)])[places]
     square = totals @ totals.T
     norms = np.diag(square)
 
     def gain(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """|sum of points i..j-1|^2 / (j - i)."""
-        per_point: np.ndarray = (norms[i] + norms[j] - 2 * square[i, j]) / (j - i)
+        """|sum of the points from place i up to place j|^2 / their number."""
+        per_point: np.ndarray = (norms[i] + norms[j] - 2 * square[i, j]) / (places[j] - places[i])
         return per_point
 
-    cuts = np.arange(1, n)[:, None] if k == 2 else np.column_stack(np.triu_indices(n - 1, 1)) + 1  # noqa: PLR2004
-    bounds = np.column_stack([np.zeros(len(cuts), dtype=int), cuts, np.full(len(cuts), n)])
+    last = len(places) - 1
+    cuts = np.arange(1, last)[:, None] if k == 2 else np.column_stack(np.triu_indices(last - 1, 1)) + 1  # noqa: PLR2004  # two runs have one cut
+    bounds = np.column_stack([np.zeros(len(cuts), dtype=int), cuts, np.full(len(cuts), last)])
     gains = sum(gain(bounds[:, i], bounds[:, i + 1]) for i in range(k))
-    return tuple(cuts[int(np.argmax(gains))])
+    return tuple(places[cuts[int(np.argmax(gains))]])
 
 
 def lloyd(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
@@ -98,8 +106,7 @@ def exchange(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
 
 def squared_distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     """N x k squared euclidean distances."""
-    squared: np.ndarray = ((points[:, None] - centroids[None]) ** 2).sum(2)
-    return squared
+    return np.column_stack([((points - centroid) ** 2).sum(1) for centroid in centroids])
 
 
 def canonical(labels: np.ndarray) -> np.ndarray:
@@ -119,9 +126,7 @@ def summarise(points: np.ndarray, labels: np.ndarray) -> Clusters:
     margins = np.zeros(len(points))
     if len(centroids) > 1:
         squared = squared_distances(points, centroids)
-        for i, own in enumerate(labels):
-            apart = np.linalg.norm(centroids - centroids[own], axis=1)
-            margins[i] = min(
-                (squared[i, c] - squared[i, own]) / (2 * apart[c]) for c in range(len(centroids)) if c != own
-            )
+        apart = np.linalg.norm(centroids[:, None] - centroids[None], axis=2)
+        np.fill_diagonal(apart, np.nan)  # no boundary to the own cluster
+        margins = np.nanmin((squared - np.take_along_axis(squared, labels[:, None], 1)) / (2 * apart[labels]), axis=1)
     return Clusters(tuple(labels.tolist()), inertia(points, labels), tuple(margins.tolist()))
