@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "0001"  # the migration that these tables correspond to
+REVISION = "0002"  # the migration that these tables correspond to
 
 
 class Base(DeclarativeBase):
@@ -103,6 +103,7 @@ class FingerprintRow(Base):
     std_vector: Mapped[list[float]] = mapped_column(VECTOR(7), Computed("l2_normalize(std::vector(7))", persisted=True))
     nonfinite: Mapped[int] = mapped_column(BigInteger)
     unknown: Mapped[tuple[str, ...]]
+    stored: Mapped[str | None]
 
 
 class ClusteringRow(Base):
@@ -129,6 +130,7 @@ class MatrixRow(Base):
     position: Mapped[int] = mapped_column(primary_key=True)
     layer: Mapped[int]
     projection: Mapped[str]
+    expert: Mapped[int | None]
     tensor: Mapped[str]
     rows: Mapped[int]
     cols: Mapped[int]
