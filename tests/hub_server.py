@@ -12,6 +12,8 @@ import json
 import math
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,6 +74,7 @@ class Fault:
     kind: str
     files_only: bool = False
     times: float = math.inf
+    after: int = 0  # requests that go well before
 
 
 @dataclass
@@ -107,6 +110,8 @@ class Hub:
         self.requests: list[Request] = []
         self.lock = Lock()
         self.closing = Event()
+        self.delay = 0.0  # seconds before a file's content goes out
+        self.in_flight = self.most_in_flight = 0  # answers with content
         self.servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
         self.url, self.store = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)
 
@@ -138,12 +143,27 @@ class Hub:
         repository.token = token
         return sha
 
-    def fault(self, repo: str, kind: str | None, *, files_only: bool = False, times: float = math.inf) -> None:
+    def fault(
+        self, repo: str, kind: str | None, *, files_only: bool = False, times: float = math.inf, after: int = 0
+    ) -> None:
         """Let requests about `repo`, known or not, go wrong: any kind of the tables above; None heals."""
         if kind is not None and kind not in (*ANSWERS, *MUTE, *DAMAGE, *LENGTHS):
             raise ValueError(kind)
-        fault = Fault(kind, files_only, times) if kind else None
+        fault = Fault(kind, files_only, times, after) if kind else None
         self.repositories.setdefault(repo, Repository()).fault = fault
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """An answer that takes `delay` and counts as in flight."""
+        with self.lock:
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.closing.wait(self.delay)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.in_flight -= 1
 
     def asked(self, repo: str) -> list[Request]:
         """The requests about a repository, in order."""
@@ -212,6 +232,9 @@ class Handler(BaseHTTPRequestHandler):
         if fault.kind in LENGTHS and route != "resolve":
             return None
         with self.server.hub.lock:
+            if fault.after > 0:
+                fault.after -= 1
+                return None
             fault.times -= 1
             return fault.kind if fault.times >= 0 else None
 
@@ -266,7 +289,11 @@ class Handler(BaseHTTPRequestHandler):
 
     def content(self) -> None:
         """A file, or the range of it that was asked for."""
-        whole = self.files[self.file or ""]
+        with self.server.hub.counted():
+            self.part(self.files[self.file or ""])
+
+    def part(self, whole: bytes) -> None:
+        """All of a content, or a range of it."""
         headers = self.file_headers() | {"Accept-Ranges": "bytes"}
         middle = len(whole) // 2
         place = span(self.headers["Range"], len(whole)) if self.command == "GET" else None

@@ -3,11 +3,14 @@
 The client reads its settings when it is imported, so models are opened in processes of their own.
 """
 
+import errno
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +22,8 @@ import torch
 from checkpoints_made import llama, write_folder, write_shards
 from hub_server import ANSWERS, DAMAGE, LENGTHS, MUTE, Hub
 
-from registry.checkpoints.hub_errors import reason
+from registry.checkpoints.hub_errors import reason, translated
+from registry.errors import HubCacheUnwritable
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 2  # seconds until a silent hub is given up on
@@ -420,6 +424,50 @@ def test_a_silent_hub_on_the_command_line(hub, tmp_path):
     assert (process.returncode, process.stdout) == (1, "")
     assert process.stderr.startswith(f"Error: {told} (timed out); check ")
     assert process.stderr.count("\n") == 1
+
+
+def test_download_on_the_command_line(hub, tmp_path, files):
+    """It keeps what it needs, and the fingerprint is the one that ranges give."""
+    told = [
+        run(["cli.py", "fingerprint", "gpt2", "--json", *options], environment(hub.url, tmp_path)).stdout
+        for options in ([], ["--download"])
+    ]
+    assert json.loads(told[0]) == json.loads(told[1])
+    kept = {path.name for path in tmp_path.rglob("snapshots/*/*")}
+    assert kept == {"model.safetensors", "config.json", "README.md"}
+
+
+def test_an_interrupt_is_obeyed(hub, tmp_path, files):
+    """At once, though requests are waiting for answers."""
+    hub.add("org/stalling", files)
+    hub.fault("org/stalling", "silent", files_only=True)
+    env = environment(hub.url, tmp_path, HF_HUB_ETAG_TIMEOUT="60")
+    command = [sys.executable, "cli.py", "fingerprint", "org/stalling"]
+    with subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(3000):
+            if any(request.file for request in hub.asked("org/stalling")) or process.poll() is not None:
+                break
+            time.sleep(0.01)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=20)[1]
+    assert (process.returncode, told.strip()) == (1, "Aborted!")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "(No space left on device)"),
+        (PermissionError(errno.EACCES, "Permission denied", "/cache/models--org--model"), "(Permission denied:"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/cache"), "(Not a directory: '/cache')"),
+    ],
+    ids=["full", "forbidden", "no folder"],
+)
+def test_a_cache_that_cannot_be_written(error, told):
+    """It is told apart from a hub that is out of reach."""
+    with pytest.raises(HubCacheUnwritable, match=r"make room there, set HF_HOME") as caught, translated("org/m", None):
+        raise error
+    assert told in str(caught.value)
 
 
 REASONS = {

@@ -12,7 +12,7 @@ from typing import IO, Any
 from urllib.parse import urlsplit
 
 from huggingface_hub import get_hf_file_metadata, get_session
-from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
+from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, but not marked so
 
@@ -141,7 +141,7 @@ class RemoteBlob:
     def _ask(self) -> Place:
         """Raises HubUnreachable, HubWithoutRanges and the client's errors."""
         headers = build_hf_headers()
-        found = get_hf_file_metadata(self.url, headers=headers)
+        found = get_hf_file_metadata(self.url, headers=headers, timeout=HF_HUB_ETAG_TIMEOUT)
         if found.commit_hash != self.revision:
             raise HubUnreachable(model=self.model, reason="it answers, but not as a hub does")
         if found.size is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, as_completed
+from functools import partial
 from threading import Event, Thread
 from typing import TypeVar
 
@@ -38,7 +39,7 @@ def side_by_side(work: Callable[[T], object], items: Sequence[T]) -> None:
 
     shares = [items[i::WIDTH] for i in range(min(WIDTH, len(items)))]
     try:
-        for future in as_completed([start(lambda share=share: some(share)) for share in shares]):  # type: ignore[misc]
+        for future in as_completed([start(partial(some, share)) for share in shares]):
             future.result()
     finally:
         stopped.set()
