@@ -36,6 +36,7 @@ as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object 
 nonfinite = option(
     "--allow-nonfinite", is_flag=True, help="Leave NaN and infinite weights out instead of refusing them."
 )
+download = option("--download", is_flag=True, help="Keep a hub model's files in the hub cache.")
 source = click.argument("source")
 model = click.argument("model")
 
@@ -59,9 +60,10 @@ def main() -> None:
 @option("--family", help="Family of the models [default: the declared base's, else the model's own name].")
 @option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
 @nonfinite
+@download
 @as_json
 def ingest(
-    sources: tuple[str, ...], family: str | None, name: str | None, allow_nonfinite: bool, as_json: bool
+    sources: tuple[str, ...], family: str | None, name: str | None, allow_nonfinite: bool, download: bool, as_json: bool
 ) -> None:
     """Fingerprint models and store them: folders, files or hub ids (org/model@revision).
 
@@ -79,7 +81,12 @@ def ingest(
             try:
                 with Bar(each) as bar:
                     result = registry.ingest(
-                        each, family=family, name=name, allow_nonfinite=allow_nonfinite, progress=bar
+                        each,
+                        family=family,
+                        name=name,
+                        allow_nonfinite=allow_nonfinite,
+                        download=download,
+                        progress=bar,
                     )
             except RegistryError as exc:
                 failed.append({"source": each, "error": str(exc)})
@@ -106,8 +113,9 @@ def ingest(
     help="How many models to list.",
 )
 @nonfinite
+@download
 @as_json
-def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) -> None:
+def identify(source: str, nearest: int, allow_nonfinite: bool, download: bool, as_json: bool) -> None:
     """Tell which registered models and families a checkpoint is nearest to. Exit code 4 when unknown.
 
     \b
@@ -117,7 +125,7 @@ def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) ->
     from registry.progress import Bar
 
     with Registry() as registry, Bar(source) as bar:
-        found = registry.identify(source, k=nearest, allow_nonfinite=allow_nonfinite, progress=bar)
+        found = registry.identify(source, k=nearest, allow_nonfinite=allow_nonfinite, download=download, progress=bar)
     output(as_json, report.identification_json, report.identification_table, found)
     if found.verdict.model is None:
         raise SystemExit(UNKNOWN)
@@ -133,8 +141,9 @@ def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) ->
     help="Write the JSON to a file.",
 )
 @nonfinite
+@download
 @as_json
-def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, as_json: bool) -> None:
+def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, download: bool, as_json: bool) -> None:
     """Compute a fingerprint and print it; no database is needed.
 
     \b
@@ -145,7 +154,7 @@ def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, as_json: 
     from registry.progress import Bar
 
     with Bar(source) as bar:
-        found = registry.fingerprint(source, allow_nonfinite=allow_nonfinite, progress=bar)
+        found = registry.fingerprint(source, allow_nonfinite=allow_nonfinite, download=download, progress=bar)
     if path:
         write(path, dumps(report.answer(**report.fingerprint_json(found))))
     else:

@@ -24,12 +24,17 @@ if TYPE_CHECKING:
 TOOL_VERSION = version("weight-registry")
 
 
-def fingerprint(source: str | Path, *, allow_nonfinite: bool = False, progress: Progress | None = None) -> Fingerprint:
-    """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError."""
+def fingerprint(
+    source: str | Path, *, allow_nonfinite: bool = False, download: bool = False, progress: Progress | None = None
+) -> Fingerprint:
+    """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
+
+    A hub model is read over the network and not stored, unless `download` keeps it in the hub cache.
+    """
     from registry.checkpoints import open_checkpoint  # noqa: PLC0415  # see the module's docstring
     from registry.measure import compute  # noqa: PLC0415
 
-    return compute(open_checkpoint(source), allow_nonfinite=allow_nonfinite, progress=progress)
+    return compute(open_checkpoint(source, download=download), allow_nonfinite=allow_nonfinite, progress=progress)
 
 
 def inspect(source: str | Path) -> "Inspection":
@@ -70,6 +75,7 @@ class Registry:
         family: str | None = None,
         name: str | None = None,
         allow_nonfinite: bool = False,
+        download: bool = False,
         progress: Progress | None = None,
     ) -> "Ingested":
         """Fingerprint a source and store it, unless the same weights are there."""
@@ -83,6 +89,7 @@ class Registry:
                 family=family,
                 name=name,
                 allow_nonfinite=allow_nonfinite,
+                download=download,
                 progress=progress,
             )
 
@@ -92,13 +99,16 @@ class Registry:
         *,
         k: int = 10,
         allow_nonfinite: bool = False,
+        download: bool = False,
         progress: Progress | None = None,
     ) -> "Identification":
         """Tell what a source comes from, by the k nearest registered models."""
         from registry.identify import identify  # noqa: PLC0415
 
         with translated(self._engine.url):
-            return identify(self._engine, source, k=k, allow_nonfinite=allow_nonfinite, progress=progress)
+            return identify(
+                self._engine, source, k=k, allow_nonfinite=allow_nonfinite, download=download, progress=progress
+            )
 
     def show(self, name: str) -> tuple[store.Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""

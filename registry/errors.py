@@ -92,7 +92,17 @@ class UnknownQuantisation(CheckpointError):
 
 
 class HubModelNotFound(CheckpointError):
-    """The hub has no model {model!r} that you may see; check the id, or log in if it is private."""
+    """The hub has no model {model!r} that you may see; check the id, and whether your token may see it if it is
+    private."""
+
+
+class HubLoginNeeded(CheckpointError):
+    """The hub shows no model {model!r} to those who are not logged in; check the id, and set HF_TOKEN if it is
+    private."""
+
+
+class HubTokenRefused(CheckpointError):
+    """The hub refuses {model!r} because it does not know your token; renew it, or unset HF_TOKEN for a public model."""
 
 
 class HubRevisionNotFound(CheckpointError):
@@ -101,6 +111,27 @@ class HubRevisionNotFound(CheckpointError):
 
 class HubAccessDenied(CheckpointError):
     """The hub's model {model!r} is gated; ask for access on its page and set HF_TOKEN."""
+
+
+class HubForbidden(CheckpointError):
+    """The hub does not let you read {model!r} ({reason}); check what your token is allowed to read."""
+
+
+class HubRateLimited(CheckpointError):
+    """The hub gives no more of {model!r} for now ({reason}); wait some minutes, or set HF_TOKEN for a higher limit."""
+
+
+class HubFailing(CheckpointError):
+    """The hub fails to give {model!r} ({reason}); try again later."""
+
+
+class HubWithoutRanges(CheckpointError):
+    """The hub does not give {path!r} piece by piece ({reason}); pass --download to fetch it whole."""
+
+
+class HubCacheUnwritable(CheckpointError):
+    """{model!r} cannot be kept in the hub cache ({reason}); make room there, set HF_HOME to another folder or leave
+    --download out."""
 
 
 class HubOffline(CheckpointError):

@@ -37,10 +37,11 @@ def identify(
     *,
     k: int = 10,
     allow_nonfinite: bool = False,
+    download: bool = False,
     progress: Progress | None = None,
 ) -> Identification:
     """Fingerprint a source and compare it with what is registered. Stores nothing. Raises RegistryError."""
-    checkpoint = open_checkpoint(source)
+    checkpoint = open_checkpoint(source, download=download)
     fingerprint = compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
     with Session(engine) as session:
         matches = search.nearest(session, fingerprint, k)

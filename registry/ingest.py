@@ -29,10 +29,11 @@ def ingest(
     family: str | None = None,
     name: str | None = None,
     allow_nonfinite: bool = False,
+    download: bool = False,
     progress: Progress | None = None,
 ) -> Ingested:
     """Fingerprint a source and store it in one transaction. Raises RegistryError, and then nothing was stored."""
-    checkpoint = open_checkpoint(source)
+    checkpoint = open_checkpoint(source, download=download)
     fingerprint = compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
     with Session(engine) as session, session.begin():
         model, new = store.save(session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name)

@@ -2,12 +2,13 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 
 from registry.checkpoints import Checkpoint, Entry
+from registry.checkpoints.threads import ahead
 from registry.errors import NonFiniteWeights, NoProjections, ZeroMatrix
 from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Clustering, Fingerprint, Matrix, Progress
 from registry.numerics.clusters import Clusters, cluster
@@ -20,7 +21,7 @@ from registry.projections import Layout, Site, classify
 def compute(checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: Progress | None = None) -> Fingerprint:
     """Read a checkpoint tensor by tensor and fingerprint it.
 
-    One tensor is in memory at a time. Raises WeightsError and CheckpointError.
+    One tensor is in memory at a time, two where they come over a network. Raises WeightsError and CheckpointError.
     """
     layout = classify(checkpoint.entries, checkpoint.config)
     if not layout.sites:
@@ -30,8 +31,7 @@ def compute(checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: 
         )
     measured: list[tuple[Matrix, Moments]] = []
     rest: list[tuple[str, Entry]] = []
-    for entry, site in reading_order(checkpoint, layout, progress):
-        tensor = entry.load()
+    for entry, site, tensor in read(checkpoint, layout, progress):
         if site is None:
             rest.append((tensor_digest(tensor).hex(), entry))
         else:
@@ -41,15 +41,17 @@ def compute(checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: 
     return assemble(checkpoint, layout, measured, rest)
 
 
-def reading_order(
+def read(
     checkpoint: Checkpoint, layout: Layout, progress: Progress | None
-) -> Iterable[tuple[Entry, Site | None]]:
-    """Every tensor that holds weights, once, in the order of the files."""
+) -> Iterator[tuple[Entry, Site | None, torch.Tensor]]:
+    """Every tensor that holds weights, once, in the order of the files; what is far away is fetched one ahead."""
     order = {entry.name: i for i, entry in enumerate(checkpoint.entries)}
     wanted = [*((site.entry, site) for site in layout.sites), *((entry, None) for entry in layout.others)]
     wanted.sort(key=lambda pair: order[pair[0].name])
-    for done, (entry, site) in enumerate(wanted, 1):
-        yield entry, site
+    loads = [entry.load for entry, _ in wanted]
+    tensors = ahead(loads) if checkpoint.remote else (load() for load in loads)
+    for done, ((entry, site), tensor) in enumerate(zip(wanted, tensors, strict=True), 1):
+        yield entry, site, tensor
         if progress:
             progress(done, len(wanted), entry.nbytes)
 

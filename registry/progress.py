@@ -28,6 +28,7 @@ class Bar:
         self.task = TaskID(0)
 
     def __enter__(self) -> Self:
+        self.start = time.monotonic()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -36,7 +37,6 @@ class Bar:
 
     def __call__(self, done: int, total: int, nbytes: int) -> None:
         """Show that a tensor is done."""
-        self.start = self.start or time.monotonic()
         self.bytes += nbytes
         elapsed = time.monotonic() - self.start
         if elapsed < self.PATIENCE:

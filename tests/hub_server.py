@@ -12,6 +12,8 @@ import json
 import math
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,14 +34,22 @@ ANSWERS = {
     "no-revision": (404, "RevisionNotFound", "Invalid rev id"),
     "no-file": (404, "EntryNotFound", "Entry not found"),
     "rate-limited": (429, None, None),
+    "paused": (429, None, None, {"Retry-After": "1"}),
+    "shut": (429, None, None, {"RateLimit": '"resolvers";r=0;t=9999'}),
+    "bad-token": (401, None, "Invalid credentials in Authorization header"),
     "error": (500, None, None),
     "unavailable": (503, None, None),
+    "expired": (403, None, "Request has expired"),
 }
+STORES = ("expired",)  # a fault of the file store alone
 # Those that happen to any answer: a web page with status 200; nothing at all until the hub closes.
 MUTE = ("portal", "silent")
 # Those that happen to a file's bytes: the connection ends at the file's middle, wherever the answer began;
-# Content-Length is LIE bytes too many or too few.
-DAMAGE = ("cut", "long", "short")
+# Content-Length is LIE bytes too many or too few; a range is ignored, another one sent, or LIE bytes less of it; the
+# content is compressed.
+DAMAGE = ("cut", "long", "short", "whole", "elsewhere", "fewer", "compressed")
+# The length that the hub tells is LIE bytes too large, or none.
+LENGTHS = ("larger", "unsized")
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,9 @@ class Request:
     file: str | None
     range: str | None
     status: int | None
+    token: str | None = None
+    host: str | None = None
+    sent: int = 0  # bytes of content
 
 
 @dataclass
@@ -61,6 +74,7 @@ class Fault:
     kind: str
     files_only: bool = False
     times: float = math.inf
+    after: int = 0  # requests that go well before
 
 
 @dataclass
@@ -70,6 +84,7 @@ class Repository:
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     refs: dict[str, str] = field(default_factory=dict)
     fault: Fault | None = None
+    token: str | None = None
 
 
 class Server(ThreadingHTTPServer):
@@ -95,6 +110,8 @@ class Hub:
         self.requests: list[Request] = []
         self.lock = Lock()
         self.closing = Event()
+        self.delay = 0.0  # seconds before a file's content goes out
+        self.in_flight = self.most_in_flight = 0  # answers with content
         self.servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
         self.url, self.store = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)
 
@@ -116,20 +133,37 @@ class Hub:
         files: dict[str, bytes],
         revision: str | None = None,
         refs: tuple[str, ...] = ("main",),
+        token: str | None = None,
     ) -> str:
-        """Commit `files` under the sha `revision` and let the branches and tags `refs` point there."""
+        """Commit `files` under the sha `revision` and let `refs` point there; `token` makes the model private."""
         sha = revision or hashlib.sha1(repr((repo, sorted(files.items()))).encode()).hexdigest()
         repository = self.repositories.setdefault(repo, Repository())
         repository.commits[sha] = dict(files)
         repository.refs.update(dict.fromkeys(refs, sha))
+        repository.token = token
         return sha
 
-    def fault(self, repo: str, kind: str | None, *, files_only: bool = False, times: float = math.inf) -> None:
-        """Let requests about `repo`, known or not, go wrong: a key of ANSWERS, MUTE or DAMAGE; None heals."""
-        if kind is not None and kind not in (*ANSWERS, *MUTE, *DAMAGE):
+    def fault(
+        self, repo: str, kind: str | None, *, files_only: bool = False, times: float = math.inf, after: int = 0
+    ) -> None:
+        """Let requests about `repo`, known or not, go wrong: any kind of the tables above; None heals."""
+        if kind is not None and kind not in (*ANSWERS, *MUTE, *DAMAGE, *LENGTHS):
             raise ValueError(kind)
-        fault = Fault(kind, files_only, times) if kind else None
+        fault = Fault(kind, files_only, times, after) if kind else None
         self.repositories.setdefault(repo, Repository()).fault = fault
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """An answer that takes `delay` and counts as in flight."""
+        with self.lock:
+            self.in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        self.closing.wait(self.delay)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.in_flight -= 1
 
     def asked(self, repo: str) -> list[Request]:
         """The requests about a repository, in order."""
@@ -175,10 +209,17 @@ class Handler(BaseHTTPRequestHandler):
                 self.repo, self.file = parts["repo"], parts.get("file")
                 known = self.server.hub.repositories.get(self.repo, Repository(fault=Fault("missing")))
                 self.mishap = self.strike(known.fault, name)
+                if known.token and self.at_hub and self.headers["Authorization"] != f"Bearer {known.token}":
+                    self.mishap = "private"
                 if not self.fails() and self.find(known, parts.get("revision", "main")):
                     getattr(self, name)()
                 return
         self.error(HTTPStatus.NOT_FOUND, None, "Not Found")
+
+    @property
+    def at_hub(self) -> bool:
+        """Whether this is the hub's host, not the store's."""
+        return self.server is self.server.hub.servers[0]
 
     def strike(self, fault: Fault | None, route: str) -> str | None:
         """The fault of the repository, if it concerns this request."""
@@ -186,7 +227,14 @@ class Handler(BaseHTTPRequestHandler):
             return None
         if fault.kind in DAMAGE and (route != "content" or self.command != "GET"):
             return None
+        if fault.kind in STORES and (self.at_hub or self.command != "GET"):
+            return None
+        if fault.kind in LENGTHS and route != "resolve":
+            return None
         with self.server.hub.lock:
+            if fault.after > 0:
+                fault.after -= 1
+                return None
             fault.times -= 1
             return fault.kind if fault.times >= 0 else None
 
@@ -231,7 +279,9 @@ class Handler(BaseHTTPRequestHandler):
         headers = self.file_headers()
         place = f"{self.repo}/{self.sha}/{quote(name)}"
         if name.endswith(STORED):
-            headers |= {"X-Linked-Size": str(len(self.files[name])), "X-Linked-ETag": headers["ETag"]}
+            size = len(self.files[name]) + (LIE if self.mishap == "larger" else 0)
+            headers |= {"X-Linked-Size": str(size)} if self.mishap != "unsized" else {}
+            headers |= {"X-Linked-ETag": headers["ETag"]}
             self.send(HTTPStatus.FOUND, headers | {"Location": f"{self.server.hub.store}/store/{place}"})
         else:
             location = f"/api/resolve-cache/models/{place}"
@@ -239,17 +289,24 @@ class Handler(BaseHTTPRequestHandler):
 
     def content(self) -> None:
         """A file, or the range of it that was asked for."""
-        whole = self.files[self.file or ""]
+        with self.server.hub.counted():
+            self.part(self.files[self.file or ""])
+
+    def part(self, whole: bytes) -> None:
+        """All of a content, or a range of it."""
         headers = self.file_headers() | {"Accept-Ranges": "bytes"}
         middle = len(whole) // 2
         place = span(self.headers["Range"], len(whole)) if self.command == "GET" else None
-        if place is None:
+        if place is None or self.mishap == "whole":
             self.send(HTTPStatus.OK, headers, whole, cut=middle)
         elif place[0] >= place[1]:
             size = {"Content-Range": f"bytes */{len(whole)}"}
             self.send(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, size)
         else:
             start, end = place
+            start += LIE if self.mishap == "elsewhere" else 0
+            end -= LIE if self.mishap == "fewer" else 0
+            headers |= {"Content-Encoding": "gzip"} if self.mishap == "compressed" else {}
             headers["Content-Range"] = f"bytes {start}-{end - 1}/{len(whole)}"
             self.send(HTTPStatus.PARTIAL_CONTENT, headers, whole[start:end], cut=max(0, middle - start))
 
@@ -272,23 +329,25 @@ class Handler(BaseHTTPRequestHandler):
 
     def send(self, status: int, headers: dict[str, str], body: bytes = b"", cut: int = 0) -> None:
         """Write the answer with the damage done to it; `cut` is how many bytes then go out before the end."""
-        self.remember(status)
         lie = {"long": LIE, "short": -LIE}.get(self.mishap or "", 0) if body else 0
         length = max(0, len(body) + lie)
+        content = (body[:cut] if self.mishap == "cut" else body[:length]) if self.command == "GET" else b""
+        self.remember(status, len(content))
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
         self.send_header("Content-Length", str(length))
         self.end_headers()
         if self.command == "GET":
-            self.wfile.write(body[:cut] if self.mishap == "cut" else body[:length])
+            self.wfile.write(content)
             self.close_connection |= self.mishap in ("cut", "long")
 
-    def remember(self, status: int | None) -> None:
+    def remember(self, status: int | None, sent: int = 0) -> None:
         """Write the request down before the client can act upon the answer."""
-        asked = self.headers["Range"]
+        asked, token = self.headers["Range"], self.headers["Authorization"]
+        host = "hub" if self.at_hub else "store"
         self.server.hub.requests.append(
-            Request(self.command, self.path, self.repo, self.file, asked, status and int(status))
+            Request(self.command, self.path, self.repo, self.file, asked, status and int(status), token, host, sent)
         )
 
     def log_message(self, *_: object) -> None:

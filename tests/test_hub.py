@@ -3,11 +3,14 @@
 The client reads its settings when it is imported, so models are opened in processes of their own.
 """
 
+import errno
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -17,15 +20,17 @@ from typing import Any
 import pytest
 import torch
 from checkpoints_made import llama, write_folder, write_shards
-from hub_server import ANSWERS, Hub
+from hub_server import ANSWERS, DAMAGE, LENGTHS, MUTE, Hub
 
-from registry.checkpoints.hub import reason
+from registry.checkpoints.hub_errors import reason, translated
+from registry.errors import HubCacheUnwritable
 
 ROOT = Path(__file__).parents[1]
 TIMEOUT = 2  # seconds until a silent hub is given up on
 SOON = 10  # seconds; most errors take a tenth of one
 
-# Opens every argument and prints what came of it. The client waits up to 23 s between its retries; not here.
+# Opens every argument after the first, which says how, and prints what came of it. The client waits up to 23 s between
+# its retries; not here.
 SCRIPT = """
 import json, sys, time
 pause = time.sleep
@@ -34,12 +39,12 @@ from registry.checkpoints import open_checkpoint
 from registry.errors import RegistryError
 
 found = {}
-for source in sys.argv[1:]:
+for source in sys.argv[2:]:
     start = time.monotonic()
     try:
-        it = open_checkpoint(source)
+        it = open_checkpoint(source, download=sys.argv[1] == "download")
         found[source] = {"name": it.name, "revision": it.revision, "base": it.base, "config": it.config}
-        found[source]["tensors"] = len(it.entries)
+        found[source]["tensors"] = sum(entry.load().shape == entry.shape for entry in it.entries)
     except Exception as exc:
         ours = isinstance(exc, RegistryError)
         found[source] = {"error": type(exc).__name__, "message": str(exc), "ours": ours}
@@ -50,24 +55,46 @@ print(json.dumps(found))
 CARD = b"---\nbase_model: org/base\n---\nText\n"
 LLAMA = 17  # tensors
 CUTS = 2
-REFUSED = {
-    "missing": "HubModelNotFound",
-    "private": "HubModelNotFound",
-    "gated": "HubAccessDenied",
-    "no-revision": "HubRevisionNotFound",
+HUNG_UP = "peer closed connection without sending complete message body"
+FORBIDDEN = "it answers 403, forbidden: Please enable access to gated repositories in your settings"
+# What each fault is told as.
+FAULTS = {
+    "missing": ("HubModelNotFound", "has no model"),
+    "private": ("HubLoginNeeded", "to those who are not logged in"),
+    "bad-token": ("HubTokenRefused", "does not know your token"),
+    "gated": ("HubAccessDenied", "is gated"),
+    "no-revision": ("HubRevisionNotFound", "has no revision"),
+    "rate-limited": ("HubRateLimited", "(it answers 429, too many requests)"),
+    "paused": ("HubRateLimited", "(it answers 429, too many requests, try again in 1 seconds)"),
+    "shut": ("HubRateLimited", "(it answers 429, too many requests, try again in 9999 seconds)"),
+    "error": ("HubFailing", "(it answers 500, internal server error)"),
+    "unavailable": ("HubFailing", "(it answers 503, service unavailable)"),
+    "forbidden": ("HubForbidden", f"({FORBIDDEN})"),
+    "portal": ("HubUnreachable", "from the hub (it answers, but not as a hub does)"),
+    "cut": ("HubUnreachable", f"from the hub ({HUNG_UP})"),
 }
-UNREACHABLE = {
-    "rate-limited": "it answers 429, too many requests",
-    "error": "it answers 500, internal server error",
-    "unavailable": "it answers 503, service unavailable",
-    "forbidden": "it answers 403, forbidden: Please enable access to gated repositories in your settings",
-    "portal": "it answers, but not as a hub does",
-    "cut": "peer closed connection without sending complete message body",
-    "long": "peer closed connection without sending complete message body",
-    "short": "Consistency check failed: file should be of size",
+# The same as it appears when files are kept, or read by ranges.
+KEPT = {
+    "long": ("HubUnreachable", f"from the hub ({HUNG_UP})"),
+    "short": ("HubUnreachable", "from the hub (Consistency check failed: file should be of size"),
+    "expired": ("HubForbidden", "(it answers 403, forbidden: Request has expired)"),
+    "larger": ("HubUnreachable", "from the hub (Consistency check failed: file should be of size"),
+    "midway/portal": ("HubUnreachable", "from the hub (Response from the hub is missing the 'X-Repo-Commit'"),
+}
+RANGED = {
+    "long": ("HubWithoutRanges", "bytes where "),
+    "short": ("HubWithoutRanges", "bytes where "),
+    "expired": ("HubForbidden", "(it answers 403, forbidden: Request has expired)"),
+    "elsewhere": ("HubWithoutRanges", ", it sends bytes "),
+    "fewer": ("HubWithoutRanges", ", it sends bytes "),
+    "compressed": ("HubWithoutRanges", "it compresses the content"),
+    "larger": ("HubWithoutRanges", ", it sends bytes "),
+    "unsized": ("HubWithoutRanges", "it does not tell the file's length"),
 }
 # At once, or only when the files are fetched: then the client has other ways to fail.
-FAULTY = {f"{when}/{kind}": kind for when in ("at-once", "midway") for kind in (*REFUSED, *UNREACHABLE)}
+FAULTY = {
+    f"{when}/{kind}": kind for when in ("at-once", "midway") for kind in (*FAULTS, *KEPT, *RANGED) if "/" not in kind
+}
 MALFORMED = (
     "a/b/c",
     "x y",
@@ -113,7 +140,7 @@ def hub(tmp_path_factory, files, shas) -> Iterator[Hub]:
         "image.png": b"png",
         "optimizer.pt": b"o",
         "tokenizer.json": b"{}",
-        "onnx/model.safetensors": b"x",
+        "onnx/notes.txt": b"x",
     }
     with Hub() as hub:
         shas["old"] = hub.add("org/model", write(folder / "old", layers=1), refs=("v1", "refs/pr/1"))
@@ -176,20 +203,31 @@ def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[
     )
 
 
-def opened(sources: list[str], env: dict[str, str]) -> dict[str, Any]:
-    """What comes of opening `sources` one after the other in a new process."""
-    process = run(["-c", SCRIPT, *sources], env)
+def opened(sources: list[str], env: dict[str, str], how: str = "download") -> dict[str, Any]:
+    """What comes of opening `sources` one after the other in a new process, to download or by ranges."""
+    process = run(["-c", SCRIPT, how, *sources], env)
     assert process.returncode == 0, process.stderr
     return json.loads(process.stdout)
 
 
+GOOD = ["org/model", "org/model@v1", "org/model@refs/pr/1", "gpt2", "org/sharded", "org/pickled"]
+BAD = ["org/model@nope", "org/weightless", "org/bare", "org/nothing", *FAULTY, *MALFORMED]
+
+
 @pytest.fixture(scope="module")
-def first(hub, home, shas) -> dict[str, Any]:
-    """Everything on the hub, with an empty cache."""
-    good = ["org/model", "org/model@v1", f"org/model@{shas['old']}", "org/model@refs/pr/1", "gpt2"]
-    good += ["org/sharded", "org/pickled", "org/moving", "org/healing"]
-    bad = ["org/model@nope", "org/weightless", "org/bare", "org/nothing", *FAULTY, *MALFORMED]
-    return opened([*good, *bad], environment(hub.url, home))
+def ranged(hub, tmp_path_factory) -> tuple[dict[str, Any], list[Any], Path]:
+    """Everything on the hub read by ranges; the requests that it took; and where the client could keep files."""
+    home = tmp_path_factory.mktemp("ranged")
+    before = len(hub.requests)
+    found = opened([*GOOD, *BAD], environment(hub.url, home), "ranges")
+    return found, hub.requests[before:], home
+
+
+@pytest.fixture(scope="module")
+def first(hub, home, shas, ranged) -> dict[str, Any]:
+    """Everything on the hub, kept, with an empty cache."""
+    good = [*GOOD, f"org/model@{shas['old']}", "org/moving", "org/healing"]
+    return opened([*good, *BAD], environment(hub.url, home))
 
 
 @pytest.fixture(scope="module")
@@ -333,13 +371,37 @@ def test_an_unknown_model_or_revision(first):
 
 @pytest.mark.parametrize(("model", "kind"), FAULTY.items(), ids=FAULTY.keys())
 def test_faults(first, model, kind):
-    """Whatever the hub does, the user reads one sentence that says so."""
-    if kind in REFUSED:
-        check_sentence(first[model], REFUSED[kind], repr(model))
-    elif model == "midway/portal":
-        check_sentence(first[model], "HubUnreachable", "(Response from the hub is missing the 'X-Repo-Commit'")
+    """Whatever the hub does while files are kept, the user reads one sentence that says so."""
+    told = {**FAULTS, **KEPT}.get(model) or {**FAULTS, **KEPT}.get(kind)
+    if told is None:  # it concerns ranges alone
+        assert first[model]["tensors"] == LLAMA
     else:
-        check_sentence(first[model], "HubUnreachable", f"from the hub ({UNREACHABLE[kind]}")
+        check_sentence(first[model], *told)
+
+
+@pytest.mark.parametrize(("model", "kind"), FAULTY.items(), ids=FAULTY.keys())
+def test_faults_of_ranges(ranged, model, kind):
+    """Whatever the hub does while files are read by ranges, the user reads one sentence that says so."""
+    check_sentence(ranged[0][model], *{**FAULTS, **RANGED}[kind])
+    assert repr(model)[:-1] in ranged[0][model]["message"]
+
+
+@pytest.mark.parametrize("source", [source for source in GOOD if source != "gpt2"])
+def test_ranges_lead_to_the_same(ranged, first, source):
+    """Name, commit, config, base and tensors are those of the model that was kept."""
+    (found, _, _), kept = ranged, first[source]
+    assert found[source] | {"seconds": 0} == kept | {"seconds": 0}
+
+
+@pytest.mark.parametrize(("model", "needed"), NEEDED.items(), ids=NEEDED.keys())
+def test_only_what_is_needed_is_read(ranged, model, needed):
+    """Of the files too that are read by ranges."""
+    assert {each.file for each in ranged[1] if each.repo == model and each.sent and each.file} == needed
+
+
+def test_ranges_leave_nothing(ranged):
+    """No file, not even an empty one, lands in the client's folder."""
+    assert [path for path in ranged[2].rglob("*") if path.is_file()] == []
 
 
 @pytest.mark.parametrize("source", ["org/model", "org/nothing"])
@@ -362,6 +424,50 @@ def test_a_silent_hub_on_the_command_line(hub, tmp_path):
     assert (process.returncode, process.stdout) == (1, "")
     assert process.stderr.startswith(f"Error: {told} (timed out); check ")
     assert process.stderr.count("\n") == 1
+
+
+def test_download_on_the_command_line(hub, tmp_path, files):
+    """It keeps what it needs, and the fingerprint is the one that ranges give."""
+    told = [
+        run(["cli.py", "fingerprint", "gpt2", "--json", *options], environment(hub.url, tmp_path)).stdout
+        for options in ([], ["--download"])
+    ]
+    assert json.loads(told[0]) == json.loads(told[1])
+    kept = {path.name for path in tmp_path.rglob("snapshots/*/*")}
+    assert kept == {"model.safetensors", "config.json", "README.md"}
+
+
+def test_an_interrupt_is_obeyed(hub, tmp_path, files):
+    """At once, though requests are waiting for answers."""
+    hub.add("org/stalling", files)
+    hub.fault("org/stalling", "silent", files_only=True)
+    env = environment(hub.url, tmp_path, HF_HUB_ETAG_TIMEOUT="60")
+    command = [sys.executable, "cli.py", "fingerprint", "org/stalling"]
+    with subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        for _ in range(3000):
+            if any(request.file for request in hub.asked("org/stalling")) or process.poll() is not None:
+                break
+            time.sleep(0.01)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        told = process.communicate(timeout=20)[1]
+    assert (process.returncode, told.strip()) == (1, "Aborted!")
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "(No space left on device)"),
+        (PermissionError(errno.EACCES, "Permission denied", "/cache/models--org--model"), "(Permission denied:"),
+        (NotADirectoryError(errno.ENOTDIR, "Not a directory", "/cache"), "(Not a directory: '/cache')"),
+    ],
+    ids=["full", "forbidden", "no folder"],
+)
+def test_a_cache_that_cannot_be_written(error, told):
+    """It is told apart from a hub that is out of reach."""
+    with pytest.raises(HubCacheUnwritable, match=r"make room there, set HF_HOME") as caught, translated("org/m", None):
+        raise error
+    assert told in str(caught.value)
 
 
 REASONS = {
@@ -415,4 +521,4 @@ def test_ranges(hub, files, case):
 
 def test_every_fault_is_tested():
     """The hub can fail in no way that its users have not seen."""
-    assert set(ANSWERS) - {"no-file"} <= {*REFUSED, *UNREACHABLE}
+    assert {*ANSWERS, *MUTE, *DAMAGE, *LENGTHS} - {"no-file", "silent", "whole"} == {*FAULTS, *RANGED}

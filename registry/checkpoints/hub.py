@@ -1,118 +1,87 @@
-"""Models by hub id, through huggingface_hub: pinned to a commit, kept in its cache."""
+"""Models by hub id, through huggingface_hub: pinned to a commit, read where they lie or kept in its cache."""
 
 import re
-import textwrap
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.client import responses
-from json import JSONDecodeError
 from pathlib import Path
-from typing import cast
 
 import huggingface_hub
 from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
-from huggingface_hub.errors import (
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub.errors import OfflineModeIsEnabled
 
-from registry.checkpoints.folder import weight_files
-from registry.errors import (
-    CheckpointError,
-    HubAccessDenied,
-    HubModelNotFound,
-    HubOffline,
-    HubRevisionNotFound,
-    HubUnreachable,
-    NoWeights,
-    SourceNotFound,
-)
+from registry.checkpoints.blob import Blob, LocalBlob
+from registry.checkpoints.folder import Files, local_files, weight_files
+from registry.checkpoints.hub_errors import patiently, translated
+from registry.checkpoints.remote import RemoteBlob
+from registry.checkpoints.threads import side_by_side
+from registry.errors import HubOffline, HubUnreachable, NoWeights
 
-# What the client lets through: its own errors, those of the HTTP library below it (requests, httpx or httpx2,
-# by version) and a ValueError where an answer is no JSON.
-CLIENT_ERRORS = cast("tuple[type[Exception], ...]", (*HfHubHTTPError.__bases__, OSError, ValueError))
-UNAUTHORIZED = 401
-REASON_LENGTH = 160
+BESIDE = ("config.json", "README.md")
+COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
-def download(model: str, revision: str | None) -> tuple[Path, str]:
-    """Fetch the weights, config and card of a hub model; returns their folder and the commit sha.
+def open_hub(model: str, revision: str | None) -> tuple[Files, str]:
+    """The files of a hub model and its commit sha; nothing is stored, and a file that the cache has is read there.
 
     Raises a CheckpointError that says whether the model is missing, gated, not cached or out of reach.
     """
     with translated(model, revision):
         try:
-            # Without a timeout of its own, this first request would wait forever for a hub that is silent.
-            info = huggingface_hub.HfApi().model_info(model, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT)
+            sha, names = listing(model, revision)
         except OfflineModeIsEnabled:
             return cached(model, revision)
-        names = [file.rfilename for file in info.siblings or []]
-        weights = weight_files(names)
-        if not weights:
+        files = {name: blob(model, sha, name) for name in names}
+    side_by_side(prefetch, [files[name] for name in wanted(names)])
+    return files, sha
+
+
+def download(model: str, revision: str | None) -> tuple[Files, str]:
+    """As `open_hub`, but the weights, config and card are kept in the hub cache and read there."""
+    with translated(model, revision):
+        try:
+            _, names = listing(model, revision)
+        except OfflineModeIsEnabled:
+            return cached(model, revision)
+        if not (chosen := wanted(names)):
             raise NoWeights(source=model)
-        wanted = [*weights, *({"config.json", "README.md"} & set(names))]
-        # By the revision, not by info.sha: only so the cache knows, once offline, where a branch stands.
-        folder = Path(huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=wanted))
-        return folder, folder.name
+        # By the revision, not by the sha: only so the cache knows, once offline, where a branch stands.
+        found = huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=chosen)
+    return local_files(Path(found)), Path(found).name
 
 
-def cached(model: str, revision: str | None) -> tuple[Path, str]:
-    """The folder and commit sha of a model that an earlier download has left. Raises HubOffline."""
+def cached(model: str, revision: str | None) -> tuple[Files, str]:
+    """The files and commit sha of a model that an earlier download has left. Raises HubOffline."""
     # No patterns, for `download` leaves most files out on purpose, and the client would miss them.
     found = huggingface_hub.snapshot_download(model, revision=revision, local_files_only=True, allow_patterns=[])
-    folder = Path(found)
-    if not weight_files(path.name for path in folder.iterdir()):
+    files = local_files(Path(found))
+    if not weight_files(files):
         raise HubOffline(model=model)
-    return folder, folder.name
+    return files, Path(found).name
 
 
-@contextmanager
-def translated(model: str, revision: str | None) -> Iterator[None]:
-    """The hub client's errors, each as the sentence a user can act on."""
-    try:
-        yield
-    except CLIENT_ERRORS as exc:
-        raise explained(exc, model, revision) from exc
+def listing(model: str, revision: str | None) -> tuple[str, list[str]]:
+    """The commit that a revision points to now, and the names of its files."""
+    # Without a timeout of its own, this first request would wait forever for a hub that is silent.
+    api = huggingface_hub.HfApi()
+    info = patiently(lambda: api.model_info(model, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT), errors=())
+    if not COMMIT.fullmatch(info.sha or ""):
+        raise HubUnreachable(model=model, reason="it names no commit")
+    return str(info.sha), [file.rfilename for file in info.siblings or []]
 
 
-def explained(error: BaseException, model: str, revision: str | None) -> CheckpointError:
-    """The error of ours for one of the client's."""
-    match error:
-        case HFValidationError():
-            ours: CheckpointError = SourceNotFound(source=model)
-        case GatedRepoError():  # which is a RepositoryNotFoundError too
-            ours = HubAccessDenied(model=model)
-        case RepositoryNotFoundError():
-            ours = HubModelNotFound(model=model)
-        case RevisionNotFoundError():
-            ours = HubRevisionNotFound(model=model, revision=revision or "main")
-        case LocalEntryNotFoundError(__cause__=BaseException() as cause):
-            ours = explained(cause, model, revision)  # the hub failed half-way, then the cache did not help
-        case LocalEntryNotFoundError() | OfflineModeIsEnabled():
-            ours = HubOffline(model=model)
-        case HfHubHTTPError() if error.response.status_code == UNAUTHORIZED:
-            ours = HubModelNotFound(model=model)
-        case _:
-            ours = HubUnreachable(model=model, reason=reason(error))
-    return ours
+def wanted(names: list[str]) -> list[str]:
+    """Those of a model's files that will be read; none where there are no weights."""
+    weights = weight_files(names)
+    return [*weights, *(name for name in BESIDE if name in names)] if weights else []
 
 
-def reason(error: BaseException) -> str:
-    """What the client reports, cut down to what can stand in brackets within a sentence."""
-    if isinstance(error, HfHubHTTPError):
-        status = error.response.status_code
-        text = f"it answers {status}, {responses.get(status, 'an unknown status').lower()}"
-        if said := error.response.headers.get("X-Error-Message"):
-            text += f": {said.split('. ')[0]}"
-    elif isinstance(error, JSONDecodeError):
-        text = "it answers, but not as a hub does"
-    else:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        text = re.sub(r"^\[Errno -?\d+\] | \(.*|\. .*", "", first)  # neither number, aside nor second sentence
-    text = re.sub(r"https?://\w\S*", "the hub", text)
-    return textwrap.shorten(text.rstrip("."), REASON_LENGTH, placeholder="...")
+def blob(model: str, sha: str, name: str) -> Blob:
+    """One file: in the cache if it is there, else on the hub."""
+    path = huggingface_hub.try_to_load_from_cache(model, name, revision=sha)
+    if isinstance(path, str):
+        return LocalBlob(Path(path), name)
+    return RemoteBlob(huggingface_hub.hf_hub_url(model, name, revision=sha), name, model, sha)
+
+
+def prefetch(blob: Blob) -> None:
+    """Fetch the start of a file that is far away, where the index of its tensors is."""
+    if isinstance(blob, RemoteBlob):
+        blob.block(0)

@@ -1,10 +1,11 @@
 """What a user names - a folder, a file, a hub id - becomes a checkpoint."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.card import declared_base, read_config
 from registry.checkpoints.entry import Contents, Entry
 from registry.checkpoints.folder import (
@@ -16,6 +17,7 @@ from registry.checkpoints.folder import (
     open_file,
     open_folder,
     open_index,
+    weight_files,
 )
 from registry.checkpoints.quantised import dequantised
 from registry.errors import SourceNotFound, UnreadableFile
@@ -33,10 +35,14 @@ class Checkpoint:
     config: dict[str, Any]
     base: str | None
     entries: tuple[Entry, ...]
+    remote: bool = False  # whether loading a tensor waits for a network
 
 
-def open_checkpoint(source: str | Path) -> Checkpoint:
-    """Index a folder, a file or `hub/id[@revision]`. Raises CheckpointError."""
+def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint:
+    """Index a folder, a file or `hub/id[@revision]`. Raises CheckpointError.
+
+    download: keep a hub model in the hub cache instead of reading it over the network.
+    """
     if not str(source).strip():
         raise SourceNotFound(source=str(source))
     path = Path(source).expanduser()
@@ -47,7 +53,7 @@ def open_checkpoint(source: str | Path) -> Checkpoint:
             return from_file(str(source), path)
     except OSError as exc:
         raise UnreadableFile(path=str(source), reason=exc.strerror or exc) from exc
-    return from_hub(str(source))
+    return from_hub(str(source), download=download)
 
 
 def from_files(source: str, name: str, revision: str | None, files: Files) -> Checkpoint:
@@ -75,12 +81,13 @@ def described(source: str, name: str, revision: str | None, files: Files, conten
     return Checkpoint(source, name, revision, config, declared_base(files, config), entries)
 
 
-def from_hub(source: str) -> Checkpoint:
+def from_hub(source: str, *, download: bool) -> Checkpoint:
     """A model of the hub, at the commit that the revision points to now."""
-    from registry.checkpoints.hub import download  # noqa: PLC0415  # the client takes long to import
+    from registry.checkpoints import hub  # noqa: PLC0415  # the client takes long to import
 
     match = HUB_ID.fullmatch(source)
     if match is None:
         raise SourceNotFound(source=source)
-    folder, sha = download(match["model"], match["revision"])
-    return from_files(source, source, sha, local_files(folder))
+    files, sha = (hub.download if download else hub.open_hub)(match["model"], match["revision"])
+    remote = not all(isinstance(files[name], LocalBlob) for name in weight_files(files))
+    return replace(from_files(source, source, sha, files), remote=remote)
