@@ -6,6 +6,7 @@ compared with the table once.
 
 import re
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -158,17 +159,22 @@ def tower(form: str) -> str | None:
     return None if depth is None else ".".join(parts[: depth + 1])
 
 
-@lru_cache(FORMS)
-def marked(form: str) -> frozenset[str]:
-    """The namings that a tensor of this form is the marker of."""
-    own = set(endings(form))
-    return frozenset(row.naming for row in rows() if row.marker and SLOT.sub("#", row.marker) in own)
+@cache
+def markers() -> dict[str, str]:
+    """The form of a marker, and the naming that it marks."""
+    return {SLOT.sub("#", row.marker): row.naming for row in rows() if row.marker}
 
 
-def find(name: Name, markers: frozenset[str]) -> Hit | None:
-    """The row that a name matches, given the namings whose markers the checkpoint holds."""
+def marked(forms: Iterable[str]) -> frozenset[str]:
+    """The namings whose markers are among the tensors of a checkpoint."""
+    own = (ending for form in forms for ending in endings(form))
+    return frozenset(markers()[ending] for ending in own if ending in markers())
+
+
+def find(name: Name, present: frozenset[str]) -> Hit | None:
+    """The row that a name matches, given the namings that are marked in the checkpoint."""
     for row in candidates(name.form):
-        if row.marker and row.naming not in markers:
+        if row.marker and row.naming not in present:
             continue
         if all(name.numbers[i] == number for i, number in row.stated):
             return hit(row, name)

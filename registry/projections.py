@@ -14,6 +14,7 @@ from registry.names import Hit, Row, find, in_module, is_ignored, marked, parse,
 FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configs spell it
 NESTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")  # where wholes keep their part
+MOST_EXPERTS = 1 << 14  # in one tensor; the largest known have hundreds
 Matched = tuple[Entry, Hit]
 
 
@@ -41,9 +42,10 @@ class Site:
 
     def split(self, matrix: torch.Tensor) -> list[torch.Tensor]:
         """The parts of one matrix."""
-        grouped = matrix.reshape(self.groups, -1, matrix.shape[1])  # groups x rows of all parts x inputs
+        rows, inputs = matrix.shape
+        grouped = matrix.reshape(self.groups, rows // self.groups, inputs)  # groups x rows of all parts x inputs
         parts = grouped.split([size // self.groups for size in self.sizes], 1)
-        return [part.reshape(-1, matrix.shape[1]) for part in parts]
+        return [part.reshape(size, inputs) for part, size in zip(parts, self.sizes, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,10 @@ def classify(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
     Raises QuantisedWeights, NotAMatrix, CannotSplit.
     """
     named = [(entry, parse(entry.name)) for entry in entries]
-    markers = frozenset[str]().union(*(marked(form) for form in {name.form for _, name in named}))
+    present = marked({name.form for _, name in named})
     hits, rest = [], []
     for entry, name in named:
-        if not in_module(name.form) and (hit := find(name, markers)):
+        if not in_module(name.form) and (hit := find(name, present)):
             hits.append((entry, hit, tower(name.form)))
         elif entry.shape and entry.dtype in FLOATING and not is_ignored(name.form, "buffers"):
             rest.append((entry, name.form))
@@ -141,10 +143,10 @@ def place(matched: list[Matched], config: dict[str, Any]) -> list[Site]:
 
 
 def check(entry: Entry, dimensions: int) -> None:
-    """A projection must be a matrix of floating numbers, or as many of them as there are experts."""
+    """A projection must be a matrix of floating numbers, or as many of them as a model may have experts."""
     if entry.dtype not in FLOATING:
         raise QuantisedWeights(tensor=entry.name, dtype=str(entry.dtype).removeprefix("torch."))
-    if len(entry.shape) != dimensions:
+    if len(entry.shape) != dimensions or (dimensions == 3 and entry.shape[0] > MOST_EXPERTS):  # noqa: PLR2004  # a stack
         raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
 
 
@@ -197,7 +199,7 @@ def part_sizes(entry: Entry, row: Row, height: int, inputs: int | None) -> tuple
     n = len(row.parts)
     if n == 1:
         return (height,)
-    told = "query" if "query" in row.parts else "value"
+    told = "query" if "query" in row.parts else "value" if row.interleaved else None
     own, left = (inputs, 0) if inputs and told in row.parts else divmod(height, n)
     others, rest = divmod(height - own, n - 1)
     if left or rest or others < 1:

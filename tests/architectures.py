@@ -1,156 +1,52 @@
 """Tiny random models of every kind of naming, and where their own modules keep the seven projections."""
 
-import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
 
-import torch
 import transformers as tf
 from hub_names import HUB, Handmade
-
-COMMON = {
-    "vocab_size": 40, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4,
-    "num_key_value_heads": 2, "head_dim": 8, "max_position_embeddings": 16, "pad_token_id": 0, "bos_token_id": 1,
-    "eos_token_id": 2,
-}  # fmt: skip
-LATENT = {"q_lora_rank": 12, "kv_lora_rank": 10, "qk_nope_head_dim": 8, "qk_rope_head_dim": 4, "v_head_dim": 6}
-EXPERTS = {
-    "num_experts": 4, "num_local_experts": 4, "n_routed_experts": 4, "moe_num_experts": 4, "num_experts_per_tok": 2,
-    "moe_intermediate_size": 20, "n_group": 1, "topk_group": 1, "first_k_dense_replace": 1, "n_shared_experts": 1,
-    "shared_expert_intermediate_size": 24,
-}  # fmt: skip
-SEQ2SEQ = {
-    "vocab_size": 40, "d_model": 32, "encoder_layers": 2, "decoder_layers": 2, "encoder_attention_heads": 4,
-    "decoder_attention_heads": 4, "encoder_ffn_dim": 48, "decoder_ffn_dim": 48, "max_position_embeddings": 16,
-    "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 2, "forced_eos_token_id": None,
-}  # fmt: skip
-T5 = {"vocab_size": 40, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 2, "num_decoder_layers": 2, "num_heads": 4,
-      "num_sparse_encoder_layers": 1, "num_sparse_decoder_layers": 1, "num_experts": 3}  # fmt: skip
-
-Projections = dict[tuple[int, str, int | None], torch.Tensor]
-Cut = Callable[[torch.Tensor], Iterator[tuple[str, int | None, torch.Tensor]]]
-
-
-@dataclass(frozen=True)
-class Architecture:
-    """How to build a model, and what its projections are by its own modules."""
-
-    build: Callable[[], torch.nn.Module]
-    projections: Callable[[torch.nn.Module], Projections]
-
-
-def save(model: torch.nn.Module, folder: Path) -> None:
-    """As its own library does, or as a training script would."""
-    if hasattr(model, "save_pretrained"):
-        model.save_pretrained(folder)
-    else:
-        torch.save({"model": model.state_dict()}, folder / "model.pt")
-        (folder / "config.json").write_text(json.dumps({"num_attention_heads": 4}))
-
-
-def one(projection: str) -> Cut:
-    """The whole weight."""
-    return lambda w: iter([(projection, None, w)])
-
-
-def stacked(projections: str, *sizes: int) -> Cut:
-    """Parts one below the other, in equal shares if no sizes are given."""
-    names = projections.split()
-    return lambda w: zip(names, [None] * len(names), w.split(list(sizes) or len(w) // len(names)), strict=True)
-
-
-def by_head(projections: str, *sizes: int) -> Cut:
-    """Groups of `sizes` rows follow each other, again and again."""
-
-    def cut(weight: torch.Tensor) -> Iterator[tuple[str, int | None, torch.Tensor]]:
-        pieces = weight.split(list(sizes) * (len(weight) // sum(sizes)))
-        for i, name in enumerate(projections.split()):
-            yield name, None, torch.cat(pieces[i :: len(sizes)])
-
-    return cut
-
-
-def experts(cut: Cut, *, turned: bool = False) -> Cut:
-    """A stack of matrices."""
-    return lambda w: (
-        (name, i, part) for i, matrix in enumerate(w) for name, _, part in cut(matrix.T if turned else matrix)
-    )
-
-
-def turned(cut: Cut) -> Cut:
-    """Stored inputs x outputs."""
-    return lambda w: cut(w.T)
-
-
-def at(lists: str, *tables: dict[str, str | Cut]) -> Callable[[torch.nn.Module], Projections]:
-    """Projections by their paths below the layers of `lists`, which are numbered through; paths may be missing."""
-
-    def find(model: torch.nn.Module) -> Projections:
-        found: Projections = {}
-        layers = [layer for path in lists.split() for layer in model.get_submodule(path)]
-        for i, layer in enumerate(layers):
-            own = dict(layer.named_parameters(remove_duplicate=False))
-            for path, cut in (pair for table in tables for pair in table.items()):
-                weight = own.get(f"{path}.weight", own.get(path))
-                if weight is not None:
-                    cuts = (one(cut) if isinstance(cut, str) else cut)(weight.detach())
-                    found |= {(i, projection, expert): part for projection, expert, part in cuts}
-        return found
-
-    return find
-
-
-def paths(prefix: str, names: str, projections: str = "query key value output") -> dict[str, str | Cut]:
-    """Paths `prefix + name` of whole projections."""
-    return dict(zip((prefix + name for name in names.split()), projections.split(), strict=True))
-
-
-MLP = "gate up down"
-ATTENTION = paths("self_attn.", "q_proj k_proj v_proj o_proj")
-GATED = paths("mlp.", "gate_proj up_proj down_proj", MLP)
-LLAMA = ATTENTION | GATED
-PHI3 = {"self_attn.qkv_proj": stacked("query key value", 32, 16, 16), "self_attn.o_proj": "output"}
-FUSED_MLP = {"mlp.gate_up_proj": stacked("gate up"), "mlp.down_proj": "down"}
-FUSED_EXPERTS = {"mlp.experts.gate_up_proj": experts(stacked("gate up")), "mlp.experts.down_proj": experts(one("down"))}
-SHARED = paths("mlp.shared_expert.", "gate_proj up_proj down_proj", MLP)
-SHARED_MANY = paths("mlp.shared_experts.", "gate_proj up_proj down_proj", MLP)
-LATENT_ATTENTION = {"self_attn.q_b_proj": "query", "self_attn.kv_b_proj": by_head("key value", 8, 6)} | paths(
-    "self_attn.", "o_proj", "output"
+from modules import (
+    ATTENTION,
+    BERT,
+    COMMON,
+    DEBERTA,
+    EXPERTS,
+    FC,
+    FUSED_EXPERTS,
+    FUSED_MLP,
+    GATED,
+    GPT2,
+    LATENT,
+    LATENT_ATTENTION,
+    LLAMA,
+    MLP,
+    NEOX_MLP,
+    OUT,
+    PHI3,
+    SEQ2SEQ,
+    SHARED,
+    SHARED_MANY,
+    T5,
+    T5_ATTENTION,
+    VIT,
+    Architecture,
+    at,
+    by_head,
+    causal,
+    experts,
+    made,
+    masked,
+    one,
+    paths,
+    stacked,
 )
-OUT = paths("self_attn.", "q_proj k_proj v_proj out_proj")
-FC = paths("", "fc1 fc2", "up down")
-NEOX_MLP = paths("mlp.", "dense_h_to_4h dense_4h_to_h", "up down")
-BERT = paths("attention.self.", "query key value", "query key value") | paths(
-    "", "attention.output.dense intermediate.dense output.dense", "output up down"
-)
-GPT2_MLP = {"mlp.c_fc": turned(one("up")), "mlp.c_proj": turned(one("down"))}
-GPT2 = {"attn.c_attn": turned(stacked("query key value")), "attn.c_proj": turned(one("output"))} | GPT2_MLP
-DEBERTA = paths("attention.self.", "query_proj key_proj value_proj", "query key value")
-VIT = paths("attention.", "q_proj k_proj v_proj o_proj") | paths("mlp.", "fc1 fc2", "up down")
-T5_ATTENTION = paths("layer.0.SelfAttention.", "q k v o")
-
-
-def made(config: str, model: str, **options: object) -> Callable[[], torch.nn.Module]:
-    """A model of a tiny configuration."""
-    return lambda: getattr(tf, model)(getattr(tf, config + "Config")(**options))
-
-
-def causal(name: str, *tables: dict[str, str | Cut], lists: str = "model.layers", **options: object) -> Architecture:
-    """A language model with the usual names in its configuration."""
-    return Architecture(made(name, f"{name}ForCausalLM", **COMMON | options), at(lists, *tables))
-
-
-def masked(name: str, *tables: dict[str, str | Cut], lists: str, **options: object) -> Architecture:
-    """An encoder with a language model's head."""
-    return Architecture(made(name, f"{name}ForMaskedLM", **COMMON | options), at(lists, *tables))
-
+from rare_architectures import RARE
 
 SMALL = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 2, "num_attention_heads": 4}
 GPT = {"vocab_size": 40, "n_positions": 16, "n_embd": 32, "n_layer": 3, "n_head": 4}
 NEOX = {"attention.query_key_value": by_head("query key value", 8, 8, 8), "attention.dense": "output"} | NEOX_MLP
 FALCON_SIZES = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 FALCON = {"self_attention.dense": "output"} | NEOX_MLP
+QWEN3_MOE = causal("Qwen3Moe", ATTENTION, FUSED_EXPERTS, **EXPERTS)
 
 ARCHITECTURES = {
     "Llama": causal("Llama", LLAMA),
@@ -168,7 +64,8 @@ ARCHITECTURES = {
         "Persimmon", {"self_attn.query_key_value": by_head("query key value", 8, 8, 8), "self_attn.dense": "output"},
         NEOX_MLP),
     "Qwen2Moe": causal("Qwen2Moe", ATTENTION, FUSED_EXPERTS, SHARED, **EXPERTS),
-    "Qwen3Moe": causal("Qwen3Moe", ATTENTION, FUSED_EXPERTS, **EXPERTS),
+    "Qwen3Moe": QWEN3_MOE,
+    "Qwen3Moe (experts fused)": replace(QWEN3_MOE, fused=True),
     "Olmoe": causal("Olmoe", ATTENTION, FUSED_EXPERTS, **EXPERTS),
     "Mixtral": causal("Mixtral", ATTENTION, FUSED_EXPERTS, **EXPERTS),
     "DeepseekV2": causal("DeepseekV2", LATENT_ATTENTION, GATED, FUSED_EXPERTS, SHARED_MANY, **EXPERTS | LATENT),
@@ -256,6 +153,7 @@ ARCHITECTURES = {
     "Qwen2-VL": Architecture(lambda: tf.Qwen2VLForConditionalGeneration(tf.Qwen2VLConfig(text_config=COMMON,
         vision_config={"depth": 2, "embed_dim": 32, "hidden_size": 32, "num_heads": 4, "patch_size": 4})), at(
         "model.language_model.layers", LLAMA)),
+    **RARE,
     **{name: Architecture(build, Handmade.projections) for name, build in HUB.items()},
 }  # fmt: skip
 MEASURED = (

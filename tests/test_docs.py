@@ -32,14 +32,15 @@ def test_every_command_in_the_documents_exists():
                 assert rest[0] in cli.db.commands, f"{page.name}: registry {words}"
 
 
-def test_the_reference_is_generated():
-    """docs/commands.md is what the commands say of themselves."""
+@pytest.mark.parametrize(("page", "function"), [("commands", "page"), ("architectures", "architectures")])
+def test_the_reference_is_generated(page, function):
+    """docs/commands.md is what the commands say of themselves, docs/architectures.md what the name table holds."""
     done = subprocess.run(
-        [sys.executable, "-c", "import generate; print(generate.page(), end='')"],
+        [sys.executable, "-c", f"import generate; print(generate.{function}(), end='')"],
         cwd=ROOT / "docs", env={"PYTHONPATH": f"{ROOT}:{ROOT / 'docs'}", "PATH": "/usr/bin:/bin"},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
-    assert done.stdout == (ROOT / "docs" / "commands.md").read_text()
+    assert done.stdout == (ROOT / "docs" / f"{page}.md").read_text()
 
 
 @pytest.mark.parametrize("command", ["fingerprint", "identify", "list"])

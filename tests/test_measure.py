@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from architectures import ARCHITECTURES
+from architectures import ARCHITECTURES, MEASURED
 from checkpoints_made import llama, write_folder, write_shards
 from sklearn.cluster import KMeans
 
@@ -54,8 +54,8 @@ def check_against_numpy(source: object) -> None:
         assert clustering.vector[0] >= 0.5
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_every_architecture(tmp_path, name):
+@pytest.mark.parametrize("name", MEASURED)
+def test_every_way_of_cutting(tmp_path, name):
     """The fingerprint of a tiny random model equals numpy's."""
     torch.manual_seed(3)
     model = ARCHITECTURES[name].build()
@@ -168,6 +168,19 @@ def test_facts_of_the_model(tmp_path):
     assert [m.layer for m in found.matrices] == [0] * 7 + [1] * 7 + [2] * 7
     assert [m.projection for m in found.matrices[:7]] == list(PROJECTIONS)
     assert math.hypot(*found.std_vector) == pytest.approx(1)
+
+
+def test_experts_keep_their_numbers(tmp_path):
+    """Each expert is a matrix of its own; the vectors pool them all."""
+    tensors = llama(layers=1)
+    mlp = {name.split(".")[-2]: tensors.pop(name) for name in list(tensors) if ".mlp." in name}
+    for expert in range(3):
+        for name, matrix in mlp.items():
+            tensors[f"model.layers.0.mlp.experts.{expert}.{name}.weight"] = matrix * (expert + 1)
+    found = fingerprint(write_folder(tmp_path, tensors))
+    assert [m.expert for m in found.matrices] == [None] * 4 + [0, 1, 2] * 3
+    weights = np.concatenate([(mlp["up_proj"] * n).numpy().ravel() for n in (1, 2, 3)])
+    assert found.std[PROJECTIONS.index("up")] == pytest.approx(weights.std(), rel=1e-6)
 
 
 def test_small_matrices_use_what_they_have(tmp_path):

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from architectures import ARCHITECTURES, save
+from architectures import ARCHITECTURES
 from checkpoints_made import llama, write_folder
+from modules import save
 
 from registry.checkpoints import Checkpoint, open_checkpoint
 from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
@@ -34,10 +35,8 @@ def saved(tmp_path_factory: pytest.TempPathFactory):
 
     @cache
     def build(name: str) -> tuple[torch.nn.Module, Checkpoint]:
-        torch.manual_seed(7)
-        model, folder = ARCHITECTURES[name].build(), tmp_path_factory.mktemp("model")
-        save(model, folder)
-        return model, open_checkpoint(folder)
+        folder = tmp_path_factory.mktemp("model")
+        return save(ARCHITECTURES[name], folder), open_checkpoint(folder)
 
     return build
 
@@ -183,6 +182,49 @@ def matches(name: str) -> list[Row]:
     """Every row that could be meant by a name, the shorter ones too."""
     parsed = parse(name)
     return [row for row in candidates(parsed.form) if all(parsed.numbers[i] == n for i, n in row.stated)]
+
+
+def test_a_vision_tower_is_reported(saved):
+    """Beside a language model a tower is named and left out; alone it is the model."""
+    layout = classify(saved("LLaVA")[1].entries, {})
+    assert [name.removeprefix("model.") for name in layout.towers] == ["multi_modal_projector", "vision_tower"]
+    assert any("vision_tower" in entry.name for entry in layout.others)
+    tower_ = [entry for entry in saved("LLaVA")[1].entries if "vision_tower" in entry.name]
+    alone = classify(tower_, {})
+    assert alone.towers == ()
+    assert len(alone.sites) == 12
+
+
+def test_orientation_of_experts_is_told_by_their_shapes(tmp_path):
+    """Experts stored inputs x outputs are turned, even where down is square."""
+    state = {"layers.0.mlp.experts.gate_up_proj": torch.randn(3, 16, 32),
+             "layers.0.mlp.experts.down_proj": torch.randn(3, 16, 16)}  # fmt: skip
+    found = cut(open_checkpoint(write_folder(tmp_path, state)))
+    assert torch.equal(found[0, "up", 2], state["layers.0.mlp.experts.gate_up_proj"][2].T[16:])
+    assert torch.equal(found[0, "down", 1], state["layers.0.mlp.experts.down_proj"][1].T)
+
+
+def test_experts_must_be_a_stack(tmp_path):
+    """One matrix, or more experts than any model has, is refused by name."""
+    name = "layers.0.mlp.experts.down_proj"
+    for i, shape in enumerate([(4, 4), (1 << 20, 1, 1), (1 << 40, 0, 0)]):
+        folder = write_folder(tmp_path / str(i), {name: torch.ones(shape)})
+        with pytest.raises(NotAMatrix, match="experts.down_proj"):
+            classify(open_checkpoint(folder).entries, {})
+
+
+def test_heads_of_one_projection_must_fit_each_other(tmp_path):
+    """Heads of several shapes make no matrix."""
+    state = {f"blocks.0.sa.heads.{i}.key.weight": torch.ones(4, 8 + i) for i in range(2)}
+    with pytest.raises(NotAMatrix, match=r"heads\.1\.key"):
+        classify(open_checkpoint(write_folder(tmp_path, state)).entries, {})
+
+
+@pytest.mark.parametrize("config", [{"text_config": {"num_attention_heads": 4}, "num_attention_heads": 7}])
+def test_head_counts_of_nested_configs(tmp_path, config):
+    """A language model inside a larger one has its own number of heads."""
+    layout = classify(open_checkpoint(write_folder(tmp_path, neox(), config)).entries, config)
+    assert layout.sites[0].groups == 4
 
 
 def test_every_real_name_is_known_once(data: Path):
