@@ -245,7 +245,8 @@ def test_no_row_is_dead(saved, data: Path):
     everything = frozenset(namings())
     met = {hit.row.name + hit.row.naming for name in names if (hit := find(parse(name), everything))}
     met |= {hit.row.name + hit.row.naming for name in names if (hit := find(parse(name), frozenset()))}
-    assert [row.name for row in rows() if row.name + row.naming not in met] == []
+    converted = {"gguf"}  # names of a format, not of a model: tests/test_gguf.py
+    assert [row.name for row in rows() if row.naming not in converted and row.name + row.naming not in met] == []
 
 
 def test_every_architecture_is_covered_or_left_out():
