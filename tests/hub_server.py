@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
@@ -354,6 +355,7 @@ class Handler(BaseHTTPRequestHandler):
         """Nothing goes to stderr."""
 
 
+@lru_cache
 def etag(name: str, content: bytes) -> str:
     """What the hub calls a content by: the SHA-256 in the store, the blob's id in git."""
     return hashlib.sha256(content).hexdigest() if name.endswith(STORED) else blob_id(content)
