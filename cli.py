@@ -36,6 +36,9 @@ as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object 
 nonfinite = option(
     "--allow-nonfinite", is_flag=True, help="Leave NaN and infinite weights out instead of refusing them."
 )
+base = option(
+    "--base", metavar="SOURCE", help="Merge an adapter into this model first [default: take its update alone]."
+)
 source = click.argument("source")
 model = click.argument("model")
 
@@ -58,10 +61,16 @@ def main() -> None:
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @option("--family", help="Family of the models [default: the declared base's, else the model's own name].")
 @option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
+@base
 @nonfinite
 @as_json
 def ingest(
-    sources: tuple[str, ...], family: str | None, name: str | None, allow_nonfinite: bool, as_json: bool
+    sources: tuple[str, ...],
+    family: str | None,
+    name: str | None,
+    base: str | None,
+    allow_nonfinite: bool,
+    as_json: bool,
 ) -> None:
     """Fingerprint models and store them: folders, files or hub ids (org/model@revision).
 
@@ -79,7 +88,7 @@ def ingest(
             try:
                 with Bar(each) as bar:
                     result = registry.ingest(
-                        each, family=family, name=name, allow_nonfinite=allow_nonfinite, progress=bar
+                        each, family=family, name=name, base=base, allow_nonfinite=allow_nonfinite, progress=bar
                     )
             except RegistryError as exc:
                 failed.append({"source": each, "error": str(exc)})
@@ -105,9 +114,10 @@ def ingest(
     type=click.IntRange(1, 1000),
     help="How many models to list.",
 )
+@base
 @nonfinite
 @as_json
-def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) -> None:
+def identify(source: str, nearest: int, base: str | None, allow_nonfinite: bool, as_json: bool) -> None:
     """Tell which registered models and families a checkpoint is nearest to. Exit code 4 when unknown.
 
     \b
@@ -117,7 +127,7 @@ def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) ->
     from registry.progress import Bar
 
     with Registry() as registry, Bar(source) as bar:
-        found = registry.identify(source, k=nearest, allow_nonfinite=allow_nonfinite, progress=bar)
+        found = registry.identify(source, k=nearest, base=base, allow_nonfinite=allow_nonfinite, progress=bar)
     output(as_json, report.identification_json, report.identification_table, found)
     if found.verdict.model is None:
         raise SystemExit(UNKNOWN)
@@ -132,9 +142,10 @@ def identify(source: str, nearest: int, allow_nonfinite: bool, as_json: bool) ->
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the JSON to a file.",
 )
+@base
 @nonfinite
 @as_json
-def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, as_json: bool) -> None:
+def fingerprint(source: str, path: Path | None, base: str | None, allow_nonfinite: bool, as_json: bool) -> None:
     """Compute a fingerprint and print it; no database is needed.
 
     \b
@@ -145,7 +156,7 @@ def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, as_json: 
     from registry.progress import Bar
 
     with Bar(source) as bar:
-        found = registry.fingerprint(source, allow_nonfinite=allow_nonfinite, progress=bar)
+        found = registry.fingerprint(source, base=base, allow_nonfinite=allow_nonfinite, progress=bar)
     if path:
         write(path, dumps(report.answer(**report.fingerprint_json(found))))
     else:

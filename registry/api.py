@@ -23,12 +23,21 @@ if TYPE_CHECKING:
 TOOL_VERSION = version("weight-registry")
 
 
-def fingerprint(source: str | Path, *, allow_nonfinite: bool = False, progress: Progress | None = None) -> Fingerprint:
-    """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError."""
-    from registry.checkpoints import open_checkpoint  # noqa: PLC0415  # see the module's docstring
-    from registry.measure import compute  # noqa: PLC0415
+def fingerprint(
+    source: str | Path,
+    *,
+    base: str | Path | None = None,
+    allow_nonfinite: bool = False,
+    progress: Progress | None = None,
+) -> Fingerprint:
+    """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
 
-    return compute(open_checkpoint(source), allow_nonfinite=allow_nonfinite, progress=progress)
+    base: what to merge an adapter into before; without it, the fingerprint is that of the adapter's update alone.
+    """
+    from registry.measure import compute  # noqa: PLC0415  # see the module's docstring
+    from registry.merge import open_merged  # noqa: PLC0415
+
+    return compute(open_merged(source, base), allow_nonfinite=allow_nonfinite, progress=progress)
 
 
 class Registry:
@@ -59,12 +68,13 @@ class Registry:
         self,
         source: str | Path,
         *,
+        base: str | Path | None = None,
         family: str | None = None,
         name: str | None = None,
         allow_nonfinite: bool = False,
         progress: Progress | None = None,
     ) -> "Ingested":
-        """Fingerprint a source and store it, unless the same weights are there."""
+        """Fingerprint a source, an adapter merged into `base` if given, and store it unless the weights are there."""
         from registry.ingest import ingest  # noqa: PLC0415
 
         with translated(self._engine.url):
@@ -72,6 +82,7 @@ class Registry:
                 self._engine,
                 source,
                 TOOL_VERSION,
+                base=base,
                 family=family,
                 name=name,
                 allow_nonfinite=allow_nonfinite,
@@ -82,15 +93,16 @@ class Registry:
         self,
         source: str | Path,
         *,
+        base: str | Path | None = None,
         k: int = 10,
         allow_nonfinite: bool = False,
         progress: Progress | None = None,
     ) -> "Identification":
-        """Tell what a source comes from, by the k nearest registered models."""
+        """Tell what a source comes from, by the k nearest registered models or, for an adapter, adapters."""
         from registry.identify import identify  # noqa: PLC0415
 
         with translated(self._engine.url):
-            return identify(self._engine, source, k=k, allow_nonfinite=allow_nonfinite, progress=progress)
+            return identify(self._engine, source, base=base, k=k, allow_nonfinite=allow_nonfinite, progress=progress)
 
     def show(self, name: str) -> tuple[store.Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""

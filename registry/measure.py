@@ -1,44 +1,66 @@
 """Reads a checkpoint tensor by tensor and computes its fingerprint."""
 
 import hashlib
+import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
-import torch
 
-from registry.checkpoints import Checkpoint, Entry
-from registry.errors import NonFiniteWeights, NoProjections, ZeroMatrix
-from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Clustering, Fingerprint, Matrix, Progress
+from registry import lora
+from registry.checkpoints import Checkpoint, Entry, Update
+from registry.errors import NonFiniteWeights, NoProjections, UntrainedAdapter, ZeroMatrix
+from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Adapter, Clustering, Fingerprint, Matrix, Progress
 from registry.numerics.clusters import Clusters, cluster
 from registry.numerics.digest import tensor_digest
 from registry.numerics.moments import Moments, merge, moments
 from registry.numerics.spectrum import normalised, top_singular_values
 from registry.projections import Layout, Site, classify
 
+Measured = list[tuple[Matrix, Moments]]
+
 
 def compute(checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: Progress | None = None) -> Fingerprint:
-    """Read a checkpoint tensor by tensor and fingerprint it.
+    """Read a checkpoint tensor by tensor and fingerprint it; of an adapter, its updates.
 
     One tensor is in memory at a time. Raises WeightsError and CheckpointError.
     """
-    layout = classify(checkpoint.entries, checkpoint.config)
+    layout = arrange(checkpoint)
+    measured: Measured = []
+    rest: list[tuple[str, Entry]] = []
+    for entry, site in reading_order(checkpoint, layout, progress):
+        if site is None:
+            rest.append((lora.digest(entry) if isinstance(entry, Update) else tensor_digest(entry.load()).hex(), entry))
+        else:
+            measured += measure(site)
+    measured.sort(key=lambda pair: (pair[0].layer, PROJECTIONS.index(pair[0].projection)))
+    adapter = None
+    if checkpoint.kind == "adapter":
+        measured, untouched = touched(measured, checkpoint.source)
+        adapter = lora.facts(layout, untouched)
+    check([matrix for matrix, _ in measured], checkpoint.source, allow_nonfinite)
+    return assemble(checkpoint, layout, measured, rest, adapter)
+
+
+def arrange(checkpoint: Checkpoint) -> Layout:
+    """Find the projections. Raises NoProjections, CannotSplit."""
+    adapts = checkpoint.kind == "adapter"
+    layout = lora.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
     if not layout.sites:
         names = [entry.name for entry in layout.unknown] or [entry.name for entry in checkpoint.entries]
         raise NoProjections(
             source=checkpoint.source, count=len(checkpoint.entries), examples=", ".join(names[:3]) or "none"
         )
-    measured: list[tuple[Matrix, Moments]] = []
-    rest: list[tuple[str, Entry]] = []
-    for entry, site in reading_order(checkpoint, layout, progress):
-        tensor = entry.load()
-        if site is None:
-            rest.append((tensor_digest(tensor).hex(), entry))
-        else:
-            measured += measure(site, tensor)
-    measured.sort(key=lambda pair: (pair[0].layer, PROJECTIONS.index(pair[0].projection)))
-    check([matrix for matrix, _ in measured], checkpoint.source, allow_nonfinite)
-    return assemble(checkpoint, layout, measured, rest)
+    return layout
+
+
+def touched(measured: Measured, source: str) -> tuple[Measured, tuple[str, ...]]:
+    """The updates that change something, and the names of the weights whose update is zero. Raises UntrainedAdapter."""
+    zero = [matrix for matrix, _ in measured if not any(matrix.singular_values) and not matrix.nonfinite]
+    if len(zero) == len(measured):
+        raise UntrainedAdapter(source=source)
+    left_out = {id(matrix) for matrix in zero}
+    return [pair for pair in measured if id(pair[0]) not in left_out], tuple(m.tensor for m in zero)
 
 
 def reading_order(
@@ -54,32 +76,46 @@ def reading_order(
             progress(done, len(entries), entry.nbytes)
 
 
-def measure(site: Site, tensor: torch.Tensor) -> list[tuple[Matrix, Moments]]:
-    """Statistics of each projection in one tensor."""
-    return [
-        (describe(site, projection, matrix, stats := moments(matrix)), stats)
-        for projection, matrix in zip(site.parts, site.cut(tensor), strict=True)
-    ]
+def measure(site: Site) -> Measured:
+    """Statistics of each projection in one tensor, or in one update."""
+    entry = site.entry
+    found = lora.statistics(site, entry) if isinstance(entry, Update) and entry.factors else dense(site)
+    return [(describe(site, part, *each), each[1]) for part, each in zip(site.parts, found, strict=True)]
 
 
-def describe(site: Site, projection: str, matrix: torch.Tensor, stats: Moments) -> Matrix:
+def dense(site: Site) -> Iterator[lora.Statistics]:
+    """Statistics of each projection in a tensor that is at hand entry by entry."""
+    entry = site.entry
+    for matrix in site.cut(entry.exact() if isinstance(entry, Update) else entry.load()):
+        shape = matrix.shape[0], matrix.shape[1]
+        yield shape, moments(matrix), tensor_digest(matrix).hex(), top_singular_values(matrix, max(RANKS))
+
+
+def describe(
+    site: Site, projection: str, shape: tuple[int, int], stats: Moments, digest: str, singular_values: tuple[float, ...]
+) -> Matrix:
     """The record of one projection matrix."""
     return Matrix(
         layer=site.layer,
         projection=projection,
         tensor=site.entry.name,
-        rows=matrix.shape[0],
-        cols=matrix.shape[1],
+        rows=shape[0],
+        cols=shape[1],
         mean=stats.mean,
         std=stats.std,
-        skewness=stats.skewness,
-        kurtosis=stats.kurtosis,
-        min=stats.min,
-        max=stats.max,
+        skewness=known(stats.skewness),
+        kurtosis=known(stats.kurtosis),
+        min=known(stats.min),
+        max=known(stats.max),
         nonfinite=stats.nonfinite,
-        digest=tensor_digest(matrix).hex(),
-        singular_values=top_singular_values(matrix, max(RANKS)),
+        digest=digest,
+        singular_values=singular_values,
     )
+
+
+def known(value: float) -> float | None:
+    """None for what was not computed."""
+    return None if math.isnan(value) else value
 
 
 def check(matrices: list[Matrix], source: str, allow_nonfinite: bool) -> None:
@@ -88,15 +124,16 @@ def check(matrices: list[Matrix], source: str, allow_nonfinite: bool) -> None:
     if bad and not allow_nonfinite:
         raise NonFiniteWeights(source=source, count=sum(m.nonfinite for m in bad), tensor=bad[0].tensor)
     for m in matrices:
-        if m.min == m.max == 0 or m.min > m.max:  # min > max: there was no finite value at all
+        if not any(m.singular_values):  # all zero, or there was no finite value at all
             raise ZeroMatrix(tensor=m.tensor)
 
 
 def assemble(
     checkpoint: Checkpoint,
     layout: Layout,
-    measured: list[tuple[Matrix, Moments]],
+    measured: Measured,
     rest: list[tuple[str, Entry]],
+    adapter: Adapter | None,
 ) -> Fingerprint:
     """The model's record from its matrices'."""
     matrices = [matrix for matrix, _ in measured]
@@ -107,7 +144,7 @@ def assemble(
         digest=content_digest(matrices, rest),
         architecture=architecture(checkpoint, layout),
         dtype=Counter(str(site.entry.dtype).removeprefix("torch.") for site in layout.sites).most_common(1)[0][0],
-        parameters=sum(m.rows * m.cols for m in matrices) + count_once(rest),
+        parameters=sum(site.entry.count for site in layout.sites) + count_once(rest),
         layers=len({m.layer for m in matrices}),
         hidden_size=widths.most_common(1)[0][0] if widths else 0,
         projections=tuple(p for p in PROJECTIONS if any(m.projection == p for m in matrices)),
@@ -116,6 +153,7 @@ def assemble(
         matrices=tuple(matrices),
         nonfinite=sum(m.nonfinite for m in matrices),
         unknown=tuple(entry.name for entry in layout.unknown),
+        adapter=adapter,
     )
 
 

@@ -8,6 +8,7 @@ FLOORS = [
     {"errors", "settings"},
     {"checkpoints", "numerics", "fingerprints"},
     {"projections"},
+    {"lora", "merge"},
     {"measure", "evidence"},
     {"database"},
     {"ingest", "identify"},

@@ -32,6 +32,7 @@ READERS: dict[str, Callable[[Blob], list[Entry]]] = {
 }
 # Training leaves these beside the weights.
 NOT_WEIGHTS = re.compile(r"(training_args|optimizer|scheduler|scaler|rng_state(_\d+)?|adapter_model)\.\w+$")
+ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")  # read where there is no whole model
 INDEX = ".index.json"
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
 SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.\w+)$")
@@ -45,15 +46,17 @@ def local_files(folder: Path) -> Files:
 def weight_files(names: Iterable[str]) -> list[str]:
     """The names, out of a folder's, that make up its model.
 
-    An index and its shards before lone files, safetensors before pickles; empty where there are no weights.
+    An index and its shards before lone files, safetensors before pickles, an adapter only where there is no whole
+    model; empty where there are no weights.
     """
+    names = list(names)
     top = sorted(name for name in names if "/" not in name and not NOT_WEIGHTS.match(name))
     for suffixes in ((".safetensors",), (".bin",), (".pt", ".pth", ".ckpt")):
         files = [name for name in top if name.endswith(suffixes)]
         indices = [name for name in top if name.endswith(tuple(suffix + INDEX for suffix in suffixes))]
         if files or indices:
             return preferred(files, indices)
-    return []
+    return [name for name in ADAPTERS if name in names][:1]
 
 
 def preferred(files: list[str], indices: list[str]) -> list[str]:

@@ -55,7 +55,7 @@ def download(model: str, revision: str | None) -> tuple[Path, str]:
         weights = weight_files(names)
         if not weights:
             raise NoWeights(source=model)
-        wanted = [*weights, *({"config.json", "README.md"} & set(names))]
+        wanted = [*weights, *({"config.json", "adapter_config.json", "README.md"} & set(names))]
         # By the revision, not by info.sha: only so the cache knows, once offline, where a branch stands.
         folder = Path(huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=wanted))
         return folder, folder.name

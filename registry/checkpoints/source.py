@@ -5,17 +5,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from registry.checkpoints.card import declared_base, read_config
+from registry.checkpoints.adapters import is_adapter, read_adapter
+from registry.checkpoints.card import declared_base, read_config, read_json
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.folder import INDEX, READERS, Files, local_files, open_folder, open_index, read_blob
-from registry.errors import NoWeights, SourceNotFound, UnreadableFile
+from registry.errors import MissingAdapterConfig, NoWeights, SourceNotFound, UnreadableFile
 
+ADAPTER_CONFIG = "adapter_config.json"
 HUB_ID = re.compile(r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model that has been found but not read: the index of its tensors and what stands beside them."""
+    """A model that has been found but not read: the index of its tensors and what stands beside them.
+
+    kind: 'model' or 'adapter'; an adapter's entries are its updates, under the names of the weights that they change.
+    """
 
     source: str
     name: str
@@ -23,6 +28,7 @@ class Checkpoint:
     config: dict[str, Any]
     base: str | None
     entries: tuple[Entry, ...]
+    kind: str = "model"
 
 
 def open_checkpoint(source: str | Path) -> Checkpoint:
@@ -42,9 +48,20 @@ def open_checkpoint(source: str | Path) -> Checkpoint:
 
 def from_files(source: str, name: str, revision: str | None, files: Files) -> Checkpoint:
     """The checkpoint that a folder's files make up, called `name`."""
-    entries = open_folder(files, source)
+    return described(source, name, revision, files, open_folder(files, source))
+
+
+def described(source: str, name: str, revision: str | None, files: Files, entries: list[Entry]) -> Checkpoint:
+    """Tensors with what stands beside them; an adapter's become its updates. Raises MissingAdapterConfig."""
     config = read_config(files)
-    return Checkpoint(source, name, revision, config, declared_base(files, config), tuple(entries))
+    if not is_adapter(entries):
+        return Checkpoint(source, name, revision, config, declared_base(files, config), tuple(entries))
+    if ADAPTER_CONFIG not in files:
+        raise MissingAdapterConfig(source=source)
+    settings = read_json(files[ADAPTER_CONFIG])
+    base = declared_base(files, {"_name_or_path": settings.get("base_model_name_or_path")})
+    updates = read_adapter(entries, settings, source)
+    return Checkpoint(source, name, revision, config, base, tuple(updates), "adapter")
 
 
 def from_file(source: str, path: Path) -> Checkpoint:
@@ -57,9 +74,7 @@ def from_file(source: str, path: Path) -> Checkpoint:
         entries = read_blob(files[path.name])
     else:
         raise NoWeights(source=source)
-    config = read_config(files)
-    name = f"{whole.parent.name}/{whole.name}".lstrip("/")
-    return Checkpoint(source, name, None, config, declared_base(files, config), tuple(entries))
+    return described(source, f"{whole.parent.name}/{whole.name}".lstrip("/"), None, files, entries)
 
 
 def from_hub(source: str) -> Checkpoint:
