@@ -75,11 +75,14 @@ METHODS = (
 )
 
 
-def is_adapter(entries: Iterable[Entry]) -> bool:
-    """Whether the tensors are an adapter's: some are its factors, and none is a base weight that they belong to."""
+def is_adapter(entries: Iterable[Entry], *, configured: bool) -> bool:
+    """Whether the tensors are an adapter's: some are factors, and a config says so or no base weight is among them.
+
+    configured: whether adapter_config.json is at hand. Some models are published with adapters still on them.
+    """
     names = [entry.name for entry in entries]
-    factors = {name for name in names if FACTOR.fullmatch(name)}
-    return bool(factors) and not any(".base_layer.weight" in name for name in names if name not in factors)
+    has_factors = any(FACTOR.fullmatch(name) for name in names)
+    return has_factors and (configured or not any(name.endswith(".base_layer.weight") for name in names))
 
 
 def read_adapter(entries: Iterable[Entry], settings: Mapping[str, Any], source: str) -> list[Entry]:

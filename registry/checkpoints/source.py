@@ -8,7 +8,17 @@ from typing import Any
 from registry.checkpoints.adapters import is_adapter, read_adapter
 from registry.checkpoints.card import declared_base, read_config, read_json
 from registry.checkpoints.entry import Entry
-from registry.checkpoints.folder import INDEX, READERS, Files, local_files, open_folder, open_index, read_blob
+from registry.checkpoints.folder import (
+    ADAPTERS,
+    INDEX,
+    READERS,
+    Files,
+    local_files,
+    open_folder,
+    open_index,
+    read_blob,
+    weight_files,
+)
 from registry.errors import MissingAdapterConfig, NoWeights, SourceNotFound, UnreadableFile
 
 ADAPTER_CONFIG = "adapter_config.json"
@@ -54,9 +64,11 @@ def from_files(source: str, name: str, revision: str | None, files: Files) -> Ch
 def described(source: str, name: str, revision: str | None, files: Files, entries: list[Entry]) -> Checkpoint:
     """Tensors with what stands beside them; an adapter's become its updates. Raises MissingAdapterConfig."""
     config = read_config(files)
-    if not is_adapter(entries):
+    configured = ADAPTER_CONFIG in files
+    alone = configured and set(weight_files(files)) <= set(ADAPTERS)  # of whatever method
+    if not alone and not is_adapter(entries, configured=configured):
         return Checkpoint(source, name, revision, config, declared_base(files, config), tuple(entries))
-    if ADAPTER_CONFIG not in files:
+    if not configured:
         raise MissingAdapterConfig(source=source)
     settings = read_json(files[ADAPTER_CONFIG])
     base = declared_base(files, {"_name_or_path": settings.get("base_model_name_or_path")})
