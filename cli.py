@@ -37,6 +37,9 @@ nonfinite = option(
     "--allow-nonfinite", is_flag=True, help="Leave NaN and infinite weights out instead of refusing them."
 )
 download = option("--download", is_flag=True, help="Keep a hub model's files in the hub cache.")
+base = option(
+    "--base", metavar="SOURCE", help="Merge an adapter into this model first [default: take its update alone]."
+)
 source = click.argument("source")
 model = click.argument("model")
 
@@ -59,11 +62,18 @@ def main() -> None:
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @option("--family", help="Family of the models [default: the declared base's, else the model's own name].")
 @option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
+@base
 @nonfinite
 @download
 @as_json
 def ingest(
-    sources: tuple[str, ...], family: str | None, name: str | None, allow_nonfinite: bool, download: bool, as_json: bool
+    sources: tuple[str, ...],
+    family: str | None,
+    name: str | None,
+    base: str | None,
+    allow_nonfinite: bool,
+    download: bool,
+    as_json: bool,
 ) -> None:
     """Fingerprint models and store them: folders, files or hub ids (org/model@revision).
 
@@ -84,6 +94,7 @@ def ingest(
                         each,
                         family=family,
                         name=name,
+                        base=base,
                         allow_nonfinite=allow_nonfinite,
                         download=download,
                         progress=bar,
@@ -112,10 +123,11 @@ def ingest(
     type=click.IntRange(1, 1000),
     help="How many models to list.",
 )
+@base
 @nonfinite
 @download
 @as_json
-def identify(source: str, nearest: int, allow_nonfinite: bool, download: bool, as_json: bool) -> None:
+def identify(source: str, nearest: int, base: str | None, allow_nonfinite: bool, download: bool, as_json: bool) -> None:
     """Tell which registered models and families a checkpoint is nearest to. Exit code 4 when unknown.
 
     \b
@@ -125,7 +137,9 @@ def identify(source: str, nearest: int, allow_nonfinite: bool, download: bool, a
     from registry.progress import Bar
 
     with Registry() as registry, Bar(source) as bar:
-        found = registry.identify(source, k=nearest, allow_nonfinite=allow_nonfinite, download=download, progress=bar)
+        found = registry.identify(
+            source, k=nearest, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=bar
+        )
     output(as_json, report.identification_json, report.identification_table, found)
     if found.verdict.model is None:
         raise SystemExit(UNKNOWN)
@@ -140,10 +154,13 @@ def identify(source: str, nearest: int, allow_nonfinite: bool, download: bool, a
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the JSON to a file.",
 )
+@base
 @nonfinite
 @download
 @as_json
-def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, download: bool, as_json: bool) -> None:
+def fingerprint(
+    source: str, path: Path | None, base: str | None, allow_nonfinite: bool, download: bool, as_json: bool
+) -> None:
     """Compute a fingerprint and print it; no database is needed.
 
     \b
@@ -154,7 +171,9 @@ def fingerprint(source: str, path: Path | None, allow_nonfinite: bool, download:
     from registry.progress import Bar
 
     with Bar(source) as bar:
-        found = registry.fingerprint(source, allow_nonfinite=allow_nonfinite, download=download, progress=bar)
+        found = registry.fingerprint(
+            source, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=bar
+        )
     if path:
         write(path, dumps(report.answer(**report.fingerprint_json(found))))
     else:

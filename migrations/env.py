@@ -14,8 +14,8 @@ def migrate(connection: Connection) -> None:
         connection=connection,
         target_metadata=context.config.attributes.get("metadata"),
         version_table="registry_version",
-        transaction_per_migration=True,
     )
+    # One transaction for all: the lock must not end with the first migration while another upgrade waits for it.
     with context.begin_transaction():
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
         connection.exec_driver_sql("SET LOCAL lock_timeout = '30s'")

@@ -25,16 +25,23 @@ TOOL_VERSION = version("weight-registry")
 
 
 def fingerprint(
-    source: str | Path, *, allow_nonfinite: bool = False, download: bool = False, progress: Progress | None = None
+    source: str | Path,
+    *,
+    base: str | Path | None = None,
+    allow_nonfinite: bool = False,
+    download: bool = False,
+    progress: Progress | None = None,
 ) -> Fingerprint:
     """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
 
+    base: what to merge an adapter into before; without it, the fingerprint is that of the adapter's update alone.
     A hub model is read over the network and not stored, unless `download` keeps it in the hub cache.
     """
-    from registry.checkpoints import open_checkpoint  # noqa: PLC0415  # see the module's docstring
-    from registry.measure import compute  # noqa: PLC0415
+    from registry.measure import compute  # noqa: PLC0415  # see the module's docstring
+    from registry.merge import open_merged  # noqa: PLC0415
 
-    return compute(open_checkpoint(source, download=download), allow_nonfinite=allow_nonfinite, progress=progress)
+    checkpoint = open_merged(source, base, download=download)
+    return compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
 
 
 def inspect(source: str | Path) -> "Inspection":
@@ -72,13 +79,14 @@ class Registry:
         self,
         source: str | Path,
         *,
+        base: str | Path | None = None,
         family: str | None = None,
         name: str | None = None,
         allow_nonfinite: bool = False,
         download: bool = False,
         progress: Progress | None = None,
     ) -> "Ingested":
-        """Fingerprint a source and store it, unless the same weights are there."""
+        """Fingerprint a source, an adapter merged into `base` if given, and store it unless the weights are there."""
         from registry.ingest import ingest  # noqa: PLC0415
 
         with translated(self._engine.url):
@@ -86,6 +94,7 @@ class Registry:
                 self._engine,
                 source,
                 TOOL_VERSION,
+                base=base,
                 family=family,
                 name=name,
                 allow_nonfinite=allow_nonfinite,
@@ -97,17 +106,24 @@ class Registry:
         self,
         source: str | Path,
         *,
+        base: str | Path | None = None,
         k: int = 10,
         allow_nonfinite: bool = False,
         download: bool = False,
         progress: Progress | None = None,
     ) -> "Identification":
-        """Tell what a source comes from, by the k nearest registered models."""
+        """Tell what a source comes from, by the k nearest registered models or, for an adapter, adapters."""
         from registry.identify import identify  # noqa: PLC0415
 
         with translated(self._engine.url):
             return identify(
-                self._engine, source, k=k, allow_nonfinite=allow_nonfinite, download=download, progress=progress
+                self._engine,
+                source,
+                base=base,
+                k=k,
+                allow_nonfinite=allow_nonfinite,
+                download=download,
+                progress=progress,
             )
 
     def show(self, name: str) -> tuple[store.Summary, Fingerprint]:

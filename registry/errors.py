@@ -91,6 +91,32 @@ class UnknownQuantisation(CheckpointError):
     fp32."""
 
 
+class MissingAdapterConfig(CheckpointError):
+    """{source!r} holds an adapter without its adapter_config.json, so that nobody can tell its scaling; put that file
+    beside it."""
+
+
+class BrokenAdapter(CheckpointError):
+    """The adapter {source!r} cannot be read ({reason}); fetch it again or save it anew."""
+
+
+class UnsupportedAdapter(CheckpointError):
+    """{source!r} is an adapter of type {kind!r}, which adds no update to weights that could be fingerprinted; merge it
+    into its base model and give that."""
+
+
+class NotAnAdapter(CheckpointError):
+    """{source!r} is a whole model, so there is nothing to merge into {base!r}; give an adapter or leave --base out."""
+
+
+class BaseIsAdapter(CheckpointError):
+    """The base {base!r} is itself an adapter; give the whole model that it was trained on."""
+
+
+class AdapterMismatch(CheckpointError):
+    """The adapter {source!r} does not fit {base!r} ({reason}); give the base that it was trained on."""
+
+
 class HubModelNotFound(CheckpointError):
     """The hub has no model {model!r} that you may see; check the id, and whether your token may see it if it is
     private."""
@@ -173,6 +199,11 @@ class NonFiniteWeights(WeightsError):
 class ZeroMatrix(WeightsError):
     """The projection {tensor!r} is empty, all zero or without one finite weight, so there is nothing to fingerprint;
     check the checkpoint."""
+
+
+class UntrainedAdapter(WeightsError):
+    """{source!r} is an untrained adapter: its update B A is zero everywhere, so there is nothing to fingerprint; give
+    one that was trained."""
 
 
 # --- the database ---------------------------------------------------------------------------------------------

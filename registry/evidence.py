@@ -38,16 +38,19 @@ class Verdict:
     evidence: tuple[str, ...]
 
 
-def judge(matches: list[Match], candidates: int, twin: tuple[str, str] | None) -> Verdict:
-    """The verdict on matches that stand nearest first, out of `candidates` comparable models.
+def judge(matches: list[Match], candidates: int, twin: tuple[str, str] | None, kind: str = "model") -> Verdict:
+    """The verdict on matches that stand nearest first, out of `candidates` comparable models or adapters.
 
     twin: name and family of the registered model with the same content digest, if there is one.
     """
     if twin:
         return Verdict(SAME_WEIGHTS, *twin, None, (f"every weight equals that of {twin[0]}",))
     if not matches:
-        return Verdict(UNKNOWN, None, None, None, ("no registered model has the same projections",))
+        return Verdict(UNKNOWN, None, None, None, (f"no registered {kind} has the same projections",))
     best = matches[0]
+    if kind == "adapter":
+        nearest = f"nearest is {best.model} at std distance {best.std_distance:.2g}"
+        return Verdict(UNKNOWN, None, None, None, (nearest, "how close unrelated adapters come was never measured"))
     single = stranger_share(best.std_distance)
     chance = 1 - (1 - single) ** candidates
     evidence = (

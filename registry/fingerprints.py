@@ -17,7 +17,8 @@ class Matrix:
     """One projection matrix, rows x cols = outputs x inputs, and the statistics of its finite values.
 
     singular_values: the largest max(RANKS), falling, or all where there are fewer. expert: which of the layer's
-    experts the matrix belongs to, None where it serves every token.
+    experts the matrix belongs to, None where it serves every token. skewness, kurtosis, min and max are None where the
+    matrix is an adapter's update that was measured from its factors. digest: of the values, or factors.
     """
 
     layer: int
@@ -27,10 +28,10 @@ class Matrix:
     cols: int
     mean: float
     std: float
-    skewness: float
-    kurtosis: float
-    min: float
-    max: float
+    skewness: float | None
+    kurtosis: float | None
+    min: float | None
+    max: float | None
     nonfinite: int
     digest: str
     singular_values: tuple[float, ...]
@@ -55,8 +56,24 @@ class Clustering:
 
 
 @dataclass(frozen=True)
+class Adapter:
+    """What only an adapter has.
+
+    method: lora, adalora, loha or lokr, with +rslora and +dora. rank: the largest. magnitude: mean of DoRA's magnitude
+    vectors by projection, 0 where there is none. beside: full tensors that come along (classifier heads, trained
+    biases); untouched: weights whose update is zero. Both are left out of the vectors on purpose.
+    """
+
+    method: str
+    rank: int
+    magnitude: tuple[float, ...]
+    beside: tuple[str, ...]
+    untouched: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Fingerprint:
-    """What the registry stores of a model.
+    """What the registry stores of a model, or of an adapter: then the matrices are its updates, scaling * B A.
 
     projections: those present, in the papers' order. std: population standard deviation of all weights of a
     projection, pooled over layers (paper 2509.19122, 2.2); 0 where the projection is missing.
@@ -79,6 +96,12 @@ class Fingerprint:
     nonfinite: int
     unknown: tuple[str, ...]
     stored: str | None = None
+    adapter: Adapter | None = None
+
+    @property
+    def kind(self) -> str:
+        """'model' or 'adapter'; only fingerprints of one kind are compared."""
+        return "adapter" if self.adapter else "model"
 
     @property
     def std_vector(self) -> tuple[float, ...]:

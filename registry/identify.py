@@ -6,11 +6,11 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.checkpoints import open_checkpoint
 from registry.database import search, store
 from registry.evidence import Match, Verdict, judge
 from registry.fingerprints import Fingerprint, Progress
 from registry.measure import compute
+from registry.merge import open_merged
 
 
 @dataclass(frozen=True)
@@ -35,17 +35,21 @@ def identify(
     engine: Engine,
     source: str | Path,
     *,
+    base: str | Path | None = None,
     k: int = 10,
     allow_nonfinite: bool = False,
     download: bool = False,
     progress: Progress | None = None,
 ) -> Identification:
-    """Fingerprint a source and compare it with what is registered. Stores nothing. Raises RegistryError."""
-    checkpoint = open_checkpoint(source, download=download)
+    """Fingerprint a source and compare it with what is registered. Stores nothing. Raises RegistryError.
+
+    base: what to merge an adapter into; without it, the adapter is compared with adapters.
+    """
+    checkpoint = open_merged(source, base, download=download)
     fingerprint = compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
     with Session(engine) as session:
         matches = search.nearest(session, fingerprint, k)
         candidates = search.comparable(session, fingerprint)
         twin = store.with_digest(session, fingerprint.digest)
-    verdict = judge(matches, candidates, (twin.name, twin.family) if twin else None)
+    verdict = judge(matches, candidates, (twin.name, twin.family) if twin else None, fingerprint.kind)
     return Identification(str(source), fingerprint, verdict, tuple(matches))

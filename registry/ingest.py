@@ -6,10 +6,10 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.checkpoints import open_checkpoint
 from registry.database import store
 from registry.fingerprints import Fingerprint, Progress
 from registry.measure import compute
+from registry.merge import open_merged
 
 
 @dataclass(frozen=True)
@@ -21,19 +21,23 @@ class Ingested:
     new: bool
 
 
-def ingest(
+def ingest(  # noqa: PLR0913  # a keyword for each option of the command
     engine: Engine,
     source: str | Path,
     tool_version: str,
     *,
+    base: str | Path | None = None,
     family: str | None = None,
     name: str | None = None,
     allow_nonfinite: bool = False,
     download: bool = False,
     progress: Progress | None = None,
 ) -> Ingested:
-    """Fingerprint a source and store it in one transaction. Raises RegistryError, and then nothing was stored."""
-    checkpoint = open_checkpoint(source, download=download)
+    """Fingerprint a source and store it in one transaction. Raises RegistryError, and then nothing was stored.
+
+    base: what to merge an adapter into; without it, the adapter is stored as one.
+    """
+    checkpoint = open_merged(source, base, download=download)
     fingerprint = compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
     with Session(engine) as session, session.begin():
         model, new = store.save(session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name)

@@ -1,54 +1,81 @@
 """Reads a checkpoint tensor by tensor and computes its fingerprint."""
 
 import hashlib
+import math
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 import torch
 
-from registry.checkpoints import Checkpoint, Entry
+from registry import lora
+from registry.checkpoints import Checkpoint, Entry, Update
 from registry.checkpoints.threads import ahead
-from registry.errors import NonFiniteWeights, NoProjections, ZeroMatrix
-from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Clustering, Fingerprint, Matrix, Progress
+from registry.errors import NonFiniteWeights, NoProjections, UntrainedAdapter, ZeroMatrix
+from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Adapter, Clustering, Fingerprint, Matrix, Progress
 from registry.numerics.clusters import Clusters, cluster
 from registry.numerics.digest import tensor_digest
 from registry.numerics.moments import Moments, merge, moments
 from registry.numerics.spectrum import normalised, top_singular_values
 from registry.projections import Layout, Site, classify
 
+Measured = list[tuple[Matrix, Moments]]
+
 
 def compute(checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: Progress | None = None) -> Fingerprint:
-    """Read a checkpoint tensor by tensor and fingerprint it.
+    """Read a checkpoint tensor by tensor and fingerprint it; of an adapter, its updates.
 
     One tensor is in memory at a time, two where they come over a network. Raises WeightsError and CheckpointError.
     """
-    layout = classify(checkpoint.entries, checkpoint.config)
+    layout = arrange(checkpoint)
+    measured: Measured = []
+    rest: list[tuple[str, Entry]] = []
+    for entry, site, tensor in read(checkpoint, layout, progress):
+        if site is not None:
+            measured += measure(site, tensor)
+        elif isinstance(entry, Update):
+            rest.append((lora.digest(entry), entry))
+        elif tensor is not None:
+            rest.append((tensor_digest(tensor).hex(), entry))
+    measured.sort(key=lambda pair: place(pair[0]))
+    adapter = None
+    if checkpoint.kind == "adapter":
+        measured, untouched = touched(measured, checkpoint.source)
+        adapter = lora.facts(layout, untouched)
+    check([matrix for matrix, _ in measured], checkpoint.source, allow_nonfinite)
+    return assemble(checkpoint, layout, measured, rest, adapter)
+
+
+def arrange(checkpoint: Checkpoint) -> Layout:
+    """Find the projections. Raises NoProjections, CannotSplit."""
+    adapts = checkpoint.kind == "adapter"
+    layout = lora.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
     if not layout.sites:
         names = [entry.name for entry in layout.unknown] or [entry.name for entry in checkpoint.entries]
         raise NoProjections(
             source=checkpoint.source, count=len(checkpoint.entries), examples=", ".join(names[:3]) or "none"
         )
-    measured: list[tuple[Matrix, Moments]] = []
-    rest: list[tuple[str, Entry]] = []
-    for entry, site, tensor in read(checkpoint, layout, progress):
-        if site is None:
-            rest.append((tensor_digest(tensor).hex(), entry))
-        else:
-            measured += measure(site, tensor)
-    measured.sort(key=lambda pair: place(pair[0]))
-    check([matrix for matrix, _ in measured], checkpoint.source, allow_nonfinite)
-    return assemble(checkpoint, layout, measured, rest)
+    return layout
+
+
+def touched(measured: Measured, source: str) -> tuple[Measured, tuple[str, ...]]:
+    """The updates that change something, and the names of the weights whose update is zero. Raises UntrainedAdapter."""
+    zero = [matrix for matrix, _ in measured if not any(matrix.singular_values) and not matrix.nonfinite]
+    if len(zero) == len(measured):
+        raise UntrainedAdapter(source=source)
+    left_out = {id(matrix) for matrix in zero}
+    return [pair for pair in measured if id(pair[0]) not in left_out], tuple(m.tensor for m in zero)
 
 
 def read(
     checkpoint: Checkpoint, layout: Layout, progress: Progress | None
-) -> Iterator[tuple[Entry, Site | None, torch.Tensor]]:
+) -> Iterator[tuple[Entry, Site | None, torch.Tensor | None]]:
     """Every tensor that holds weights, once, in the order of the files; what is far away is fetched one ahead."""
     order = {entry.name: i for i, entry in enumerate(checkpoint.entries)}
     wanted = [*((site.entry, site) for site in layout.sites), *((entry, None) for entry in layout.others)]
     wanted.sort(key=lambda pair: order[pair[0].name])
-    loads = [entry.load for entry, _ in wanted]
+    loads = [partial(content, entry) for entry, _ in wanted]
     tensors = ahead(loads) if checkpoint.remote else (load() for load in loads)
     for done, ((entry, site), tensor) in enumerate(zip(wanted, tensors, strict=True), 1):
         yield entry, site, tensor
@@ -56,38 +83,58 @@ def read(
             progress(done, len(wanted), entry.nbytes)
 
 
+def content(entry: Entry) -> torch.Tensor | None:
+    """The tensor of an entry; None for an update, which is measured from its factors, if it has some."""
+    if isinstance(entry, Update):
+        return None if entry.factors else entry.exact()
+    return entry.load()
+
+
 def place(matrix: Matrix) -> tuple[int, int, int]:
     """Where a matrix stands among the others: by layer, projection and expert, those of no expert first."""
     return matrix.layer, PROJECTIONS.index(matrix.projection), -1 if matrix.expert is None else matrix.expert
 
 
-def measure(site: Site, tensor: torch.Tensor) -> list[tuple[Matrix, Moments]]:
-    """Statistics of each projection in one tensor."""
-    return [
-        (describe(site, projection, expert, matrix, stats := moments(matrix)), stats)
-        for projection, expert, matrix in zip(site.parts, site.experts, site.cut(tensor), strict=True)
-    ]
+def measure(site: Site, tensor: torch.Tensor | None) -> Measured:
+    """Statistics of each projection in one tensor, or in one update that is measured from its factors."""
+    entry = site.entry
+    found = lora.statistics(site, entry) if isinstance(entry, Update) and entry.factors else dense(site, tensor)
+    return [(describe(site, i, each), each[1]) for i, each in enumerate(found)]
 
 
-def describe(site: Site, projection: str, expert: int | None, matrix: torch.Tensor, stats: Moments) -> Matrix:
-    """The record of one projection matrix."""
+def dense(site: Site, tensor: torch.Tensor | None) -> Iterator[lora.Statistics]:
+    """Statistics of each projection in a tensor that is at hand entry by entry."""
+    assert tensor is not None
+    for matrix in site.cut(tensor):
+        shape = matrix.shape[0], matrix.shape[1]
+        yield shape, moments(matrix), tensor_digest(matrix).hex(), top_singular_values(matrix, max(RANKS))
+
+
+def describe(site: Site, i: int, found: lora.Statistics) -> Matrix:
+    """The record of the i-th projection matrix of a site."""
+    shape, stats, digest, singular_values = found
     return Matrix(
         layer=site.layer,
-        projection=projection,
+        projection=site.parts[i],
         tensor=site.entry.name,
-        rows=matrix.shape[0],
-        cols=matrix.shape[1],
+        rows=shape[0],
+        cols=shape[1],
         mean=stats.mean,
         std=stats.std,
-        skewness=stats.skewness,
-        kurtosis=stats.kurtosis,
-        min=stats.min,
-        max=stats.max,
+        skewness=known(stats.skewness),
+        kurtosis=known(stats.kurtosis),
+        min=known(stats.min),
+        max=known(stats.max),
         nonfinite=stats.nonfinite,
-        digest=tensor_digest(matrix).hex(),
-        singular_values=top_singular_values(matrix, max(RANKS)),
-        expert=expert,
+        digest=digest,
+        singular_values=singular_values,
+        expert=site.experts[i],
     )
+
+
+def known(value: float) -> float | None:
+    """None for what was not computed."""
+    return None if math.isnan(value) else value
 
 
 def check(matrices: list[Matrix], source: str, allow_nonfinite: bool) -> None:
@@ -96,15 +143,16 @@ def check(matrices: list[Matrix], source: str, allow_nonfinite: bool) -> None:
     if bad and not allow_nonfinite:
         raise NonFiniteWeights(source=source, count=sum(m.nonfinite for m in bad), tensor=bad[0].tensor)
     for m in matrices:
-        if m.min == m.max == 0 or m.min > m.max:  # min > max: there was no finite value at all
+        if not any(m.singular_values):  # all zero, or there was no finite value at all
             raise ZeroMatrix(tensor=m.tensor)
 
 
 def assemble(
     checkpoint: Checkpoint,
     layout: Layout,
-    measured: list[tuple[Matrix, Moments]],
+    measured: Measured,
     rest: list[tuple[str, Entry]],
+    adapter: Adapter | None,
 ) -> Fingerprint:
     """The model's record from its matrices'."""
     matrices = [matrix for matrix, _ in measured]
@@ -116,7 +164,7 @@ def assemble(
         architecture=architecture(checkpoint, layout),
         dtype=Counter(str(site.entry.dtype).removeprefix("torch.") for site in layout.sites).most_common(1)[0][0],
         stored=Counter(site.entry.stored for site in layout.sites).most_common(1)[0][0],
-        parameters=sum(m.rows * m.cols for m in matrices) + count_once(rest),
+        parameters=sum(site.entry.count for site in layout.sites) + count_once(rest),
         layers=len({m.layer for m in matrices}),
         hidden_size=widths.most_common(1)[0][0] if widths else 0,
         projections=tuple(p for p in PROJECTIONS if any(m.projection == p for m in matrices)),
@@ -125,6 +173,7 @@ def assemble(
         matrices=tuple(matrices),
         nonfinite=sum(m.nonfinite for m in matrices),
         unknown=tuple(entry.name for entry in layout.unknown),
+        adapter=adapter,
     )
 
 

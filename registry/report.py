@@ -13,7 +13,7 @@ from rich.text import Text
 from registry.database.admin import Status
 from registry.database.store import FamilySummary, Summary
 from registry.evidence import Match
-from registry.fingerprints import PROJECTIONS, Fingerprint
+from registry.fingerprints import PROJECTIONS, Adapter, Fingerprint
 
 if TYPE_CHECKING:
     from registry.identify import Identification
@@ -48,6 +48,8 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
     """A fingerprint, its vectors by projection and rank; labels run over the layers that have the projection."""
     own = fingerprint.matrices
     return {
+        "kind": fingerprint.kind,
+        "adapter": adapter_json(fingerprint.adapter),
         "digest": fingerprint.digest,
         "fingerprint_version": fingerprint.version,
         "architecture": fingerprint.architecture,
@@ -71,6 +73,14 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
     }
 
 
+def adapter_json(adapter: Adapter | None) -> dict[str, Any] | None:
+    """What only an adapter has; None for a model."""
+    if adapter is None:
+        return None
+    magnitude = dict(zip(PROJECTIONS, adapter.magnitude, strict=True)) if adapter.magnitude else None
+    return {**asdict(adapter), "magnitude": magnitude}
+
+
 def by_projection(fingerprint: Fingerprint, labels: Sequence[int]) -> dict[str, list[int]]:
     """Labels of all matrices, sorted into the projections."""
     pairs = list(zip(fingerprint.matrices, labels, strict=True))
@@ -81,6 +91,7 @@ def identification_json(found: "Identification") -> dict[str, Any]:
     """The verdict with its numbers."""
     return {
         "source": found.source,
+        "kind": found.fingerprint.kind,
         "verdict": found.verdict.verdict,
         "model": found.verdict.model,
         "family": found.verdict.family,
@@ -129,7 +140,7 @@ def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = (
 def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
     """A fingerprint for reading: one row per projection."""
     facts = (
-        f"{title}: {fingerprint.architecture}, {fingerprint.layers} layers x {fingerprint.hidden_size}, "
+        f"{title}: {named(fingerprint)}, {fingerprint.layers} layers x {fingerprint.hidden_size}, "
         f"{short_count(fingerprint.parameters)} parameters, {fingerprint.dtype}\n"
         f"digest {fingerprint.digest[:16]}, fingerprint version {fingerprint.version}"
     )
@@ -148,6 +159,16 @@ def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
     )
 
 
+def named(fingerprint: Fingerprint) -> str:
+    """The architecture; of an adapter how it was made as well."""
+    adapter = fingerprint.adapter
+    return (
+        f"{adapter.method} adapter of rank {adapter.rank} for {fingerprint.architecture}"
+        if adapter
+        else (fingerprint.architecture)
+    )
+
+
 def notes(fingerprint: Fingerprint) -> list[str]:
     """What a reader should know before trusting the numbers."""
     said = []
@@ -157,6 +178,13 @@ def notes(fingerprint: Fingerprint) -> list[str]:
         said.append(
             f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank and use what they have"
         )
+    adapter = fingerprint.adapter
+    if adapter and adapter.beside:
+        said.append(
+            f"{len(adapter.beside)} full tensors beside the updates were left out: {', '.join(adapter.beside[:3])}"
+        )
+    if adapter and adapter.untouched:
+        said.append(f"{len(adapter.untouched)} updates are zero and were left out: {', '.join(adapter.untouched[:3])}")
     if fingerprint.unknown:
         said.append(
             f"{len(fingerprint.unknown)} matrices of unknown names were left out: {', '.join(fingerprint.unknown[:3])}"
@@ -177,7 +205,7 @@ def models_table(models: Sequence[Summary]) -> RenderableType:
     columns: dict[str, Callable[[Summary], Any]] = {
         "model": lambda m: m.name,
         "family": lambda m: m.family,
-        "architecture": lambda m: m.architecture,
+        "architecture": lambda m: m.architecture if m.kind == "model" else f"{m.architecture} {m.kind}",
         "parameters": lambda m: short_count(m.parameters),
         "layers": lambda m: m.layers,
         "hidden": lambda m: m.hidden_size,

@@ -8,6 +8,7 @@ FLOORS = [
     {"errors", "settings"},
     {"checkpoints", "numerics", "fingerprints", "names"},
     {"projections"},
+    {"lora", "merge"},
     {"measure", "inspect", "evidence"},
     {"database"},
     {"ingest", "identify"},

@@ -1,6 +1,6 @@
 """A source becomes an index of named tensors, each read only when it is asked for."""
 
-from registry.checkpoints.entry import Entry
+from registry.checkpoints.entry import Entry, Update
 from registry.checkpoints.source import Checkpoint, open_checkpoint
 
-__all__ = ["Checkpoint", "Entry", "open_checkpoint"]
+__all__ = ["Checkpoint", "Entry", "Update", "open_checkpoint"]

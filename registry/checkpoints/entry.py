@@ -39,3 +39,26 @@ class Contents:
 
     entries: list[Entry]
     config: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Update(Entry):
+    """What an adapter adds to one weight, which `name` and `shape` are those of.
+
+    `load` multiplies it out in float32, `exact` in float64, both with `scaling`. `factors` reads the two matrices,
+    outputs x r and r x inputs, whose product times `scaling` it is; None where it is no such product. `parts` are the
+    tensors that it is kept in, `magnitude` the row lengths that DoRA sets, which stand beside it as an entry too.
+    """
+
+    method: str
+    scaling: float
+    rank: int
+    parts: tuple[Entry, ...]
+    exact: Callable[[], torch.Tensor]
+    factors: Callable[[], tuple[torch.Tensor, torch.Tensor]] | None = None
+    magnitude: Entry | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of elements in the parts: it is they that are stored."""
+        return sum(part.count for part in self.parts)

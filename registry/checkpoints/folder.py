@@ -72,6 +72,7 @@ NOT_WEIGHTS = re.compile(
     r"(^|/)(training_args|training_state|optimizer|scheduler|scaler|rng_state(_\d+)?|adapter_model|.*optim_states)\.\w+$"
     r"|(mmproj|imatrix)[^/]*\.gguf$"
 )
+ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")  # read where there is no whole model
 DEPTH = 3  # levels of folders within folders
 INDEX = ".index.json"
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
@@ -93,7 +94,8 @@ def weight_files(names: Iterable[str]) -> list[str]:
     """The names, out of a folder's, that make up its model; empty where there are no weights.
 
     Files of the folder itself before those of folders in it; an index and its shards before lone files, safetensors
-    before pickles before GGUF. Where several inner folders hold weights, all of theirs.
+    before pickles before GGUF, an adapter only where there is no whole model. Where several inner folders hold weights,
+    all of theirs.
     """
     inside: dict[str, list[str]] = {}
     for name in sorted(names):
@@ -116,7 +118,7 @@ def of_one_folder(names: list[str]) -> list[str]:
         indices = [name for name in own if name.endswith(tuple(suffix + INDEX for suffix in suffixes))]
         if files or indices:
             return preferred(files, indices)
-    return []
+    return [name for name in names if PurePosixPath(name).name in ADAPTERS][-1:]  # safetensors before pickles
 
 
 def preferred(files: list[str], indices: list[str]) -> list[str]:

@@ -14,7 +14,7 @@ from registry.checkpoints.remote import RemoteBlob
 from registry.checkpoints.threads import side_by_side
 from registry.errors import HubOffline, HubUnreachable, NoWeights
 
-BESIDE = ("config.json", "README.md")
+BESIDE = ("config.json", "adapter_config.json", "README.md")
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 

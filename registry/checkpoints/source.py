@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from registry.checkpoints.adapters import is_adapter, read_adapter
 from registry.checkpoints.blob import LocalBlob
-from registry.checkpoints.card import declared_base, read_config
+from registry.checkpoints.card import declared_base, read_config, read_json
 from registry.checkpoints.entry import Contents, Entry
 from registry.checkpoints.folder import (
+    ADAPTERS,
     INDEX,
     READERS,
     Files,
@@ -20,14 +22,18 @@ from registry.checkpoints.folder import (
     weight_files,
 )
 from registry.checkpoints.quantised import dequantised
-from registry.errors import SourceNotFound, UnreadableFile
+from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
+ADAPTER_CONFIG = "adapter_config.json"
 HUB_ID = re.compile(r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?")
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model that has been found but not read: the index of its tensors and what stands beside them."""
+    """A model that has been found but not read: the index of its tensors and what stands beside them.
+
+    kind: 'model' or 'adapter'; an adapter's entries are its updates, under the names of the weights that they change.
+    """
 
     source: str
     name: str
@@ -36,6 +42,7 @@ class Checkpoint:
     base: str | None
     entries: tuple[Entry, ...]
     remote: bool = False  # whether loading a tensor waits for a network
+    kind: str = "model"
 
 
 def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint:
@@ -75,10 +82,22 @@ def from_file(source: str, path: Path) -> Checkpoint:
 
 
 def described(source: str, name: str, revision: str | None, files: Files, contents: Contents) -> Checkpoint:
-    """A checkpoint with what stands beside its tensors; quantised ones are joined into what they stand for."""
-    config = read_config(files) or contents.config
-    entries = tuple(dequantised(contents.entries, config))
-    return Checkpoint(source, name, revision, config, declared_base(files, config), entries)
+    """Tensors with what stands beside them: quantised ones joined into what they stand for, an adapter's into updates.
+
+    Raises MissingAdapterConfig.
+    """
+    configured = ADAPTER_CONFIG in files
+    alone = configured and set(weight_files(files)) <= set(ADAPTERS)  # of whatever method
+    if not alone and not is_adapter(contents.entries, configured=configured):
+        config = read_config(files) or contents.config
+        entries = tuple(dequantised(contents.entries, config))
+        return Checkpoint(source, name, revision, config, declared_base(files, config), entries)
+    if not configured:
+        raise MissingAdapterConfig(source=source)
+    settings = read_json(files[ADAPTER_CONFIG])
+    base = declared_base(files, {"_name_or_path": settings.get("base_model_name_or_path")})
+    updates = tuple(read_adapter(contents.entries, settings, source))
+    return Checkpoint(source, name, revision, read_config(files), base, updates, kind="adapter")
 
 
 def from_hub(source: str, *, download: bool) -> Checkpoint:

@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "0002"  # the migration that these tables correspond to
+REVISION = "0003"  # the migration that these tables correspond to
 
 
 class Base(DeclarativeBase):
@@ -57,17 +57,19 @@ class Family(Base):
 
 
 class Model(Base):
-    """One ingested checkpoint."""
+    """One ingested checkpoint: a model, or an adapter, which is only compared with adapters."""
 
     __tablename__ = "models"
     __table_args__ = (
         UniqueConstraint("name", "fingerprint_version"),
         UniqueConstraint("digest", "fingerprint_version"),
         CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
+        CheckConstraint("kind IN ('model', 'adapter')", name="kind"),
     )
 
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)
     name: Mapped[str]
+    kind: Mapped[str]
     family_id: Mapped[int] = mapped_column(ForeignKey("families.id"), index=True)
     source: Mapped[str]
     revision: Mapped[str | None]
@@ -84,6 +86,7 @@ class Model(Base):
 
     family: Mapped[Family] = relationship(lazy="joined", innerjoin=True)
     fingerprint: Mapped["FingerprintRow"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+    adapter: Mapped["AdapterRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     clusterings: Mapped[list["ClusteringRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="ClusteringRow.rank"
     )
@@ -104,6 +107,19 @@ class FingerprintRow(Base):
     nonfinite: Mapped[int] = mapped_column(BigInteger)
     unknown: Mapped[tuple[str, ...]]
     stored: Mapped[str | None]
+
+
+class AdapterRow(Base):
+    """What only an adapter has."""
+
+    __tablename__ = "adapters"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    method: Mapped[str]
+    rank: Mapped[int]
+    magnitude: Mapped[tuple[float, ...]]
+    beside: Mapped[tuple[str, ...]]
+    untouched: Mapped[tuple[str, ...]]
 
 
 class ClusteringRow(Base):
@@ -136,10 +152,10 @@ class MatrixRow(Base):
     cols: Mapped[int]
     mean: Mapped[float]
     std: Mapped[float]
-    skewness: Mapped[float]
-    kurtosis: Mapped[float]
-    min: Mapped[float]
-    max: Mapped[float]
+    skewness: Mapped[float | None]
+    kurtosis: Mapped[float | None]
+    min: Mapped[float | None]
+    max: Mapped[float | None]
     nonfinite: Mapped[int] = mapped_column(BigInteger)
     digest: Mapped[str]
     singular_values: Mapped[tuple[float, ...]]

@@ -9,7 +9,7 @@ from registry.fingerprints import Fingerprint
 
 NEAREST = text(
     "SELECT model, family, digest, std_distance, clustering_distance"
-    " FROM nearest_fingerprints(:std, :shares, :projections, :version, :k)"
+    " FROM nearest_fingerprints(:std, :shares, :projections, :kind, :version, :k)"
 ).bindparams(
     bindparam("std", type_=FingerprintRow.std.type),
     bindparam("shares", type_=ClusteringRow.shares.type),
@@ -18,13 +18,14 @@ NEAREST = text(
 
 
 def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
-    """The k nearest models of the same fingerprint version and the same projections, nearest first."""
+    """The k nearest of the same kind, fingerprint version and projections, nearest first."""
     answer = session.execute(
         NEAREST,
         {
             "std": fingerprint.std,
             "shares": fingerprint.clusterings[0].vector,
             "projections": fingerprint.projections,
+            "kind": fingerprint.kind,
             "version": fingerprint.version,
             "k": k,
         },
@@ -40,6 +41,7 @@ def comparable(session: Session, fingerprint: Fingerprint) -> int:
         .join(Model)
         .where(
             Model.fingerprint_version == fingerprint.version,
+            Model.kind == fingerprint.kind,
             FingerprintRow.projections == fingerprint.projections,
         )
     )

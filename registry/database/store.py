@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, func, insert, or_, select, text
 from sqlalchemy.orm import Session
 
-from registry.database.schema import ClusteringRow, Family, FingerprintRow, MatrixRow, Model
+from registry.database.schema import AdapterRow, ClusteringRow, Family, FingerprintRow, MatrixRow, Model
 from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken
-from registry.fingerprints import VERSION, Clustering, Fingerprint, Matrix
+from registry.fingerprints import VERSION, Adapter, Clustering, Fingerprint, Matrix
 
 if TYPE_CHECKING:
     from registry.checkpoints import Checkpoint
@@ -22,6 +22,7 @@ class Summary:
     """A registered model without its statistics."""
 
     name: str
+    kind: str
     family: str
     source: str
     revision: str | None
@@ -65,6 +66,7 @@ def save(
             raise NameTaken(name=name)
         model = Model(
             name=name,
+            kind=fingerprint.kind,
             family_id=family_id(session, family or inherited_family(session, checkpoint.base) or name),
             source=checkpoint.source,
             revision=checkpoint.revision,
@@ -74,6 +76,8 @@ def save(
             **shared(fingerprint, Model),
         )
         model.fingerprint = FingerprintRow(**shared(fingerprint, FingerprintRow))
+        if fingerprint.adapter:
+            model.adapter = AdapterRow(**shared(fingerprint.adapter, AdapterRow))
         model.clusterings = [
             ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",)))
             for c in fingerprint.clusterings
@@ -147,6 +151,7 @@ def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
             Clustering(**{**columns(row, Clustering), "vector": row.shares}) for row in model.clusterings
         ),
         matrices=tuple(Matrix(**columns(row, Matrix)) for row in model.matrices),
+        adapter=Adapter(**columns(model.adapter, Adapter)) if model.adapter else None,
     )
 
 

@@ -17,7 +17,10 @@ CHUNK = 1 << 15  # elements: a float64 chunk and its square stay in the second-l
 
 @dataclass(frozen=True)
 class Moments:
-    """Count, mean and the sums of centred 2nd to 4th powers of the finite values; NaN and infinities are counted."""
+    """Count, mean and the sums of centred 2nd to 4th powers of the finite values; NaN and infinities are counted.
+
+    What was not computed (m3, m4, min, max of a product of factors) is NaN, and whatever follows from it.
+    """
 
     count: int = 0
     mean: float = 0.0

@@ -1,0 +1,54 @@
+"""Products of two thin matrices, measured from their factors: the product itself is never formed.
+
+With left = Q R and right^T = P S (QR), the product is Q (R S^T) P^T, so that the small core R S^T has its singular
+values and its Frobenius norm. QR, not Cholesky: a factor may be rank-deficient, or zero.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from registry.numerics.moments import Moments
+from registry.numerics.spectrum import largest
+
+
+@dataclass(frozen=True)
+class Side:
+    """One factor, k x r with its r inner dimensions as columns, cut down to what the product needs of it.
+
+    sums: r column sums. triangle: R of its QR, min(kept, r) x r. Both are of the rows without NaN or infinities, of
+    which there are `kept` out of `count`, divided by `scale`, so that squares stay inside float64's range.
+    """
+
+    sums: torch.Tensor
+    triangle: torch.Tensor
+    scale: float
+    kept: int
+    count: int
+
+
+def side(factor: torch.Tensor) -> Side:
+    """The summary of a k x r factor of any floating type: left as it is, right transposed."""
+    scale = largest(factor) or 1.0
+    rows = factor.to(torch.float64).div(scale)
+    finite = rows.isfinite().all(1)
+    if not finite.all():
+        rows = rows[finite]
+    return Side(rows.sum(0), torch.linalg.qr(rows, mode="r").R, scale, rows.shape[0], factor.shape[0])
+
+
+def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments, tuple[float, ...]]:
+    """Moments and the `rank` largest singular values of scaling * left @ right^T, falling.
+
+    A NaN or infinity in a factor spoils a whole row or column of the product; these entries are left out and counted,
+    as in a matrix that is measured entry by entry. What would need the entries themselves is NaN: m3, m4, min, max.
+    std is exact to about 1e-15 * (1 + (mean / std)^2).
+    """
+    scale = scaling * left.scale * right.scale
+    values = torch.linalg.svdvals(left.triangle @ right.triangle.T) * abs(scale)
+    count = left.kept * right.kept
+    mean = float(left.sums @ right.sums) * scale / count if count else 0.0
+    m2 = max(0.0, float(values.square().sum()) - count * mean**2)  # |BA|_F^2 = sum of sigma^2
+    nonfinite = left.count * right.count - count
+    return Moments(count, mean, m2, *(math.nan,) * 4, nonfinite), tuple(values[:rank].tolist())
