@@ -6,7 +6,7 @@ is never formed.
 
 import hashlib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cache
 from importlib.resources import files
@@ -54,7 +54,7 @@ def by_inputs(site: Site) -> Site:
     return replace(site, sizes=(inputs, *(share,) * others))
 
 
-def with_heads(config: dict[str, Any], updates: list[Update]) -> dict[str, Any]:
+def with_heads(config: dict[str, Any], updates: Sequence[Entry]) -> dict[str, Any]:
     """The config beside the adapter; where it counts no heads, those of the published models of that shape."""
     fused = [update.shape[1] for update in updates if update.name.endswith("query_key_value.weight")]
     if not fused or any(key in config for key in HEAD_COUNTS):

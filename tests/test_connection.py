@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import torch
+from adapters_made import write_adapter
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -14,6 +16,7 @@ from alembic.script import ScriptDirectory
 from conftest import execute
 from sqlalchemy import create_engine
 
+import registry
 from registry.database import connection, server
 from registry.database.connection import normalised, open_database
 from registry.database.migrate import migrations, upgrade
@@ -80,8 +83,7 @@ def test_generated_vectors(url):
     ]
 
 
-def test_downgrade_leaves_nothing(url):
-    """All that the migrations made goes again."""
+def downgrade(url: str, revision: str) -> None:
     from alembic import command
 
     config = Config()
@@ -89,9 +91,31 @@ def test_downgrade_leaves_nothing(url):
     engine = create_engine(normalised(url))
     with engine.connect() as own:
         config.attributes["connection"] = own
-        command.downgrade(config, "base")
+        command.downgrade(config, revision)
         own.commit()
     engine.dispose()
+
+
+def test_models_outlive_a_downgrade(url, model, tmp_path):
+    """Before 0002 there are no adapters: they go, the models stay, and are models after the upgrade."""
+    factors = {f"layers.0.self_attn.q_proj.lora_{x}.weight": torch.eye(4) for x in "AB"}
+    with registry.Registry(url) as known:
+        known.ingest(model)
+        known.ingest(write_adapter(tmp_path / "adapter", factors), family="adapters")
+    downgrade(url, "0001")
+    assert query(url, "SELECT name FROM models") == [("model",)]
+    assert query(url, "SELECT name FROM families") == [("model",)]
+    assert query(url, "SELECT count(*) FROM nearest_models('model')") == [(0,)]
+    engine = create_engine(normalised(url))
+    upgrade(engine, url)
+    engine.dispose()
+    with registry.Registry(url) as known:
+        assert known.show("model")[1] == registry.fingerprint(model)
+
+
+def test_downgrade_leaves_nothing(url):
+    """All that the migrations made goes again."""
+    downgrade(url, "base")
     left = "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'v', 'S')"
     assert query(url, left) == [("registry_version",)]
     functions = "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace AND proname LIKE '%nearest%'"

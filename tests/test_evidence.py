@@ -40,3 +40,13 @@ def test_equal_weights_leave_nothing_to_chance():
 def test_the_limits_are_said():
     """A family verdict says that these vectors cannot tell a child from a twin."""
     assert "cannot tell a child" in judge([match(1e-6)], 1, None).evidence[-1]
+
+
+def test_adapters_get_no_family():
+    """Strangers among adapters were never measured, so that a near one is listed and not named."""
+    match = Match("a", "f", "0" * 64, 1e-9, 0.0)
+    found = judge([match], 5, None, "adapter")
+    assert (found.verdict, found.model, found.chance) == ("unknown", None, None)
+    assert "nearest is a" in found.evidence[0]
+    assert judge([match], 5, ("a", "f"), "adapter").verdict == "same weights"
+    assert judge([], 0, None, "adapter").evidence == ("no registered adapter has the same projections",)

@@ -35,7 +35,12 @@ def open_file(path):
 CHOICES = {
     "safetensors before pickles": (["model.safetensors", "pytorch_model.bin"], ["model.safetensors"]),
     "training leftovers": (["model.safetensors", "optimizer.pt", "rng_state_0.pth"], ["model.safetensors"]),
-    "only leftovers": (["training_args.bin", "scheduler.pt", "adapter_model.safetensors"], []),
+    "only leftovers": (["training_args.bin", "scheduler.pt", "optimizer.bin"], []),
+    "an adapter alone": (
+        ["training_args.bin", "adapter_model.bin", "adapter_model.safetensors"],
+        ["adapter_model.safetensors"],
+    ),
+    "an adapter beside its model": (["adapter_model.safetensors", "model.safetensors"], ["model.safetensors"]),
     "index and shards before another copy": (
         ["consolidated.safetensors", "model-00001-of-00001.safetensors", "model.safetensors.index.json"],
         ["model.safetensors.index.json", "model-00001-of-00001.safetensors"],

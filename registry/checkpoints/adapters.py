@@ -104,7 +104,9 @@ def read_adapter(entries: Iterable[Entry], settings: Mapping[str, Any], source: 
     if not modules:
         raise UnsupportedAdapter(source=source, kind=str(settings.get("peft_type"))[:40])
     updates = [update(name, roles, recipe, source) for name, roles in modules.items()]
-    return [*updates, *(each.magnitude for each in updates if each.magnitude), *beside]
+    names = {each.name for each in updates}
+    others = [entry for entry in beside if entry.name not in names]  # the same name is the base's weight, come along
+    return [*updates, *(each.magnitude for each in updates if each.magnitude), *others]
 
 
 def base_name(name: str) -> str:
