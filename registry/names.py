@@ -121,6 +121,11 @@ def ignored(kind: str) -> frozenset[str]:
     return frozenset(SLOT.sub("#", name) for names in table()["ignored"][kind].values() for name in names)
 
 
+def form_of(name: str) -> str:
+    """A tensor's name with # for every number."""
+    return NUMBER.sub("#", name)
+
+
 def parse(name: str) -> Name:
     """A tensor's name, taken apart."""
     pieces = NUMBER.split(name)  # text, number, text, ..., text

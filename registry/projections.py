@@ -9,7 +9,7 @@ import torch
 from registry.checkpoints import Entry
 from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
 from registry.fingerprints import PROJECTIONS
-from registry.names import Hit, Row, find, in_module, is_ignored, marked, parse, tower
+from registry.names import Hit, Row, find, form_of, in_module, is_ignored, marked, parse, tower
 
 FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configs spell it
@@ -74,21 +74,24 @@ def classify(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
     config is asked only for the number of heads, which interleaved tensors do not show.
     Raises QuantisedWeights, NotAMatrix, CannotSplit.
     """
-    named = [(entry, parse(entry.name)) for entry in entries]
-    present = marked({name.form for _, name in named})
-    hits, rest = [], []
-    for entry, name in named:
+    entries = list(entries)
+    present = marked({form_of(entry.name) for entry in entries})
+    own: list[Matched] = []
+    apart: list[Matched] = []
+    rest: list[tuple[Entry, str]] = []
+    for entry in entries:
+        name = parse(entry.name)
         if not in_module(name.form) and (hit := find(name, present)):
-            hits.append((entry, hit, tower(name.form)))
+            (apart if tower(name.form) else own).append((entry, hit))
         elif entry.shape and entry.dtype in FLOATING and not is_ignored(name.form, "buffers"):
             rest.append((entry, name.form))
-    lone = all(above for *_, above in hits)  # a vision model of its own is no tower of another
-    kept = [(entry, hit) for entry, hit, above in hits if lone or not above]
-    aside = [entry for entry, _, above in hits if above and not lone]
-    towers = {above for _, form in rest if (above := tower(form))} | {above for *_, above in hits if above}
     unknown = tuple(entry for entry, form in rest if len(entry.shape) > 1 and not is_expected(form))
-    others = (*(entry for entry, _ in rest), *aside)
-    return Layout(tuple(place(join(kept), config)), others, unknown, () if lone else tuple(sorted(towers)))
+    others = tuple(entry for entry, _ in rest)
+    if not own:  # a vision model of its own is no tower of another
+        return Layout(tuple(place(join(apart), config)), others, unknown)
+    aside = tuple(entry for entry, _ in apart)
+    towers = {tower(form_of(entry.name)) for entry in (*others, *aside)}
+    return Layout(tuple(place(join(own), config)), others + aside, unknown, tuple(sorted(filter(None, towers))))
 
 
 def is_expected(form: str) -> bool:
@@ -102,6 +105,8 @@ def join(matched: list[Matched]) -> list[Matched]:
     for entry, hit in matched:
         if hit.head is not None:
             heads.setdefault((hit.row, hit.stack, hit.layer), []).append((entry, hit))
+    if not heads:
+        return matched
     whole = [(entry, hit) for entry, hit in matched if hit.head is None]
     return whole + [concatenated(sorted(own, key=lambda pair: pair[1].head or 0)) for own in heads.values()]
 
@@ -125,7 +130,7 @@ def place(matched: list[Matched], config: dict[str, Any]) -> list[Site]:
     numbers = layer_numbers([hit for _, hit in matched])
     turned = transposed(matched)
     inputs = {
-        (hit.stack, hit.layer): entry.shape[0 if turned(entry, hit) else 1]
+        (hit.stack, hit.layer): entry.shape[-2 if turned(entry, hit) else -1]
         for entry, hit in matched
         if hit.row.parts == ("output",)
     }
