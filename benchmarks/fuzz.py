@@ -15,6 +15,7 @@ import random
 import resource
 import shutil
 import signal
+import struct
 import sys
 import tempfile
 import warnings
@@ -23,6 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from gguf import GGUFWriter
 from safetensors.torch import save_file
 
 from registry.checkpoints import open_checkpoint
@@ -33,6 +35,7 @@ SECONDS = 10
 HEAD = 600  # bytes; every second change falls into them, where headers are
 BATCH = 500
 BUDGET = 1 << 30  # bytes of address space over what the interpreter has after its first fingerprint
+GGUF_NAMES = {"attn_o": "attn_output"}
 NUMBERS = (b"0", b"-1", b"1e9", b"18446744073709551615", b"9223372036854775807", b"null", b"[]", b'"x"')
 BYTES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"\xff" * 8)
 
@@ -80,7 +83,65 @@ def legacy(folder: Path) -> str:
     return "pytorch_model.bin"
 
 
-SEEDS: dict[str, Callable[[Path], str]] = {f.__name__: f for f in (safetensors, index, config, pickle, legacy)}
+def gguf(folder: Path) -> str:
+    """llama.cpp's format, one tensor quantised."""
+    writer = GGUFWriter(folder / "model.gguf", "llama")
+    writer.add_head_count(2)
+    for name, tensor in tensors().items():
+        part = name.removesuffix("_proj.weight").split(".")[-1]
+        key = f"attn_{part}" if "attn" in name else f"ffn_{part}"
+        writer.add_tensor(f"blk.0.{GGUF_NAMES.get(key, key)}.weight", tensor.numpy())
+    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
+        step()
+    return "model.gguf"
+
+
+def llama2c(folder: Path) -> str:
+    """llama2.c's first export: seven numbers, then float32 in a fixed order."""
+    dim, inner, words, length = 8, 12, 4, 2
+    count = 2 * words * dim + 2 * dim + 4 * dim * dim + 3 * dim * inner + dim + length * (dim // 2)
+    header = struct.pack("7i", dim, inner, 1, 2, 2, -words, length)
+    floats = torch.randn(count, generator=torch.Generator().manual_seed(2))
+    (folder / "model.bin").write_bytes(header + floats.numpy().tobytes())
+    return "model.bin"
+
+
+def adapter(folder: Path) -> str:
+    """A LoRA on query and value."""
+    draw = torch.Generator().manual_seed(3)
+    shapes = {"q_proj": (8, 8), "v_proj": (4, 8)}
+    factors = {}
+    for name, (rows, columns) in shapes.items():
+        place = f"base_model.model.model.layers.0.self_attn.{name}"
+        factors[f"{place}.lora_A.weight"] = torch.randn(2, columns, generator=draw)
+        factors[f"{place}.lora_B.weight"] = torch.randn(rows, 2, generator=draw)
+    save_file(factors, folder / "adapter_model.safetensors")
+    told = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": list(shapes)}
+    (folder / "adapter_config.json").write_text(json.dumps(told))
+    return "adapter_model.safetensors"
+
+
+def settings(folder: Path) -> str:
+    """The settings beside a LoRA."""
+    adapter(folder)
+    return "adapter_config.json"
+
+
+def quantised(folder: Path) -> str:
+    """GPTQ, 4 bits: packed integers, zeros and scales."""
+    content = tensors()
+    shape = content.pop("model.layers.0.self_attn.q_proj.weight").shape
+    place = "model.layers.0.self_attn.q_proj"
+    content[f"{place}.qweight"] = torch.full((shape[1] // 8, shape[0]), 0x12345678, dtype=torch.int32)
+    content[f"{place}.qzeros"] = torch.full((1, shape[0] // 8), 0x11111111, dtype=torch.int32)
+    content[f"{place}.scales"] = torch.ones(1, shape[0], dtype=torch.float16)
+    save_file(content, folder / "model.safetensors")
+    (folder / "config.json").write_text(json.dumps({"quantization_config": {"quant_method": "gptq", "bits": 4}}))
+    return "model.safetensors"
+
+
+FORMATS = (safetensors, index, config, pickle, legacy, gguf, llama2c, adapter, settings, quantised)
+SEEDS: dict[str, Callable[[Path], str]] = {make.__name__: make for make in FORMATS}
 
 
 def mutate(content: bytes, draw: random.Random) -> bytes:

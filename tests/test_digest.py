@@ -29,6 +29,12 @@ def test_strides_do_not_count():
     assert tensor_digest(tensor.T) == tensor_digest(tensor.T.contiguous())
 
 
+def test_a_single_number_of_whatever_stride():
+    """One row of one column out of a larger matrix."""
+    matrix = torch.arange(64.0).reshape(8, 8)
+    assert tensor_digest(matrix.T[:1, :1]) == tensor_digest(torch.zeros(1, 1))
+
+
 def test_nan_is_a_value():
     """NaN does not break the comparison that finds the narrowest type."""
     tensor = torch.tensor([1.0, float("nan")])

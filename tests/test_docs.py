@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,9 @@ def test_every_command_in_the_documents_exists():
                 assert rest[0] in cli.db.commands, f"{page.name}: registry {words}"
 
 
-@pytest.mark.parametrize(("page", "function"), [("commands", "page"), ("architectures", "architectures")])
+@pytest.mark.parametrize(
+    ("page", "function"), [("commands", "page"), ("architectures", "architectures"), ("formats", "formats")]
+)
 def test_the_reference_is_generated(page, function):
     """docs/commands.md is what the commands say of themselves, docs/architectures.md what the name table holds."""
     done = subprocess.run(
@@ -41,6 +44,14 @@ def test_the_reference_is_generated(page, function):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout == (ROOT / "docs" / f"{page}.md").read_text()
+
+
+def test_every_format_is_proved_by_a_test():
+    """Each test that docs/formats.md names exists."""
+    rows = tomllib.loads((ROOT / "docs" / "formats.toml").read_text())
+    for row in [*rows["read"], *rows["refused"]]:
+        file, _, name = row["test"].partition("::")
+        assert f"def {name}" in (ROOT / "tests" / file).read_text(), row
 
 
 @pytest.mark.parametrize("command", ["fingerprint", "identify", "list"])

@@ -59,6 +59,7 @@ UNREAD = {
     ".msgpack": "a Flax file",
     ".tflite": "a TensorFlow Lite graph",
     ".mlmodel": "a Core ML model",
+    ".distcp": "a sharded torch.distributed checkpoint",
 }
 SIGNATURES = {
     (0, b"lmgg"): "GGML, which GGUF replaced in 2023",

@@ -13,6 +13,10 @@ BLOCK = 1 << 20  # elements converted at a time
 def tensor_digest(tensor: torch.Tensor) -> bytes:
     """SHA-256 of a floating tensor's shape and values, little-endian and row-major (32 bytes)."""
     flat = tensor.reshape(-1)
+    if (
+        flat.stride(0) != 1
+    ):  # torch takes a single number of any stride for contiguous, and then cannot view it as bytes
+        flat = flat.clone(memory_format=torch.contiguous_format)
     dtype = next(dtype for dtype in CANONICAL if holds(flat, dtype))
     digest = hashlib.sha256(f"{dtype}{tuple(tensor.shape)}".encode())
     for block in flat.split(BLOCK):

@@ -16,7 +16,8 @@ def unpack(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
 
     Numbers may reach over the border of two words. Returns int16, which holds differences of them too.
     """
-    octets = packed.contiguous().view(torch.uint8)  # the host is little-endian, as the files are
+    # A copy, for torch takes any stride along a dimension of 1 for contiguous. The host is little-endian, as files are.
+    octets = packed.clone(memory_format=torch.contiguous_format).view(torch.uint8)
     mask = (1 << bits) - 1
     if 8 % bits == 0:
         shifts = torch.arange(0, 8, bits, dtype=torch.uint8)
