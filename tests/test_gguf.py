@@ -218,6 +218,39 @@ def test_fused_tensors(tmp_path):
     assert layout.unknown == ()
 
 
+def test_experts(tmp_path):
+    """Experts stand in one tensor a projection, a shared one beside them; each is a matrix of its own."""
+    shapes = {
+        "attn_output": (32, 32),
+        "ffn_gate_exps": (3, 24, 32),
+        "ffn_up_exps": (3, 24, 32),
+        "ffn_down_exps": (3, 32, 24),
+    }
+    shapes |= {
+        "ffn_gate_shexp": (16, 32),
+        "ffn_up_shexp": (16, 32),
+        "ffn_down_shexp": (32, 16),
+        "ffn_gate_inp": (3, 32),
+    }
+    shapes |= {f"attn_{p}": (32, 32) for p in "qkv"}
+    draw = np.random.default_rng(0)
+    tensors = {f"blk.0.{name}.weight": draw.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+    path = write(tmp_path / "m.gguf", {name: (data, Kind.F32) for name, data in tensors.items()}, "qwen2moe")
+    checkpoint = open_checkpoint(path)
+    layout = classify(checkpoint.entries, checkpoint.config)
+    cut = {
+        (projection, expert): matrix
+        for site in layout.sites
+        for projection, expert, matrix in zip(site.parts, site.experts, site.cut(site.entry.load()), strict=True)
+    }
+    assert layout.unknown == ()
+    for projection in ("gate", "up", "down"):
+        for expert in range(3):
+            stored = tensors[f"blk.0.ffn_{projection}_exps.weight"][expert]
+            np.testing.assert_array_equal(cut[projection, expert].numpy(), stored)
+        np.testing.assert_array_equal(cut[projection, None].numpy(), tensors[f"blk.0.ffn_{projection}_shexp.weight"])
+
+
 def test_the_config_comes_along(small, tmp_path):
     """Without a config.json the header tells the architecture; with one, that does."""
     assert open_checkpoint(small).config == {
