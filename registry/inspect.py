@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from registry.checkpoints import Checkpoint, Entry, open_checkpoint
+from registry.checkpoints import Entry, open_checkpoint
 from registry.fingerprints import PROJECTIONS
 from registry.projections import Layout, classify
 
@@ -54,7 +54,7 @@ def inspect(source: str | Path) -> Inspection:
         name=checkpoint.name,
         revision=checkpoint.revision,
         declared_base=checkpoint.base,
-        architecture=told(checkpoint),
+        architecture="unknown" if checkpoint.architecture is None else checkpoint.architecture,
         naming=layout.naming if layout.sites else None,
         tensors=len(checkpoint.entries),
         bytes=sum(entry.nbytes for entry in checkpoint.entries),
@@ -64,13 +64,6 @@ def inspect(source: str | Path) -> Inspection:
         ignored=tuple(entry.name for entry in layout.others if entry.name not in unknown),
         unknown=tuple(sorted(unknown)),
     )
-
-
-def told(checkpoint: Checkpoint) -> str:
-    """What the config calls the architecture; it proves nothing."""
-    names = checkpoint.config.get("architectures")
-    told = names[0] if isinstance(names, list) and names else checkpoint.config.get("model_type")
-    return told if isinstance(told, str) else "unknown"
 
 
 def stored(entry: Entry) -> str:

@@ -161,7 +161,7 @@ def assemble(
     return Fingerprint(
         version=VERSION,
         digest=content_digest(matrices, rest),
-        architecture=architecture(checkpoint, layout),
+        architecture=layout.naming if checkpoint.architecture is None else checkpoint.architecture,
         dtype=Counter(str(site.entry.dtype).removeprefix("torch.") for site in layout.sites).most_common(1)[0][0],
         stored=Counter(site.entry.stored for site in layout.sites).most_common(1)[0][0],
         parameters=sum(site.entry.count for site in layout.sites) + count_once(rest),
@@ -192,13 +192,6 @@ def count_once(rest: list[tuple[str, Entry]]) -> int:
     """Weights outside the projections; a matrix that is stored twice (tied embeddings) counts once."""
     tied = {digest: entry.count for digest, entry in rest if len(entry.shape) > 1}
     return sum(tied.values()) + sum(entry.count for _, entry in rest if len(entry.shape) == 1)
-
-
-def architecture(checkpoint: Checkpoint, layout: Layout) -> str:
-    """What the config calls itself, else the naming of the tensors."""
-    names = checkpoint.config.get("architectures")
-    told = names[0] if isinstance(names, list) and names else checkpoint.config.get("model_type")
-    return told if isinstance(told, str) else layout.naming
 
 
 def clustering(matrices: list[Matrix], rank: int) -> Clustering:

@@ -44,6 +44,13 @@ class Checkpoint:
     remote: bool = False  # whether loading a tensor waits for a network
     kind: str = "model"
 
+    @property
+    def architecture(self) -> str | None:
+        """What the config calls the architecture; it proves nothing."""
+        names = self.config.get("architectures")
+        told = names[0] if isinstance(names, list) and names else self.config.get("model_type")
+        return told if isinstance(told, str) else None
+
 
 def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint:
     """Index a folder, a file or `hub/id[@revision]`. Raises CheckpointError.
