@@ -1,7 +1,5 @@
 """Models go into the database and come out again, as frozen records."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -58,42 +56,39 @@ def save(
 
     Runs in the session's transaction. Raises NameTaken.
     """
-    with alone(session):
-        known = with_digest(session, fingerprint.digest)
-        if known:
-            return known, False
-        if session.scalar(select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))):
-            raise NameTaken(name=name)
-        model = Model(
-            name=name,
-            kind=fingerprint.kind,
-            family_id=family_id(session, family or inherited_family(session, checkpoint.base) or name),
-            source=checkpoint.source,
-            revision=checkpoint.revision,
-            declared_base=checkpoint.base,
-            fingerprint_version=fingerprint.version,
-            tool_version=tool_version,
-            **shared(fingerprint, Model),
-        )
-        model.fingerprint = FingerprintRow(**shared(fingerprint, FingerprintRow))
-        if fingerprint.adapter:
-            model.adapter = AdapterRow(**shared(fingerprint.adapter, AdapterRow))
-        model.clusterings = [
-            ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",)))
-            for c in fingerprint.clusterings
-        ]
-        session.add(model)
-        session.flush()
-        rows = [{"model_id": model.id, "position": i, **asdict(m)} for i, m in enumerate(fingerprint.matrices)]
-        session.execute(insert(MatrixRow), rows)
-        return summary(model), True
+    wait_for_others(session)
+    known = with_digest(session, fingerprint.digest)
+    if known:
+        return known, False
+    if session.scalar(select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))):
+        raise NameTaken(name=name)
+    model = Model(
+        name=name,
+        kind=fingerprint.kind,
+        family_id=family_id(session, family or inherited_family(session, checkpoint.base) or name),
+        source=checkpoint.source,
+        revision=checkpoint.revision,
+        declared_base=checkpoint.base,
+        fingerprint_version=fingerprint.version,
+        tool_version=tool_version,
+        **shared(fingerprint, Model),
+    )
+    model.fingerprint = FingerprintRow(**shared(fingerprint, FingerprintRow))
+    if fingerprint.adapter:
+        model.adapter = AdapterRow(**shared(fingerprint.adapter, AdapterRow))
+    model.clusterings = [
+        ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",))) for c in fingerprint.clusterings
+    ]
+    session.add(model)
+    session.flush()
+    rows = [{"model_id": model.id, "position": i, **asdict(m)} for i, m in enumerate(fingerprint.matrices)]
+    session.execute(insert(MatrixRow), rows)
+    return summary(model), True
 
 
-@contextmanager
-def alone(session: Session) -> Iterator[None]:
-    """One writer at a time, until the transaction ends; it takes milliseconds."""
+def wait_for_others(session: Session) -> None:
+    """One writer at a time: what is held from here to the transaction's end takes milliseconds."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('registry.models'))"))
-    yield
 
 
 def shared(record: Any, table: type, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -182,10 +177,10 @@ def families(session: Session) -> list[FamilySummary]:
 
 def remove(session: Session, name: str) -> Summary:
     """Delete a model, and its family if it was the last of it. Raises ModelNotFound."""
-    with alone(session):
-        model = find(session, name)
-        gone = summary(model)
-        session.delete(model)
-        session.flush()
-        session.execute(delete(Family).where(Family.name == gone.family, ~exists().where(Model.family_id == Family.id)))
-        return gone
+    wait_for_others(session)
+    model = find(session, name)
+    gone = summary(model)
+    session.delete(model)
+    session.flush()
+    session.execute(delete(Family).where(Family.name == gone.family, ~exists().where(Model.family_id == Family.id)))
+    return gone
