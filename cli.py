@@ -189,9 +189,10 @@ def inspect(source: str, as_json: bool) -> None:
     \b
     Example: registry inspect ./model
     """
-    from registry import api, report
+    from registry import report
+    from registry.inspect import inspect as look
 
-    output(as_json, report.plain, report.inspection_table, api.inspect(source))
+    output(as_json, report.plain, report.inspection_table, look(source))
 
 
 @main.command()

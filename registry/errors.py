@@ -62,6 +62,11 @@ class BrokenFile(CheckpointError):
     """{path!r} is damaged or not what its name says ({reason}); fetch it again."""
 
 
+class TensorTooLarge(CheckpointError):
+    """The tensor {tensor!r} takes {size} bytes, for which the memory does not suffice; use a machine with more, or
+    fetch the checkpoint again if it should hold no such tensor."""
+
+
 class FormatNotRead(CheckpointError):
     """{path!r} is {format}, which is not read; {remedy}."""
 

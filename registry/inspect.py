@@ -4,8 +4,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
-
 from registry.checkpoints import Entry, open_checkpoint
 from registry.fingerprints import PROJECTIONS
 from registry.projections import Layout, classify
@@ -68,15 +66,15 @@ def inspect(source: str | Path) -> Inspection:
 
 def stored(entry: Entry) -> str:
     """The storage type of a tensor."""
-    return entry.stored or str(entry.dtype).removeprefix("torch.")
+    return entry.stored or entry.dtype.name
 
 
 def projections(layout: Layout) -> tuple[Found, ...]:
-    """The projections with their shapes, cut from tensors without content."""
+    """The projections with their shapes."""
     pieces = [
-        (projection, site.layer, tuple(part.shape))
+        (projection, site.layer, shape)
         for site in layout.sites
-        for projection, part in zip(site.parts, site.cut(torch.empty(site.entry.shape, device="meta")), strict=True)
+        for projection, shape in zip(site.parts, site.shapes, strict=True)
     ]
     found = []
     for projection in PROJECTIONS:

@@ -13,12 +13,13 @@ from importlib.resources import files
 from typing import Any
 
 from registry.checkpoints import Checkpoint, Entry, Update
+from registry.checkpoints.dtypes import FLOATING
 from registry.errors import CannotSplit
 from registry.fingerprints import PROJECTIONS, RANKS, Adapter
 from registry.numerics.digest import tensor_digest
 from registry.numerics.lowrank import product, side
 from registry.numerics.moments import Moments, merge, moments
-from registry.projections import FLOATING, HEAD_COUNTS, Layout, Site, classify
+from registry.projections import HEAD_COUNTS, Layout, Site, classify
 
 Statistics = tuple[tuple[int, int], Moments, str, tuple[float, ...]]
 """Shape, moments, digest and singular values of one projection's update."""

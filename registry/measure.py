@@ -162,7 +162,7 @@ def assemble(
         version=VERSION,
         digest=content_digest(matrices, rest),
         architecture=layout.naming if checkpoint.architecture is None else checkpoint.architecture,
-        dtype=Counter(str(site.entry.dtype).removeprefix("torch.") for site in layout.sites).most_common(1)[0][0],
+        dtype=Counter(site.entry.dtype.name for site in layout.sites).most_common(1)[0][0],
         stored=Counter(site.entry.stored for site in layout.sites).most_common(1)[0][0],
         parameters=sum(site.entry.count for site in layout.sites) + count_once(rest),
         layers=len({m.layer for m in matrices}),

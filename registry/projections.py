@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from typing import Any
-
-import torch
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints import Entry
+from registry.checkpoints.dtypes import FLOATING
 from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
 from registry.fingerprints import PROJECTIONS
 from registry.names import Hit, Row, find, form_of, in_module, is_ignored, marked, parse, tower
 
-FLOATING = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+if TYPE_CHECKING:
+    from torch import Tensor
+
 HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configs spell it
 NESTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")  # where wholes keep their part
 MOST_EXPERTS = 1 << 14  # in one tensor; the largest known have hundreds
@@ -35,12 +37,18 @@ class Site:
     sizes: tuple[int, ...]
     groups: int
 
-    def cut(self, tensor: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """Outputs x inputs of what `cut` gives of the whole tensor."""
+        inputs = self.entry.shape[-2 if self.transposed else -1]
+        return tuple((size, inputs) for size in self.sizes) * (len(self.parts) // len(self.sizes))
+
+    def cut(self, tensor: "Tensor") -> tuple["Tensor", ...]:
         """The projections in the tensor, outputs x inputs, in the order of `parts`."""
         matrices = tensor if tensor.ndim == 3 else tensor[None]  # noqa: PLR2004  # experts x rows x columns
         return tuple(part for matrix in matrices for part in self.split(matrix.T if self.transposed else matrix))
 
-    def split(self, matrix: torch.Tensor) -> list[torch.Tensor]:
+    def split(self, matrix: "Tensor") -> list["Tensor"]:
         """The parts of one matrix."""
         rows, inputs = matrix.shape
         grouped = matrix.reshape(self.groups, rows // self.groups, inputs)  # groups x rows of all parts x inputs
@@ -120,7 +128,14 @@ def concatenated(heads: list[Matched]) -> Matched:
             raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
     rows, cols = entries[0].shape
     shape = (rows * len(entries), cols)
-    return replace(entries[0], shape=shape, load=lambda: torch.cat([entry.load() for entry in entries])), heads[0][1]
+    return replace(entries[0], shape=shape, read=partial(one_below_another, entries)), heads[0][1]
+
+
+def one_below_another(entries: list[Entry]) -> "Tensor":
+    """The rows of several matrices."""
+    import torch  # noqa: PLC0415  # only whoever reads waits for it
+
+    return torch.cat([entry.load() for entry in entries])
 
 
 def place(matched: list[Matched], config: dict[str, Any]) -> list[Site]:
@@ -150,7 +165,7 @@ def place(matched: list[Matched], config: dict[str, Any]) -> list[Site]:
 def check(entry: Entry, dimensions: int) -> None:
     """A projection must be a matrix of floating numbers, or as many of them as a model may have experts."""
     if entry.dtype not in FLOATING:
-        raise QuantisedWeights(tensor=entry.name, dtype=str(entry.dtype).removeprefix("torch."))
+        raise QuantisedWeights(tensor=entry.name, dtype=entry.dtype.name)
     if len(entry.shape) != dimensions or (dimensions == 3 and entry.shape[0] > MOST_EXPERTS):  # noqa: PLR2004  # a stack
         raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
 

@@ -10,12 +10,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from registry.database.admin import Status
-from registry.database.store import FamilySummary, Summary
 from registry.evidence import Match
 from registry.fingerprints import PROJECTIONS, Adapter, Fingerprint
 
 if TYPE_CHECKING:
+    from registry.database.admin import Status
+    from registry.database.store import FamilySummary, Summary
     from registry.identify import Identification
     from registry.ingest import Ingested
     from registry.inspect import Inspection
@@ -118,7 +118,7 @@ def ingested_line(done: "Ingested") -> str:
     return f"registered {model.name} in family {model.family}: {model.architecture}, {size}"
 
 
-def show_json(found: tuple[Summary, Fingerprint]) -> dict[str, Any]:
+def show_json(found: tuple["Summary", Fingerprint]) -> dict[str, Any]:
     """A registered model with its fingerprint."""
     model, fingerprint = found
     return {**asdict(model), **fingerprint_json(fingerprint)}
@@ -192,7 +192,7 @@ def notes(fingerprint: Fingerprint) -> list[str]:
     return said
 
 
-def show_table(model: Summary, fingerprint: Fingerprint) -> RenderableType:
+def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:
     """A registered model."""
     origin = f"family {model.family}; from {model.source}" + (f" at {model.revision}" if model.revision else "")
     declared = f"; says it was made from {model.declared_base}" if model.declared_base else ""
@@ -200,7 +200,7 @@ def show_table(model: Summary, fingerprint: Fingerprint) -> RenderableType:
     return Group(fingerprint_table(fingerprint, model.name), Text(f"{origin}{declared}\n{when}"))
 
 
-def models_table(models: Sequence[Summary]) -> RenderableType:
+def models_table(models: Sequence["Summary"]) -> RenderableType:
     """All registered models."""
     columns: dict[str, Callable[[Summary], Any]] = {
         "model": lambda m: m.name,
@@ -215,7 +215,7 @@ def models_table(models: Sequence[Summary]) -> RenderableType:
     return table(*columns, rows=rows, right=("parameters", "layers", "hidden"))
 
 
-def families_table(families: Sequence[FamilySummary]) -> RenderableType:
+def families_table(families: Sequence["FamilySummary"]) -> RenderableType:
     """All families."""
     rows = [(f.name, len(f.models), ", ".join(f.models)) for f in families]
     return table("family", "count", "models", rows=rows, right=("count",))
@@ -267,7 +267,7 @@ def short_list(names: Sequence[str]) -> str:
     return ", ".join(names[:SHOWN]) + more if names else "none"
 
 
-def status_table(status: Status) -> RenderableType:
+def status_table(status: "Status") -> RenderableType:
     """What is known of the database."""
     return table("database", "", rows=[(name, value) for name, value in asdict(status).items() if value is not None])
 

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 
 import registry
 from registry.checkpoints import Entry, Update, open_checkpoint
+from registry.checkpoints.dtypes import F32
 from registry.errors import (
     AdapterMismatch,
     BaseIsAdapter,
@@ -262,7 +263,7 @@ def test_heads_that_nobody_knows(made, tmp_path):
 def test_heads_of_published_models(inputs, layers, expected):
     """By width, and by depth where that does not settle it; a config is believed before."""
     meta = torch.empty(0)
-    updates = [Entry("query_key_value.weight", meta.dtype, (3 * inputs, inputs), meta.clone) for _ in range(layers)]
+    updates = [Entry("query_key_value.weight", F32, (3 * inputs, inputs), meta.clone) for _ in range(layers)]
     assert with_heads({}, updates).get("num_attention_heads") == expected
     assert with_heads({"n_head": 3}, updates) == {"n_head": 3}
 

@@ -126,7 +126,7 @@ def test_every_type(tmp_path, kind):
         expected = dequantize(data, kind)
     assert (entry.shape, entry.stored) == ((24, 512), None if kind == Kind.BF16 else kind.name)
     np.testing.assert_array_equal(entry.load().float().numpy(), expected)
-    assert entry.dtype == entry.load().dtype
+    assert entry.dtype.torch == entry.load().dtype
 
 
 def test_a_large_tensor_in_groups(tmp_path):

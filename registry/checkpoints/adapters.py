@@ -9,16 +9,19 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
+from registry.checkpoints.dtypes import F32, F64, DType
 from registry.checkpoints.entry import Entry, Update
+from registry.checkpoints.outline import Outline
 from registry.checkpoints.recipe import Recipe, read_recipe
 from registry.errors import BrokenAdapter, UnsupportedAdapter
 
-Factors = Mapping[str, torch.Tensor]
-Pair = tuple[torch.Tensor, torch.Tensor]
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Factors = Mapping[str, Any]
+"""The matrices of one update by their roles; outlines of them, where only its shape is asked for."""
 
 # module, role, perhaps the adapter's own name (`default`), perhaps `weight`
 FACTOR = re.compile(
@@ -46,21 +49,21 @@ class Method:
     name: str
     told_by: tuple[str, ...]
     rank: str | None
-    formula: Callable[[Factors], torch.Tensor]
-    factors: Callable[[Factors], Pair] | None = None
+    formula: Callable[[Factors], Any]
+    factors: Callable[[Factors], tuple[Any, Any]] | None = None
 
 
-def low_rank(name: str, rank: str, factors: Callable[[Factors], Pair]) -> Method:
+def low_rank(name: str, rank: str, factors: Callable[[Factors], tuple[Any, Any]]) -> Method:
     """A method whose update is a product of two matrices."""
 
-    def formula(roles: Factors) -> torch.Tensor:
+    def formula(roles: Factors) -> Any:
         left, right = factors(roles)
         return left @ right
 
     return Method(name, (rank,), rank, formula, factors)
 
 
-def whole(roles: Factors, role: str) -> torch.Tensor:
+def whole(roles: Factors, role: str) -> Any:
     """A matrix that is kept in one piece, or as the product of two."""
     return roles[role] if role in roles else roles[f"{role}_a"] @ roles[f"{role}_b"]
 
@@ -71,7 +74,7 @@ METHODS = (
     low_rank("lora", "lora_B", lambda f: (f["lora_B"], f["lora_A"])),
     low_rank("lora", "lora_embedding_B", lambda f: (f["lora_embedding_A"].T, f["lora_embedding_B"].T)),
     Method("loha", ("hada_w1_a",), "hada_w1_a", lambda f: whole(f, "hada_w1") * whole(f, "hada_w2")),
-    Method("lokr", ("lokr_w1", "lokr_w1_a"), None, lambda f: torch.kron(whole(f, "lokr_w1"), whole(f, "lokr_w2"))),
+    Method("lokr", ("lokr_w1", "lokr_w1_a"), None, lambda f: whole(f, "lokr_w1").kron(whole(f, "lokr_w2"))),
 )
 
 
@@ -117,27 +120,28 @@ def base_name(name: str) -> str:
 def update(module: str, roles: dict[str, Entry], recipe: Recipe, source: str) -> Update:
     """The update of one weight out of its tensors' index entries; nothing is read. Raises BrokenAdapter."""
     magnitude = roles.pop(MAGNITUDE, None)
-    outline = {role: torch.empty(part.shape, device="meta") for role, part in roles.items()}
     try:
         method = method_of(roles)
-        shape = tuple(method.formula(expanded(outline, recipe)).shape)
-    except (StopIteration, LookupError, RuntimeError) as exc:
+        outline = {role: Outline(matrix_shape(part.shape, recipe.enabled)) for role, part in roles.items()}
+        shape = method.formula(outline).shape
+    except (StopIteration, LookupError, ValueError) as exc:
         raise BrokenAdapter(source=source, reason=f"the factors of {module!r} are not whole or do not fit") from exc
-    if len(shape) != 2 or (method.factors is None and math.prod(shape) > LARGEST_UPDATE):  # noqa: PLR2004
+    if method.factors is None and math.prod(shape) > LARGEST_UPDATE:
         raise BrokenAdapter(source=source, reason=f"the update of {module!r} would have the shape {list(shape)}")
-    rank = outline[method.rank].shape[1] if method.rank else recipe.rank(module)
+    rank = roles[method.rank].shape[1] if method.rank else recipe.rank(module)
     scaling, multiply = recipe.scaling(module, rank, method.name), method.factors
 
-    def read(dtype: torch.dtype | None) -> Factors:
-        return expanded({role: part.load().to(dtype or part.dtype) for role, part in roles.items()}, recipe)
+    def read(dtype: DType | None) -> Factors:
+        factors = {role: part.load().to((dtype or part.dtype).torch) for role, part in roles.items()}
+        return {role: as_matrix(factor, recipe.enabled) for role, factor in factors.items()}
 
     return Update(
         name=f"{module}.weight",
         dtype=next(iter(roles.values())).dtype,
         shape=shape,
-        load=lambda: method.formula(read(torch.float32)) * scaling,
-        exact=lambda: method.formula(read(torch.float64)) * scaling,
-        factors=(lambda: multiply(read(None if method is not ADALORA else torch.float64))) if multiply else None,
+        read=lambda: method.formula(read(F32)) * scaling,
+        exact=lambda: method.formula(read(F64)) * scaling,
+        factors=(lambda: multiply(read(None if method is not ADALORA else F64))) if multiply else None,
         method="+".join([method.name] + ["rslora"] * recipe.rslora + ["dora"] * bool(magnitude)),
         scaling=scaling,
         rank=int(rank),
@@ -153,20 +157,26 @@ def method_of(roles: Mapping[str, Entry]) -> Method:
     return next(method for method in METHODS if any(role in roles for role in method.told_by))
 
 
-def expanded(factors: Factors, recipe: Recipe) -> Factors:
-    """With enable_lora, B as it acts on the whole fused weight; else the factors as they are.
+def matrix_shape(shape: tuple[int, ...], enabled: tuple[bool, ...]) -> tuple[int, ...]:
+    """The shape of `as_matrix` of a tensor. Raises ValueError where it has none."""
+    if len(shape) != 3:  # noqa: PLR2004  # the weight of a convolution
+        return shape
+    height, left = divmod(shape[0], sum(enabled))
+    if left or shape[2] != 1:
+        raise ValueError(shape)
+    return len(enabled) * height, sum(enabled) * shape[1]
 
-    lora_B: enabled outputs x r x 1, the weight of a grouped convolution: its first run of rows takes A's first r rows,
-    the next run the next r. The rows of the parts that are not enabled are zero. Gives outputs x (groups * r).
+
+def as_matrix(factor: "Tensor", enabled: tuple[bool, ...]) -> "Tensor":
+    """With enable_lora, B as it acts on the whole fused weight; else the factor as it is.
+
+    B is the weight of a grouped convolution, enabled outputs x r x 1: its first run of rows takes A's first r rows, the
+    next run the next r. The rows of the parts that are not enabled are zero. Gives outputs x (groups * r).
     """
-    if not recipe.enabled or factors.get("lora_B", torch.empty(0)).dim() != 3:  # noqa: PLR2004
-        return factors
-    grouped = factors["lora_B"].flatten(1)
-    groups = factors["lora_A"].shape[0] // max(1, grouped.shape[1])
-    if not 0 < groups <= len(recipe.enabled):
-        raise KeyError("lora_A")
-    blocks = torch.block_diag(*grouped.chunk(groups))
-    own = blocks.view(sum(recipe.enabled), -1, blocks.shape[1])
-    full = own.new_zeros(len(recipe.enabled), *own.shape[1:])
-    full[list(recipe.enabled)] = own
-    return {**factors, "lora_B": full.flatten(0, 1)}
+    if factor.ndim != 3:  # noqa: PLR2004
+        return factor
+    groups = factor.reshape(sum(enabled), -1, factor.shape[1])  # groups x rows of a part x r
+    full = factor.new_zeros(len(enabled), groups.shape[1], *groups.shape[::2])
+    for group, part in enumerate(part for part, on in enumerate(enabled) if on):
+        full[part, :, group] = groups[group]
+    return full.reshape(matrix_shape(tuple(factor.shape), enabled))

@@ -3,11 +3,13 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, TYPE_CHECKING, Protocol
 
-import torch
-
+from registry.checkpoints.dtypes import U8, DType
 from registry.errors import BrokenFile, UnreadableFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Blob(Protocol):
@@ -87,7 +89,7 @@ class Span:
 
     blob: Blob
     offset: int
-    dtype: torch.dtype
+    dtype: DType
     shape: tuple[int, ...]
     stride: tuple[int, ...] | None = None
 
@@ -100,11 +102,11 @@ class Span:
             return math.prod(self.shape)
         return 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
 
-    def read(self) -> torch.Tensor:
+    def read(self) -> "Tensor":
         """Read the tensor; exactly its own bytes are held in memory. Raises BrokenFile beyond the blob's end."""
         if self.offset + self.count * self.dtype.itemsize > self.blob.size:
             raise BrokenFile(path=self.blob.label, reason="a tensor reaches beyond its end")
-        flat = torch.empty(self.count, dtype=self.dtype)
+        flat = self.dtype.empty(self.count)
         if self.count:
-            self.blob.fill(memoryview(flat.view(torch.uint8).numpy().data), self.offset)
+            self.blob.fill(memoryview(flat.view(U8.torch).numpy().data), self.offset)
         return flat.view(self.shape) if self.stride is None else flat.as_strided(self.shape, self.stride)

@@ -1,25 +1,32 @@
 """One tensor of a checkpoint: what the index says of it, and how to fetch it."""
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+from registry.checkpoints.dtypes import DType
+from registry.errors import TensorTooLarge
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+REFUSED = re.compile(r"allocate memory|size calculation overflowed")  # torch has no error of its own for it
 
 
 @dataclass(frozen=True)
 class Entry:
     """A tensor that has not been read yet.
 
-    `load` reads it into memory, `dtype` and `shape` as stated; nothing is kept afterwards. `stored` names the format
-    where the file keeps it in another one (`gptq 4-bit`, `Q4_K`): `load` then dequantises.
+    `read` brings it into memory, `dtype` and `shape` as stated; nothing is kept afterwards. `stored` names the format
+    where the file keeps it in another one (`gptq 4-bit`, `Q4_K`): `read` then dequantises.
     """
 
     name: str
-    dtype: torch.dtype
+    dtype: DType
     shape: tuple[int, ...]
-    load: Callable[[], torch.Tensor]
+    read: Callable[[], "Tensor"]
     stored: str | None = None
 
     @property
@@ -31,6 +38,15 @@ class Entry:
     def nbytes(self) -> int:
         """Bytes that the tensor takes in memory."""
         return self.count * self.dtype.itemsize
+
+    def load(self) -> "Tensor":
+        """Read the tensor. Raises TensorTooLarge where it does not fit into memory, and whatever `read` raises."""
+        try:
+            return self.read()
+        except (MemoryError, OverflowError, RuntimeError) as exc:
+            if isinstance(exc, RuntimeError) and not REFUSED.search(str(exc)):
+                raise
+            raise TensorTooLarge(tensor=self.name, size=f"{self.nbytes:,}") from exc
 
 
 @dataclass(frozen=True)
@@ -45,7 +61,7 @@ class Contents:
 class Update(Entry):
     """What an adapter adds to one weight, which `name` and `shape` are those of.
 
-    `load` multiplies it out in float32, `exact` in float64, both with `scaling`. `factors` reads the two matrices,
+    `read` multiplies it out in float32, `exact` in float64, both with `scaling`. `factors` reads the two matrices,
     outputs x r and r x inputs, whose product times `scaling` it is; None where it is no such product. `parts` are the
     tensors that it is kept in, `magnitude` the row lengths that DoRA sets, which stand beside it as an entry too.
     """
@@ -54,8 +70,8 @@ class Update(Entry):
     scaling: float
     rank: int
     parts: tuple[Entry, ...]
-    exact: Callable[[], torch.Tensor]
-    factors: Callable[[], tuple[torch.Tensor, torch.Tensor]] | None = None
+    exact: Callable[[], "Tensor"]
+    factors: Callable[[], tuple["Tensor", "Tensor"]] | None = None
     magnitude: Entry | None = None
 
     @property

@@ -11,7 +11,6 @@ from registry.checkpoints.card import read_json
 from registry.checkpoints.entry import Contents, Entry
 from registry.checkpoints.gguf import read_gguf, restored
 from registry.checkpoints.llama2c import is_llama2c, read_llama2c
-from registry.checkpoints.pickles import read_pickle
 from registry.checkpoints.safetensors import read_safetensors
 from registry.errors import (
     BrokenFile,
@@ -35,6 +34,13 @@ Reader = Callable[[Blob], Contents]
 def bare(read: Callable[[Blob], list[Entry]]) -> Reader:
     """A reader for a format that says nothing of the model but its tensors."""
     return lambda blob: Contents(read(blob))
+
+
+def read_pickle(blob: Blob) -> list[Entry]:
+    """A pickle, whose index only torch can read."""
+    from registry.checkpoints import pickles  # noqa: PLC0415  # other formats need not wait for torch
+
+    return pickles.read_pickle(blob)
 
 
 def read_bin(blob: Blob) -> list[Entry]:

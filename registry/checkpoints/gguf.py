@@ -8,27 +8,30 @@ Layout: ggml's docs/gguf.md.
 import re
 from dataclasses import replace
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import dequantize
 
 from registry.checkpoints.blob import Blob, Span, read_bytes
+from registry.checkpoints.dtypes import BF16, F16, F32, F64, I8, I16, I32, I64, DType
 from registry.checkpoints.entry import Contents, Entry
 from registry.checkpoints.gguf_header import Row, read_header
 from registry.errors import BrokenFile, QuantisedWeights
 
-DTYPES = {
-    GGMLQuantizationType.F64: torch.float64,
-    GGMLQuantizationType.F32: torch.float32,
-    GGMLQuantizationType.F16: torch.float16,
-    GGMLQuantizationType.BF16: torch.bfloat16,
-    GGMLQuantizationType.I64: torch.int64,
-    GGMLQuantizationType.I32: torch.int32,
-    GGMLQuantizationType.I16: torch.int16,
-    GGMLQuantizationType.I8: torch.int8,
+if TYPE_CHECKING:
+    from torch import Tensor
+
+DTYPES: dict[GGMLQuantizationType, DType] = {
+    GGMLQuantizationType.F64: F64,
+    GGMLQuantizationType.F32: F32,
+    GGMLQuantizationType.F16: F16,
+    GGMLQuantizationType.BF16: BF16,
+    GGMLQuantizationType.I64: I64,
+    GGMLQuantizationType.I32: I32,
+    GGMLQuantizationType.I16: I16,
+    GGMLQuantizationType.I8: I8,
 }
 READ = 16 << 20  # bytes of a quantised tensor read at a time
 GROUP = 1 << 18  # elements dequantised at a time; the temporary arrays take some 10 times as many bytes
@@ -100,7 +103,7 @@ def entry(blob: Blob, row: Row) -> Entry:
         return Entry(row.name, span.dtype, span.shape, span.read)
     if not readable(row.kind):
         raise QuantisedWeights(tensor=row.name, dtype=row.kind.name)
-    return Entry(row.name, torch.float32, row.shape, partial(dequantised, blob, row), row.kind.name)
+    return Entry(row.name, F32, row.shape, partial(dequantised, blob, row), row.kind.name)
 
 
 @cache
@@ -113,9 +116,9 @@ def readable(kind: GGMLQuantizationType) -> bool:
     return True
 
 
-def dequantised(blob: Blob, row: Row) -> torch.Tensor:
+def dequantised(blob: Blob, row: Row) -> "Tensor":
     """Read a quantised tensor as float32; beside it, a few MB are held in memory."""
-    tensor = torch.empty(row.shape)
+    tensor = F32.empty(*row.shape)
     values = tensor.view(-1).numpy()
     block, width = GGML_QUANT_SIZES[row.kind]
     group = GROUP // block * width
@@ -157,10 +160,10 @@ def unpermuted(entry: Entry, config: dict[str, Any], label: str) -> Entry:
         heads = heads[int(match["layer"])] if int(match["layer"]) < len(heads) else None
     if type(heads) is not int or heads < 1 or entry.shape[0] % (2 * heads):
         raise BrokenFile(path=label, reason=f"it has {heads} heads, which {entry.name!r} does not divide into")
-    return replace(entry, load=partial(in_halves, entry, heads))
+    return replace(entry, read=partial(in_halves, entry, heads))
 
 
-def in_halves(entry: Entry, heads: int) -> torch.Tensor:
+def in_halves(entry: Entry, heads: int) -> "Tensor":
     """Load a tensor and, in place, put each head's even rows before its odd ones."""
     tensor = entry.load()
     for head in tensor.view(heads, -1, *tensor.shape[1:]):

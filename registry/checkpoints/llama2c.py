@@ -8,12 +8,15 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-
-import torch
+from typing import TYPE_CHECKING
 
 from registry.checkpoints.blob import Blob, Span, read_bytes
+from registry.checkpoints.dtypes import F32, I8
 from registry.checkpoints.entry import Entry
 from registry.errors import BrokenFile
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MAGIC = b"24ka"  # 0x616b3432, little-endian
 NUMBERS = struct.Struct("<7i")
@@ -139,15 +142,15 @@ def versioned(blob: Blob, head: bytes) -> Model:
 def entry(blob: Blob, model: Model, name: str, shape: tuple[int, ...], offset: int) -> Entry:
     """One tensor of the file."""
     if not model.group or len(shape) == 1:
-        return Entry(name, torch.float32, shape, Span(blob, offset, torch.float32, shape).read)
+        return Entry(name, F32, shape, Span(blob, offset, F32, shape).read)
     load = partial(dequantised, blob, offset, shape, model.group)
-    return Entry(name, torch.float32, shape, load, f"int8 in groups of {model.group}")
+    return Entry(name, F32, shape, load, f"int8 in groups of {model.group}")
 
 
-def dequantised(blob: Blob, offset: int, shape: tuple[int, ...], group: int) -> torch.Tensor:
+def dequantised(blob: Blob, offset: int, shape: tuple[int, ...], group: int) -> "Tensor":
     """Read an int8 tensor, whose scales follow it, as float32."""
     count = math.prod(shape)
-    tensor = Span(blob, offset, torch.int8, shape).read().float()
-    scales = Span(blob, offset + count, torch.float32, (count // group, 1)).read()
+    tensor = Span(blob, offset, I8, shape).read().float()
+    scales = Span(blob, offset + count, F32, (count // group, 1)).read()
     tensor.view(-1, group).mul_(scales)
     return tensor

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, Span
 from registry.checkpoints.entry import Entry
 from registry.errors import BrokenFile, RegistryError, UnsafePickle
@@ -56,14 +57,16 @@ def in_place(blob: Blob) -> list[Entry]:
     for name, fake in state_dict(content):
         storage: Any = fake.untyped_storage()
         place = storage._checkpoint_offset + fake.storage_offset() * fake.dtype.itemsize  # noqa: SLF001  # documented
-        span = Span(blob, place, fake.dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
-        entries.append(Entry(name, fake.dtype, span.shape, span.read))
+        dtype = dtypes.of(fake.dtype)
+        span = Span(blob, place, dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
+        entries.append(Entry(name, dtype, span.shape, span.read))
     return entries
 
 
 def in_memory(blob: Blob) -> list[Entry]:
     """Entries of a pickle in torch's format before 1.6, which only loads as a whole."""
-    return [Entry(name, tensor.dtype, tuple(tensor.shape), tensor.detach) for name, tensor in state_dict(load(blob))]
+    tensors = state_dict(load(blob))
+    return [Entry(name, dtypes.of(tensor.dtype), tuple(tensor.shape), tensor.detach) for name, tensor in tensors]
 
 
 def load(blob: Blob) -> Any:

@@ -8,32 +8,32 @@ import json
 import math
 from typing import Any
 
-import torch
-
+from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, Span, read_bytes
+from registry.checkpoints.dtypes import DType
 from registry.checkpoints.entry import Entry
 from registry.errors import BrokenFile
 
 HEADER_LIMIT = 32 << 20  # bytes; 100,000 tensors need about 15 MB
 
 DTYPES = {
-    "F64": torch.float64,
-    "F32": torch.float32,
-    "F16": torch.float16,
-    "BF16": torch.bfloat16,
-    "F8_E4M3": torch.float8_e4m3fn,
-    "F8_E5M2": torch.float8_e5m2,
-    "F8_E8M0": torch.float8_e8m0fnu,
-    "I64": torch.int64,
-    "I32": torch.int32,
-    "I16": torch.int16,
-    "I8": torch.int8,
-    "U64": torch.uint64,
-    "U32": torch.uint32,
-    "U16": torch.uint16,
-    "U8": torch.uint8,
-    "BOOL": torch.bool,
-    "C64": torch.complex64,
+    "F64": dtypes.F64,
+    "F32": dtypes.F32,
+    "F16": dtypes.F16,
+    "BF16": dtypes.BF16,
+    "F8_E4M3": dtypes.F8_E4M3,
+    "F8_E5M2": dtypes.F8_E5M2,
+    "F8_E8M0": dtypes.F8_E8M0,
+    "I64": dtypes.I64,
+    "I32": dtypes.I32,
+    "I16": dtypes.I16,
+    "I8": dtypes.I8,
+    "U64": dtypes.U64,
+    "U32": dtypes.U32,
+    "U16": dtypes.U16,
+    "U8": dtypes.U8,
+    "BOOL": dtypes.BOOL,
+    "C64": dtypes.C64,
 }
 
 
@@ -75,7 +75,7 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return table
 
 
-def read_row(blob: Blob, name: str, row: Any) -> tuple[torch.dtype, tuple[int, ...], int, int]:
+def read_row(blob: Blob, name: str, row: Any) -> tuple[DType, tuple[int, ...], int, int]:
     """dtype, shape, first and last byte of one tensor, as its header row states them."""
     try:
         dtype, shape, (begin, end) = DTYPES[row["dtype"]], tuple(row["shape"]), row["data_offsets"]

@@ -2,20 +2,24 @@
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BLOCK = 1 << 20  # elements that are unpacked at a time
 
 # FP4 (e2m1, Open Compute Project, Microscaling Formats 1.0, 5.3.3): a sign, two bits of exponent, one of mantissa.
-E2M1 = torch.tensor([0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0])
+E2M1 = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, -0.0, -0.5, -1.0, -1.5, -2.0, -3.0, -4.0, -6.0)
 
 
-def unpack(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
+def unpack(packed: "Tensor", bits: int, count: int) -> "Tensor":
     """The first `count` unsigned numbers along the last dimension: a stream of bits, lowest first, 1 to 8 a number.
 
     Numbers may reach over the border of two words. Returns int16, which holds differences of them too.
     """
+    import torch  # noqa: PLC0415  # only whoever reads waits for it
+
     # A copy, for torch takes any stride along a dimension of 1 for contiguous. The host is little-endian, as files are.
     octets = packed.clone(memory_format=torch.contiguous_format).view(torch.uint8)
     mask = (1 << bits) - 1
@@ -28,7 +32,14 @@ def unpack(packed: torch.Tensor, bits: int, count: int) -> torch.Tensor:
     return (((octets[..., first].int() | octets[..., second].int() << 8) >> (starts % 8)) & mask).short()
 
 
-def fill_rows(matrix: torch.Tensor, block: Callable[[slice], torch.Tensor]) -> torch.Tensor:
+def numbered(count: int, size: int) -> "Tensor":
+    """The number of its run of `size`, for each of `count` elements: 0 0 0 1 1 1 2."""
+    import torch  # noqa: PLC0415  # only whoever reads waits for it
+
+    return torch.arange(count) // size
+
+
+def fill_rows(matrix: "Tensor", block: Callable[[slice], "Tensor"]) -> "Tensor":
     """Set a matrix from `block`, which makes the rows of a slice; few at a time, so that little is held twice."""
     step = max(1, BLOCK // max(1, math.prod(matrix.shape[1:])))
     for start in range(0, matrix.shape[0], step):

@@ -7,17 +7,19 @@ import json
 import math
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
+from registry.checkpoints.dtypes import BF16, F16, F32, U8, DType
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows
 from registry.checkpoints.quantised.group import Group
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 STATE = ".weight.quant_state.bitsandbytes__"
 STATE_LIMIT = 1 << 16  # bytes of JSON; it takes about 200
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
+DTYPES = {dtype.name: dtype for dtype in (F32, F16, BF16)}
 BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 
 
@@ -25,17 +27,17 @@ def int8(group: Group) -> Entry:
     """weight: outputs x inputs. SCB: the largest magnitude of each row, which stands for 127; 0 for a row of zeros."""
     outputs, inputs = group.shape(".weight", 2)
     group.need(math.prod(group.parts[".SCB"].shape) == outputs, "'SCB' does not have one number for each row")
-    return group.entry((outputs, inputs), torch.float32, "bitsandbytes int8", partial(load_int8, group))
+    return group.entry((outputs, inputs), F32, "bitsandbytes int8", partial(load_int8, group))
 
 
-def load_int8(group: Group) -> torch.Tensor:
+def load_int8(group: Group) -> "Tensor":
     """Outputs x inputs, float32."""
     if ".weight_format" in group.parts:
         layout = group.read(".weight_format")
         group.need(not layout.any(), f"'weight_format' is {layout.flatten()[:1].tolist()}, only 0 (by rows) is known")
     scales = group.scales(".SCB", zero=True).float().reshape(-1, 1)
     weight = group.read(".weight")
-    matrix = torch.empty(weight.shape, dtype=torch.float32)
+    matrix = scales.new_empty(weight.shape)
     return fill_rows(matrix, lambda rows: weight[rows] * scales[rows] * (1 / 127))  # rounded twice, as the library
 
 
@@ -48,7 +50,7 @@ class State:
 
     shape: tuple[int, ...]
     block: int
-    dtype: torch.dtype
+    dtype: DType
     outer: int
     offset: float
 
@@ -73,7 +75,7 @@ def four_bits(kind: str, group: Group) -> Entry:
 
 def nested(group: Group) -> bool:
     """Whether the scales of the blocks are quantised in their turn."""
-    return group.parts[".weight.absmax"].dtype == torch.uint8
+    return group.parts[".weight.absmax"].dtype == U8
 
 
 def read_state(group: Group, part: str) -> State:
@@ -113,25 +115,27 @@ def one_of(group: Group, told: dict[str, Any], key: str, known: dict[Any, Any]) 
     return known[value]
 
 
-def load_four_bits(group: Group, state: State) -> torch.Tensor:
+def load_four_bits(group: Group, state: State) -> "Tensor":
     """A tensor of the state's shape and type."""
+    import torch  # noqa: PLC0415  # only whoever reads waits for it
+
     scales = block_scales(group, state).unsqueeze(1)
     codes = group.scales(".weight.quant_map", zero=True).float().flatten()
-    octets = group.read(".weight").contiguous().flatten().view(torch.uint8)
+    octets = group.read(".weight").contiguous().flatten().view(U8.torch)
     half = state.block // 2  # bytes of a block
 
-    def block(rows: slice) -> torch.Tensor:
+    def block(rows: slice) -> "Tensor":
         own = octets[rows.start * half : rows.stop * half]
         short = min(rows.stop, len(scales)) - rows.start
         own = torch.nn.functional.pad(own, (0, short * half - len(own)))  # the last block may not be full
         halves = torch.stack((own >> 4, own & 15), dim=-1).int()
         return codes[halves].view(-1, state.block) * scales[rows]
 
-    matrix = fill_rows(torch.empty(len(scales), state.block, dtype=state.dtype), block)
+    matrix = fill_rows(state.dtype.empty(len(scales), state.block), block)
     return matrix.flatten()[: math.prod(state.shape)].view(state.shape)
 
 
-def block_scales(group: Group, state: State) -> torch.Tensor:
+def block_scales(group: Group, state: State) -> "Tensor":
     """The largest magnitude of each block; where it is quantised itself, by 256 codes with a scale for each block."""
     if not nested(group):
         return group.scales(".weight.absmax", zero=True).float().flatten()

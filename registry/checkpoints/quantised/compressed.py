@@ -6,12 +6,15 @@ packed along the outputs.
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
-
+from registry.checkpoints.dtypes import I16
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MOST_BITS = 8
 
@@ -43,18 +46,18 @@ def word_bits(group: Group, inputs: int, width: int) -> int:
     return (told or fitting)[0]
 
 
-def load_packed(group: Group, bits: int, shape: tuple[int, int]) -> torch.Tensor:
+def load_packed(group: Group, bits: int, shape: tuple[int, int]) -> "Tensor":
     """Outputs x inputs."""
     outputs, inputs = shape
     scales = group.scales(".weight_scale")
     scales = scales.reshape(-1, scales.shape[-1] if scales.ndim else 1).expand(outputs, -1)
     index = group.group_index(inputs, scales.shape[1], ".weight_g_idx")
     words = group.read(".weight_packed")
-    zeros = torch.full((1, 1), 1 << (bits - 1), dtype=torch.int16).expand(scales.shape)
+    zeros = words.new_full((1, 1), 1 << (bits - 1), dtype=I16.torch).expand(scales.shape)
     if ".weight_zero_point" in group.parts:
         zeros = unpack(group.read(".weight_zero_point").T, bits, outputs).T
 
-    def block(rows: slice) -> torch.Tensor:
+    def block(rows: slice) -> "Tensor":
         return (unpack(words[rows], bits, inputs) - zeros[rows][:, index]) * scales[rows][:, index]
 
-    return fill_rows(torch.empty(shape, dtype=scales.dtype), block)
+    return fill_rows(scales.new_empty(shape), block)

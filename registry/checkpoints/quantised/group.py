@@ -3,14 +3,17 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-
+from registry.checkpoints.dtypes import BF16, F16, F32, DType
 from registry.checkpoints.entry import Entry
+from registry.checkpoints.quantised.bits import numbered
 from registry.errors import BrokenQuantisation
 
-PLAIN = (torch.float32, torch.float16, torch.bfloat16)
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PLAIN = (F32, F16, BF16)
 
 
 @dataclass(frozen=True)
@@ -37,21 +40,21 @@ class Group:
         self.need(len(shape) == rank and 0 not in shape, f"{part[1:]!r} has the shape {list(shape)}")
         return shape
 
-    def read(self, part: str) -> torch.Tensor:
+    def read(self, part: str) -> "Tensor":
         """One part, in memory."""
         return self.parts[part].load()
 
-    def scales(self, part: str, zero: bool = False) -> torch.Tensor:
+    def scales(self, part: str, zero: bool = False) -> "Tensor":
         """A part that multiplies weights, in the type that the products will have. Only `zero` lets it hold zeros."""
-        numbers = self.read(part).to(self.dtype(part))
+        numbers = self.read(part).to(self.dtype(part).torch)
         self.need(bool(numbers.isfinite().all()), f"{part[1:]!r} holds NaN or infinity")
         self.need(zero or bool((numbers != 0).all()), f"{part[1:]!r} holds zero")
         return numbers
 
-    def dtype(self, part: str) -> torch.dtype:
+    def dtype(self, part: str) -> DType:
         """The type of the products with these scales: their own, or float32 where that is none to compute in."""
         own = self.parts[part].dtype
-        return own if own in PLAIN else torch.float32
+        return own if own in PLAIN else F32
 
     def told(self, key: str) -> list[Any]:
         """What the settings say under a key, at their top or for the weights of one of compressed-tensors' groups."""
@@ -59,11 +62,11 @@ class Group:
         weights = [g.get("weights") for g in groups.values() if isinstance(g, dict)] if isinstance(groups, dict) else []
         return [place[key] for place in (self.settings, *weights) if isinstance(place, Mapping) and key in place]
 
-    def entry(self, shape: tuple[int, ...], dtype: torch.dtype, stored: str, load: Callable[[], torch.Tensor]) -> Entry:
+    def entry(self, shape: tuple[int, ...], dtype: DType, stored: str, read: Callable[[], "Tensor"]) -> Entry:
         """The plain tensor that stands for the group."""
-        return Entry(self.name, dtype, shape, load, stored)
+        return Entry(self.name, dtype, shape, read, stored)
 
-    def group_index(self, inputs: int, groups: int, part: str) -> torch.Tensor:
+    def group_index(self, inputs: int, groups: int, part: str) -> "Tensor":
         """The group of every input: as `part` lists them, else in order, as many in each as the config says.
 
         A list of nothing but 0 or -1 is one that was never filled in.
@@ -75,7 +78,7 @@ class Group:
             if not lowest == highest <= 0:
                 self.need(lowest >= 0 and highest < groups, f"{part[1:]!r} names a missing group")
                 return listed
-        return torch.arange(inputs) // self.group_size(inputs, groups)
+        return numbered(inputs, self.group_size(inputs, groups))
 
     def group_size(self, inputs: int, groups: int) -> int:
         """Inputs of each group but the last, which may be smaller."""

@@ -1,13 +1,14 @@
 """MLX's affine quantisation: groups of inputs in a stream of bits, w = q s + b, rounded after either step."""
 
 from functools import partial
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BITS = (2, 3, 4, 5, 6, 8)
 
@@ -29,7 +30,7 @@ def mlx(group: Group) -> Entry:
     return group.entry((*weight[:-1], inputs), group.dtype(".scales"), f"mlx {bits}-bit", load)
 
 
-def load_mlx(group: Group, bits: int, size: int) -> torch.Tensor:
+def load_mlx(group: Group, bits: int, size: int) -> "Tensor":
     """... x outputs x inputs."""
     scales = group.scales(".scales")
     lead, groups = scales.shape[:-1], scales.shape[-1]
@@ -37,9 +38,9 @@ def load_mlx(group: Group, bits: int, size: int) -> torch.Tensor:
     biases = group.scales(".biases", zero=True).to(scales.dtype).reshape(-1, groups, 1)
     packed = group.read(".weight").flatten(0, -2)
 
-    def block(rows: slice) -> torch.Tensor:
+    def block(rows: slice) -> "Tensor":
         numbers = unpack(packed[rows], bits, groups * size).view(-1, groups, size)
         return numbers * scales[rows] + biases[rows]
 
-    matrix = fill_rows(torch.empty(packed.shape[0], groups, size, dtype=scales.dtype), block)
+    matrix = fill_rows(scales.new_empty(packed.shape[0], groups, size), block)
     return matrix.reshape(*lead, groups * size)

@@ -6,14 +6,17 @@ transformers' fine-grained fp8, and compressed-tensors' float-quantized, int-qua
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
-import torch
-
+from registry.checkpoints.dtypes import F8_E4M3, F8_E5M2, I8
 from registry.checkpoints.entry import Entry
-from registry.checkpoints.quantised.bits import fill_rows
+from registry.checkpoints.quantised.bits import fill_rows, numbered
 from registry.checkpoints.quantised.group import Group
 
-KINDS = {torch.int8: "int8", torch.float8_e4m3fn: "fp8 e4m3", torch.float8_e5m2: "fp8 e5m2"}
+if TYPE_CHECKING:
+    from torch import Tensor
+
+KINDS = {I8: "int8", F8_E4M3: "fp8 e4m3", F8_E5M2: "fp8 e5m2"}
 ZERO = ".weight_zero_point"
 BLOCK_SIZE = 128  # where the config is silent and the shapes leave it open
 
@@ -54,21 +57,21 @@ def block_size(group: Group, count: int, scales: int, axis: int) -> int:
     return 0
 
 
-def load_scaled(group: Group, part: str, table: str, shape: tuple[int, ...], sizes: list[int]) -> torch.Tensor:
+def load_scaled(group: Group, part: str, table: str, shape: tuple[int, ...], sizes: list[int]) -> "Tensor":
     """A tensor of the weight's shape."""
     scales = group.scales(table).reshape(shape)
     zeros = group.read(ZERO).to(scales.dtype).reshape(shape) if ZERO in group.parts else None
     weight = group.read(part)
-    index = [torch.arange(n) // size for n, size in zip(weight.shape, sizes, strict=True)]
+    index = [numbered(n, size) for n, size in zip(weight.shape, sizes, strict=True)]
 
-    def spread(numbers: torch.Tensor, rows: slice) -> torch.Tensor:
+    def spread(numbers: "Tensor", rows: slice) -> "Tensor":
         numbers = numbers[index[0][rows]]
         for axis in range(1, len(index)):
             numbers = numbers.index_select(axis, index[axis])
         return numbers
 
-    def block(rows: slice) -> torch.Tensor:
+    def block(rows: slice) -> "Tensor":
         numbers = weight[rows].to(scales.dtype)
         return (numbers if zeros is None else numbers - spread(zeros, rows)) * spread(scales, rows)
 
-    return fill_rows(torch.empty(weight.shape, dtype=scales.dtype), block)
+    return fill_rows(scales.new_empty(weight.shape), block)

@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-import torch
-
+from registry.checkpoints.dtypes import F8_E4M3, F8_E5M2, F8_E8M0, F64, I8, I32, I64, U8, U32, DType
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bitsandbytes import STATE, four_bits, int8
 from registry.checkpoints.quantised.compressed import packed
@@ -21,12 +20,12 @@ from registry.checkpoints.quantised.scaled import KINDS, scaled
 from registry.checkpoints.quantised.words import words
 from registry.errors import BrokenQuantisation, IncompleteQuantisation, UnknownQuantisation
 
-Types = tuple[torch.dtype, ...]
-WORD: Types = (torch.int32, torch.uint32)
-OCTET: Types = (torch.uint8,)
-FLAG: Types = (torch.uint8, torch.int8)
-INDEX: Types = (torch.int32, torch.int64)
-SCALE: Types = (*PLAIN, torch.float8_e8m0fnu)
+Types = tuple[DType, ...]
+WORD: Types = (I32, U32)
+OCTET: Types = (U8,)
+FLAG: Types = (U8, I8)
+INDEX: Types = (I32, I64)
+SCALE: Types = (*PLAIN, F8_E8M0)
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,12 @@ class Scheme:
 
 CALIBRATION = (".input_scale", ".activation_scale", ".input_zero_point", ".input_scale_ub", ".weight_scale_ub")
 NUMBERS: Types = tuple(KINDS)
-FP8: Types = (torch.float8_e4m3fn, torch.float8_e5m2)
-ZEROS: Mapping[str, Types] = {".weight_zero_point": (torch.int8, torch.int32, *KINDS)}
-BLOCKS: dict[str, Types] = {".weight.absmax": (*PLAIN, torch.uint8), ".weight.quant_map": PLAIN}
+FP8: Types = (F8_E4M3, F8_E5M2)
+ZEROS: Mapping[str, Types] = {".weight_zero_point": (I8, I32, *KINDS)}
+BLOCKS: dict[str, Types] = {".weight.absmax": (*PLAIN, U8), ".weight.quant_map": PLAIN}
 NESTED: Mapping[str, Types] = {".weight.nested_absmax": PLAIN, ".weight.nested_quant_map": PLAIN}
 # FSDP wants one type for all parameters, so bitsandbytes can keep its bytes in any.
-ANY: Types = (torch.uint8, torch.int8, *PLAIN)
+ANY: Types = (U8, I8, *PLAIN)
 
 # Weights, their scales, and the types of the weights: int8 beside a scale_inv can be pairs of 4-bit floats.
 TABLES: tuple[tuple[str, str, Types], ...] = (
@@ -72,7 +71,7 @@ SCHEMES = (
     Scheme("GPTQ or AWQ", words, {".qweight": WORD, ".qzeros": WORD, ".scales": PLAIN}, {".g_idx": INDEX}),
     Scheme("bitsandbytes nf4", partial(four_bits, "nf4"), {".weight": ANY, f"{STATE}nf4": OCTET} | BLOCKS, NESTED),
     Scheme("bitsandbytes fp4", partial(four_bits, "fp4"), {".weight": ANY, f"{STATE}fp4": OCTET} | BLOCKS, NESTED),
-    Scheme("bitsandbytes int8", int8, {".weight": (torch.int8,), ".SCB": PLAIN}, {".weight_format": FLAG}),
+    Scheme("bitsandbytes int8", int8, {".weight": (I8,), ".SCB": PLAIN}, {".weight_format": FLAG}),
     Scheme(
         "compressed-tensors",
         packed,
@@ -85,7 +84,7 @@ SCHEMES = (
         for part, table, types in TABLES
     ),
     Scheme("MXFP4", mxfp4, {"_proj_blocks": OCTET, "_proj_scales": OCTET}, plain="_proj"),
-    Scheme("MLX", mlx, {".weight": (torch.uint32,), ".scales": PLAIN, ".biases": PLAIN}),
+    Scheme("MLX", mlx, {".weight": (U32,), ".scales": PLAIN, ".biases": PLAIN}),
 )
 # Suffixes that other models use too; one of these alone proves no quantisation.
 COMMON = {".weight", "_proj", ".scales", ".biases"}
@@ -148,7 +147,7 @@ def make(scheme: Scheme, group: Group, index: Mapping[str, Entry]) -> Entry:
     for part, types in {**scheme.needs, **scheme.may}.items():
         if part in group.parts:
             dtype = group.parts[part].dtype
-            group.need(dtype in types, f"{part[1:]!r} is stored as {str(dtype).removeprefix('torch.')}")
+            group.need(dtype in types, f"{part[1:]!r} is stored as {dtype.name}")
     if scheme.plain != scheme.weights and group.name in index:
         raise BrokenQuantisation(tensor=group.name, scheme=group.scheme, reason="it is there unquantised, too")
     return scheme.entry(group)
@@ -172,6 +171,6 @@ def check_leftover(name: str, index: Mapping[str, Entry]) -> None:
         for part in (part for part in (*scheme.needs, *scheme.may) if part in MARKS and name.endswith(part)):
             stem = name.removesuffix(part)
             plain = index.get(stem + scheme.plain)
-            if plain is None or plain.dtype not in (*PLAIN, torch.float64) or part.startswith(".weight."):
+            if plain is None or plain.dtype not in (*PLAIN, F64) or part.startswith(".weight."):
                 missing = [p[1:] for p in scheme.needs if stem + p not in index] or ["parts of known types"]
                 raise IncompleteQuantisation(tensor=stem + scheme.plain, part=part[1:], missing=", ".join(missing))

@@ -5,12 +5,14 @@ column of words, AWQ a row of outputs into a row of words. Shapes tell the bits;
 """
 
 from functools import partial
-
-import torch
+from typing import TYPE_CHECKING
 
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 GPTQ_BITS = (2, 3, 4, 8)
 # Version 1 stores the zero point less one.
@@ -41,7 +43,7 @@ def gptq(group: Group) -> Entry:
     return group.entry((outputs, inputs), group.dtype(".scales"), f"gptq {bits}-bit", load)
 
 
-def load_gptq(group: Group, bits: int, inputs: int, offset: int) -> torch.Tensor:
+def load_gptq(group: Group, bits: int, inputs: int, offset: int) -> "Tensor":
     """Outputs x inputs."""
     scales = group.scales(".scales").T  # outputs x groups
     outputs, groups = scales.shape
@@ -49,10 +51,10 @@ def load_gptq(group: Group, bits: int, inputs: int, offset: int) -> torch.Tensor
     zeros = ((unpack(group.read(".qzeros"), bits, outputs) + offset) & ((1 << bits) - 1)).T
     packed = group.read(".qweight").T
 
-    def block(rows: slice) -> torch.Tensor:
+    def block(rows: slice) -> "Tensor":
         return (unpack(packed[rows], bits, inputs) - zeros[rows][:, index]) * scales[rows][:, index]
 
-    return fill_rows(torch.empty(outputs, inputs, dtype=scales.dtype), block)
+    return fill_rows(scales.new_empty(outputs, inputs), block)
 
 
 def awq(group: Group) -> Entry:
@@ -64,18 +66,18 @@ def awq(group: Group) -> Entry:
     return group.entry((outputs, inputs), group.dtype(".scales"), "awq 4-bit", partial(load_awq, group, inputs))
 
 
-def load_awq(group: Group, inputs: int) -> torch.Tensor:
+def load_awq(group: Group, inputs: int) -> "Tensor":
     """Outputs x inputs."""
     scales, packed = group.scales(".scales"), group.read(".qweight")
     groups, outputs = scales.shape
     index = group.group_index(inputs, groups, ".g_idx")
     zeros = in_order(group.read(".qzeros"))
-    matrix = torch.empty(outputs, inputs, dtype=scales.dtype)
+    matrix = scales.new_empty(outputs, inputs)
     fill_rows(matrix.T, lambda rows: (in_order(packed[rows]) - zeros[index[rows]]) * scales[index[rows]])
     return matrix
 
 
-def in_order(packed: torch.Tensor) -> torch.Tensor:
+def in_order(packed: "Tensor") -> "Tensor":
     """Rows of 4-bit numbers, each word's eight in the order of the outputs."""
     numbers = unpack(packed, 4, packed.shape[1] * 8)
     return numbers.view(len(numbers), -1, 8)[..., AWQ_ORDER].flatten(1)

@@ -1,0 +1,47 @@
+"""The types that a tensor's elements may have, told without torch.
+
+torch takes over a second to import. Where a tensor lies, and of what type and shape it is, can be told without it;
+whatever reads one imports it then.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+    from torch import dtype as TorchDType  # noqa: N812  # a class, whatever torch calls it
+
+
+@dataclass(frozen=True)
+class DType:
+    """A type of elements. name: as torch spells it. itemsize: bytes of one."""
+
+    name: str
+    itemsize: int
+
+    @property
+    def torch(self) -> "TorchDType":
+        """The same in torch."""
+        import torch  # noqa: PLC0415  # only whoever reads waits for it
+
+        return getattr(torch, self.name)  # type: ignore[no-any-return]
+
+    def empty(self, *shape: int) -> "Tensor":
+        """A tensor whose elements are not set."""
+        import torch  # noqa: PLC0415  # only whoever reads waits for it
+
+        return torch.empty(shape, dtype=self.torch)
+
+
+def of(dtype: "TorchDType") -> DType:
+    """A type of torch's, which may be one that no format but the pickle can hold."""
+    return DType(str(dtype).removeprefix("torch."), dtype.itemsize)
+
+
+F64, F32, F16, BF16 = DType("float64", 8), DType("float32", 4), DType("float16", 2), DType("bfloat16", 2)
+F8_E4M3, F8_E5M2, F8_E8M0 = DType("float8_e4m3fn", 1), DType("float8_e5m2", 1), DType("float8_e8m0fnu", 1)
+I64, I32, I16, I8 = DType("int64", 8), DType("int32", 4), DType("int16", 2), DType("int8", 1)
+U64, U32, U16, U8 = DType("uint64", 8), DType("uint32", 4), DType("uint16", 2), DType("uint8", 1)
+BOOL, C64 = DType("bool", 1), DType("complex64", 8)
+
+FLOATING = (F64, F32, F16, BF16)  # what weights are computed in; the 8-bit ones mean nothing without scales
