@@ -5,7 +5,7 @@ what has only some of them is an error; everything else is left as it is.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from registry.checkpoints.quantised.mlx import mlx
 from registry.checkpoints.quantised.mxfp4 import mxfp4
 from registry.checkpoints.quantised.scaled import KINDS, scaled
 from registry.checkpoints.quantised.words import words
+from registry.checkpoints.threads import side_by_side
 from registry.errors import BrokenQuantisation, IncompleteQuantisation, UnknownQuantisation
 
 Types = tuple[torch.dtype, ...]
@@ -35,7 +36,8 @@ class Scheme:
 
     needs, may: suffixes of the parts that must and may be there, with the types that they may have; the first holds
     the weights, and where that is of another type the scheme is not meant. plain: the suffix that takes their place.
-    unused: suffixes of parts that say nothing of the weights. entry: makes the plain tensor's entry.
+    unused: suffixes of parts that say nothing of the weights. telling: the part that `entry` reads, for it tells the
+    shape. entry: makes the plain tensor's entry.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Scheme:
     may: Mapping[str, Types] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     plain: str = ".weight"
+    telling: str | None = None
 
     @property
     def weights(self) -> str:
@@ -70,8 +73,16 @@ TABLES: tuple[tuple[str, str, Types], ...] = (
 
 SCHEMES = (
     Scheme("GPTQ or AWQ", words, {".qweight": WORD, ".qzeros": WORD, ".scales": PLAIN}, {".g_idx": INDEX}),
-    Scheme("bitsandbytes nf4", partial(four_bits, "nf4"), {".weight": ANY, f"{STATE}nf4": OCTET} | BLOCKS, NESTED),
-    Scheme("bitsandbytes fp4", partial(four_bits, "fp4"), {".weight": ANY, f"{STATE}fp4": OCTET} | BLOCKS, NESTED),
+    *(
+        Scheme(
+            f"bitsandbytes {kind}",
+            partial(four_bits, kind),
+            {".weight": ANY, f"{STATE}{kind}": OCTET} | BLOCKS,
+            NESTED,
+            telling=f"{STATE}{kind}",
+        )
+        for kind in ("nf4", "fp4")
+    ),
     Scheme("bitsandbytes int8", int8, {".weight": (torch.int8,), ".SCB": PLAIN}, {".weight_format": FLAG}),
     Scheme(
         "compressed-tensors",
@@ -79,6 +90,7 @@ SCHEMES = (
         {".weight_packed": WORD, ".weight_scale": PLAIN, ".weight_shape": INDEX},
         {".weight_zero_point": WORD, ".weight_g_idx": INDEX},
         CALIBRATION,
+        telling=".weight_shape",
     ),
     *(
         Scheme("fp8 or int8", partial(scaled, part, table), {part: types, table: SCALE}, ZEROS, CALIBRATION, part)
@@ -87,6 +99,7 @@ SCHEMES = (
     Scheme("MXFP4", mxfp4, {"_proj_blocks": OCTET, "_proj_scales": OCTET}, plain="_proj"),
     Scheme("MLX", mlx, {".weight": (torch.uint32,), ".scales": PLAIN, ".biases": PLAIN}),
 )
+TELLING = 1 << 16  # bytes of a part that tells a shape, 200 as a rule; what is longer is refused by whoever reads it
 # Suffixes that other models use too; one of these alone proves no quantisation.
 COMMON = {".weight", "_proj", ".scales", ".biases"}
 MARKS = tuple({part for scheme in SCHEMES for part in (*scheme.needs, *scheme.may)} - COMMON)
@@ -105,11 +118,12 @@ REFUSED = {
 def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Entry]:
     """The index with every quantised tensor as one entry that dequantises when it is loaded; the others untouched.
 
-    Of the parts, only bitsandbytes' quant_state and compressed-tensors' weight_shape are read here, for they alone
-    tell the shape. Raises BrokenQuantisation, IncompleteQuantisation and UnknownQuantisation.
+    Of the parts, only those that tell a shape are read here. Raises BrokenQuantisation, IncompleteQuantisation and
+    UnknownQuantisation.
     """
     index = {entry.name: entry for entry in entries}
-    groups = {group.parts[scheme.weights].name: (scheme, group) for scheme, group in find(index, settings(config))}
+    found = informed(list(find(index, settings(config))))
+    groups = {group.parts[scheme.weights].name: (scheme, group) for scheme, group in found}
     used = {part.name for _, group in groups.values() for part in group.parts.values()}
     check_leftovers(index, used)
     plain = [make(*groups[entry.name], index) if entry.name in groups else entry for entry in entries]
@@ -136,6 +150,24 @@ def find(index: Mapping[str, Entry], told: Mapping[str, Any]) -> Iterator[tuple[
                 if scheme.needs.keys() <= parts.keys():
                     yield scheme, Group(stem + scheme.plain, scheme.name, parts, told)
                     break
+
+
+def informed(found: list[tuple[Scheme, Group]]) -> list[tuple[Scheme, Group]]:
+    """The groups with the parts that tell their shapes read, several at a time, for each may wait for a network."""
+    told: dict[str, torch.Tensor] = {}
+    parts = [group.parts[scheme.telling] for scheme, group in found if scheme.telling]
+    small = [part for part in parts if part.nbytes <= TELLING]
+    side_by_side(lambda part: told.__setitem__(part.name, part.load()), small)
+
+    def with_read(group: Group) -> Group:
+        read = {
+            suffix: replace(part, load=partial(torch.Tensor.detach, told[part.name]))
+            for suffix, part in group.parts.items()
+            if part.name in told
+        }
+        return replace(group, parts={**group.parts, **read})
+
+    return [(scheme, with_read(group)) for scheme, group in found]
 
 
 def present(scheme: Scheme, stem: str, index: Mapping[str, Entry]) -> list[str]:
