@@ -77,7 +77,9 @@ def ingest(
     download: bool,
     as_json: bool,
 ) -> None:
-    """Fingerprint models and store them: folders, files or hub ids (org/model@revision).
+    """Fingerprint models and store them: folders, files or hub ids.
+
+    A hub id is org/model, org/model@revision or, where it holds several models, org/model:file.
 
     \b
     Example: registry ingest examples/checkpoints/llama-small --family llama

@@ -3,6 +3,7 @@
 import io
 import json
 import random
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +19,16 @@ from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.hub import open_hub
 from registry.checkpoints.remote import BLOCK, SMALL, RemoteBlob
 from registry.checkpoints.threads import side_by_side
-from registry.errors import BrokenFile, CheckpointError, HubFailing, HubLoginNeeded, HubRateLimited, HubUnreachable
+from registry.errors import (
+    BrokenFile,
+    CheckpointError,
+    HubFailing,
+    HubFileNotFound,
+    HubLoginNeeded,
+    HubRateLimited,
+    HubUnreachable,
+    SeveralCheckpoints,
+)
 from registry.fingerprints import Fingerprint
 from registry.measure import compute
 
@@ -394,6 +404,41 @@ def test_progress_comes_after_the_work(hub, tmp_path):
     compute(open_checkpoint("org/model"), progress=lambda *numbers: told.append(numbers))
     compute(open_checkpoint(folder), progress=lambda *numbers: locally.append(numbers))
     assert told == locally
+
+
+QUANTISATIONS = ("m-Q4.gguf", "m-Q8-00001-of-00002.gguf", "m-Q8-00002-of-00002.gguf")
+
+
+@pytest.mark.parametrize("download", [False, True], ids=["ranges", "kept"])
+def test_several_models_are_refused_before_a_weight_is_fetched(hub, download):
+    """The sentence names the files and how to choose one; a file that is not there is told apart."""
+    hub.add("org/model", dict.fromkeys([*QUANTISATIONS, "config.json"], b"{}"))
+    told = r"'org/model' holds several .*\(m-Q4.gguf, m-Q8-.*\); name .* as 'org/model:m-Q4.gguf'"
+    with pytest.raises(SeveralCheckpoints, match=told):
+        open_checkpoint("org/model", download=download)
+    with pytest.raises(HubFileNotFound, match=r"no file 'm-Q5.gguf'; it has m-Q4.gguf, m-Q8-"):
+        open_checkpoint("org/model@main:m-Q5.gguf", download=download)
+    assert hub.fetched("org/model") == set()
+
+
+@pytest.mark.parametrize("download", [False, True], ids=["ranges", "kept"])
+@pytest.mark.parametrize("file", ["b.safetensors", "in a folder/c-00001-of-00002.gguf", "d.safetensors.index.json"])
+def test_one_of_several_models(hub, tmp_path, file, download):
+    """What is named is read, with the shards that belong to it, and nothing else is asked for."""
+    shards = write_shards(tmp_path, llama(), 2)
+    files = {
+        path.name.replace("model", "d"): path.read_bytes().replace(b"model-0", b"d-0") for path in shards.iterdir()
+    }
+    whole = (write_folder(tmp_path / "b", llama()) / "model.safetensors").read_bytes()
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + bytes(40)
+    files |= {"b.safetensors": whole, "e.safetensors": whole}
+    files |= {f"in a folder/c-0000{i}-of-00002.gguf": head for i in (1, 2)}
+    hub.add("org/model", files)
+    found = open_checkpoint(f"org/model:{file}", download=download)
+    assert found.name == f"org/model:{file}"
+    assert len(found.entries) == (0 if "gguf" in file else 17)
+    assert found.remote is not download
+    assert {name[0] for name in hub.fetched("org/model")} == {file[0]}
 
 
 KINDS = ["cut", "long", "short", "whole", "elsewhere", "fewer", "compressed", "error", "expired"]
