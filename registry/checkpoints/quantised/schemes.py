@@ -14,7 +14,9 @@ import torch
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bitsandbytes import STATE, four_bits, int8
 from registry.checkpoints.quantised.compressed import packed
+from registry.checkpoints.quantised.fp4 import fp4
 from registry.checkpoints.quantised.group import PLAIN, Group
+from registry.checkpoints.quantised.hqq import SETTINGS, hqq
 from registry.checkpoints.quantised.mlx import mlx
 from registry.checkpoints.quantised.mxfp4 import mxfp4
 from registry.checkpoints.quantised.scaled import KINDS, scaled
@@ -54,9 +56,18 @@ class Scheme:
         return next(iter(self.needs))
 
 
-CALIBRATION = (".input_scale", ".activation_scale", ".input_zero_point", ".input_scale_ub", ".weight_scale_ub")
+CALIBRATION = (
+    ".input_scale",
+    ".activation_scale",
+    ".input_zero_point",
+    ".input_scale_ub",
+    ".weight_scale_ub",
+    ".input_global_scale",
+)
 NUMBERS: Types = tuple(KINDS)
 FP8: Types = (torch.float8_e4m3fn, torch.float8_e5m2)
+E4M3: Types = (torch.float8_e4m3fn,)
+SINGLE: Types = (torch.float32,)
 ZEROS: Mapping[str, Types] = {".weight_zero_point": (torch.int8, torch.int32, *KINDS)}
 BLOCKS: dict[str, Types] = {".weight.absmax": (*PLAIN, torch.uint8), ".weight.quant_map": PLAIN}
 NESTED: Mapping[str, Types] = {".weight.nested_absmax": PLAIN, ".weight.nested_quant_map": PLAIN}
@@ -97,21 +108,43 @@ SCHEMES = (
         for part, table, types in TABLES
     ),
     Scheme("MXFP4", mxfp4, {"_proj_blocks": OCTET, "_proj_scales": OCTET}, plain="_proj"),
+    Scheme(
+        "NVFP4",
+        partial(fp4, "nvfp4", 16, ".weight_packed"),
+        {".weight_packed": OCTET, ".weight_scale": E4M3, ".weight_global_scale": SINGLE},
+        unused=CALIBRATION,
+    ),
+    Scheme(
+        "NVFP4",
+        partial(fp4, "nvfp4", 16, ".weight"),
+        {".weight": OCTET, ".weight_scale": E4M3, ".weight_scale_2": SINGLE},
+        unused=CALIBRATION,
+    ),
+    Scheme(
+        "MXFP4",
+        partial(fp4, "mxfp4", 32, ".weight_packed"),
+        {".weight_packed": OCTET, ".weight_scale": OCTET},
+        unused=CALIBRATION,
+    ),
+    Scheme(
+        "HQQ",
+        hqq,
+        {".W_q": (torch.uint8, torch.int32, *PLAIN), ".scale": PLAIN, ".zero": PLAIN, ".shape": INDEX},
+        unused=SETTINGS,
+        telling=".shape",
+    ),
     Scheme("MLX", mlx, {".weight": (torch.uint32,), ".scales": PLAIN, ".biases": PLAIN}),
 )
 TELLING = 1 << 16  # bytes of a part that tells a shape, 200 as a rule; what is longer is refused by whoever reads it
 # Suffixes that other models use too; one of these alone proves no quantisation.
-COMMON = {".weight", "_proj", ".scales", ".biases"}
+COMMON = {".weight", "_proj", ".scales", ".biases", ".scale", ".zero", ".shape"}
 MARKS = tuple({part for scheme in SCHEMES for part in (*scheme.needs, *scheme.may)} - COMMON)
 # Schemes that are known but not read, by a part that only they have.
 REFUSED = {
-    ".W_q": "HQQ",
     ".codebooks": "AQLM",
     ".Qidxs": "QuIP#",
     ".q_invperm": "EXL2",
     ".trellis": "EXL3",
-    ".weight_global_scale": "NVFP4",
-    ".weight_scale_2": "NVFP4",
 }
 
 
@@ -199,11 +232,24 @@ def check_leftovers(index: Mapping[str, Entry], used: set[str]) -> None:
 
 
 def check_leftover(name: str, index: Mapping[str, Entry]) -> None:
-    """A part alone is an error, except where the tensor itself is there and plain: then it says nothing."""
-    for scheme in SCHEMES:
-        for part in (part for part in (*scheme.needs, *scheme.may) if part in MARKS and name.endswith(part)):
-            stem = name.removesuffix(part)
-            plain = index.get(stem + scheme.plain)
-            if plain is None or plain.dtype not in (*PLAIN, torch.float64) or part.startswith(".weight."):
-                missing = [p[1:] for p in scheme.needs if stem + p not in index] or ["parts of known types"]
-                raise IncompleteQuantisation(tensor=stem + scheme.plain, part=part[1:], missing=", ".join(missing))
+    """A part alone is an error, except where the tensor itself is there and plain: then it says nothing.
+
+    Of the schemes that have such a part the one is named that most of what is there fits.
+    """
+    pairs = [
+        (scheme, part)
+        for scheme in SCHEMES
+        for part in (*scheme.needs, *scheme.may)
+        if part in MARKS and name.endswith(part)
+    ]
+    scheme, part = max(pairs, key=lambda pair: fitting(pair[0], name.removesuffix(pair[1]), index))
+    stem = name.removesuffix(part)
+    plain = index.get(stem + scheme.plain)
+    if plain is None or plain.dtype not in (*PLAIN, torch.float64) or part.startswith(".weight."):
+        missing = [p[1:] for p in scheme.needs if stem + p not in index] or ["parts of known types"]
+        raise IncompleteQuantisation(tensor=stem + scheme.plain, part=part[1:], missing=", ".join(missing))
+
+
+def fitting(scheme: Scheme, stem: str, index: Mapping[str, Entry]) -> int:
+    """How many of a scheme's parts are there, with the types that they must have."""
+    return sum(stem + part in index and index[stem + part].dtype in types for part, types in scheme.needs.items())
