@@ -7,6 +7,7 @@ from checkpoints_made import write_folder
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised import dequantised
+from registry.errors import IncompleteQuantisation
 
 BF16, F16, F32 = torch.bfloat16, torch.float16, torch.float32
 IDS = {"ids": str}
@@ -168,3 +169,13 @@ def test_hqq(bits, axis, dtype, as_float):
     bias = state.pop("bias")
     assert torch.equal(read(state), layer.dequantize())
     assert bias.dtype == dtype
+
+
+def test_hqqs_own_file(tmp_path):
+    """There the shape is no tensor, and the missing part is named."""
+    library = pytest.importorskip("hqq.core.quantize")
+    layer = library.HQQLinear(torch.nn.Linear(256, 64), library.BaseQuantizeConfig(nbits=4), device="cpu")
+    layer.encoded_state_dict = False
+    torch.save({"model.layers.0.self_attn.q_proj": dict(layer.state_dict())}, tmp_path / "qmodel.pt")
+    with pytest.raises(IncompleteQuantisation, match=r"q_proj\.weight' has 'W_q' but lacks shape"):
+        open_checkpoint(tmp_path)
