@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,8 @@ from registry.errors import RegistryError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from registry import Registry
 
 UNKNOWN = 4  # exit code: nothing that is registered is near
 PIPED_WIDTH = 100  # columns where there is no terminal to ask
@@ -75,42 +77,50 @@ def ingest(
     download: bool,
     as_json: bool,
 ) -> None:
-    """Fingerprint models and store them: folders, files or hub ids (org/model@revision).
+    """Fingerprint models and store them: folders, files or hub ids.
+
+    A hub id is org/model, org/model@revision or, where it holds several models, org/model:file.
 
     \b
     Example: registry ingest examples/checkpoints/llama-small --family llama
     """
     from registry import Registry, report
-    from registry.progress import Bar
 
     if name and len(sources) > 1:
         raise click.UsageError("--name goes with one SOURCE only.")
-    done, failed = [], []
+    options = {"family": family, "name": name, "base": base, "allow_nonfinite": allow_nonfinite, "download": download}
     with Registry() as registry:
-        for each in sources:
-            try:
-                with Bar(each) as bar:
-                    result = registry.ingest(
-                        each,
-                        family=family,
-                        name=name,
-                        base=base,
-                        allow_nonfinite=allow_nonfinite,
-                        download=download,
-                        progress=bar,
-                    )
-            except RegistryError as exc:
-                failed.append({"source": each, "error": str(exc)})
-                click.echo(f"Error: {exc}", err=True)
-                continue
-            done.append(report.ingested_json(result))
-            if not as_json:
-                click.echo(report.ingested_line(result))
-                say_notes(report.notes(result.fingerprint))
+        done, failed = ingest_each(registry, sources, options, quiet=as_json)
     if as_json:
         emit(report.answer(models=done, errors=failed))
     if failed:
         raise SystemExit(1)
+
+
+def ingest_each(
+    registry: "Registry", sources: Iterable[str], options: dict[str, Any], *, quiet: bool
+) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
+    """Ingest one source after the other and say what came of it; those that failed do not stop the others.
+
+    Returns what was stored and what was not, as --json has it. quiet: nothing of it goes to stdout.
+    """
+    from registry import report
+    from registry.progress import Bar
+
+    done, failed = [], []
+    for each in sources:
+        try:
+            with Bar(each) as bar:
+                result = registry.ingest(each, **options, progress=bar)
+        except RegistryError as exc:
+            failed.append({"source": each, "error": str(exc)})
+            click.echo(f"Error: {exc}", err=True)
+            continue
+        done.append(report.ingested_json(result))
+        if not quiet:
+            click.echo(report.ingested_line(result))
+            say_notes(report.notes(result.fingerprint))
+    return done, failed
 
 
 @main.command()

@@ -70,8 +70,9 @@ def ignored(kind: str) -> str:
 
 
 def left_out() -> str:
-    """Model types that are not in the table, with the reasons."""
-    rows = "\n".join(f"| {reason} | {', '.join(types)} |" for reason, types in table()["left_out"].items())
+    """Model types of transformers and architectures of llama.cpp that are not in the table, with the reasons."""
+    pairs = [*table()["left_out"].items(), *table()["left_out_gguf"].items()]
+    rows = "\n".join(f"| {reason} | {', '.join(types)} |" for reason, types in pairs)
     return f"## Architectures left out\n\n| reason | model types |\n|---|---|\n{rows}\n"
 
 

@@ -37,11 +37,9 @@ def fingerprint(
     base: what to merge an adapter into before; without it, the fingerprint is that of the adapter's update alone.
     A hub model is read over the network and not stored, unless `download` keeps it in the hub cache.
     """
-    from registry.measure import compute  # noqa: PLC0415  # see the module's docstring
-    from registry.merge import open_merged  # noqa: PLC0415
+    from registry.sources import read  # noqa: PLC0415  # see the module's docstring
 
-    checkpoint = open_merged(source, base, download=download)
-    return compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
+    return read(source, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=progress)[1]
 
 
 def inspect(source: str | Path) -> "Inspection":

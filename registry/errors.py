@@ -31,7 +31,7 @@ class NoWeights(CheckpointError):
 
 
 class SeveralCheckpoints(CheckpointError):
-    """{source!r} holds several checkpoints ({files}); name the one you mean."""
+    """{source!r} holds several checkpoints ({files}); name the one you mean, such as {example!r}."""
 
 
 class UnreadableFile(CheckpointError):
@@ -138,6 +138,10 @@ class HubTokenRefused(CheckpointError):
 
 class HubRevisionNotFound(CheckpointError):
     """The hub's model {model!r} has no revision {revision!r}; name a branch, tag or commit that it has."""
+
+
+class HubFileNotFound(CheckpointError):
+    """The hub's model {model!r} has no file {file!r}; it has {files}, name one of them."""
 
 
 class HubAccessDenied(CheckpointError):

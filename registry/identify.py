@@ -9,8 +9,7 @@ from sqlalchemy.orm import Session
 from registry.database import search, store
 from registry.evidence import Match, Verdict, judge
 from registry.fingerprints import Fingerprint, Progress
-from registry.measure import compute
-from registry.merge import open_merged
+from registry.sources import read
 
 
 @dataclass(frozen=True)
@@ -45,8 +44,7 @@ def identify(
 
     base: what to merge an adapter into; without it, the adapter is compared with adapters.
     """
-    checkpoint = open_merged(source, base, download=download)
-    fingerprint = compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
+    _, fingerprint = read(source, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=progress)
     with Session(engine) as session:
         matches = search.nearest(session, fingerprint, k)
         candidates = search.comparable(session, fingerprint)

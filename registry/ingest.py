@@ -8,8 +8,7 @@ from sqlalchemy.orm import Session
 
 from registry.database import store
 from registry.fingerprints import Fingerprint, Progress
-from registry.measure import compute
-from registry.merge import open_merged
+from registry.sources import read
 
 
 @dataclass(frozen=True)
@@ -37,8 +36,9 @@ def ingest(  # noqa: PLR0913  # a keyword for each option of the command
 
     base: what to merge an adapter into; without it, the adapter is stored as one.
     """
-    checkpoint = open_merged(source, base, download=download)
-    fingerprint = compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
+    checkpoint, fingerprint = read(
+        source, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=progress
+    )
     with Session(engine) as session, session.begin():
         model, new = store.save(session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name)
     return Ingested(model, fingerprint, new)

@@ -41,8 +41,15 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
             name = own.name if own else entry.name
             entries[name] = replace(entry, name=name)
     source = f"{adapter.source} merged into {base.source}"
-    declared = adapter.base or base.name
-    return Checkpoint(source, adapter.name, adapter.revision, base.config, declared, tuple(entries.values()))
+    return replace(
+        base,
+        source=source,
+        name=adapter.name,
+        revision=adapter.revision,
+        base=adapter.base or base.name,
+        entries=tuple(entries.values()),
+        remote=base.remote or adapter.remote,
+    )
 
 
 class Places:

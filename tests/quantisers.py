@@ -197,3 +197,50 @@ def mlx(matrix, bits=4, size=32, dtype=torch.float16) -> Written:
             values[i, j] = torch.tensor(number, dtype=dtype) * scales[i, index[j]] + biases[i, index[j]]
     words = packed_rows(numbers, bits).view(torch.uint32)
     return {".weight": words, ".scales": scales, ".biases": biases}, values
+
+
+def hqq(matrix, bits=4, size=32, axis=1, dtype=torch.float16, as_float=False) -> Written:
+    """Groups are rows (axis 1) or columns (axis 0) of a table; as_float: the words are kept as floats."""
+    table = matrix.reshape(-1, size) if axis else matrix.reshape(size, -1)
+    top = (1 << bits) - 1
+    low, high = table.amin(axis, keepdim=True), table.amax(axis, keepdim=True)
+    scale, zero = ((high - low) / top).to(dtype), (-low * top / (high - low)).to(dtype)
+    numbers = (table / scale.float() + zero.float()).round().clamp(0, top).int()
+    per_word = 10 if bits == 3 else 8 // bits
+    step = math.ceil(len(table) / per_word)
+    words = torch.zeros(step, table.shape[1], dtype=torch.int32 if bits == 3 else torch.uint8)
+    for i, row in enumerate(numbers.tolist()):
+        for j, number in enumerate(row):
+            words[i % step, j] |= number << bits * (per_word - 1 - i // step)
+    values = torch.empty(table.shape, dtype=dtype)
+    for i, row in enumerate(numbers.tolist()):
+        for j, number in enumerate(row):
+            group = (i, 0) if axis else (0, j)
+            values[i, j] = (torch.tensor(number, dtype=dtype) - zero[group]) * scale[group]
+    parts = {".W_q": words.view(dtype) if as_float else words, ".scale": scale, ".zero": zero}
+    parts |= {".shape": torch.tensor(matrix.shape), ".nbits": torch.tensor(bits), ".axis": torch.tensor(axis)}
+    parts |= {".packing": torch.tensor(list(b"4bit_u8"), dtype=torch.uint8)}
+    return parts, values.view(matrix.shape)
+
+
+def fp4(matrix, layout="compressed-tensors", size=16) -> Written:
+    """Blocks of 16 with a scale in e4m3 below one for the tensor (`layout`), or of 32 with a power of two (mx)."""
+    blocks = matrix.float().unflatten(1, (-1, size))
+    largest = blocks.abs().amax(2)
+    table = torch.tensor([e2m1(i) for i in range(16)])
+    whole = 448 * 6 / matrix.abs().max()
+    if layout == "mx":
+        exponents = (largest.log2().floor() - 2 + 127).to(torch.uint8)
+        parts, scales = {".weight_scale": exponents}, 2.0 ** (exponents.float() - 127)
+    elif layout == "modelopt":
+        parts = {".weight_scale": (largest / 6 * whole).to(torch.float8_e4m3fn), ".weight_scale_2": 1 / whole}
+        scales = parts[".weight_scale"].float() * parts[".weight_scale_2"]
+    else:
+        parts = {".weight_scale": (largest / 6 * whole).to(torch.float8_e4m3fn), ".weight_global_scale": whole[None]}
+        scales = parts[".weight_scale"].float() / whole
+    numbers = (blocks / scales[:, :, None]).unsqueeze(-1).sub(table).abs().argmin(-1)
+    flat = numbers.flatten(1).tolist()
+    octets = [[row[i] | row[i + 1] << 4 for i in range(0, len(row), 2)] for row in flat]
+    packed = ".weight" if layout == "modelopt" else ".weight_packed"
+    values = table[numbers] * scales[:, :, None]
+    return {packed: torch.tensor(octets, dtype=torch.uint8)} | parts, values.flatten(1).to(torch.bfloat16)

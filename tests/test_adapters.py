@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from registry.errors import (
     UntrainedAdapter,
 )
 from registry.fingerprints import PROJECTIONS, Fingerprint
+from registry.merge import merged
 from registry.updates import with_heads
 
 Q = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
@@ -302,6 +304,14 @@ def test_merged_in_the_bases_type(tmp_path):
     case = make(tmp_path, CASES["LoRA"], torch.bfloat16)
     found, expected = registry.fingerprint(case.adapter, base=case.base), registry.fingerprint(case.merged)
     assert (found.dtype, found.digest) == ("bfloat16", expected.digest)
+
+
+@pytest.mark.parametrize(("near", "far"), [(False, False), (True, False), (False, True)])
+def test_a_merged_model_is_as_far_as_its_parts(made, near, far):
+    """Where the base or the adapter comes over a network, the next tensor is fetched ahead."""
+    adapter, base = open_checkpoint(made("LoRA").adapter), open_checkpoint(made("LoRA").base)
+    found = merged(replace(adapter, remote=near), replace(base, remote=far))
+    assert (found.remote, found.kind) == (near or far, "model")
 
 
 # --- in the registry ------------------------------------------------------------------------------------------------

@@ -218,6 +218,18 @@ def test_fused_tensors(tmp_path):
     assert layout.unknown == ()
 
 
+def test_linear_attention_is_no_attention(tmp_path):
+    """Qwen3-Next's linear layers call their query, key and value as others do; they are left out."""
+    shapes = {"0.attn_qkv": (64, 32), "0.ssm_out": (32, 32), "0.attn_gate": (32, 32), "1.attn_q": (32, 32)}
+    draw = np.random.default_rng(0)
+    tensors = {f"blk.{name}.weight": draw.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+    path = write(tmp_path / "m.gguf", {name: (data, Kind.F32) for name, data in tensors.items()}, "qwen3next")
+    checkpoint = open_checkpoint(path)
+    layout = classify(checkpoint.entries, checkpoint.config)
+    assert [site.entry.name for site in layout.sites] == ["blk.1.attn_q.weight"]
+    assert layout.unknown == ()
+
+
 def test_experts(tmp_path):
     """Experts stand in one tensor a projection, a shared one beside them; each is a matrix of its own."""
     shapes = {

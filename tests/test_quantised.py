@@ -73,8 +73,17 @@ WRITERS = {
     "compressed g_idx": (partial(q.compressed, order=SHUFFLED), None, "compressed-tensors int4"),
     **{f"mlx {b}-bit": (partial(q.mlx, bits=b), mlx_config(b), f"mlx {b}-bit") for b in (2, 3, 4, 5, 6, 8)},
     "mlx bf16": (partial(q.mlx, dtype=BF16), mlx_config(4), "mlx 4-bit"),
+    **{f"hqq {b}-bit": (partial(q.hqq, bits=b), None, f"hqq {b}-bit") for b in (1, 2, 3, 4, 8)},
+    **{f"hqq {b}-bit axis 0": (partial(q.hqq, bits=b, axis=0), None, f"hqq {b}-bit") for b in (2, 3, 4, 8)},
+    "hqq bf16": (partial(q.hqq, dtype=BF16, size=64), None, "hqq 4-bit"),
+    "hqq kept as floats": (partial(q.hqq, as_float=True), None, "hqq 4-bit"),
+    "hqq 3-bit kept as floats": (partial(q.hqq, bits=3, as_float=True), None, "hqq 3-bit"),
+    "nvfp4": (q.fp4, None, "nvfp4"),
+    "nvfp4 modelopt": (partial(q.fp4, layout="modelopt"), None, "nvfp4"),
+    "mxfp4 packed": (partial(q.fp4, layout="mx", size=32), None, "mxfp4"),
 }
-WHOLE = ("gptq 3-bit", "awq", "bitsandbytes int8", "nf4 nested", "fp8 blocks", "compressed asymmetric", "mlx 6-bit")
+WHOLE = ("gptq 3-bit", "awq", "bitsandbytes int8", "nf4 nested", "fp8 blocks", "compressed asymmetric", "mlx 6-bit",
+         "hqq 3-bit", "nvfp4")  # fmt: skip
 
 
 def random_matrix(rows=64, cols=64, seed=0):
@@ -260,6 +269,8 @@ GPTQ, AWQ, INT8, NF4, NESTED = (
     q.bitsandbytes_4bit(random_matrix(), nested=True)[0],
 )
 TABLE, PACKED, MLX = q.scaled(random_matrix(), 32, 32)[0], q.compressed(random_matrix())[0], q.mlx(random_matrix())[0]
+HQQ, NVFP4, MODELOPT = q.hqq(random_matrix())[0], q.fp4(random_matrix())[0], q.fp4(random_matrix(), "modelopt")[0]
+MXFP4 = q.fp4(random_matrix(), "mx", 32)[0]
 STATE = ".weight.quant_state.bitsandbytes__nf4"
 
 
@@ -319,6 +330,18 @@ BROKEN = {
     "packed zeros": (broken(PACKED, weight_zero_point=INTS), "has the wrong size"),
     "mlx biases": (broken(MLX, biases=torch.ones(3)), "do not fit each other"),
     "mlx words": (broken(MLX, weight=MLX[".weight"][:, :3]), "3 words do not hold"),
+    "hqq words": (broken(HQQ, W_q=HQQ[".W_q"][:9]), "do not hold 4,096 numbers"),
+    "hqq wide words": (broken(HQQ, W_q=HQQ[".W_q"].int()), "do not hold 4,096 numbers"),
+    "hqq shape": (broken(HQQ, shape=torch.tensor([1 << 40, 1 << 40])), "do not hold"),
+    "hqq shape of three": (broken(HQQ, shape=torch.tensor([2, 2, 2])), "not two numbers"),
+    "hqq negative shape": (broken(HQQ, shape=torch.tensor([-64, -64])), "its shape is [-64, -64]"),
+    "hqq scales": (broken(HQQ, scale=torch.ones(3, 1)), "'scale' of [3, 1] does not go with"),
+    "hqq zero is NaN": (broken(HQQ, zero=changed(HQQ[".zero"], torch.nan)), "'zero' holds NaN"),
+    "nvfp4 scales": (broken(NVFP4, weight_scale=NVFP4[".weight_scale"][:, :3]), "'weight_scale' has the wrong size"),
+    "nvfp4 global": (broken(NVFP4, weight_global_scale=torch.ones(2)), "'weight_global_scale' is not one number"),
+    "nvfp4 global zero": (broken(NVFP4, weight_global_scale=torch.zeros(1)), "'weight_global_scale' holds zero"),
+    "modelopt second": (broken(MODELOPT, weight_scale_2=torch.tensor(torch.inf)), "'weight_scale_2' holds NaN"),
+    "mxfp4 NaN": (broken(MXFP4, weight_scale=changed(MXFP4[".weight_scale"], 255)), "'weight_scale' holds NaN"),
 }
 
 
@@ -364,11 +387,22 @@ def test_nonsense_in_the_config_is_passed_over(config):
         assert entry.load().shape == (64, 64)
 
 
+# Parts that may be missing, that common names are shared with, or without which it is another scheme.
+UNNAMED = (".g_idx", ".weight_format", ".W_q", ".nbits", ".axis", ".packing", ".weight_global_scale")
 LOST = [
     (name, parts, part)
-    for name, parts in {"gptq": GPTQ, "int8": INT8, "nf4": NF4, "nested": NESTED, "packed": PACKED}.items()
+    for name, parts in {
+        "gptq": GPTQ,
+        "int8": INT8,
+        "nf4": NF4,
+        "nested": NESTED,
+        "packed": PACKED,
+        "hqq": HQQ,
+        "modelopt": MODELOPT,
+        "nvfp4": NVFP4,
+    }.items()
     for part in parts
-    if part not in (".g_idx", ".weight_format") and "nested_" not in part
+    if part not in UNNAMED and "nested_" not in part
 ]
 
 
@@ -397,7 +431,7 @@ def test_unknown_schemes_are_refused(tmp_path, dtype):
         compute(open_checkpoint(write_folder(tmp_path, tensors)))
 
 
-@pytest.mark.parametrize("part", [".W_q", ".codebooks", ".Qidxs", ".trellis", ".weight_global_scale"])
+@pytest.mark.parametrize("part", [".codebooks", ".Qidxs", ".q_invperm", ".trellis"])
 def test_schemes_that_are_not_read_are_named(part):
     """A scheme that is known but not read is refused by its name."""
     with pytest.raises(UnknownQuantisation, match=STEM + part):
@@ -412,13 +446,13 @@ def test_pairs_of_floats_are_not_taken_for_int8():
 
 
 KINDS = [F16, BF16, F32, torch.int8, torch.uint8, torch.int32, torch.uint32, torch.int64, FP8]
-PARTS = sorted({part for parts in (GPTQ, INT8, NF4, NESTED, TABLE, PACKED, MLX) for part in parts} - {".weight"})
+PARTS = sorted({part for parts in (GPTQ, INT8, NF4, NESTED, TABLE, PACKED, MLX, HQQ, NVFP4) for part in parts})
 
 
 @settings(deadline=None, max_examples=200)
 @given(
-    st.sampled_from([GPTQ, AWQ, INT8, NF4, NESTED, TABLE, PACKED, MLX]),
-    st.sampled_from([".weight", *PARTS]),
+    st.sampled_from([GPTQ, AWQ, INT8, NF4, NESTED, TABLE, PACKED, MLX, HQQ, NVFP4, MODELOPT, MXFP4]),
+    st.sampled_from(PARTS),
     st.lists(st.integers(0, 70), max_size=3),
     st.sampled_from(KINDS),
     st.binary(min_size=16, max_size=16),

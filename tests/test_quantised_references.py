@@ -8,6 +8,7 @@ from registry.checkpoints import open_checkpoint
 from registry.checkpoints.dtypes import of
 from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised import dequantised
+from registry.errors import IncompleteQuantisation
 
 BF16, F16, F32 = torch.bfloat16, torch.float16, torch.float32
 IDS = {"ids": str}
@@ -127,3 +128,55 @@ def test_fine_grained_fp8():
     expected = library.Fp8Dequantize(None)._dequantize_one(weight, scales, F32)
     config = {"quantization_config": {"quant_method": "fp8", "weight_block_size": [128, 128]}}
     assert torch.equal(read({"weight": weight, "weight_scale_inv": scales}, config), expected)
+
+
+@pytest.mark.parametrize("dtype", [F32, F16, BF16], **IDS)
+def test_compressed_tensors_nvfp4(dtype):
+    """compressed-tensors unpacks its own NVFP4 to the same values."""
+    library = pytest.importorskip("compressed_tensors.compressors.nvfp4.base").NVFP4PackedCompressor
+    from compressed_tensors.quantization.quant_scheme import NVFP4A16, QuantizationScheme
+
+    scheme = QuantizationScheme(targets=["Linear"], **NVFP4A16)
+    whole = 448 * 6 / matrix().abs().amax().reshape(1)
+    scales = (matrix().unflatten(1, (-1, 16)).abs().amax(2) / 6 * whole).to(torch.float8_e4m3fn).to(dtype)
+    state = {"weight": matrix(dtype), "weight_scale": scales, "weight_global_scale": whole}
+    state = library.compress(state, scheme)
+    assert torch.equal(read(state), library.decompress(state, scheme)["weight"])
+
+
+def test_compressed_tensors_mxfp4():
+    """The same of MXFP4."""
+    library = pytest.importorskip("compressed_tensors.compressors.mxfp4.base").MXFP4PackedCompressor
+    from compressed_tensors.quantization.quant_scheme import MXFP4A16, QuantizationScheme
+
+    scheme = QuantizationScheme(targets=["Linear"], **MXFP4A16)
+    scales = (matrix().unflatten(1, (-1, 32)).abs().amax(2).log2().floor() - 2).exp2()
+    state = library.compress({"weight": matrix(BF16), "weight_scale": scales.to(BF16)}, scheme)
+    assert torch.equal(read(state), library.decompress(state, scheme)["weight"])
+
+
+@pytest.mark.parametrize("as_float", [False, True], ids=["numbers", "floats"])
+@pytest.mark.parametrize("dtype", [F32, F16, BF16], **IDS)
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("bits", [8, 6, 4, 3, 2, 1.58, 1])
+def test_hqq(bits, axis, dtype, as_float):
+    """HQQ's own layer, saved as safetensors have it, has the same weights."""
+    library = pytest.importorskip("hqq.core.quantize")
+    config = library.BaseQuantizeConfig(nbits=bits, group_size=64, axis=axis, view_as_float=as_float)
+    linear = torch.nn.Linear(256, 64)
+    linear.weight.data = matrix()
+    layer = library.HQQLinear(linear, config, compute_dtype=dtype, device="cpu")
+    state = {name: tensor for name, tensor in layer.state_dict().items() if tensor is not None}
+    bias = state.pop("bias")
+    assert torch.equal(read(state), layer.dequantize())
+    assert bias.dtype == dtype
+
+
+def test_hqqs_own_file(tmp_path):
+    """There the shape is no tensor, and the missing part is named."""
+    library = pytest.importorskip("hqq.core.quantize")
+    layer = library.HQQLinear(torch.nn.Linear(256, 64), library.BaseQuantizeConfig(nbits=4), device="cpu")
+    layer.encoded_state_dict = False
+    torch.save({"model.layers.0.self_attn.q_proj": dict(layer.state_dict())}, tmp_path / "qmodel.pt")
+    with pytest.raises(IncompleteQuantisation, match=r"q_proj\.weight' has 'W_q' but lacks shape"):
+        open_checkpoint(tmp_path)

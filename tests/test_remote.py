@@ -1,7 +1,9 @@
 """registry.checkpoints.remote, by the real hub client and a hub on this machine."""
 
 import io
+import json
 import random
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,12 +12,23 @@ import torch
 from checkpoints_made import llama, write_folder, write_shards
 from hub_server import Hub, Request
 from huggingface_hub import constants
+from quantisers import Parts, compressed
 
 from registry.checkpoints import hub_errors, open_checkpoint, remote
 from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.hub import open_hub
-from registry.checkpoints.remote import BLOCK, RemoteBlob
-from registry.errors import BrokenFile, CheckpointError, HubFailing, HubLoginNeeded, HubRateLimited, HubUnreachable
+from registry.checkpoints.remote import BLOCK, SMALL, RemoteBlob
+from registry.checkpoints.threads import side_by_side
+from registry.errors import (
+    BrokenFile,
+    CheckpointError,
+    HubFailing,
+    HubFileNotFound,
+    HubLoginNeeded,
+    HubRateLimited,
+    HubUnreachable,
+    SeveralCheckpoints,
+)
 from registry.fingerprints import Fingerprint
 from registry.measure import compute
 
@@ -69,23 +82,26 @@ def answers(hub: Hub) -> list[Request]:
     return [request for request in hub.asked("org/model") if request.method == "GET" and request.file]
 
 
+LAST = len(CONTENT) % BLOCK  # bytes of the last block
 SPANS = {
     "nothing": (5, 5, 0),
     "start": (0, 8, BLOCK),
-    "inside the first block": (100, 2000, BLOCK),
-    "across its end": (BLOCK - 1, BLOCK + 1, 2),
+    "inside the first block": (100, 50_000, BLOCK),
+    "across its end": (BLOCK - 1, BLOCK + 1, 2 * BLOCK),
+    "small": (300_000, 300_000 + SMALL, BLOCK),
+    "no longer small": (300_000, 300_001 + SMALL, SMALL + 1),
     "one part": (200_000, 300_000, PART),
     "one byte more": (200_000, 300_001, PART + 1),
     "all": (0, len(CONTENT), len(CONTENT)),
-    "last": (len(CONTENT) - 1, len(CONTENT), 1),
+    "last": (len(CONTENT) - 1, len(CONTENT), LAST),
 }
 
 
 @pytest.mark.parametrize(("start", "end", "sent"), SPANS.values(), ids=SPANS.keys())
 def test_spans(hub, start, end, sent):
-    """Exactly the bytes asked for are sent, except that the first block comes as one."""
+    """Exactly the bytes asked for are sent, except that what is small or in the first block comes in blocks."""
     assert filled(blob_on(hub), start, end) == CONTENT[start:end]
-    assert sum(request.sent for request in answers(hub)) == (sent if start < end else BLOCK)
+    assert sum(request.sent for request in answers(hub)) == sent
 
 
 def test_the_first_block_is_fetched_once(hub):
@@ -94,6 +110,17 @@ def test_the_first_block_is_fetched_once(hub):
     assert [filled(blob, i, i + 10) for i in (0, 8, 50)] == [CONTENT[i : i + 10] for i in (0, 8, 50)]
     assert blob.size == len(CONTENT)
     assert [request.method for request in hub.requests] == ["HEAD", "GET"]
+
+
+def test_small_reads_share_their_block(hub):
+    """However many ask for it, and at the same time: a block is fetched once."""
+    hub.delay = 0.05
+    blob = blob_on(hub)
+    places = range(400_000, 440_000, 1000)
+    found: dict[int, bytes] = {}
+    side_by_side(lambda place: found.__setitem__(place, filled(blob, place, place + 100)), places)
+    assert found == {place: CONTENT[place : place + 100] for place in places}
+    assert len(answers(hub)) == 1
 
 
 def test_an_empty_file(hub):
@@ -334,6 +361,42 @@ def test_a_cached_file_is_used(hub, client, tmp_path):
     assert fingerprint("org/model") == fingerprint(folder)
 
 
+def copies(parts: Parts, layers: int) -> dict[str, torch.Tensor]:
+    """The parts of one quantised matrix, in as many layers."""
+    return {
+        f"model.layers.{layer}.self_attn.q_proj{part}": tensor.clone()
+        for layer in range(layers)
+        for part, tensor in parts.items()
+    }
+
+
+def test_many_small_parts_cost_few_requests(hub, tmp_path):
+    """compressed-tensors' shapes stand together: those of 500 matrices come with a few blocks."""
+    parts, _ = compressed(torch.randn(32, 64))
+    folder = write_folder(tmp_path / "model", copies(parts, 500))
+    hub.add("org/model", {"model.safetensors": (folder / "model.safetensors").read_bytes()})
+    assert len(open_checkpoint("org/model").entries) == 500
+    assert len(answers(hub)) <= 4
+
+
+def test_small_parts_far_apart_are_in_flight_together(hub, tmp_path):
+    """Bitsandbytes' quant_state stand each beside its weight: no request waits for the one before."""
+    state = {"shape": [512, 512], "blocksize": 4096, "dtype": "float32"}
+    parts = {
+        ".weight": torch.randint(256, (1 << 17, 1), dtype=torch.uint8),
+        ".weight.absmax": torch.ones(64),
+        ".weight.quant_map": torch.linspace(-1, 1, 16),
+        ".weight.quant_state.bitsandbytes__nf4": torch.tensor(list(json.dumps(state).encode()), dtype=torch.uint8),
+    }
+    folder = write_folder(tmp_path / "model", copies(parts, 12))
+    hub.add("org/model", {"model.safetensors": (folder / "model.safetensors").read_bytes()})
+    hub.delay = 0.05
+    local, remotely = open_checkpoint(folder).entries, open_checkpoint("org/model").entries
+    assert hub.most_in_flight > 2
+    assert len(answers(hub)) <= 1 + 12
+    assert [torch.equal(a.load(), b.load()) for a, b in zip(local, remotely, strict=True)] == [True] * 12
+
+
 def test_progress_comes_after_the_work(hub, tmp_path):
     """As many calls and bytes as there are tensors, though the next one is on its way already."""
     folder = publish(hub, tmp_path / "model")
@@ -341,6 +404,41 @@ def test_progress_comes_after_the_work(hub, tmp_path):
     compute(open_checkpoint("org/model"), progress=lambda *numbers: told.append(numbers))
     compute(open_checkpoint(folder), progress=lambda *numbers: locally.append(numbers))
     assert told == locally
+
+
+QUANTISATIONS = ("m-Q4.gguf", "m-Q8-00001-of-00002.gguf", "m-Q8-00002-of-00002.gguf")
+
+
+@pytest.mark.parametrize("download", [False, True], ids=["ranges", "kept"])
+def test_several_models_are_refused_before_a_weight_is_fetched(hub, download):
+    """The sentence names the files and how to choose one; a file that is not there is told apart."""
+    hub.add("org/model", dict.fromkeys([*QUANTISATIONS, "config.json"], b"{}"))
+    told = r"'org/model' holds several .*\(m-Q4.gguf, m-Q8-.*\); name .* as 'org/model:m-Q4.gguf'"
+    with pytest.raises(SeveralCheckpoints, match=told):
+        open_checkpoint("org/model", download=download)
+    with pytest.raises(HubFileNotFound, match=r"no file 'm-Q5.gguf'; it has m-Q4.gguf, m-Q8-"):
+        open_checkpoint("org/model@main:m-Q5.gguf", download=download)
+    assert hub.fetched("org/model") == set()
+
+
+@pytest.mark.parametrize("download", [False, True], ids=["ranges", "kept"])
+@pytest.mark.parametrize("file", ["b.safetensors", "in a folder/c-00001-of-00002.gguf", "d.safetensors.index.json"])
+def test_one_of_several_models(hub, tmp_path, file, download):
+    """What is named is read, with the shards that belong to it, and nothing else is asked for."""
+    shards = write_shards(tmp_path, llama(), 2)
+    files = {
+        path.name.replace("model", "d"): path.read_bytes().replace(b"model-0", b"d-0") for path in shards.iterdir()
+    }
+    whole = (write_folder(tmp_path / "b", llama()) / "model.safetensors").read_bytes()
+    head = b"GGUF" + struct.pack("<IQQ", 3, 0, 0) + bytes(40)
+    files |= {"b.safetensors": whole, "e.safetensors": whole}
+    files |= {f"in a folder/c-0000{i}-of-00002.gguf": head for i in (1, 2)}
+    hub.add("org/model", files)
+    found = open_checkpoint(f"org/model:{file}", download=download)
+    assert found.name == f"org/model:{file}"
+    assert len(found.entries) == (0 if "gguf" in file else 17)
+    assert found.remote is not download
+    assert {name[0] for name in hub.fetched("org/model")} == {file[0]}
 
 
 KINDS = ["cut", "long", "short", "whole", "elsewhere", "fewer", "compressed", "error", "expired"]

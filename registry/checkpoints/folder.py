@@ -80,6 +80,7 @@ NOT_WEIGHTS = re.compile(
     r"|(mmproj|imatrix)[^/]*\.gguf$"
 )
 ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")  # read where there is no whole model
+MOST_LISTED = 20  # names in a sentence
 DEPTH = 3  # levels of folders within folders
 INDEX = ".index.json"
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
@@ -140,18 +141,34 @@ def preferred(files: list[str], indices: list[str]) -> list[str]:
 
 def open_folder(files: Files, source: str) -> Contents:
     """Index the model among the files of `source`. Raises CheckpointError."""
-    names = weight_files(files)
-    if not names:
-        raise no_weights(files, source)
-    folders = sorted({name.rpartition("/")[0] for name in names})
-    if len(folders) > 1:
-        raise SeveralCheckpoints(source=source, files=", ".join(folders))
+    names = only_model(files, source)
     if names[0].endswith(INDEX):
         return open_index(files, files[names[0]])
-    if len({SHARD.sub(r"\g<stem>-\g<total>\g<suffix>", name) for name in names}) > 1:
-        raise SeveralCheckpoints(source=source, files=", ".join(names))
     check_shards(files, names[0])
     return merge([files[name] for name in names])[0]
+
+
+def only_model(names: Iterable[str], source: str, separator: str = "/") -> list[str]:
+    """`weight_files` of what must hold one model. Raises NoWeights, FormatNotRead and SeveralCheckpoints.
+
+    separator: stands between the source and a file in it, where a user names one.
+    """
+    names = list(names)
+    found = weight_files(names)
+    if not found:
+        raise no_weights(names, source)
+    folders = sorted({name.rpartition("/")[0] for name in found})
+    models = {SHARD.sub(r"\g<stem>-\g<total>\g<suffix>", name) for name in found}
+    if len(folders) > 1 or (not found[0].endswith(INDEX) and len(models) > 1):
+        example = f"{source.rstrip('/')}{separator}{found[0]}"
+        raise SeveralCheckpoints(source=source, files=listed(folders if len(folders) > 1 else found), example=example)
+    return found
+
+
+def listed(names: list[str]) -> str:
+    """Names for a sentence, not too many."""
+    more = [f"{len(names) - MOST_LISTED} more"] if len(names) > MOST_LISTED else []
+    return ", ".join([*names[:MOST_LISTED], *more])
 
 
 def no_weights(names: Iterable[str], source: str) -> CheckpointError:
@@ -201,12 +218,23 @@ def siblings(name: str) -> list[str]:
     return [f"{shard['stem']}-{number:05d}-of-{total:05d}{shard['suffix']}" for number in range(1, total + 1)]
 
 
-def open_file(files: Files, name: str) -> Contents:
-    """Index one file, by its name among its folder's. A split GGUF file only makes sense with the others."""
+def open_file(files: Files, name: str, source: str) -> Contents:
+    """Index one file of `source`, by its name among its folder's: an index with its shards, a split GGUF whole."""
+    if name.endswith(INDEX):
+        return open_index(files, files[name])
+    if PurePosixPath(name).suffix not in READERS:
+        raise no_weights([name], source)
     if not name.endswith(".gguf"):
         return merge([files[name]])[0]
     check_shards(files, name)
     return merge([files[sibling] for sibling in siblings(name)])[0]
+
+
+def with_siblings(names: list[str], name: str) -> list[str]:
+    """Of a folder's files those that `open_file` reads for one of them."""
+    if name.endswith(INDEX):
+        return preferred([other for other in names if other.endswith(tuple(READERS))], [name])
+    return [other for other in siblings(name) if other in names] if name.endswith(".gguf") else [name]
 
 
 def merge(blobs: list[Blob]) -> tuple[Contents, dict[str, str]]:

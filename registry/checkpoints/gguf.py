@@ -74,7 +74,8 @@ PERMUTED = {
     "xverse",
 }
 ROTATED = re.compile(r"blk\.(?P<layer>\d{1,6})\.attn_(?P<part>[qk])\.(?:weight|bias)")
-UP = re.compile(r"(?P<block>.*blk\.\d{1,6}\.)ffn_up\.weight")
+BLOCK = re.compile(r"(?P<block>.*blk\.\d{1,6}\.)(?P<part>\w+)\.weight")
+HEADS = {"attn_k_b": True, "attn_v_b": False}  # cut by head; whether each head's matrix is turned
 
 
 def read_gguf(blob: Blob) -> Contents:
@@ -136,16 +137,45 @@ def restored(contents: Contents, label: str) -> Contents:
     if not contents.config:
         return contents
     widths = {entry.name: entry.shape[-1] for entry in contents.entries}
-    entries = [separable(unpermuted(entry, contents.config, label), widths) for entry in contents.entries]
+    entries = [joined(renamed(unpermuted(entry, contents.config, label), widths)) for entry in contents.entries]
     return replace(contents, entries=entries)
 
 
-def separable(entry: Entry, widths: dict[str, int]) -> Entry:
-    """Where there are as many rows of `up` again as `down` has inputs, gate stands before it; the name then says so."""
-    up = UP.fullmatch(entry.name)
-    if up is None or entry.shape[0] != 2 * widths.get(f"{up['block']}ffn_down.weight", 0):
+def renamed(entry: Entry, widths: dict[str, int]) -> Entry:
+    """The entry called by what it holds, where the file gives two kinds of tensor one name.
+
+    Where `up` has twice as many rows as `down` has inputs, gate stands before it. Query, key and value of a block
+    without an output projection belong to its linear attention.
+    """
+    match = BLOCK.fullmatch(entry.name)
+    if match is None:
         return entry
-    return replace(entry, name=f"{up['block']}ffn_gate_up.weight")
+    block, part = match["block"], match["part"]
+    if part == "ffn_up" and entry.shape[0] == 2 * widths.get(f"{block}ffn_down.weight", 0):
+        return replace(entry, name=f"{block}ffn_gate_up.weight")
+    if part == "attn_qkv" and f"{block}ssm_out.weight" in widths and f"{block}attn_output.weight" not in widths:
+        return replace(entry, name=f"{block}ssm_qkv.weight")
+    return entry
+
+
+def joined(entry: Entry) -> Entry:
+    """Latent attention's keys or values, which the converter cuts by head (turning the keys), as one matrix again.
+
+    heads x latent x keys or heads x values x latent becomes outputs x latent.
+    """
+    match = BLOCK.fullmatch(entry.name)
+    if match is None or match["part"] not in HEADS or len(entry.shape) != 3:  # noqa: PLR2004  # not cut
+        return entry
+    heads, *own = entry.shape
+    turned = HEADS[match["part"]]
+    rows, latent = own[::-1] if turned else own
+    return replace(entry, shape=(heads * rows, latent), read=partial(one_below_the_other, entry, turned))
+
+
+def one_below_the_other(entry: Entry, turned: bool) -> "Tensor":
+    """Load a tensor of three dimensions as the matrix that its own matrices make up."""
+    tensor = entry.load()
+    return (tensor.mT if turned else tensor).flatten(0, 1)
 
 
 def unpermuted(entry: Entry, config: dict[str, Any], label: str) -> Entry:

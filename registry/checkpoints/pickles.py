@@ -127,7 +127,7 @@ def children(node: Any) -> list[tuple[str, Any]]:
 
 
 def reason(exc: Exception) -> str:
-    """What an exception of torch's says, without the paragraphs of advice."""
-    text = str(exc).strip()
-    told = re.search(r"WeightsUnpickler error: (.+)", text) or re.search(r"(.+)", text)
-    return told[1].rstrip(". ") if told else type(exc).__name__
+    """What is wrong with a file, in a few words; torch's own go on to advise against its safe rules."""
+    if told := re.search(r"WeightsUnpickler error: ([^.\n]+)", str(exc)):
+        return told[1]
+    return "its zip archive is incomplete" if "PytorchStreamReader" in str(exc) else "it is no pickle of tensors"

@@ -2,10 +2,10 @@
 
 import errno
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from threading import Lock
 from time import monotonic
 from typing import IO, Any
@@ -23,6 +23,7 @@ from registry.errors import BrokenFile, HubUnreachable, HubWithoutRanges
 PART = 8 << 20  # bytes of one request; what a tensor has more is fetched side by side
 BLOCK = 1 << 16  # bytes; takes the header of a shard in one request
 BLOCKS = 16  # kept of each file
+SMALL = 1 << 14  # bytes; what has no more comes with its block, for others like it are near (scales, shapes, norms)
 SLOWEST = 16 << 10  # bytes per second
 WHOLE, PARTIAL, FORBIDDEN = 200, 206, 403
 
@@ -34,6 +35,22 @@ class Place:
     url: str
     size: int
     headers: dict[str, str]
+
+
+class Block:
+    """A piece of a file, fetched by whoever reads it first while others wait. An error is raised to each of them."""
+
+    def __init__(self, fetch: Callable[[], bytes]) -> None:
+        self.fetch = fetch
+        self.content: bytes | None = None
+        self.lock = Lock()
+
+    def read(self) -> bytes:
+        """The content."""
+        with self.lock:
+            if self.content is None:
+                self.content = self.fetch()
+            return self.content
 
 
 @dataclass(eq=False)
@@ -51,7 +68,7 @@ class RemoteBlob:
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self) -> None:
-        self.block = lru_cache(BLOCKS)(self._block)
+        self._blocks = lru_cache(BLOCKS)(lambda number: Block(partial(self._block, number)))
 
     @property
     def label(self) -> str:
@@ -65,14 +82,24 @@ class RemoteBlob:
             return patiently(self._locate).size
 
     def fill(self, memory: memoryview, offset: int) -> None:
-        """Fetch straight into `memory`; what the first block holds is fetched once."""
+        """Fetch straight into `memory`; what is small, or in the first block, comes in blocks that are kept."""
         end = offset + len(memory)
         if end > self.size:
             raise BrokenFile(path=self.label, reason=f"it ends {end - self.size} bytes early")
-        if end <= BLOCK:
-            memory[:] = self.block(0)[offset:end]
-        else:
+        if end > BLOCK and len(memory) > SMALL:
             self._fetch(memory, offset)
+            return
+        while memory:
+            number, place = divmod(offset, BLOCK)
+            piece = self.block(number)[place : place + len(memory)]
+            memory[: len(piece)] = piece
+            memory, offset = memory[len(piece) :], offset + len(piece)
+
+    def block(self, number: int) -> bytes:
+        """One block, the last may be shorter; a few of them are kept."""
+        with self._lock:
+            kept = self._blocks(number)
+        return kept.read()
 
     def open(self) -> IO[bytes]:
         """A stream over the file, fetched in blocks, of which a few are kept."""

@@ -11,21 +11,19 @@ from registry.checkpoints.card import declared_base, read_config, read_json
 from registry.checkpoints.entry import Contents, Entry
 from registry.checkpoints.folder import (
     ADAPTERS,
-    INDEX,
-    READERS,
     Files,
     local_files,
-    no_weights,
     open_file,
     open_folder,
-    open_index,
     weight_files,
 )
 from registry.checkpoints.quantised import dequantised
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
 ADAPTER_CONFIG = "adapter_config.json"
-HUB_ID = re.compile(r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?")
+HUB_ID = re.compile(
+    r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?(?::(?P<file>[\w.][\w./+ -]*))?"
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Checkpoint:
 
 
 def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint:
-    """Index a folder, a file or `hub/id[@revision]`. Raises CheckpointError.
+    """Index a folder, a file or `hub/id[@revision][:file]`. Raises CheckpointError.
 
     download: keep a hub model in the hub cache instead of reading it over the network.
     """
@@ -62,7 +60,8 @@ def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint
     path = Path(source).expanduser()
     try:
         if path.is_dir():
-            return from_files(str(source), path.resolve().name, None, local_files(path))
+            files = local_files(path)
+            return described(str(source), path.resolve().name, None, files, open_folder(files, str(source)))
         if path.exists():
             return from_file(str(source), path)
     except OSError as exc:
@@ -70,21 +69,11 @@ def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint
     return from_hub(str(source), download=download)
 
 
-def from_files(source: str, name: str, revision: str | None, files: Files) -> Checkpoint:
-    """The checkpoint that a folder's files make up, called `name`."""
-    return described(source, name, revision, files, open_folder(files, source))
-
-
 def from_file(source: str, path: Path) -> Checkpoint:
     """A single file is called by its folder too: half the world's checkpoints are named model.pt."""
     whole = path.resolve().parent / path.name  # a cached file is a link to a blob without a name
     files = local_files(path.parent, 0)
-    if path.name.endswith(INDEX):
-        contents = open_index(files, files[path.name])
-    elif path.suffix in READERS:
-        contents = open_file(files, path.name)
-    else:
-        raise no_weights([path.name], source)
+    contents = open_file(files, path.name, source)
     return described(source, f"{whole.parent.name}/{whole.name}".lstrip("/"), None, files, contents)
 
 
@@ -114,6 +103,9 @@ def from_hub(source: str, *, download: bool) -> Checkpoint:
     match = HUB_ID.fullmatch(source)
     if match is None:
         raise SourceNotFound(source=source)
-    files, sha = (hub.download if download else hub.open_hub)(match["model"], match["revision"])
-    remote = not all(isinstance(files[name], LocalBlob) for name in weight_files(files))
-    return replace(from_files(source, source, sha, files), remote=remote)
+    model, revision, file = match["model"], match["revision"], match["file"]
+    files, sha = (hub.download if download else hub.open_hub)(model, revision, file)
+    weights = hub.weights(model, list(files), file)
+    contents = open_file(files, file, source) if file else open_folder(files, source)
+    remote = not all(isinstance(files[name], LocalBlob) for name in weights)
+    return replace(described(source, source, sha, files, contents), remote=remote)
