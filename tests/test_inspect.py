@@ -1,12 +1,16 @@
 """registry.inspect."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from checkpoints_made import llama, write_folder
 from click.testing import CliRunner
+from gguf.constants import GGMLQuantizationType as Kind
+from gguf_made import converted, write
 
 import cli
 from registry.checkpoints.blob import LocalBlob
@@ -87,3 +91,21 @@ def test_the_command(model, flags):
         assert json.loads(result.stdout)["projections"][0]["shapes"] == [[16, 16]]
     else:
         assert "16 x 16" in result.stdout
+
+
+LOADED = """
+import sys
+from click.testing import CliRunner
+import cli
+result = CliRunner().invoke(cli.main, ["inspect", sys.argv[1]])
+print(result.exit_code, [name for name in ("torch", "sqlalchemy", "sklearn") if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "gguf"])
+def test_headers_need_no_torch(tmp_path, kind):
+    """It takes over a second to import: the command indexes files without it."""
+    path = tmp_path / "m.gguf"
+    source = write(path, converted(llama(), Kind.F16)) if kind == "gguf" else write_folder(tmp_path, llama())
+    run = subprocess.run([sys.executable, "-c", LOADED, str(source)], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "0 []"
