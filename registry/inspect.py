@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from registry import updates
 from registry.checkpoints import Entry, open_checkpoint
 from registry.fingerprints import PROJECTIONS
 from registry.projections import Layout, classify
@@ -23,11 +24,12 @@ class Found:
 class Inspection:
     """The contents of a checkpoint.
 
-    dtypes: tensors by storage type. bytes: what the tensors take. ignored: weights that are left out of the vectors on
-    purpose, by name. unknown: matrices that no rule knows.
+    kind: 'model' or 'adapter', whose tensors are its updates. dtypes: tensors by storage type. bytes: what the tensors
+    take. ignored: weights that are left out of the vectors on purpose, by name. unknown: matrices that no rule knows.
     """
 
     source: str
+    kind: str
     name: str
     revision: str | None
     declared_base: str | None
@@ -45,10 +47,12 @@ class Inspection:
 def inspect(source: str | Path) -> Inspection:
     """Index a source and say what is in it. Raises CheckpointError, and WeightsError where projections do not fit."""
     checkpoint = open_checkpoint(source)
-    layout = classify(checkpoint.entries, checkpoint.config)
+    adapts = checkpoint.kind == "adapter"
+    layout = updates.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
     unknown = {entry.name for entry in layout.unknown}
     return Inspection(
         source=checkpoint.source,
+        kind=checkpoint.kind,
         name=checkpoint.name,
         revision=checkpoint.revision,
         declared_base=checkpoint.base,

@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from registry import lora
+from registry import lora, updates
 from registry.checkpoints import Checkpoint, Entry, Update
 from registry.checkpoints.threads import ahead
 from registry.errors import NonFiniteWeights, NoProjections, UntrainedAdapter, ZeroMatrix
@@ -50,7 +50,7 @@ def compute(checkpoint: Checkpoint, *, allow_nonfinite: bool = False, progress: 
 def arrange(checkpoint: Checkpoint) -> Layout:
     """Find the projections. Raises NoProjections, CannotSplit."""
     adapts = checkpoint.kind == "adapter"
-    layout = lora.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
+    layout = updates.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
     if not layout.sites:
         names = [entry.name for entry in layout.unknown] or [entry.name for entry in checkpoint.entries]
         raise NoProjections(

@@ -166,7 +166,7 @@ def check(entry: Entry, dimensions: int) -> None:
     """A projection must be a matrix of floating numbers, or as many of them as a model may have experts."""
     if entry.dtype not in FLOATING:
         raise QuantisedWeights(tensor=entry.name, dtype=entry.dtype.name)
-    if len(entry.shape) != dimensions or (dimensions == 3 and entry.shape[0] > MOST_EXPERTS):  # noqa: PLR2004  # a stack
+    if len(entry.shape) != dimensions or (dimensions == 3 and not 0 < entry.shape[0] <= MOST_EXPERTS):  # noqa: PLR2004  # a stack
         raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
 
 

@@ -253,7 +253,8 @@ def inspection_table(found: "Inspection") -> RenderableType:
         f"{found.tensors} tensors, {found.bytes / 1e9:.2f} GB, {', '.join(f'{n} {t}' for t, n in found.dtypes.items())}"
     )
     base = f", says it was made from {found.declared_base}" if found.declared_base else ""
-    facts = Text(f"{found.name}: {found.architecture}{base}\n{size}\n{found.layers} layers, names as {found.naming}")
+    what = found.architecture if found.kind == "model" else f"{found.architecture} {found.kind}"
+    facts = Text(f"{found.name}: {what}{base}\n{size}\n{found.layers} layers, names as {found.naming}")
     rows = [
         (p.projection, p.matrices, p.layers, ", ".join(f"{r} x {c}" for r, c in p.shapes)) for p in found.projections
     ]

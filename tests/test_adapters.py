@@ -26,7 +26,7 @@ from registry.errors import (
     UntrainedAdapter,
 )
 from registry.fingerprints import PROJECTIONS, Fingerprint
-from registry.lora import with_heads
+from registry.updates import with_heads
 
 Q = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
 

@@ -8,7 +8,7 @@ FLOORS = [
     {"errors", "settings"},
     {"checkpoints", "numerics", "fingerprints", "names"},
     {"projections"},
-    {"lora", "merge"},
+    {"lora", "merge", "updates"},
     {"measure", "inspect", "evidence"},
     {"database"},
     {"ingest", "identify"},

@@ -122,7 +122,7 @@ def update(module: str, roles: dict[str, Entry], recipe: Recipe, source: str) ->
     magnitude = roles.pop(MAGNITUDE, None)
     try:
         method = method_of(roles)
-        outline = {role: Outline(matrix_shape(part.shape, recipe.enabled)) for role, part in roles.items()}
+        outline = {role: Outline(matrix_shape(role, part.shape, recipe.enabled)) for role, part in roles.items()}
         shape = method.formula(outline).shape
     except (StopIteration, LookupError, ValueError) as exc:
         raise BrokenAdapter(source=source, reason=f"the factors of {module!r} are not whole or do not fit") from exc
@@ -133,7 +133,7 @@ def update(module: str, roles: dict[str, Entry], recipe: Recipe, source: str) ->
 
     def read(dtype: DType | None) -> Factors:
         factors = {role: part.load().to((dtype or part.dtype).torch) for role, part in roles.items()}
-        return {role: as_matrix(factor, recipe.enabled) for role, factor in factors.items()}
+        return {role: as_matrix(role, factor, recipe.enabled) for role, factor in factors.items()}
 
     return Update(
         name=f"{module}.weight",
@@ -157,26 +157,26 @@ def method_of(roles: Mapping[str, Entry]) -> Method:
     return next(method for method in METHODS if any(role in roles for role in method.told_by))
 
 
-def matrix_shape(shape: tuple[int, ...], enabled: tuple[bool, ...]) -> tuple[int, ...]:
-    """The shape of `as_matrix` of a tensor. Raises ValueError where it has none."""
-    if len(shape) != 3:  # noqa: PLR2004  # the weight of a convolution
+def matrix_shape(role: str, shape: tuple[int, ...], enabled: tuple[bool, ...]) -> tuple[int, ...]:
+    """The shape of `as_matrix` of a tensor. Raises ValueError where there is none."""
+    if role != "lora_B" or len(shape) != 3:  # noqa: PLR2004  # the weight of a convolution
         return shape
-    height, left = divmod(shape[0], sum(enabled))
-    if left or shape[2] != 1:
+    if not any(enabled) or shape[0] % sum(enabled) or shape[2] != 1:
         raise ValueError(shape)
-    return len(enabled) * height, sum(enabled) * shape[1]
+    return len(enabled) * (shape[0] // sum(enabled)), sum(enabled) * shape[1]
 
 
-def as_matrix(factor: "Tensor", enabled: tuple[bool, ...]) -> "Tensor":
-    """With enable_lora, B as it acts on the whole fused weight; else the factor as it is.
+def as_matrix(role: str, factor: "Tensor", enabled: tuple[bool, ...]) -> "Tensor":
+    """With enable_lora, B as it acts on the whole fused weight; any other factor as it is.
 
     B is the weight of a grouped convolution, enabled outputs x r x 1: its first run of rows takes A's first r rows, the
     next run the next r. The rows of the parts that are not enabled are zero. Gives outputs x (groups * r).
     """
-    if factor.ndim != 3:  # noqa: PLR2004
+    shape, groups = matrix_shape(role, tuple(factor.shape), enabled), sum(enabled)
+    if shape == factor.shape:
         return factor
-    groups = factor.reshape(sum(enabled), -1, factor.shape[1])  # groups x rows of a part x r
-    full = factor.new_zeros(len(enabled), groups.shape[1], *groups.shape[::2])
-    for group, part in enumerate(part for part, on in enumerate(enabled) if on):
-        full[part, :, group] = groups[group]
-    return full.reshape(matrix_shape(tuple(factor.shape), enabled))
+    full = factor.new_zeros(len(enabled), shape[0] // len(enabled), groups, shape[1] // groups)
+    places = [place for place, on in enumerate(enabled) if on]
+    for group, (place, rows) in enumerate(zip(places, factor.squeeze(2).chunk(groups), strict=True)):
+        full[place, :, group] = rows
+    return full.reshape(shape)

@@ -12,7 +12,8 @@ from registry.errors import TensorTooLarge
 if TYPE_CHECKING:
     from torch import Tensor
 
-REFUSED = re.compile(r"allocate memory|size calculation overflowed")  # torch has no error of its own for it
+# torch has no error of its own for a lack of memory
+REFUSED = re.compile("allocate memory|size calculation overflowed|Overflow when unpacking")
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,8 @@ class Entry:
         """Read the tensor. Raises TensorTooLarge where it does not fit into memory, and whatever `read` raises."""
         try:
             return self.read()
-        except (MemoryError, OverflowError, RuntimeError) as exc:
-            if isinstance(exc, RuntimeError) and not REFUSED.search(str(exc)):
+        except (MemoryError, OverflowError, RuntimeError, TypeError) as exc:
+            if isinstance(exc, RuntimeError | TypeError) and not REFUSED.search(str(exc)):
                 raise
             raise TensorTooLarge(tensor=self.name, size=f"{self.nbytes:,}") from exc
 
