@@ -10,7 +10,7 @@ FORMULAS = {
     "entry by entry": lambda a, b: a * b,
     "Kronecker": lambda a, b: a.kron(b),
     "transposed": lambda a, b: a.T @ b.T,
-    "nested": lambda a, b: (a @ b).kron(b.T),
+    "nested": lambda a, b: (a @ b).kron(b),
 }
 PAIRS = [((2, 3), (3, 4)), ((3, 3), (3, 3)), ((2, 3), (2, 1)), ((1, 3), (2, 3)), ((4, 2), (5, 4)), ((0, 3), (3, 0))]
 
