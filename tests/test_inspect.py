@@ -1,12 +1,19 @@
 """registry.inspect."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
-from checkpoints_made import llama, write_folder
+from adapters_made import write_adapter
+from checkpoints_made import llama, write_folder, write_shards
 from click.testing import CliRunner
+from gguf.constants import GGMLQuantizationType as Kind
+from gguf_made import converted
+from gguf_made import write as write_gguf
+from quantisers import gptq
 
 import cli
 from registry.checkpoints.blob import LocalBlob
@@ -76,6 +83,50 @@ def write_70b(folder: Path) -> None:
             file.write(len(text).to_bytes(8, "little") + text)
             file.truncate(8 + len(text) + offset)
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
+
+
+def test_an_adapter(tmp_path):
+    """Its tensors are its updates; what stands beside them is ignored on purpose."""
+    base = "base_model.model.model"
+    factors = {"layers.0.self_attn.qkv_proj.lora_A": (4, 24), "layers.0.self_attn.qkv_proj.lora_B": (48, 4)}
+    tensors = {f"{base}.{name}.weight": torch.ones(shape) for name, shape in factors.items()}
+    folder = write_adapter(tmp_path / "adapter", tensors | {f"{base}.score.weight": torch.ones(2, 16)})
+    found = inspect(folder)
+    assert (found.kind, found.declared_base, found.tensors) == ("adapter", "org/base", 2)
+    assert {p.projection: p.shapes for p in found.projections} == {
+        "query": ((24, 24),),
+        "key": ((12, 24),),
+        "value": ((12, 24),),
+    }
+    assert (found.ignored, found.unknown) == (("model.score.weight",), ())
+
+
+HEAVY = ("torch", "sqlalchemy", "huggingface_hub", "sklearn", "scipy", "numba")
+COMMAND = f"""
+import sys
+import cli
+for source in sys.argv[1:]:
+    cli.main(["inspect", source], standalone_mode=False)
+print(*sorted(sys.modules.keys() & set({HEAVY})), file=sys.stderr)
+"""
+
+
+def test_the_command_imports_little(tmp_path):
+    """No torch, database or hub client for an index that is made without them, of whatever format and quantisation."""
+    tensors = llama(hidden=32, inner=64)
+    query = "model.layers.0.self_attn.q_proj"
+    parts, _ = gptq(tensors.pop(f"{query}.weight"))
+    factors = {f"base_model.model.{query}.lora_{role}.weight": torch.ones(4, 4) for role in "AB"}
+    sources = [
+        write_folder(tmp_path / "one", llama()),
+        write_shards(tmp_path / "shards", llama()),
+        write_folder(tmp_path / "gptq", tensors | {query + part: tensor for part, tensor in parts.items()}),
+        write_gguf(tmp_path / "model.gguf", converted(llama(), Kind.F16)),
+        write_adapter(tmp_path / "adapter", factors),
+    ]
+    done = subprocess.run([sys.executable, "-c", COMMAND, *sources], capture_output=True, text=True, check=True)
+    assert done.stdout.count("query") == len(sources)
+    assert done.stderr.strip() == ""
 
 
 @pytest.mark.parametrize("flags", [(), ("--json",)], ids=["table", "json"])
