@@ -1,4 +1,4 @@
-"""GGUF files as llama.cpp's converter would write them."""
+"""GGUF files made up for tests, by llama.cpp's own package."""
 
 from functools import reduce
 from pathlib import Path

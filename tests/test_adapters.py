@@ -206,6 +206,28 @@ def test_enable_lora(tmp_path):
     assert found.std[2] == pytest.approx(float(convolved[12:].std(correction=0)) * 2)
 
 
+def test_enable_lora_of_another_shape(tmp_path):
+    """Rows that are not equal parts, or a wider kernel, are refused before anything is read."""
+    name = "base_model.model.transformer.h.0.attn.c_attn.lora_{}.weight"
+    for shape, enabled in [((25, 4, 1), [True, False, True]), ((24, 4, 2), [True, True]), ((24, 4, 1), [False])]:
+        tensors = {name.format("A"): torch.ones(8, 12), name.format("B"): torch.ones(shape)}
+        with pytest.raises(BrokenAdapter, match="do not fit"):
+            open_checkpoint(write_adapter(tmp_path, tensors, enable_lora=enabled))
+
+
+def test_transposed_factors(tmp_path):
+    """A pickle may hold a view; the Kronecker product is that of its entries."""
+    name = "base_model.model.model.layers.0.self_attn.q_proj.lokr_w{}"
+    left, right = torch.randn(4, 4), torch.randn(4, 3)
+    folder = write_adapter(tmp_path, {name.format(1): left}, peft_type="LOKR")
+    (folder / "adapter_model.safetensors").unlink()
+    torch.save({name.format(1): left, name.format(2): right.T}, folder / "adapter_model.bin")
+    [update] = open_checkpoint(folder).entries
+    expected = torch.kron(left.double(), right.T.double().contiguous()) * update.scaling
+    assert torch.equal(update.exact(), expected)
+    assert update.shape == (12, 16)
+
+
 WRONG = {
     "half a pair": (lambda t: t.pop(Q.format(0, "B")), {}, BrokenAdapter),
     "shapes": (lambda t: t.update({Q.format(0, "B"): torch.ones(16, 3)}), {}, BrokenAdapter),

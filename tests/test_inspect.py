@@ -7,10 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoints_made import llama, write_folder
+from adapters_made import write_adapter
+from checkpoints_made import llama, write_folder, write_shards
 from click.testing import CliRunner
 from gguf.constants import GGMLQuantizationType as Kind
-from gguf_made import converted, write
+from gguf_made import converted
+from gguf_made import write as write_gguf
+from quantisers import gptq
 
 import cli
 from registry.checkpoints.blob import LocalBlob
@@ -82,6 +85,50 @@ def write_70b(folder: Path) -> None:
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
 
 
+def test_an_adapter(tmp_path):
+    """Its tensors are its updates; what stands beside them is ignored on purpose."""
+    base = "base_model.model.model"
+    factors = {"layers.0.self_attn.qkv_proj.lora_A": (4, 24), "layers.0.self_attn.qkv_proj.lora_B": (48, 4)}
+    tensors = {f"{base}.{name}.weight": torch.ones(shape) for name, shape in factors.items()}
+    folder = write_adapter(tmp_path / "adapter", tensors | {f"{base}.score.weight": torch.ones(2, 16)})
+    found = inspect(folder)
+    assert (found.kind, found.declared_base, found.tensors) == ("adapter", "org/base", 2)
+    assert {p.projection: p.shapes for p in found.projections} == {
+        "query": ((24, 24),),
+        "key": ((12, 24),),
+        "value": ((12, 24),),
+    }
+    assert (found.ignored, found.unknown) == (("model.score.weight",), ())
+
+
+HEAVY = ("torch", "sqlalchemy", "huggingface_hub", "sklearn", "scipy", "numba")
+COMMAND = f"""
+import sys
+import cli
+for source in sys.argv[1:]:
+    cli.main(["inspect", source], standalone_mode=False)
+print(*sorted(sys.modules.keys() & set({HEAVY})), file=sys.stderr)
+"""
+
+
+def test_the_command_imports_little(tmp_path):
+    """No torch, database or hub client for an index that is made without them, of whatever format and quantisation."""
+    tensors = llama(hidden=32, inner=64)
+    query = "model.layers.0.self_attn.q_proj"
+    parts, _ = gptq(tensors.pop(f"{query}.weight"))
+    factors = {f"base_model.model.{query}.lora_{role}.weight": torch.ones(4, 4) for role in "AB"}
+    sources = [
+        write_folder(tmp_path / "one", llama()),
+        write_shards(tmp_path / "shards", llama()),
+        write_folder(tmp_path / "gptq", tensors | {query + part: tensor for part, tensor in parts.items()}),
+        write_gguf(tmp_path / "model.gguf", converted(llama(), Kind.F16)),
+        write_adapter(tmp_path / "adapter", factors),
+    ]
+    done = subprocess.run([sys.executable, "-c", COMMAND, *sources], capture_output=True, text=True, check=True)
+    assert done.stdout.count("query") == len(sources)
+    assert done.stderr.strip() == ""
+
+
 @pytest.mark.parametrize("flags", [(), ("--json",)], ids=["table", "json"])
 def test_the_command(model, flags):
     """Registry inspect prints it."""
@@ -91,21 +138,3 @@ def test_the_command(model, flags):
         assert json.loads(result.stdout)["projections"][0]["shapes"] == [[16, 16]]
     else:
         assert "16 x 16" in result.stdout
-
-
-LOADED = """
-import sys
-from click.testing import CliRunner
-import cli
-result = CliRunner().invoke(cli.main, ["inspect", sys.argv[1]])
-print(result.exit_code, [name for name in ("torch", "sqlalchemy", "sklearn") if name in sys.modules])
-"""
-
-
-@pytest.mark.parametrize("kind", ["safetensors", "gguf"])
-def test_headers_need_no_torch(tmp_path, kind):
-    """It takes over a second to import: the command indexes files without it."""
-    path = tmp_path / "m.gguf"
-    source = write(path, converted(llama(), Kind.F16)) if kind == "gguf" else write_folder(tmp_path, llama())
-    run = subprocess.run([sys.executable, "-c", LOADED, str(source)], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "0 []"

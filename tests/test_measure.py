@@ -1,12 +1,23 @@
 """registry.measure: the fingerprint against the slow obvious way."""
 
+import json
 import math
+import os
+import pickle
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from architectures import ARCHITECTURES, MEASURED
 from checkpoints_made import llama, write_folder, write_shards
+from gguf.constants import GGMLQuantizationType as Kind
+from gguf_made import converted
+from gguf_made import write as write_gguf
+from hub_server import Hub
 from sklearn.cluster import KMeans
 
 from registry.checkpoints import open_checkpoint
@@ -91,6 +102,73 @@ def test_the_file_layout_does_not_matter(tmp_path):
     )
     wide = fingerprint(write_folder(tmp_path / "e", {name: t.float() for name, t in tensors.items()}))
     assert (wide.digest, wide.std, wide.dtype) == (found[0].digest, found[0].std, "float32")
+
+
+@pytest.fixture(scope="module")
+def formats(tmp_path_factory) -> dict[str, Fingerprint]:
+    """One tiny model in float16, in every format and through a hub; and quantised."""
+    folder = tmp_path_factory.mktemp("formats")
+    tensors = {name: tensor.half() for name, tensor in llama(hidden=64, inner=96, keys=32).items()}
+    sources = {
+        "safetensors": write_folder(folder / "one", tensors),
+        "sharded": write_shards(folder / "shards", tensors, 3),
+        "sharded .bin": write_pickles(folder / "pickles", tensors),
+        "GGUF": write_gguf(folder / "model.gguf", converted(tensors, Kind.F16)),
+        "Q8_0": write_gguf(folder / "small.gguf", converted(tensors, Kind.Q8_0)),
+    }
+    found = {name: fingerprint(source) for name, source in sources.items()}
+    return found | {"hub": through_a_hub(sources["sharded"], folder / "cache")}
+
+
+def write_pickles(folder: Path, tensors: dict[str, torch.Tensor]) -> Path:
+    """Sharded .bin files with their index."""
+    folder.mkdir()
+    places = {name: f"pytorch_model-{i % 2 + 1:05d}-of-00002.bin" for i, name in enumerate(tensors)}
+    for shard in set(places.values()):
+        torch.save({name: tensors[name] for name in tensors if places[name] == shard}, folder / shard)
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": places}))
+    return folder
+
+
+def through_a_hub(folder: Path, cache: Path) -> Fingerprint:
+    """The fingerprint that a process of its own computes: the hub client reads its settings when it is imported."""
+    script = "import pickle, sys, registry; sys.stdout.buffer.write(pickle.dumps(registry.fingerprint('org/model')))"
+    with Hub() as hub:
+        hub.add("org/model", {path.name: path.read_bytes() for path in folder.iterdir()})
+        settings = os.environ | {"HF_ENDPOINT": hub.url, "HF_HOME": str(cache), "HF_HUB_OFFLINE": "0"}
+        done = subprocess.run([sys.executable, "-c", script], env=settings, capture_output=True, check=True)
+    return pickle.loads(done.stdout)
+
+
+def nameless(found: Fingerprint) -> Fingerprint:
+    """Without the tensors' names, which GGUF has of its own."""
+    return replace(found, matrices=tuple(replace(matrix, tensor="") for matrix in found.matrices))
+
+
+@pytest.mark.parametrize("name", ["sharded", "sharded .bin", "hub"])
+def test_one_model_has_one_fingerprint(formats, name):
+    """However it is stored and wherever it lies, bit for bit."""
+    assert formats[name] == formats["safetensors"]
+
+
+def test_gguf_has_the_same_fingerprint(formats):
+    """In float16 all but the names, bit for bit."""
+    assert nameless(formats["GGUF"]) == nameless(formats["safetensors"])
+
+
+def test_q8_0_is_near(formats):
+    """Standard deviations and singular values move by no more than the rounding of the weights can move them.
+
+    Q8_0 divides blocks by their largest weight / 127, itself rounded to float16: half a step, and 2^-11 of the weight.
+    """
+    near, exact = formats["Q8_0"], formats["safetensors"]
+    assert near.stored == "Q8_0"
+    assert near.digest != exact.digest
+    for own, other in zip(near.matrices, exact.matrices, strict=True):
+        step = max(other.max, -other.min) * (0.5 / 127 + 2**-11)
+        assert 0 < abs(own.std - other.std) < step
+        moved = np.subtract(own.singular_values, other.singular_values)
+        assert np.abs(moved).max() < step * math.sqrt(own.rows * own.cols)
 
 
 def test_the_digest_knows_every_weight(tmp_path):

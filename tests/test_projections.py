@@ -61,6 +61,14 @@ def test_projections_are_the_modules_weights(saved, name):
     assert [entry.name for entry in classify(checkpoint.entries, checkpoint.config).unknown] == []
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_shapes_are_those_of_the_cuts(saved, name):
+    """What is said of a tensor's projections from its header is what cutting the tensor gives."""
+    checkpoint = saved(name)[1]
+    for site in classify(checkpoint.entries, checkpoint.config).sites:
+        assert site.shapes == tuple(tuple(part.shape) for part in site.cut(site.entry.load()))
+
+
 @pytest.mark.parametrize("prefix", ["", "model.", "module.model.", "_orig_mod.transformer."])
 def test_prefixes_do_not_matter(tmp_path, prefix):
     """Wrappers put words before a name."""
@@ -205,9 +213,9 @@ def test_orientation_of_experts_is_told_by_their_shapes(tmp_path):
 
 
 def test_experts_must_be_a_stack(tmp_path):
-    """One matrix, or more experts than any model has, is refused by name."""
+    """One matrix, no expert or more than any model has is refused by name."""
     name = "layers.0.mlp.experts.down_proj"
-    for i, shape in enumerate([(4, 4), (1 << 20, 1, 1), (1 << 40, 0, 0)]):
+    for i, shape in enumerate([(4, 4), (0, 4, 4), (1 << 20, 1, 1), (1 << 40, 0, 0)]):
         folder = write_folder(tmp_path / str(i), {name: torch.ones(shape)})
         with pytest.raises(NotAMatrix, match="experts.down_proj"):
             classify(open_checkpoint(folder).entries, {})

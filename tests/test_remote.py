@@ -5,14 +5,11 @@ import json
 import random
 import struct
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from checkpoints_made import llama, write_folder, write_shards
-from gguf.constants import GGMLQuantizationType as Kind
-from gguf_made import converted, write
 from hub_server import Hub, Request
 from huggingface_hub import constants
 from quantisers import Parts, compressed
@@ -462,30 +459,3 @@ def test_every_fault_is_one_sentence(hub, tmp_path, kind, stored, after):
     hub.fault("org/model", kind, files_only=True, after=after)
     with pytest.raises(CheckpointError, match=r"^[^\n]*org/model[^\n]*; [^\n]*\.$"):
         load_all("org/model")
-
-
-def numbers(source: object) -> Fingerprint:
-    """A fingerprint without the names that its tensors have in the file."""
-    found = compute(open_checkpoint(source))
-    return replace(found, matrices=tuple(replace(matrix, tensor="") for matrix in found.matrices))
-
-
-def test_one_model_in_five_forms(tmp_path, hub):
-    """Safetensors, sharded, pickled shards, GGUF in float16, and on a hub: the same fingerprint bit for bit."""
-    tensors, config = {name: tensor.half() for name, tensor in llama().items()}, {"model_type": "llama"}
-    whole = write_folder(tmp_path / "whole", tensors, config)
-    write_shards(write_folder(tmp_path / "shards", {}, config), tensors)
-    (tmp_path / "shards" / "model.safetensors").unlink(missing_ok=True)
-    pickled = tmp_path / "pickled"
-    pickled.mkdir()
-    names = list(tensors)
-    shards = {f"pytorch_model-0000{i + 1}-of-00002.bin": names[i::2] for i in range(2)}
-    for shard, own in shards.items():
-        torch.save({name: tensors[name] for name in own}, pickled / shard)
-    places = {name: shard for shard, own in shards.items() for name in own}
-    (pickled / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": places}))
-    (pickled / "config.json").write_text(json.dumps(config))
-    gguf = write(tmp_path / "m.gguf", converted(tensors, Kind.F16))
-    hub.add("org/model", {file.name: file.read_bytes() for file in whole.iterdir()})
-    forms = [numbers(source) for source in (whole, tmp_path / "shards", pickled, gguf, "org/model")]
-    assert forms == [forms[0]] * 5

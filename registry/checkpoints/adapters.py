@@ -132,7 +132,8 @@ def update(module: str, roles: dict[str, Entry], recipe: Recipe, source: str) ->
     scaling, multiply = recipe.scaling(module, rank, method.name), method.factors
 
     def read(dtype: DType | None) -> Factors:
-        factors = {role: part.load().to((dtype or part.dtype).torch) for role, part in roles.items()}
+        # a pickled factor may be a transpose, which torch.kron trips over
+        factors = {role: part.load().to((dtype or part.dtype).torch).contiguous() for role, part in roles.items()}
         return {role: as_matrix(role, factor, recipe.enabled) for role, factor in factors.items()}
 
     return Update(

@@ -52,10 +52,15 @@ class Entry:
 
 @dataclass(frozen=True)
 class Contents:
-    """The tensors of one file or several, and what the format itself says of the model, in config.json's words."""
+    """The tensors of one file or several.
+
+    config: what the format itself says of the model, in config.json's words. finished: gives the contents of all files
+    together their last touch, told how errors call them.
+    """
 
     entries: list[Entry]
     config: dict[str, Any] = field(default_factory=dict)
+    finished: Callable[["Contents", str], "Contents"] = lambda contents, _: contents
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,6 @@ from typing import Any
 from registry.checkpoints.blob import Blob, LocalBlob, read_bytes
 from registry.checkpoints.card import read_json
 from registry.checkpoints.entry import Contents, Entry
-from registry.checkpoints.gguf import read_gguf, restored
 from registry.checkpoints.llama2c import is_llama2c, read_llama2c
 from registry.checkpoints.safetensors import read_safetensors
 from registry.errors import (
@@ -41,6 +40,13 @@ def read_pickle(blob: Blob) -> list[Entry]:
     from registry.checkpoints import pickles  # noqa: PLC0415  # other formats need not wait for torch
 
     return pickles.read_pickle(blob)
+
+
+def read_gguf(blob: Blob) -> Contents:
+    """A GGUF file, whose library brings numpy."""
+    from registry.checkpoints import gguf  # noqa: PLC0415  # other formats need not wait for it
+
+    return gguf.read_gguf(blob)
 
 
 def read_bin(blob: Blob) -> list[Entry]:
@@ -250,7 +256,7 @@ def merge(blobs: list[Blob]) -> tuple[Contents, dict[str, str]]:
                 raise TensorTwice(tensor=entry.name, first=owner[entry.name], second=blob.name)
             owner[entry.name] = blob.name
             entries.append(entry)
-    return restored(Contents(entries, config), blobs[0].label), owner
+    return contents.finished(Contents(entries, config), blobs[0].label), owner
 
 
 def read_blob(blob: Blob) -> Contents:

@@ -84,7 +84,7 @@ def read_gguf(blob: Blob) -> Contents:
     Tensors are as they lie in the file: of a split model only the first file knows what `restored` needs.
     """
     header = read_header(blob)
-    return Contents([entry(blob, row) for row in header.rows], config(header.facts))
+    return Contents([entry(blob, row) for row in header.rows], config(header.facts), restored)
 
 
 def config(facts: dict[str, Any]) -> dict[str, Any]:

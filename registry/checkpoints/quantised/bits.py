@@ -32,6 +32,13 @@ def unpack(packed: "Tensor", bits: int, count: int) -> "Tensor":
     return (((octets[..., first].int() | octets[..., second].int() << 8) >> (starts % 8)) & mask).short()
 
 
+def e2m1(numbers: "Tensor") -> "Tensor":
+    """What 4-bit floats stand for, float32; the numbers are theirs from 0 to 15."""
+    import torch  # noqa: PLC0415  # only whoever reads waits for it
+
+    return torch.tensor(E2M1)[numbers.int()]
+
+
 def numbered(count: int, size: int) -> "Tensor":
     """The number of its run of `size`, for each of `count` elements: 0 0 0 1 1 1 2."""
     import torch  # noqa: PLC0415  # only whoever reads waits for it

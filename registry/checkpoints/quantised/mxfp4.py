@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from registry.checkpoints.dtypes import BF16, F8_E8M0
 from registry.checkpoints.entry import Entry
-from registry.checkpoints.quantised.bits import E2M1, fill_rows, unpack
+from registry.checkpoints.quantised.bits import e2m1, fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def load_mxfp4(group: Group) -> "Tensor":
 
     def block(expert: int, rows: slice) -> "Tensor":
         powers = exponents[expert, rows].view(F8_E8M0.torch).float().unsqueeze(-1)
-        return (powers.new_tensor(E2M1)[unpack(packed[expert, rows], 4, 2 * octets).int()] * powers).flatten(1)
+        return (e2m1(unpack(packed[expert, rows], 4, 2 * octets)) * powers).flatten(1)
 
     for expert in range(experts):
         fill_rows(tensor[expert].T, partial(block, expert))
