@@ -107,7 +107,7 @@ def dense(site: Site, tensor: torch.Tensor | None) -> Iterator[lora.Statistics]:
     assert tensor is not None
     for matrix in site.cut(tensor):
         shape = matrix.shape[0], matrix.shape[1]
-        yield shape, moments(matrix), tensor_digest(matrix).hex(), top_singular_values(matrix, max(RANKS))
+        yield shape, moments(matrix), tensor_digest(matrix).hex(), top_singular_values(matrix, max(RANKS)).values
 
 
 def describe(site: Site, i: int, found: lora.Statistics) -> Matrix:
