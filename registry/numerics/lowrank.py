@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import torch
 
+from registry.numerics.dense import largest
 from registry.numerics.moments import Moments
-from registry.numerics.spectrum import largest
 
 
 @dataclass(frozen=True)
