@@ -110,21 +110,24 @@ def lloyd(points: np.ndarray, labels: np.ndarray, k: int) -> list[np.ndarray]:
 def exchange(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Hartigan's exchanges: move the single point whose move lowers the inertia most, until none does.
 
-    points: n x d, centred.
+    points: n x d, centred. Where moving all points at once whose moves pay lowers it more, all are moved.
     """
-    labels = labels.copy()
     rows, norms = np.arange(len(points)), (points**2).sum(1)
+    choices = labels[None]
     while True:
-        (sizes,), (centroids,) = means(points, labels[None], k)
+        every_size, every_centroid = means(points, choices, k)
+        lowest = int((every_size * (every_centroid**2).sum(2)).sum(1).argmax())
+        labels, sizes, centroids = choices[lowest], every_size[lowest], every_centroid[lowest]
         squared = norms[:, None] - 2 * (points @ centroids.T) + (centroids**2).sum(1)
         leave = squared[rows, labels] * (sizes / np.maximum(sizes - 1, 1))[labels]
         enter = squared * (sizes / (sizes + 1))
         enter[rows, labels] = np.inf
         gains = np.where(sizes[labels] > 1, leave - enter.min(1), -np.inf)
-        best = int(gains.argmax())
-        if gains[best] <= TOLERANCE * norms.sum():
+        pays = gains > TOLERANCE * norms.sum()
+        if not pays.any():
             return labels
-        labels[best] = enter[best].argmin()
+        best = pays & (rows == gains.argmax())
+        choices = np.where([best, pays], enter.argmin(1), labels)
 
 
 def means(points: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
