@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 AXES = 4  # for each threshold: four misses no optimum that random starts find for k = 2, eight none for k = 3
+NOISE = 1e-10  # relative: axes of less variance hold nothing but the errors of the spectra, 1e-5
 PLACES = 128  # places along an axis where a start may cut; all of them where there are no more points
 ITERATIONS = 300  # of Lloyd, which settles long before unless centroids differ by no more than rounding
 TOLERANCE = 1e-12  # relative: smaller gains in inertia are rounding, and would let labels hang on the machine
@@ -57,7 +58,8 @@ def starts(points: np.ndarray, k: int) -> np.ndarray:
 
     points: n x d, centred. Gives labels, starts x n.
     """
-    main = points @ np.linalg.eigh(points.T @ points)[1][:, : -AXES * (k - 1) - 1 : -1]
+    variances, axes = np.linalg.eigh(points.T @ points)
+    main = points @ axes[:, variances > NOISE * variances[-1]][:, : -AXES * (k - 1) - 1 : -1]
     orders = np.argsort(main.T, axis=1, kind="stable")
     labels = np.empty_like(orders)
     for row, order in zip(labels, orders, strict=True):
