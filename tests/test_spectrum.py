@@ -76,7 +76,7 @@ def test_the_storage_order_does_not_matter():
 @pytest.mark.parametrize("kind", ["gaussian", "outliers 100:1", "low rank", "orthogonal", "tiny"])
 @pytest.mark.parametrize("shape", [LARGE, LARGE[::-1]], ids=str)
 def test_compiled_or_not(kind, shape, monkeypatch):
-    """torch's products give the same values where there is no numba."""
+    """The products of torch give the same values where there is no numba."""
     matrix = matrices.matrix(kind, *shape, torch.bfloat16, seed=2)
     compiled = top_singular_values(matrix, 16)
     monkeypatch.setattr("registry.numerics.products.kernels", lambda: None)

@@ -37,7 +37,7 @@ def dense(matrix: torch.Tensor, rank: int) -> tuple[np.ndarray, np.ndarray]:
     A value is exact to about 1e-15 * sigma_1^2 / sigma_i, at worst to 1e-7 * sigma_1 where sigma_i vanishes.
     """
     gram, scale = gram_matrix(matrix)
-    squares = torch.linalg.eigvalsh(gram.cpu()).flip(0)[:rank].clamp(min=0.0).numpy()
+    squares = np.linalg.eigvalsh(gram.cpu().numpy())[::-1][:rank].clip(0)
     return np.sqrt(squares) * scale, slack(matrix, squares) * scale
 
 

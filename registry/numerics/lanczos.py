@@ -5,19 +5,23 @@ itself, which does not square the condition as G does, and the residuals are com
 recurrence would not show what rounding did.
 """
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
-from scipy.linalg import eigh
+from scipy.linalg import eigh, eigvals_banded
 
-from registry.numerics.products import Gram, add, dots
+from registry.numerics.products import Gram, orthogonalise
 
 RESOLVED = 1e-4  # residual of an eigenvalue of G, relative to it, at which it is told from its neighbours
 NEEDED, FLOOR = 1e-5, 2e-6  # but relative to sigma sigma_1 no more than is asked for, no less than float32 reaches
 TIE = 5e-4  # eigenvalues of G this close, relatively, may stand for more than a block can find
 ROUNDING = 2.0**-22  # relative to sigma_1: of sums in float32
-LOST = 1e-12  # of a vector's squared length: what is left of it then is mostly rounding
+SETTLED = 1e-7  # change of an eigenvalue of G with every vector, relative, below which its residual will be small
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,15 +39,13 @@ class Ritz:
 def lanczos(gram: Gram, rank: int, block: int) -> Ritz:
     """The `rank` largest singular values; rank and block are multiples of 4."""
     space = Space(gram, rank, block)
-    due = 3 * rank
     while True:
         space.grow()
-        if space.size < due and not space.full:
+        if not space.due and not space.full:
             continue
         excess, combinations, tied = space.search()
         if space.full or excess <= 1:
             return certify(gram, space.vectors(combinations), ~tied & (excess <= 1))
-        due = space.size + space.forecast(excess)
 
 
 class Space:
@@ -62,14 +64,30 @@ class Space:
         self.projected = np.zeros((batch, most, most))
         self.coupling = np.zeros((batch, block, block))
         self.size = 0
-        self.looks: list[tuple[int, float]] = []
-        start = self.noise(block).expand(batch, -1, -1)
-        self.next = orthonormal(start, start)[0]
+        self.pace = Pace(3 * rank)
+        self.next = self.noise(block).repeat(batch, 1, 1)
+        orthogonalise(self.basis[:, :0], self.next)
 
     @property
     def full(self) -> bool:
         """Whether no further block fits."""
         return self.size + self.block > self.basis.shape[1]
+
+    @property
+    def due(self) -> bool:
+        """Whether the smallest value that is wanted seems to have settled."""
+        if self.size < self.pace.due:
+            return False
+        return self.pace.settled(self.size, np.array(each(self.smallest, self.projected)))
+
+    def smallest(self, projected: np.ndarray) -> float:
+        """The rank-th eigenvalue of one matrix; what lies outside the band is rounding."""
+        size = self.size
+        band = np.zeros((self.block + 1, size))
+        for i, row in enumerate(band):
+            row[: size - i] = projected[:size, :size].diagonal(-i)
+        place = size - self.rank
+        return float(eigvals_banded(band, lower=True, select="i", select_range=(place, place))[0])
 
     def noise(self, count: int) -> torch.Tensor:
         """Random vectors."""
@@ -79,42 +97,28 @@ class Space:
         """Take the next block in, and G times it as the one after."""
         start, self.size = self.size, self.size + self.block
         self.basis[:, start : self.size] = self.next
-        image = self.gram(self.next)
-        w = image.clone()
-        inside = self.project(w)
-        w, outside, lost = orthonormal(w, image)
-        if lost.any():  # so much of the image lies inside the space
+        basis, w = self.basis[:, : self.size], self.gram(self.next)
+        inside, outside, lost = orthogonalise(basis, w)
+        if lost.any():  # so much of G times the block lies inside the space
             w[lost] = self.noise(int(lost.sum()))
-            outside.mT[lost] = 0
-            self.project(w)
-            w = orthonormal(w, w)[0]
-        inside += outside.float() @ self.project(w)  # twice is enough
-        self.next, turned, _ = orthonormal(w, w)
-        outside @= turned
+            orthogonalise(basis, w)
+        self.next = w
         self.projected[:, start : self.size, : self.size] = inside.cpu()
         self.coupling = outside.cpu().numpy()
-
-    def project(self, w: torch.Tensor) -> torch.Tensor:
-        """Take the basis' part out of w; returns it, B x b x size."""
-        basis = self.basis[:, : self.size]
-        inside = dots(basis, w)
-        add(basis, -inside, w)
-        return inside
 
     def search(self) -> tuple[float, np.ndarray, np.ndarray]:
         """The best combinations of the basis.
 
         Returns the largest residual over what is allowed, B x rank x size, and which matrices' values may tie.
         """
-        found = [self.ritz(*pair) for pair in zip(self.projected, self.coupling, strict=True)]
-        excess, combinations, tied = zip(*found, strict=True)
+        excess, combinations, tied = zip(*each(self.ritz, self.projected, self.coupling), strict=True)
         return max(excess), np.stack(combinations), np.array(tied)
 
     def ritz(self, projected: np.ndarray, coupling: np.ndarray) -> tuple[float, np.ndarray, bool]:
         """The same of one matrix."""
-        size, few = self.size, self.rank < self.size / 4  # then it is faster not to compute all
+        size, few = self.size, self.rank < self.size / 6  # then it is faster not to compute all
         chosen = (size - self.rank, size - 1) if few else None
-        values, vectors = eigh(projected[:size, :size], subset_by_index=chosen, check_finite=False)
+        values, vectors = eigh(projected[:size, :size], subset_by_index=chosen)
         values, vectors = values[: -self.rank - 1 : -1].clip(0), vectors[:, : -self.rank - 1 : -1]
         residuals = np.linalg.norm(coupling.T @ vectors[-self.block :], axis=0)
         scale = np.sqrt(values * values[0])  # sigma sigma_1
@@ -122,32 +126,45 @@ class Space:
         tied = values[: 1 - self.block] - values[self.block - 1 :] <= TIE * values[: 1 - self.block]
         return float((residuals / allowed).max()), vectors.T, bool(tied.any())
 
-    def forecast(self, excess: float) -> int:
-        """How many vectors more it may take, given how the residuals have fallen since the last look."""
-        self.looks.append((self.size, excess))
-        (before, larger), (now, smaller) = (self.looks * 2)[-2:] if len(self.looks) == 1 else self.looks[-2:]
-        rate = np.log(larger / smaller) / max(1, now - before)  # rises towards the end
-        needed = 0.55 * np.log(smaller) / rate if rate > 0 else np.inf
-        return int(np.clip(needed, self.block, self.size // 3)) if len(self.looks) > 1 else 4 * self.block
-
     def vectors(self, combinations: np.ndarray) -> torch.Tensor:
         """Combinations of the basis, B x rank x n."""
         return torch.from_numpy(combinations).to(self.basis) @ self.basis[:, : self.size]
 
 
-def orthonormal(w: torch.Tensor, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Orthonormal rows q and lower triangular l with w = l q, B x b x n and B x b x b, by Cholesky in float64.
+def each(function: Callable[..., T], *of_matrices: np.ndarray) -> list[T]:
+    """Call a function for every matrix, side by side where there are several: LAPACK lets go of the interpreter."""
+    if len(of_matrices[0]) == 1:
+        return [function(*(own[0] for own in of_matrices))]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(function, *of_matrices))
 
-    q is as orthonormal as float32 and w's condition allow. lost: B x b, of which rows rounding has left nothing that
-    the rows before do not have; it is as large as the `image` that w was projected from.
-    """
-    exact = w.double()
-    square = exact @ exact.mT
-    square.diagonal(dim1=1, dim2=2).mul_(1 + LOST / 16).add_(1e-300)  # keeps it positive definite
-    lower = torch.linalg.cholesky_ex(square)[0]
-    q = torch.linalg.inv_ex(lower)[0] @ exact
-    least = LOST * image.square().sum(2).amax(1, keepdim=True)
-    return q.float(), lower, lower.diagonal(dim1=1, dim2=2).square() <= least
+
+class Pace:
+    """When to look whether a Krylov space has become large enough: values settle slowly at first, then ever faster."""
+
+    def __init__(self, due: int) -> None:
+        self.due = due
+        self.seen: list[tuple[int, np.ndarray]] = []
+        self.changes: list[tuple[int, float]] = []
+
+    def settled(self, size: int, values: np.ndarray) -> bool:
+        """Whether the values of a space of this size differ little from those before; sets when to look again."""
+        self.seen.append((size, values))
+        wait = size // 5
+        if len(self.seen) > 1:
+            before, previous = self.seen[-2]
+            change = float(((values - previous) / np.maximum(np.abs(values), 1e-300)).max()) / (size - before)
+            self.changes.append((size, max(change, 1e-300) / SETTLED))
+            if change <= SETTLED:
+                self.due = size + size // 12
+                return True
+        if len(self.changes) > 1:
+            (before, larger), (now, smaller) = self.changes[-2:]
+            rate = np.log(larger / smaller) / (now - before)
+            if rate > 0:
+                wait = min(0.6 * np.log(smaller) / rate, size // 8)
+        self.due = size + int(max(wait, 1))
+        return False
 
 
 def certify(gram: Gram, x: torch.Tensor, sure: np.ndarray) -> Ritz:

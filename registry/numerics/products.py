@@ -1,7 +1,7 @@
 """Matrices as they act on a few vectors at a time, in their storage type: no float copy of a whole matrix is made.
 
-On the CPU the products are compiled (kernels.py); on a GPU, and where numba is missing, they are torch's. Shapes: B
-matrices of m x n in bfloat16, float16 or float32, and for each of them b vectors, float32, as rows.
+On the CPU the products are compiled (compiled_products.py); on a GPU, and where numba is missing, they are torch's.
+Shapes: B matrices of m x n in bfloat16, float16 or float32, and for each of them b vectors, float32, as rows.
 """
 
 import importlib.util
@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 ALIASES = {torch.bfloat16: torch.uint16, torch.float16: torch.int16, torch.float32: torch.float32}  # as kernels read
+LOST = 1e-12  # of a vector's squared length: what is left of it then is mostly rounding
 BLOCK = 1 << 22  # elements of a matrix that torch's products hold as float32 at a time
 
 
@@ -21,9 +22,9 @@ def kernels() -> ModuleType | None:
     """The compiled products, None where numba is missing."""
     if importlib.util.find_spec("numba") is None:
         return None
-    from registry.numerics import kernels as module  # noqa: PLC0415  # only large matrices need wait for numba
+    from registry.numerics import compiled_products  # noqa: PLC0415  # only large matrices need wait for numba
 
-    return module
+    return compiled_products
 
 
 def compiled(a: torch.Tensor) -> ModuleType | None:
@@ -65,6 +66,47 @@ def add_gram(a: torch.Tensor, x: torch.Tensor, z: torch.Tensor, scale: float) ->
         return
     for own, inputs, outputs in zip(array(a), x.numpy(), z.numpy(), strict=True):
         fast.add_gram(own, inputs, outputs, scale)
+
+
+def orthogonalise(basis: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Make rows orthonormal to a basis and to each other, in place: Gram-Schmidt by blocks, twice.
+
+    basis: B x k x n, w: B x b x n. Returns inside, B x b x k, and outside, B x b x b in float64, so that the rows were
+    inside basis + outside rows; and lost, B x b: of which rows rounding has left nothing. They are zero then.
+    """
+    inside = basis.new_empty(*w.shape[:2], basis.shape[1])
+    outside = torch.empty(*w.shape[:2], w.shape[1], dtype=torch.float64, device=w.device)
+    lost = torch.empty(w.shape[:2], dtype=torch.bool, device=w.device)
+    if fast := compiled(basis):
+        for arrays in zip(*(each.numpy() for each in (basis, w, inside, outside, lost)), strict=True):
+            fast.orthogonalise(*arrays)
+        return inside, outside, lost
+    least = LOST * w.square().sum(2).amax(1, keepdim=True)
+    inside.copy_(project(basis, w))
+    lower = orthonormalise(w)
+    lost.copy_(lower.diagonal(dim1=1, dim2=2).square() <= least)
+    w[lost] = 0
+    lower.mT[lost] = 0
+    inside += lower.float() @ project(basis, w)
+    outside.copy_(lower @ orthonormalise(w))
+    return inside, outside, lost
+
+
+def project(basis: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """Take the basis' part out of w; returns it, B x b x k."""
+    part = dots(basis, w)
+    add(basis, -part, w)
+    return part
+
+
+def orthonormalise(w: torch.Tensor) -> torch.Tensor:
+    """Make rows orthonormal, in place, by Cholesky in float64; rows of zeros stay. Returns lower: w was lower w'."""
+    exact = w.double()
+    square = exact @ exact.mT
+    square.diagonal(dim1=1, dim2=2).mul_(1 + LOST / 16).add_(1e-300)  # keeps it positive definite
+    lower: torch.Tensor = torch.linalg.cholesky_ex(square)[0]
+    w.copy_(torch.linalg.inv_ex(lower)[0] @ exact)
+    return lower
 
 
 def height(a: torch.Tensor) -> int:

@@ -13,8 +13,9 @@ from registry.numerics.products import ALIASES, Gram
 
 TOLERANCE = 1e-5  # relative to sigma_1: labels of the clustering vector can flip above it
 TIGHTEST = 1e-5  # what float32 vectors reach for certain; below it the Gram matrix is summed in float64
-SMALL, PER_RANK = 256, 8  # smaller sides up to which that is the faster way, too
-BLOCKS = {"cpu": 4, "cuda": 32}  # vectors at a time: as many as cost little more than one
+SMALL, PER_RANK, MEDIUM = 256, 8, 1024  # smaller sides up to which that is the faster way, too
+BLOCKS = {"cpu": (4, 8), "cuda": (32, 32)}  # vectors at a time, for few values and for many
+FEW = 64  # values
 SAFE = 2.0**40  # magnitudes of A x, from its inverse on, whose squares float32 holds
 LARGEST = 2.0**100  # factors that float32 holds
 HALF_UNIT = 2.0**-24  # float32's rounding
@@ -44,7 +45,7 @@ def spectra(matrices: Sequence[torch.Tensor], rank: int, tolerance: float = TOLE
     may be more - by the eigenvalues of the Gram matrix in float64.
     """
     smaller = min(matrices[0].shape)
-    if smaller <= max(SMALL, PER_RANK * rank) or tolerance < TIGHTEST:
+    if smaller <= max(SMALL, min(PER_RANK * rank, MEDIUM)) or tolerance < TIGHTEST:
         return [exact(matrix, rank) for matrix in matrices]
     found = krylov([row_major(matrix) for matrix in matrices], rank)
     return [
@@ -69,7 +70,7 @@ def krylov(matrices: list[torch.Tensor], rank: int) -> list[Spectrum | None]:
             return [Spectrum((0.0,) * rank, (0.0,) * rank)]
         unit = 2.0 ** round(math.log2(peak))
         gram, rounding = rescaled(whole, unit)
-    found = lanczos(gram, -(-rank // 4) * 4, BLOCKS[whole.device.type])
+    found = lanczos(gram, -(-rank // 4) * 4, BLOCKS[whole.device.type][rank > FEW])
     values, bounds = found.values[:, :rank] * unit, (found.bounds[:, :rank] + rounding) * unit
     return [
         Spectrum(tuple(own.tolist()), tuple(errors.tolist())) if sure else None

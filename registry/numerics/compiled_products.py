@@ -12,6 +12,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
+from registry.numerics.products import LOST
+
 TILE = 32  # rows that are read twice, the second time from the cache
 STRIP = 2048  # columns whose sums stay in the cache while a tile's rows are added to them
 
@@ -109,3 +111,41 @@ def add_gram(a: Any, x: Any, z: Any, scale: float) -> None:
         dots(tile, x, y)
         y *= np.float32(scale)
         add(tile, y, z)
+
+
+@compiled
+def dot(x: Any, y: Any) -> float:
+    """The inner product of two vectors in float64."""
+    total = 0.0
+    for j in range(len(x)):
+        total += np.float64(x[j]) * np.float64(y[j])
+    return total
+
+
+@compiled
+def orthogonalise(basis: Any, w: Any, inside: Any, outside: Any, lost: Any) -> None:
+    """Gram-Schmidt of w's rows, b x n, against a basis, k x n, and each other, twice; in place.
+
+    w = inside basis + outside w' for the new w'; inside: b x k, outside: b x b. lost: of which rows nothing was left;
+    they are zero then.
+    """
+    part = np.empty_like(inside)
+    lower = np.empty_like(outside)
+    least = np.max((w * w).sum(1)) * LOST
+    inside[:] = 0
+    outside[:] = np.eye(len(w))
+    for again in range(2):
+        dots(basis, w, part)
+        inside += outside.astype(np.float32) @ part
+        add(basis, -part, w)
+        for i in range(len(w)):
+            lower[i] = 0
+            for j in range(i):
+                lower[i, j] = dot(w[i], w[j])
+                w[i] -= np.float32(lower[i, j]) * w[j]
+            squared = dot(w[i], w[i])
+            if again == 0:
+                lost[i] = squared <= least
+            lower[i, i] = 0.0 if lost[i] else np.sqrt(squared)
+            w[i] *= np.float32(0.0 if lost[i] else 1 / np.sqrt(squared))
+        outside[:] = outside @ lower

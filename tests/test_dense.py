@@ -1,0 +1,37 @@
+"""registry.numerics.dense: singular values from the Gram matrix in float64."""
+
+import matrices
+import numpy as np
+import pytest
+import torch
+
+from registry.numerics.dense import dense, gram_matrix
+
+
+@pytest.mark.parametrize("kind", matrices.KINDS)
+@pytest.mark.parametrize("dtype", matrices.DTYPES, ids=str)
+def test_bounds_hold(kind, dtype):
+    """Every value is within its bound, which is far below the tolerance where the value itself is not tiny."""
+    matrix = matrices.matrix(kind, 120, 70, dtype, seed=1)
+    values, bounds = dense(matrix, 70)
+    expected = np.linalg.svd(matrix.double().numpy(), compute_uv=False)
+    assert (np.abs(values - expected) <= bounds + 1e-14 * expected[0]).all()
+    assert (bounds[values > 1e-3 * values[0]] <= 1e-9 * values[0]).all()
+    assert bounds.max() <= 1e-6 * values[0]
+
+
+def test_the_gram_matrix_is_of_the_smaller_side():
+    """A wide matrix is taken from the other side; its largest magnitude is divided out."""
+    matrix = torch.tensor([[0.0, 4.0, 0.0], [2.0, 0.0, 0.0]])
+    gram, scale = gram_matrix(matrix)
+    assert scale == 4
+    assert gram.tolist() == [[1.0, 0.0], [0.0, 0.25]]
+
+
+def test_the_matrix_is_left_as_it_is():
+    """Also where it needs no conversion."""
+    matrix = torch.tensor([[float("nan"), 2.0], [3.0, 4.0]], dtype=torch.float64)
+    before = matrix.clone()
+    dense(matrix, 2)
+    assert torch.equal(matrix, before) or matrix.isnan()[0, 0]
+    assert matrix[1].tolist() == [3.0, 4.0]
