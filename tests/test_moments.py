@@ -15,7 +15,7 @@ from registry.numerics.moments import SEGMENT, Moments, merge, moments
 from registry.numerics.passes import CHUNK, COMPILED_FROM
 
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
-SIZE = 3 * CHUNK["cpu"] + 5
+SIZE = 3 * CHUNK + 5
 
 
 def drawn(size: int, seed: int = 1) -> torch.Tensor:
@@ -62,7 +62,7 @@ def test_matrices_of_several_chunks(dtype, mean):
     """Small matrices keep nine digits of kurtosis and six of skewness."""
     tensor = (torch.randn(700, 451, generator=torch.Generator().manual_seed(1)) * 0.02 + mean).to(dtype)
     found, x = moments(tensor), tensor.double().numpy().ravel()
-    assert tensor.numel() > 2 * CHUNK["cpu"]
+    assert tensor.numel() > 2 * CHUNK
     assert found.count == x.size
     assert found.mean == pytest.approx(x.mean(), rel=1e-9)
     assert found.std == pytest.approx(x.std(), rel=1e-9)

@@ -157,3 +157,15 @@ assert compiled_pass(torch.ones(8).bfloat16(), 0.0).powers == (8, 8, 8, 8)
     assert [process.wait() for process in running] == [0, 0]
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     assert list(tmp_path.rglob("*.nbc"))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.parametrize("dtype", FORMATS, ids=str)
+@pytest.mark.parametrize("mean", [0.0, 3.0])
+def test_on_a_gpu(mean, dtype):
+    """A tensor on a device is measured there, to the same numbers."""
+    tensor = (torch.randn(100_000, generator=torch.Generator().manual_seed(0)) * 0.5 + mean).to(dtype)
+    found, expected = moments(tensor.cuda()), moments(tensor)
+    assert (found.count, found.min, found.max) == (expected.count, expected.min, expected.max)
+    assert found.std == pytest.approx(expected.std, rel=1e-12)
+    assert found.kurtosis == pytest.approx(expected.kurtosis, rel=1e-9)
