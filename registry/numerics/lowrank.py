@@ -42,13 +42,15 @@ def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments
     """Moments and the `rank` largest singular values of scaling * left @ right^T, falling.
 
     A NaN or infinity in a factor spoils a whole row or column of the product; these entries are left out and counted,
-    as in a matrix that is measured entry by entry. What would need the entries themselves is NaN: m3, m4, min, max.
+    as in a matrix that is measured entry by entry. What would need the entries themselves is unknown: the third and
+    fourth powers, minimum and maximum.
     std is exact to about 1e-15 * (1 + (mean / std)^2).
     """
     scale = scaling * left.scale * right.scale
-    values = torch.linalg.svdvals(left.triangle @ right.triangle.T) * abs(scale)
+    values = torch.linalg.svdvals(left.triangle @ right.triangle.T)
     count = left.kept * right.kept
-    mean = float(left.sums @ right.sums) * scale / count if count else 0.0
-    m2 = max(0.0, float(values.square().sum()) - count * mean**2)  # |BA|_F^2 = sum of sigma^2
-    nonfinite = left.count * right.count - count
-    return Moments(count, mean, m2, *(math.nan,) * 4, nonfinite), tuple(values[:rank].tolist())
+    mean = float(left.sums @ right.sums) / count if count else 0.0
+    square = float(values.square().sum()) / count if count else 0.0  # |BA|_F^2 = sum of sigma^2
+    std = math.sqrt(max(0.0, square - mean**2))
+    moments = Moments.spread(count, mean * scale, std * abs(scale), left.count * right.count - count)
+    return moments, tuple((values[:rank] * abs(scale)).tolist())
