@@ -1,4 +1,4 @@
-"""registry.numerics.passes and registry.numerics.kernels: one pass, plain and compiled."""
+"""registry.numerics.passes and registry.numerics.compiled_passes: one pass, plain and compiled."""
 
 import os
 import subprocess
@@ -9,8 +9,8 @@ import pytest
 import torch
 from numba.core.errors import TypingError
 
-from registry.numerics import kernels, passes
-from registry.numerics.kernels import FORMATS, compiled_pass
+from registry.numerics import compiled_passes, passes
+from registry.numerics.compiled_passes import FORMATS, compiled_pass
 from registry.numerics.moments import moments
 from registry.numerics.passes import COMPILED_FROM, one_pass, plain
 
@@ -27,7 +27,7 @@ def every_value(dtype: torch.dtype) -> torch.Tensor:
 @pytest.fixture
 def fresh_kernels():
     """Kernels compiled anew, and forgotten afterwards."""
-    made = kernels.single_powers, kernels.double_powers
+    made = compiled_passes.single_powers, compiled_passes.double_powers
     for factory in made:
         factory.cache_clear()
     yield
@@ -115,7 +115,7 @@ def test_without_numba(monkeypatch):
     """Large tensors are measured all the same."""
     tensor = torch.randn(COMPILED_FROM, generator=torch.Generator().manual_seed(0)).bfloat16()
     expected = moments(tensor)
-    monkeypatch.setitem(sys.modules, "registry.numerics.kernels", None)
+    monkeypatch.setitem(sys.modules, "registry.numerics.compiled_passes", None)
     passes.compiled.cache_clear()
     assert moments(tensor).std == pytest.approx(expected.std, rel=1e-13)
     passes.compiled.cache_clear()
@@ -126,7 +126,7 @@ def test_no_folder_for_the_cache(failure, fresh_kernels, monkeypatch):
     """Kernels are compiled all the same where no machine code can be kept."""
     compile_it = numba.njit
 
-    def njit(signature, *, cache, **options):
+    def njit(signature, *, cache=False, **options):
         if cache:
             raise failure
         return compile_it(signature, **options)
@@ -149,7 +149,7 @@ def test_processes_share_the_cache(tmp_path):
     """Several processes may compile at once and read each other's machine code."""
     code = """
 import torch
-from registry.numerics.kernels import compiled_pass
+from registry.numerics.compiled_passes import compiled_pass
 assert compiled_pass(torch.ones(8).bfloat16(), 0.0).powers == (8, 8, 8, 8)
 """
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -1,5 +1,7 @@
 """registry.numerics.products: compiled and torch's own, against float64."""
 
+import sys
+
 import pytest
 import torch
 
@@ -17,9 +19,9 @@ def normal(*shape: int, seed: int = 0) -> torch.Tensor:
 def way(request, monkeypatch):
     """Both ways to multiply."""
     if request.param == "torch":
-        monkeypatch.setattr(products, "kernels", lambda: None)
+        monkeypatch.setattr(products, "kernels", lambda _: None)
     else:
-        assert products.kernels()
+        assert products.kernels(torch.bfloat16)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (7, 2), (64, 33), (100, 2100), (2100, 100)], ids=str)
@@ -72,3 +74,27 @@ def test_lost_rows(way, what):
     assert lost.tolist() == [[False, False, True, False]]
     assert w.norm(dim=2).tolist() == [pytest.approx([1, 1, 0, 1], abs=1e-6)]
     assert not outside[0, :, 2].any()
+
+
+def test_without_numba(monkeypatch):
+    """Where the compiler is missing, torch multiplies."""
+    monkeypatch.setitem(sys.modules, "registry.numerics.compiled_products", None)
+    monkeypatch.delattr("registry.numerics.compiled_products", raising=False)
+    products.kernels.cache_clear()
+    assert products.kernels(torch.float32) is None
+    products.kernels.cache_clear()
+
+
+def test_a_machine_that_numba_cannot_serve(monkeypatch):
+    """Nor does a compiler that fails stop anyone."""
+    from numba.core.errors import TypingError
+
+    from registry.numerics import compiled_products
+
+    def fail(*_):
+        raise TypingError("unknown machine")
+
+    monkeypatch.setattr(compiled_products, "add_gram", fail)
+    products.kernels.cache_clear()
+    assert products.kernels(torch.float32) is None
+    products.kernels.cache_clear()

@@ -79,7 +79,7 @@ def test_compiled_or_not(kind, shape, monkeypatch):
     """The products of torch give the same values where there is no numba."""
     matrix = matrices.matrix(kind, *shape, torch.bfloat16, seed=2)
     compiled = top_singular_values(matrix, 16)
-    monkeypatch.setattr("registry.numerics.products.kernels", lambda: None)
+    monkeypatch.setattr("registry.numerics.products.kernels", lambda _: None)
     plain = top_singular_values(matrix, 16)
     assert held(plain, lapack(matrix, 16))
     assert plain.values == pytest.approx(compiled.values, abs=1e-6 * compiled.values[0])

@@ -9,15 +9,14 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
+from registry.numerics.jit import compiled
 from registry.numerics.products import LOST
 
 TILE = 32  # rows that are read twice, the second time from the cache
 STRIP = 2048  # columns whose sums stay in the cache while a tile's rows are added to them
-
-compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
 
 
 def element_as_float32(_: Any, element: Any) -> Any:

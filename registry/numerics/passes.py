@@ -1,6 +1,6 @@
 """One pass over the values of a tensor: the sums of their first four powers about a pivot, straight from storage.
 
-A large tensor in memory is read by compiled kernels (registry.numerics.kernels), which take a second to load or
+A large tensor in memory is read by compiled kernels (registry.numerics.compiled_passes), which take a second to load or
 compile; every other one, also on a GPU, in chunks that are turned to float64 one at a time.
 """
 
@@ -44,7 +44,7 @@ def one_pass(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pas
 def compiled() -> Kernel | None:
     """The compiled pass, where numba can be loaded."""
     try:
-        from registry.numerics.kernels import compiled_pass  # noqa: PLC0415  numba takes half a second to import
+        from registry.numerics.compiled_passes import compiled_pass  # noqa: PLC0415  numba takes half a second to import
     except ImportError:
         return None
     return compiled_pass

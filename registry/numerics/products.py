@@ -4,8 +4,8 @@ On the CPU the products are compiled (compiled_products.py); on a GPU, and where
 Shapes: B matrices of m x n in bfloat16, float16 or float32, and for each of them b vectors, float32, as rows.
 """
 
-import importlib.util
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -18,18 +18,27 @@ BLOCK = 1 << 22  # elements of a matrix that torch's products hold as float32 at
 
 
 @cache
-def kernels() -> ModuleType | None:
-    """The compiled products, None where numba is missing."""
-    if importlib.util.find_spec("numba") is None:
-        return None
-    from registry.numerics import compiled_products  # noqa: PLC0415  # only large matrices need wait for numba
+def kernels(dtype: torch.dtype) -> ModuleType | None:
+    """The compiled products for matrices of a type; None where numba is missing or cannot compile them."""
+    try:
+        from numba.core.errors import NumbaError  # noqa: PLC0415  # only large matrices need wait for numba
 
-    return compiled_products
+        from registry.numerics import compiled_products  # noqa: PLC0415
+    except ImportError:
+        return None
+    one = array(torch.ones(1, 1, dtype=dtype))
+    vectors = array(torch.ones(4, 1))
+    with suppress(NumbaError, OSError):
+        for product in (compiled_products.dots, compiled_products.add):
+            product(one, vectors, vectors.copy())
+        compiled_products.add_gram(one, vectors, vectors.copy(), 1.0)
+        return compiled_products
+    return None
 
 
 def compiled(a: torch.Tensor) -> ModuleType | None:
     """The compiled products if they can read these matrices."""
-    return kernels() if a.device.type == "cpu" else None
+    return kernels(a.dtype) if a.device.type == "cpu" else None
 
 
 def array(a: torch.Tensor) -> Any:

@@ -16,19 +16,18 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import numba
 import numpy as np
 import torch
 from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
+from registry.numerics.jit import compiled
 from registry.numerics.passes import Pass, joined, plain
 
 BLOCK = 2048  # values: what is visited twice, and what is fetched ahead, stays in the first-level cache
 SIGN = 0x80000000
 SINGLE = (2.0**-20, 2.0**31)  # largest magnitudes whose fourth powers neither vanish nor overflow in float32
 DOUBLE = 64  # bits of float64
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
 
 Found = tuple[int, int, int, float, float, float, float]
 """Largest and smallest pattern as signed and largest as unsigned integer, and the four power sums."""
@@ -93,13 +92,11 @@ def extremes(form: Format, dtype: torch.dtype, high: int, low: int, top: int) ->
     return values[0] + 0.0, values[1] + 0.0  # no negative zero
 
 
-def jit(form: Format, function: Callable[..., Found]) -> Callable[..., Found] | None:
-    """Compile, and keep the machine code for other processes where any folder can be written; None where it fails."""
+def built(form: Format, function: Callable[..., Found]) -> Callable[..., Found] | None:
+    """The function compiled for a format; None on a machine that numba cannot serve."""
     word = "float64" if form.width == DOUBLE else "uint32"
-    signature = f"({word}[::1], int{form.width}[::1], uint{form.width}[::1], float64)"
-    for kept in (True, False):
-        with suppress(RuntimeError, OSError, NumbaError):
-            return numba.njit(signature, cache=kept, **OPTIONS)(function)
+    with suppress(NumbaError):
+        return compiled(function, f"({word}[::1], int{form.width}[::1], uint{form.width}[::1], float64)")
     return None
 
 
@@ -143,7 +140,7 @@ def single_powers(form: Format) -> Callable[..., Found] | None:
             high, low, top = widened(signed[here], unsigned[here], high, low, top)
         return high, low, top, s1, s2, s3, s4
 
-    return jit(form, single)
+    return built(form, single)
 
 
 @cache
@@ -170,4 +167,4 @@ def double_powers(form: Format) -> Callable[..., Found] | None:
             high, low, top = widened(signed[here], unsigned[here], high, low, top)
         return high, low, top, s1, s2, s3, s4
 
-    return jit(form, double)
+    return built(form, double)
