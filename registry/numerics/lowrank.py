@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 
 from registry.numerics.moments import Moments
-from registry.numerics.spectrum import largest
+from registry.numerics.spectrum import EPSILON, Spectrum, largest
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,13 @@ def side(factor: torch.Tensor) -> Side:
     return Side(rows.sum(0), torch.linalg.qr(rows, mode="r").R, scale, rows.shape[0], factor.shape[0])
 
 
-def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments, tuple[float, ...]]:
+def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments, Spectrum]:
     """Moments and the `rank` largest singular values of scaling * left @ right^T, falling.
 
     A NaN or infinity in a factor spoils a whole row or column of the product; these entries are left out and counted,
     as in a matrix that is measured entry by entry. What would need the entries themselves is NaN: m3, m4, min, max.
-    std is exact to about 1e-15 * (1 + (mean / std)^2).
+    std is exact to about 1e-15 * (1 + (mean / std)^2). The singular values are exact to rounding of the factors: where
+    these cancel in the product, that is relative to them and not to it.
     """
     scale = scaling * left.scale * right.scale
     values = torch.linalg.svdvals(left.triangle @ right.triangle.T) * abs(scale)
@@ -51,4 +52,7 @@ def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments
     mean = float(left.sums @ right.sums) * scale / count if count else 0.0
     m2 = max(0.0, float(values.square().sum()) - count * mean**2)  # |BA|_F^2 = sum of sigma^2
     nonfinite = left.count * right.count - count
-    return Moments(count, mean, m2, *(math.nan,) * 4, nonfinite), tuple(values[:rank].tolist())
+    factors = float(left.triangle.norm() * right.triangle.norm()) * abs(scale)
+    bound = EPSILON * (left.count + right.count + len(left.sums)) * factors
+    spectrum = tuple(values[:rank].tolist())
+    return Moments(count, mean, m2, *(math.nan,) * 4, nonfinite), Spectrum(spectrum, (bound,) * len(spectrum))
