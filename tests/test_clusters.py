@@ -1,12 +1,12 @@
 """registry.numerics.clusters."""
 
-from itertools import product
+from itertools import combinations, product
 
 import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
-from registry.numerics.clusters import cluster, inertia
+from registry.numerics.clusters import cluster, inertia, run_lengths
 
 
 def spectra(seed: int, n: int, d: int = 16) -> np.ndarray:
@@ -70,3 +70,36 @@ def test_degenerate_sets(points, labels):
     found = cluster(np.array(points), 2)
     assert found.labels == labels
     assert found.inertia == 0
+
+
+def test_rivals_are_other_partitions():
+    """The other optima that were found differ from the answer and from each other, and none is better."""
+    found = [cluster(spectra(seed, 112), 3) for seed in range(6)]
+    for seed, clusters in enumerate(found):
+        partitions = (clusters.labels, *clusters.rivals)
+        assert len(set(partitions)) == len(partitions)
+        values = [inertia(spectra(seed, 112), np.array(labels)) for labels in partitions]
+        assert values == sorted(values)
+    assert any(clusters.rivals for clusters in found)
+
+
+@pytest.mark.parametrize("k", [2, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_starts_cut_where_the_inertia_is_least(seed, k):
+    """Of all ways to cut a sequence into k runs the one of least inertia is taken."""
+    points = np.random.default_rng(seed).normal(size=(12, 3))
+    ways = [np.repeat(range(k), np.diff((0, *cuts, 12))) for cuts in combinations(range(1, 12), k - 1)]
+    found = np.repeat(range(k), run_lengths(points, k))
+    assert inertia(points, found) == pytest.approx(min(inertia(points, way) for way in ways))
+
+
+def test_points_that_differ_by_rounding():
+    """Points that lie 1e-11 apart, beside one far away, come to rest."""
+    points = 1 + 1e-11 * np.random.default_rng(0).normal(size=(200, 16))
+    points[7] = 0.0
+    assert set(cluster(points, 3).labels) == {0, 1, 2}
+
+
+def test_fewer_places_than_clusters():
+    """Three clusters of two places are two, numbered in order of first appearance."""
+    assert cluster(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), 3).labels == (0, 1, 1, 0)

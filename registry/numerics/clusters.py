@@ -1,20 +1,18 @@
 """K-Means whose answer does not depend on a seed.
 
 sklearn's default start gives other labels on other runs (several local optima lie close together). Here every start
-comes from the data: the best thresholds along each principal axis. Lloyd's iteration refines each start, Hartigan's
-exchanges improve it further, and the lowest inertia wins; ties go to the first in lexicographic order.
+comes from the data: the best thresholds along each principal axis. Lloyd's iteration refines all starts together,
+Hartigan's exchanges improve each further, and the lowest inertia wins; ties go to the first in lexicographic order.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
 
-AXES = 4
-CUTS = 1023  # places along an axis where a start may cut; all of them where there are no more points
-EXCHANGED = 4096  # points, above which exchanging single ones gains nothing that would show
+AXES = 4  # for each threshold: four misses no optimum that random starts find for k = 2, eight none for k = 3
+PLACES = 128  # places along an axis where a start may cut; all of them where there are no more points
+ITERATIONS = 300  # of Lloyd, which settles long before unless centroids differ by no more than rounding
 TOLERANCE = 1e-12  # relative: smaller gains in inertia are rounding, and would let labels hang on the machine
 
 
@@ -24,95 +22,139 @@ class Clusters:
 
     margins: n distances from each point to the boundary between its own and the nearest other cluster, the centroids
     held still; 0 where nothing separates the clusters.
+    rivals: labels of the other local optima that were found, at most one for each start.
     """
 
     labels: tuple[int, ...]
     inertia: float
     margins: tuple[float, ...]
+    rivals: tuple[tuple[int, ...], ...] = ()
 
 
 def cluster(points: np.ndarray, k: int) -> Clusters:
     """Split n x d points into at most k = 2 or 3 clusters (paper 2509.19122, 3.1); all 0 where the points coincide."""
-    if len(np.unique(points.round(12), axis=0)) < k:
-        labels = np.unique(points.round(12), axis=0, return_inverse=True)[1].reshape(-1)
-        return summarise(points, canonical(labels))
-    improve = exchange if len(points) <= EXCHANGED else lambda _, labels, __: labels
-    candidates = [canonical(improve(points, lloyd(points, start, k), k)) for start in starts(points, k)]
-    total = inertia(points, np.zeros(len(points), dtype=int))
-    return summarise(
-        points,
-        min(candidates, key=lambda labels: (round(inertia(points, labels) / total, 12), labels.tolist())),
-    )
+    places = coinciding(points, k)
+    if len(np.unique(places)) < k:
+        return summarise(points, [places])
+    centred = points - points.mean(0)
+    settled = distinct(lloyd(centred, starts(centred, k), k))
+    return summarise(points, ranked(centred, distinct(exchange(centred, labels, k) for labels in settled), k))
 
 
-def starts(points: np.ndarray, k: int) -> Iterator[np.ndarray]:
-    """For each principal axis the k - 1 thresholds along it that leave the least inertia."""
-    n, d = points.shape
-    for axis in PCA(min(AXES, n, d), svd_solver="full").fit_transform(points).T:
-        order = np.argsort(axis, kind="stable")
-        labels = np.empty(n, dtype=int)
-        labels[order] = np.searchsorted(best_cuts(points[order], k), np.arange(n), side="right")
-        yield labels
+def coinciding(points: np.ndarray, k: int) -> np.ndarray:
+    """Each point's place, numbered in order of first appearance; from the k-th on all count as one."""
+    rounded = points.round(12)
+    labels = np.full(len(points), k - 1)
+    for place in range(k - 1):
+        rest = np.flatnonzero(labels == k - 1)
+        if len(rest):
+            labels[(rounded == rounded[rest[0]]).all(1)] = place
+    return labels
 
 
-def best_cuts(ordered: np.ndarray, k: int) -> tuple[int, ...]:
-    """Where to cut a sequence of points into k runs of least inertia, i.e. of largest sum of |run total|^2 / length.
+def starts(points: np.ndarray, k: int) -> np.ndarray:
+    """For each of the main principal axes the k - 1 thresholds along it that leave the least inertia within them all.
 
-    Of long sequences only CUTS places are tried, evenly spread: a start need not be exact.
+    points: n x d, centred. Gives labels, starts x n.
+    """
+    main = points @ np.linalg.eigh(points.T @ points)[1][:, : -AXES * (k - 1) - 1 : -1]
+    orders = np.argsort(main.T, axis=1, kind="stable")
+    labels = np.empty_like(orders)
+    for row, order in zip(labels, orders, strict=True):
+        row[order] = np.repeat(np.arange(k), run_lengths(main[order], k))
+    return labels
+
+
+def run_lengths(ordered: np.ndarray, k: int) -> np.ndarray:
+    """Lengths of the k runs of least inertia, i.e. of largest sum of |run total|^2 / length, in a sequence of points.
+
+    Of long sequences only PLACES places are tried, evenly spread: a start need not be exact.
     """
     n = len(ordered)
-    places = np.unique(np.linspace(0, n, min(n, CUTS + 1) + 1).round().astype(int))  # 0, every possible cut, n
-    totals = np.vstack([np.zeros(ordered.shape[1]), ordered.cumsum(0)])[places]
+    places = np.linspace(0, n, min(n, PLACES) + 1).round().astype(int)
+    totals = np.zeros((len(places), ordered.shape[1]))
+    np.add.reduceat(ordered, places[:-1]).cumsum(0, out=totals[1:])
     square = totals @ totals.T
-    norms = np.diag(square)
+    norms = square.diagonal()
+    lengths = places - places[:, None]
+    per_point = (norms + norms[:, None] - 2 * square) / np.where(lengths > 0, lengths, 1)
+    gains = np.where(lengths > 0, per_point, -np.inf)  # of a run from one place to another
 
-    def gain(i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """|sum of the points from place i up to place j|^2 / their number."""
-        per_point: np.ndarray = (norms[i] + norms[j] - 2 * square[i, j]) / (places[j] - places[i])
-        return per_point
+    best, last = gains[0], []  # of the runs so far, up to each place, and where the last of them begins
+    for _ in range(k - 1):
+        sums = best[:, None] + gains
+        best = sums.max(0)
+        last.append(sums.argmax(0))
+    cuts = [len(places) - 1]
+    for begin in reversed(last):
+        cuts.append(begin[cuts[-1]])
+    return np.diff(places[[0, *reversed(cuts)]])
 
-    last = len(places) - 1
-    cuts = np.arange(1, last)[:, None] if k == 2 else np.column_stack(np.triu_indices(last - 1, 1)) + 1  # noqa: PLR2004  # two runs have one cut
-    bounds = np.column_stack([np.zeros(len(cuts), dtype=int), cuts, np.full(len(cuts), last)])
-    gains = sum(gain(bounds[:, i], bounds[:, i + 1]) for i in range(k))
-    return tuple(places[cuts[int(np.argmax(gains))]])
 
-
-def lloyd(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Lloyd's iteration from a given partition."""
-    centroids = np.array([points[labels == c].mean(0) for c in range(k)])
-    fitted: np.ndarray = KMeans(k, init=centroids, n_init=1, tol=0).fit(points).labels_
-    return fitted
+def lloyd(points: np.ndarray, labels: np.ndarray, k: int) -> list[np.ndarray]:
+    """Lloyd's iteration from several partitions at once, labels: starts x n, each until it settles."""
+    settled: list[np.ndarray] = []
+    for _ in range(ITERATIONS):
+        sizes, centroids = means(points, labels, k)
+        half = np.where(sizes > 0, (centroids**2).sum(2) / 2, np.inf)  # an empty cluster stays empty
+        near = (centroids.reshape(-1, points.shape[1]) @ points.T).reshape(-1, k, len(points)) - half[:, :, None]
+        nearest = near.argmax(1)  # x.c - |c|^2/2 is largest where |x - c| is least
+        moving = (nearest != labels).any(1)
+        settled += list(labels[~moving])
+        labels = nearest[moving]
+        if not len(labels):
+            break
+    return [*settled, *labels]
 
 
 def exchange(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Hartigan's exchanges: move the single point whose move lowers the inertia most, until none does."""
+    """Hartigan's exchanges: move the single point whose move lowers the inertia most, until none does.
+
+    points: n x d, centred.
+    """
     labels = labels.copy()
-    scale = TOLERANCE * float(((points - points.mean(0)) ** 2).sum())
-    rows = np.arange(len(points))
+    rows, norms = np.arange(len(points)), (points**2).sum(1)
     while True:
-        sizes = np.bincount(labels, minlength=k)
-        centroids = np.array([points[labels == c].mean(0) if sizes[c] else points.mean(0) for c in range(k)])
-        squared = squared_distances(points, centroids)
-        leave = squared[rows, labels] * sizes[labels] / np.maximum(sizes[labels] - 1, 1)
-        enter = squared * sizes / (sizes + 1)
+        (sizes,), (centroids,) = means(points, labels[None], k)
+        squared = norms[:, None] - 2 * (points @ centroids.T) + (centroids**2).sum(1)
+        leave = squared[rows, labels] * (sizes / np.maximum(sizes - 1, 1))[labels]
+        enter = squared * (sizes / (sizes + 1))
         enter[rows, labels] = np.inf
         gains = np.where(sizes[labels] > 1, leave - enter.min(1), -np.inf)
         best = int(gains.argmax())
-        if gains[best] <= scale:
+        if gains[best] <= TOLERANCE * norms.sum():
             return labels
         labels[best] = enter[best].argmin()
 
 
-def squared_distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """N x k squared euclidean distances."""
-    return np.column_stack([((points - centroid) ** 2).sum(1) for centroid in centroids])
+def means(points: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sizes, p x k, and centroids, p x k x d, of the clusters of p partitions, labels: p x n; 0 for an empty one."""
+    own = (labels[:, None] == np.arange(k)[:, None]).astype(float)
+    sizes = own.sum(2)
+    sums = (own.reshape(-1, len(points)) @ points).reshape(-1, k, points.shape[1])
+    return sizes, sums / np.maximum(sizes, 1)[:, :, None]
+
+
+def distinct(partitions: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Every partition once, its clusters numbered in order of first appearance."""
+    numbered = (canonical(labels) for labels in partitions)
+    return list({labels.tobytes(): labels for labels in numbered}.values())
 
 
 def canonical(labels: np.ndarray) -> np.ndarray:
     """Clusters renumbered in order of first appearance."""
-    first: dict[int, int] = {}
-    return np.array([first.setdefault(int(label), len(first)) for label in labels])
+    _, first, place = np.unique(labels, return_index=True, return_inverse=True)
+    numbered: np.ndarray = first.argsort().argsort()[place]
+    return numbered
+
+
+def ranked(points: np.ndarray, partitions: list[np.ndarray], k: int) -> list[np.ndarray]:
+    """Partitions of n x d centred points by rising inertia; ties in lexicographic order."""
+    sizes, centroids = means(points, np.array(partitions), k)
+    between = (sizes * (centroids**2).sum(2)).sum(1) / (points**2).sum()  # 1 less the share that is within clusters
+    behind = between.max() - between
+    behind[behind <= TOLERANCE] = 0
+    return [partitions[p] for p in sorted(range(len(behind)), key=lambda p: (behind[p], partitions[p].tolist()))]
 
 
 def inertia(points: np.ndarray, labels: np.ndarray) -> float:
@@ -120,13 +162,24 @@ def inertia(points: np.ndarray, labels: np.ndarray) -> float:
     return float(sum(((points[labels == c] - points[labels == c].mean(0)) ** 2).sum() for c in np.unique(labels)))
 
 
-def summarise(points: np.ndarray, labels: np.ndarray) -> Clusters:
-    """Inertia and margins of a partition."""
-    centroids = np.array([points[labels == c].mean(0) for c in np.unique(labels)])
+def squared_distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """N x k squared euclidean distances."""
+    return np.column_stack([((points - centroid) ** 2).sum(1) for centroid in centroids])
+
+
+def summarise(points: np.ndarray, partitions: list[np.ndarray]) -> Clusters:
+    """The first of several partitions with its inertia and margins; the others are its rivals."""
+    labels, *rivals = partitions
+    centroids = np.array([points[labels == c].mean(0) for c in range(labels.max() + 1)])
     margins = np.zeros(len(points))
     if len(centroids) > 1:
         squared = squared_distances(points, centroids)
         apart = np.linalg.norm(centroids[:, None] - centroids[None], axis=2)
         np.fill_diagonal(apart, np.nan)  # no boundary to the own cluster
         margins = np.nanmin((squared - np.take_along_axis(squared, labels[:, None], 1)) / (2 * apart[labels]), axis=1)
-    return Clusters(tuple(labels.tolist()), inertia(points, labels), tuple(margins.tolist()))
+    return Clusters(
+        labels=tuple(labels.tolist()),
+        inertia=inertia(points, labels),
+        margins=tuple(margins.tolist()),
+        rivals=tuple(tuple(rival.tolist()) for rival in rivals),
+    )
