@@ -9,7 +9,8 @@ import numpy as np
 from registry.checkpoints import Checkpoint
 from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Adapter, Clustering, Fingerprint, Matrix
 from registry.matrices import Measured, Rest
-from registry.numerics.clusters import Clusters, cluster, undetermined, unit_errors
+from registry.numerics.certainty import undetermined, unit_errors
+from registry.numerics.clusters import Clusters, cluster
 from registry.numerics.moments import merge
 from registry.numerics.spectrum import normalised
 from registry.projections import Layout
@@ -20,9 +21,10 @@ def assemble(
     layout: Layout,
     measured: Sequence[Measured],
     rest: Sequence[Rest],
+    *,
+    rank: int,
     clusterings: tuple[Clustering, ...],
     adapter: Adapter | None,
-    rank: int,
 ) -> Fingerprint:
     """The model's record from its matrices'."""
     matrices = [each.matrix for each in measured]

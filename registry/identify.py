@@ -37,7 +37,8 @@ def identify(engine: Engine, source: str | Path, *, k: int = 10, **options: Unpa
 
     rank: 16 unless asked otherwise, for that is what is compared.
     """
-    _, fingerprint = read(source, **{"rank": RANKS[0], **options})
+    options.setdefault("rank", RANKS[0])
+    _, fingerprint = read(source, **options)
     timing = options.get("timing") or Timing()
     with timing.stage("database"), Session(engine) as session:
         matches = search.nearest(session, fingerprint, k)

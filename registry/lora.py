@@ -21,9 +21,7 @@ Statistics = tuple[tuple[int, int], str, Moments, Spectrum]
 """Shape, digest, moments and singular values of one projection's update."""
 
 
-def statistics(
-    site: Site, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int
-) -> Iterator[Statistics]:
+def statistics(site: Site, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int) -> Iterator[Statistics]:
     """Of each projection in one update with the factors B and A, left and right, in the order of the site's parts.
 
     The rows of B are the rows of the weight, so that a fused update is cut by cutting B.

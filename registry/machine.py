@@ -24,7 +24,7 @@ def chosen(name: str) -> torch.device:
         raise DeviceUnavailable(device=name, reason="it is neither a CPU nor a CUDA GPU")
     count = torch.cuda.device_count() if device.type == "cuda" else 1
     if (device.index or 0) >= count:
-        raise DeviceUnavailable(device=name, reason=f"torch sees {count or 'no'} CUDA {'GPU' if count == 1 else 'GPUs'}")
+        raise DeviceUnavailable(device=name, reason=f"the CUDA GPUs that torch sees are {count}")
     return device
 
 

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from threading import Lock, Semaphore
 from typing import TypeVar
 
@@ -58,10 +58,14 @@ Wanted = tuple[Entry, Site | None]
 
 
 class Batches:
-    """Matrices gather here by shape and type; once they take more than `limit` bytes together, all are given out."""
+    """Matrices gather here by shape and type; once they take more than `limit` bytes together, all are given out.
 
-    def __init__(self, limit: int) -> None:
+    turns: who computes takes one. Batches are computed one at a time, single matrices by as many threads as there are.
+    """
+
+    def __init__(self, limit: int, threads: int) -> None:
         self.limit = limit
+        self.turns = Semaphore(1 if limit else threads)
         self._lock = Lock()
         self._held = 0
         self._groups: defaultdict[object, list[Piece]] = defaultdict(list)
@@ -93,14 +97,11 @@ class Meter:
     timing: Timing
     gathered: int = 0
 
-    @cached_property
-    def turns(self) -> Semaphore:
-        """Batches are computed one at a time, single matrices side by side."""
-        return Semaphore(1 if self.gathered else self.threads)
-
-    def measure(self, wanted: Sequence[Wanted], *, remote: bool, progress: Progress | None) -> Iterator[Measured | Rest]:
+    def measure(
+        self, wanted: Sequence[Wanted], *, remote: bool, progress: Progress | None
+    ) -> Iterator[Measured | Rest]:
         """The statistics of every projection and the digest of everything else, in any order."""
-        batches = Batches(self.gathered)
+        batches = Batches(self.gathered, self.threads)
         jobs = [Job(entry.nbytes, partial(self.tasks, entry, site, batches)) for entry, site in wanted]
         ended: set[int] = set()
         told = 0
@@ -114,13 +115,14 @@ class Meter:
                     if progress:
                         progress(told, len(jobs), wanted[told - 1][0].nbytes)
         for batch in batches.take():
-            yield from self.computed(batch)
+            yield from self.computed(batches, batch)
 
     def tasks(self, entry: Entry, site: Site | None, batches: Batches) -> list[Task]:
         """Read an entry, and say what is to be done with it."""
+        if site is None and isinstance(entry, Update):
+            return [partial(self.rest, entry, partial(lora.digest, entry))]
         if site is None:
-            digest = partial(lora.digest, entry) if isinstance(entry, Update) else partial(hexadecimal, self.read(entry))
-            return [partial(self.rest, entry, digest)]
+            return [partial(self.rest, entry, partial(hexadecimal, self.read(entry)))]
         if isinstance(entry, Update) and entry.factors:
             with self.timing.stage("read"):
                 return [partial(self.thin, site, entry, *entry.factors())]
@@ -162,11 +164,11 @@ class Meter:
         own, there = pair
         with self.timing.stage("digest"):
             piece = Piece(site, index, there, hexadecimal(own))
-        return [each for batch in batches.add(piece) for each in self.computed(batch)]
+        return [each for batch in batches.add(piece) for each in self.computed(batches, batch)]
 
-    def computed(self, batch: list[Piece]) -> Iterator[Measured]:
+    def computed(self, batches: Batches, batch: list[Piece]) -> Iterator[Measured]:
         """Statistics of matrices of one shape."""
-        with self.turns:
+        with batches.turns:
             with self.timing.stage("moments"):
                 stats = [moments(piece.matrix) for piece in batch]
             found = self.spectra([piece.matrix for piece in batch])

@@ -15,7 +15,8 @@ from registry.numerics.spectrum import TOLERANCE
 from registry.projections import Layout, Site, classify
 from registry.timing import Timing
 
-TIGHTER = (TOLERANCE / 100, TOLERANCE / 10_000)  # for spectra that leave a label in doubt
+FINE, FINEST = TOLERANCE / 100, TOLERANCE / 10_000
+TIGHTER = ((FINE, False), (FINEST, False), (FINE, True))  # while a label is in doubt: its spectrum, at last all of them
 
 
 def compute(
@@ -48,7 +49,7 @@ def compute(
             adapter = lora.facts(layout, untouched)
         check([each.matrix for each in measured], checkpoint.source, allow_nonfinite)
         measured, found = certified(meter, measured, remote=checkpoint.remote)
-    return assemble(checkpoint, layout, measured, rest, found, adapter, rank)
+    return assemble(checkpoint, layout, measured, rest, rank=rank, clusterings=found, adapter=adapter)
 
 
 def arrange(checkpoint: Checkpoint) -> Layout:
@@ -105,15 +106,17 @@ def check(matrices: Sequence[Matrix], source: str, allow_nonfinite: bool) -> Non
             raise ZeroMatrix(tensor=m.tensor)
 
 
-def certified(
-    meter: Meter, measured: list[Measured], *, remote: bool
-) -> tuple[list[Measured], tuple[Clustering, ...]]:
+def certified(meter: Meter, measured: list[Measured], *, remote: bool) -> tuple[list[Measured], tuple[Clustering, ...]]:
     """The clusterings, after the spectra that leave a label in doubt were computed again, as far as that helps."""
     found = clustered(meter, measured)
-    for tolerance in TIGHTER:
+    asked = [TOLERANCE] * len(measured)
+    for tolerance, everything in TIGHTER:
         doubtful = {position for each in found for position in each.undetermined or ()}
-        again = [position for position in doubtful if coarse(measured[position].matrix, tolerance)]
+        concerned = range(len(measured)) if doubtful and everything else sorted(doubtful)
+        again = [i for i in concerned if asked[i] > tolerance and coarse(measured[i].matrix, tolerance)]
         if again:
+            for i in again:
+                asked[i] = tolerance
             measured = tightened(meter, measured, again, tolerance, remote=remote)
             found = clustered(meter, measured)
     return measured, found

@@ -4,7 +4,7 @@ An executor's threads would be waited for when the program ends, for minutes if 
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from queue import SimpleQueue
@@ -33,7 +33,7 @@ class Told(Generic[R]):
     results: list[R] = field(default_factory=list)
 
 
-def flow(jobs: Sequence[Job[R]], workers: int, *, patient: bool = True) -> Iterator[tuple[int, list[R]]]:
+def flow(jobs: Sequence[Job[R]], workers: int, *, patient: bool = True) -> Generator[tuple[int, list[R]]]:
     """The place of every job and what came of its tasks, as one after the other is done.
 
     Bytes are in memory from before a job is loaded until its last task is done; jobs are admitted in order, so that

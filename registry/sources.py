@@ -49,5 +49,6 @@ def read(
     **options: Unpack[Measuring],
 ) -> tuple[Checkpoint, Fingerprint]:
     """A source, or an adapter merged into `base`, and its fingerprint. Raises RegistryError."""
-    checkpoint = open_merged(source, base, download=download)
+    with (options.get("timing") or Timing()).stage("index"):
+        checkpoint = open_merged(source, base, download=download)
     return checkpoint, compute(checkpoint, **options)

@@ -5,21 +5,22 @@ from contextlib import contextmanager
 from threading import Lock
 from time import perf_counter
 
-STAGES = ("read", "copy", "digest", "moments", "spectrum", "K-Means", "database")
+STAGES = ("index", "read", "copy", "digest", "moments", "spectrum", "K-Means", "database")
 
 
 class Timing:
     """A clock for one source. Several threads may be in a stage at once: then it takes more than the wall says."""
 
     def __init__(self) -> None:
-        self._begun = perf_counter()
         self._lock = Lock()
+        self._begun: float | None = None
         self._spent = dict.fromkeys(STAGES, 0.0)
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
         """Count what happens inside as one of STAGES."""
         begun = perf_counter()
+        self._begun = self._begun or begun
         try:
             yield
         finally:
@@ -27,6 +28,6 @@ class Timing:
                 self._spent[name] += perf_counter() - begun
 
     def seconds(self) -> dict[str, float]:
-        """Of every stage so far, and `wall`: since the clock was made."""
+        """Of every stage so far, and `wall`: since the first began."""
         with self._lock:
-            return {**self._spent, "wall": perf_counter() - self._begun}
+            return {**self._spent, "wall": perf_counter() - self._begun if self._begun else 0.0}

@@ -3,6 +3,7 @@
 from threading import Barrier, Event, Lock
 
 import pytest
+
 from registry.checkpoints.threads import WIDTH, side_by_side
 
 
