@@ -43,7 +43,7 @@ def adversaries(points: np.ndarray, clusters: Clusters, seed: int):
 @pytest.mark.parametrize("size", [1e-5, 1e-4, 1e-3, 1e-2])
 @pytest.mark.parametrize("seed", range(4))
 def test_certain_labels_survive_every_perturbation(seed, size, k):
-    """Lloyd's iteration on points anywhere within the errors, worst directions included, leaves certain labels alone."""
+    """Lloyd's iteration on points within the errors, worst directions included, leaves certain labels alone."""
     points = spectra(seed, 300)
     errors = size * np.random.default_rng(seed).uniform(0.1, 1, 300)
     found = cluster(points, k)
@@ -57,7 +57,7 @@ def test_certain_labels_survive_every_perturbation(seed, size, k):
 @pytest.mark.parametrize("size", [1e-7, 1e-5, 1e-4])
 @pytest.mark.parametrize("seed", range(12))
 def test_clustering_anew_keeps_certain_labels(seed, size):
-    """K-Means from the start on points within the errors, as wide as those of spectra, finds the certain labels again."""
+    """K-Means from the start on points within errors as wide as those of spectra finds the certain labels again."""
     points = spectra(seed, 112)
     errors = np.full(112, size)
     found = cluster(points, 2)

@@ -103,3 +103,12 @@ def test_points_that_differ_by_rounding():
 def test_fewer_places_than_clusters():
     """Three clusters of two places are two, numbered in order of first appearance."""
     assert cluster(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]), 3).labels == (0, 1, 1, 0)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_axes_of_noise_start_nothing(seed):
+    """Spectra of rank 4 give the same labels whatever noise of 1e-8 stands where their zeros were."""
+    points = np.pad(spectra(seed, 18, 4), ((0, 0), (0, 12)))
+    noise = np.random.default_rng(seed).uniform(0, 1e-8, (2, *points.shape))
+    first, second = (cluster(points + part, 3).labels for part in noise)
+    assert first == second

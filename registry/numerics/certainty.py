@@ -80,7 +80,8 @@ def exchangeable(points: np.ndarray, errors: np.ndarray, labels: np.ndarray) -> 
 
 def own_centroids(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """For each of n x d points the centroid of its cluster."""
-    return np.array([points[labels == c].mean(0) for c in range(labels.max() + 1)])[labels]
+    own: np.ndarray = np.array([points[labels == c].mean(0) for c in range(labels.max() + 1)])[labels]
+    return own
 
 
 def different(labels: np.ndarray, rival: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 AXES = 4  # for each threshold: four misses no optimum that random starts find for k = 2, eight none for k = 3
+NOISE = 1e-10  # relative: axes of less variance hold nothing but the errors of the spectra, 1e-5
 PLACES = 128  # places along an axis where a start may cut; all of them where there are no more points
 ITERATIONS = 300  # of Lloyd, which settles long before unless centroids differ by no more than rounding
 TOLERANCE = 1e-12  # relative: smaller gains in inertia are rounding, and would let labels hang on the machine
@@ -57,7 +58,8 @@ def starts(points: np.ndarray, k: int) -> np.ndarray:
 
     points: n x d, centred. Gives labels, starts x n.
     """
-    main = points @ np.linalg.eigh(points.T @ points)[1][:, : -AXES * (k - 1) - 1 : -1]
+    variances, axes = np.linalg.eigh(points.T @ points)
+    main = points @ axes[:, variances > NOISE * variances[-1]][:, : -AXES * (k - 1) - 1 : -1]
     orders = np.argsort(main.T, axis=1, kind="stable")
     labels = np.empty_like(orders)
     for row, order in zip(labels, orders, strict=True):
@@ -110,21 +112,24 @@ def lloyd(points: np.ndarray, labels: np.ndarray, k: int) -> list[np.ndarray]:
 def exchange(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Hartigan's exchanges: move the single point whose move lowers the inertia most, until none does.
 
-    points: n x d, centred.
+    points: n x d, centred. Where moving all points at once whose moves pay lowers it more, all are moved.
     """
-    labels = labels.copy()
     rows, norms = np.arange(len(points)), (points**2).sum(1)
+    choices = labels[None]
     while True:
-        (sizes,), (centroids,) = means(points, labels[None], k)
+        every_size, every_centroid = means(points, choices, k)
+        lowest = int((every_size * (every_centroid**2).sum(2)).sum(1).argmax())
+        labels, sizes, centroids = choices[lowest], every_size[lowest], every_centroid[lowest]
         squared = norms[:, None] - 2 * (points @ centroids.T) + (centroids**2).sum(1)
         leave = squared[rows, labels] * (sizes / np.maximum(sizes - 1, 1))[labels]
         enter = squared * (sizes / (sizes + 1))
         enter[rows, labels] = np.inf
         gains = np.where(sizes[labels] > 1, leave - enter.min(1), -np.inf)
-        best = int(gains.argmax())
-        if gains[best] <= TOLERANCE * norms.sum():
+        pays = gains > TOLERANCE * norms.sum()
+        if not pays.any():
             return labels
-        labels[best] = enter[best].argmin()
+        best = pays & (rows == gains.argmax())
+        choices = np.where([best, pays], enter.argmin(1), labels)
 
 
 def means(points: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
