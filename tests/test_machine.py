@@ -45,11 +45,16 @@ def test_a_gpu_that_is_there(monkeypatch):
 
 def test_libraries_keep_to_one_thread():
     """While it lasts, and whatever happens in it."""
-    before = limits()
-    with pytest.raises(OSError, match="no"), one_thread_each():
-        assert set(limits()) == {1}
-        raise OSError("no")
-    assert limits() == before
+    before, during = limits(), []
+
+    def fail() -> None:
+        with one_thread_each():
+            during.extend(limits())
+            raise OSError("no")
+
+    with pytest.raises(OSError, match="no"):
+        fail()
+    assert (set(during), limits()) == ({1}, before)
 
 
 def test_the_cpu_gathers_nothing():

@@ -41,8 +41,10 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Models of another rank go: the older tables promise 64 values."""
-    op.execute("DELETE FROM models WHERE id IN (SELECT model_id FROM fingerprints WHERE rank <> 64)")
+    """The older tables promise 64 values: models that have fewer go, and what others have more of."""
+    op.execute("DELETE FROM models WHERE id IN (SELECT model_id FROM fingerprints WHERE rank < 64)")
+    op.execute("DELETE FROM clusterings WHERE rank > 64")
+    op.execute("UPDATE matrices SET singular_values = singular_values[1:64] WHERE cardinality(singular_values) > 64")
     op.execute("DELETE FROM families AS f WHERE NOT EXISTS (SELECT FROM models AS m WHERE m.family_id = f.id)")
     op.execute("DROP VIEW model_fingerprints")
     op.drop_column("clusterings", "undetermined")
