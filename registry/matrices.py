@@ -16,7 +16,7 @@ from registry.checkpoints import Entry, Update
 from registry.fingerprints import Matrix, Progress
 from registry.numerics.digest import tensor_digest
 from registry.numerics.moments import Moments, moments
-from registry.numerics.spectrum import TOLERANCE, Spectrum, top_singular_values
+from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 from registry.pipeline import Job, flow
 from registry.projections import Site
 from registry.timing import Timing
@@ -180,7 +180,7 @@ class Meter:
     def spectra(self, matrices: list[torch.Tensor], tolerance: float = TOLERANCE) -> list[Spectrum]:
         """Singular values of matrices of one shape."""
         with self.timing.stage("spectrum"):
-            return [top_singular_values(matrix, self.rank, tolerance) for matrix in matrices]
+            return spectra(matrices, self.rank, tolerance)
 
     def tightened(
         self, wanted: Sequence[tuple[Site, Sequence[int]]], tolerance: float, *, remote: bool

@@ -341,13 +341,12 @@ def doubted(monkeypatch: pytest.MonkeyPatch, widened: float) -> list[float]:
     """Make every spectrum as coarse as its tolerance times `widened`; the tolerances that are asked for are noted."""
     asked = []
 
-    def coarse(matrix: torch.Tensor, rank: int, tolerance: float = TOLERANCE) -> Spectrum:
-        asked.append(tolerance)
-        exact = spectrum.top_singular_values(matrix, rank)
-        off = tolerance * widened * exact.values[0]
-        return Spectrum(exact.values, (off,) * len(exact.values))
+    def coarse(matrices: list[torch.Tensor], rank: int, tolerance: float = TOLERANCE) -> list[Spectrum]:
+        asked.extend([tolerance] * len(matrices))
+        exact = spectrum.spectra(matrices, rank)
+        return [Spectrum(own.values, (tolerance * widened * own.values[0],) * len(own.values)) for own in exact]
 
-    monkeypatch.setattr(measuring, "top_singular_values", coarse)
+    monkeypatch.setattr(measuring, "spectra", coarse)
     return asked
 
 

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 
 import torch
 
+from registry.numerics.dense import largest
 from registry.numerics.moments import Moments
-from registry.numerics.spectrum import EPSILON, Spectrum, largest
+from registry.numerics.spectrum import Spectrum
+
+EPSILON = torch.finfo(torch.float64).eps
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,23 @@
 """The largest singular values of a matrix, each with a bound on its error."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
-BLOCK = 1 << 21  # elements of the matrix that are held as float64 at a time
+from registry.numerics.dense import dense, largest
+from registry.numerics.lanczos import lanczos
+from registry.numerics.products import ALIASES, Gram
 
-
-EPSILON = float(np.finfo(np.float64).eps)
 TOLERANCE = 1e-5  # relative to sigma_1: labels of the clustering vector can flip above it
+TIGHTEST = 1e-5  # what float32 vectors reach for certain; below it the Gram matrix is summed in float64
+SMALL, PER_RANK = 256, 8  # smaller sides up to which that is the faster way, too
+BLOCKS = {"cpu": 4, "cuda": 32}  # vectors at a time: as many as cost little more than one
+SAFE = 2.0**40  # magnitudes of A x, from its inverse on, whose squares float32 holds
+LARGEST = 2.0**100  # factors that float32 holds
+HALF_UNIT = 2.0**-24  # float32's rounding
 
 
 @dataclass(frozen=True)
@@ -24,35 +31,71 @@ class Spectrum:
 def top_singular_values(matrix: torch.Tensor, rank: int, tolerance: float = TOLERANCE) -> Spectrum:
     """The `rank` largest singular values; all of them where there are fewer.
 
-    matrix: m x n, any floating type; NaN and infinities count as zero.
-    tolerance: the bounds are at most this times the largest value.
-    From the Gram matrix of the smaller side, summed block by block in float64, so that memory stays at
-    min(m, n)^2 and no float copy of the matrix is made. A value is exact to about 1e-15 * sigma_1^2 / sigma_i,
-    at worst to 1e-7 * sigma_1 where sigma_i vanishes.
+    matrix: m x n, any floating type, on any device; NaN and infinities count as zero.
+    tolerance: relative to the largest value; no bound exceeds it that float64 can keep below it.
     """
-    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
-    n = tall.shape[1]
-    blocks = tall.split(max(1, BLOCK // max(1, n)))
-    scale = max((largest(block) for block in blocks), default=0.0) or 1.0
-    gram = torch.zeros(n, n, dtype=torch.float64)
-    for block in blocks:
-        x = block.to(torch.float64).nan_to_num_(0.0, 0.0, 0.0).div_(scale)
-        gram.addmm_(x.T, x)  # G += X^T X
-    eigenvalues = torch.linalg.eigvalsh(gram).flip(0)[:rank].clamp(min=0.0)
-    values = eigenvalues.sqrt()
-    rounding = EPSILON * (sum(matrix.shape)) * float(eigenvalues[0]) if len(eigenvalues) else 0.0
-    bounds = torch.minimum(rounding / values, torch.full_like(values, math.sqrt(rounding)))
-    return Spectrum(tuple((values * scale).tolist()), tuple((bounds.nan_to_num() * scale).tolist()))
+    return spectra([matrix], rank, tolerance)[0]
 
 
-def largest(block: torch.Tensor) -> float:
-    """The largest finite magnitude; dividing by it keeps squares inside float64's range."""
-    if not block.numel():
-        return 0.0
-    low, high = (float(bound) for bound in block.aminmax())
-    if math.isfinite(low) and math.isfinite(high):
-        return max(-low, high)
-    return float(block.to(torch.float64).nan_to_num(0.0, 0.0, 0.0).abs().max())
+def spectra(matrices: Sequence[torch.Tensor], rank: int, tolerance: float = TOLERANCE) -> list[Spectrum]:
+    """The same of several matrices of one shape and type, at once on a GPU.
+
+    Found by block Lanczos. Where that leaves a doubt - a bound above the tolerance, so many equal values that there
+    may be more - by the eigenvalues of the Gram matrix in float64.
+    """
+    smaller = min(matrices[0].shape)
+    if smaller <= max(SMALL, PER_RANK * rank) or tolerance < TIGHTEST:
+        return [exact(matrix, rank) for matrix in matrices]
+    found = krylov([row_major(matrix) for matrix in matrices], rank)
+    return [
+        near if near and max(near.bounds) <= tolerance * near.values[0] else exact(matrix, rank)
+        for matrix, near in zip(matrices, found, strict=True)
+    ]
+
+
+def exact(matrix: torch.Tensor, rank: int) -> Spectrum:
+    """From the Gram matrix."""
+    return Spectrum(*(tuple(numbers.tolist()) for numbers in dense(matrix, rank)))
+
+
+def krylov(matrices: list[torch.Tensor], rank: int) -> list[Spectrum | None]:
+    """By block Lanczos; None where it may have missed a value."""
+    whole = torch.stack(matrices) if len(matrices) > 1 else matrices[0][None]
+    gram, unit, rounding = Gram(whole), 1.0, 0.0
+    if whole.dtype not in ALIASES or not tame(gram):
+        if len(matrices) > 1:  # each has a scale of its own
+            return [own for matrix in matrices for own in krylov([matrix], rank)]
+        if not (peak := largest(whole)):
+            return [Spectrum((0.0,) * rank, (0.0,) * rank)]
+        unit = 2.0 ** round(math.log2(peak))
+        gram, rounding = rescaled(whole, unit)
+    found = lanczos(gram, -(-rank // 4) * 4, BLOCKS[whole.device.type])
+    values, bounds = found.values[:, :rank] * unit, (found.bounds[:, :rank] + rounding) * unit
+    return [
+        Spectrum(tuple(own.tolist()), tuple(errors.tolist())) if sure else None
+        for own, errors, sure in zip(values, bounds, found.sure, strict=True)
+    ]
+
+
+def tame(gram: Gram) -> bool:
+    """Whether all elements are finite, and those that matter have squares within float32's range."""
+    random = torch.randn(4, gram.size, generator=torch.Generator().manual_seed(0)).to(gram.a.device)
+    peaks = gram.forward(random.expand(len(gram.a), -1, -1)).abs().amax((1, 2))
+    return bool(((peaks > 1 / SAFE) & (peaks < SAFE)).all())
+
+
+def rescaled(whole: torch.Tensor, unit: float) -> tuple[Gram, float]:
+    """A matrix over its unit, without NaN and infinities, and how far float32 moves its singular values."""
+    clean = whole.nan_to_num(0.0, 0.0, 0.0)
+    if whole.dtype in ALIASES and 1 / LARGEST <= unit <= LARGEST:
+        return Gram(clean, 1 / unit), 0.0
+    single = (clean.double() / unit).float()
+    return Gram(single), HALF_UNIT * float(single.norm())
+
+
+def row_major(matrix: torch.Tensor) -> torch.Tensor:
+    """The matrix or its transpose, which has the same singular values, whichever lies in memory row by row."""
+    return matrix if matrix.is_contiguous() else matrix.T.contiguous()
 
 
 def normalised(values: list[tuple[float, ...]], rank: int) -> np.ndarray:

@@ -1,0 +1,111 @@
+"""Compiled products of a matrix in its storage type with a few float32 vectors, summed in float32.
+
+The element type of an array tells how its bits are read: uint16 holds bfloat16, int16 holds float16. Vectors are rows,
+their number a multiple of 4. Sums and factors are written out one by one, for only so they stay in registers: the
+loops over j run at the speed of a dense matrix product.
+"""
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+TILE = 32  # rows that are read twice, the second time from the cache
+STRIP = 2048  # columns whose sums stay in the cache while a tile's rows are added to them
+
+compiled = njit(nogil=True, cache=True, error_model="numpy", fastmath={"reassoc", "contract", "nsz"})
+
+
+def element_as_float32(_: Any, element: Any) -> Any:
+    """How LLVM widens an element, exactly."""
+
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        (bits,) = arguments
+        if element == types.uint16:  # bfloat16 is the upper half of a float32
+            word = builder.shl(builder.zext(bits, ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
+            return builder.bitcast(word, ir.FloatType())
+        return builder.fpext(builder.bitcast(bits, ir.HalfType()), ir.FloatType()) if element == types.int16 else bits
+
+    return types.float32(element), generate
+
+
+widen: Any = intrinsic(element_as_float32)
+
+
+@compiled
+def dots(a: Any, x: Any, y: Any) -> None:
+    """Set y = x A^T. a: m x n, x: b x n, y: b x m or wider."""
+    m, n = a.shape
+    for c in range(0, len(x), 4):
+        x0, x1, x2, x3 = x[c], x[c + 1], x[c + 2], x[c + 3]
+        y0, y1, y2, y3 = y[c], y[c + 1], y[c + 2], y[c + 3]
+        for i in range(0, m - 3, 4):
+            r0, r1, r2, r3 = a[i], a[i + 1], a[i + 2], a[i + 3]
+            s00 = s01 = s02 = s03 = s10 = s11 = s12 = s13 = np.float32(0)
+            s20 = s21 = s22 = s23 = s30 = s31 = s32 = s33 = np.float32(0)
+            for j in range(n):
+                a0, a1, a2, a3 = widen(r0[j]), widen(r1[j]), widen(r2[j]), widen(r3[j])
+                b0, b1, b2, b3 = x0[j], x1[j], x2[j], x3[j]
+                s00, s01, s02, s03 = s00 + a0 * b0, s01 + a0 * b1, s02 + a0 * b2, s03 + a0 * b3
+                s10, s11, s12, s13 = s10 + a1 * b0, s11 + a1 * b1, s12 + a1 * b2, s13 + a1 * b3
+                s20, s21, s22, s23 = s20 + a2 * b0, s21 + a2 * b1, s22 + a2 * b2, s23 + a2 * b3
+                s30, s31, s32, s33 = s30 + a3 * b0, s31 + a3 * b1, s32 + a3 * b2, s33 + a3 * b3
+            y0[i], y0[i + 1], y0[i + 2], y0[i + 3] = s00, s10, s20, s30
+            y1[i], y1[i + 1], y1[i + 2], y1[i + 3] = s01, s11, s21, s31
+            y2[i], y2[i + 1], y2[i + 2], y2[i + 3] = s02, s12, s22, s32
+            y3[i], y3[i + 1], y3[i + 2], y3[i + 3] = s03, s13, s23, s33
+        for i in range(m - m % 4, m):
+            s00 = s01 = s02 = s03 = np.float32(0)
+            for j in range(n):
+                a0 = widen(a[i, j])
+                s00, s01, s02, s03 = s00 + a0 * x0[j], s01 + a0 * x1[j], s02 + a0 * x2[j], s03 + a0 * x3[j]
+            y0[i], y1[i], y2[i], y3[i] = s00, s01, s02, s03
+
+
+@compiled
+def add(a: Any, y: Any, z: Any) -> None:
+    """Add y A to z. a: m x n, y: b x m or wider, z: b x n."""
+    m, n = a.shape
+    for start in range(0, n, STRIP):
+        stop = min(n, start + STRIP)
+        for c in range(0, len(z), 4):
+            # Of two-dimensional slices the compiler would not know that rows are contiguous, and not use vectors.
+            z0, z1, z2, z3 = z[c, start:stop], z[c + 1, start:stop], z[c + 2, start:stop], z[c + 3, start:stop]
+            for i in range(0, m - 7, 8):
+                r0, r1, r2, r3 = a[i, start:stop], a[i + 1, start:stop], a[i + 2, start:stop], a[i + 3, start:stop]
+                r4, r5, r6, r7 = a[i + 4, start:stop], a[i + 5, start:stop], a[i + 6, start:stop], a[i + 7, start:stop]
+                y0, y1, y2, y3 = y[c, i : i + 8], y[c + 1, i : i + 8], y[c + 2, i : i + 8], y[c + 3, i : i + 8]
+                s00, s10, s20, s30, s40, s50, s60, s70 = y0[0], y0[1], y0[2], y0[3], y0[4], y0[5], y0[6], y0[7]
+                s01, s11, s21, s31, s41, s51, s61, s71 = y1[0], y1[1], y1[2], y1[3], y1[4], y1[5], y1[6], y1[7]
+                s02, s12, s22, s32, s42, s52, s62, s72 = y2[0], y2[1], y2[2], y2[3], y2[4], y2[5], y2[6], y2[7]
+                s03, s13, s23, s33, s43, s53, s63, s73 = y3[0], y3[1], y3[2], y3[3], y3[4], y3[5], y3[6], y3[7]
+                for j in range(stop - start):
+                    a0, a1, a2, a3 = widen(r0[j]), widen(r1[j]), widen(r2[j]), widen(r3[j])
+                    a4, a5, a6, a7 = widen(r4[j]), widen(r5[j]), widen(r6[j]), widen(r7[j])
+                    z0[j] += a0 * s00 + a1 * s10 + a2 * s20 + a3 * s30 + a4 * s40 + a5 * s50 + a6 * s60 + a7 * s70
+                    z1[j] += a0 * s01 + a1 * s11 + a2 * s21 + a3 * s31 + a4 * s41 + a5 * s51 + a6 * s61 + a7 * s71
+                    z2[j] += a0 * s02 + a1 * s12 + a2 * s22 + a3 * s32 + a4 * s42 + a5 * s52 + a6 * s62 + a7 * s72
+                    z3[j] += a0 * s03 + a1 * s13 + a2 * s23 + a3 * s33 + a4 * s43 + a5 * s53 + a6 * s63 + a7 * s73
+            for i in range(m - m % 8, m):
+                row = a[i, start:stop]
+                s00, s01, s02, s03 = y[c, i], y[c + 1, i], y[c + 2, i], y[c + 3, i]
+                for j in range(stop - start):
+                    a0 = widen(row[j])
+                    z0[j] += a0 * s00
+                    z1[j] += a0 * s01
+                    z2[j] += a0 * s02
+                    z3[j] += a0 * s03
+
+
+@compiled
+def add_gram(a: Any, x: Any, z: Any, scale: float) -> None:
+    """Add scale * x A^T A to z, reading A from memory once. a: m x n, x and z: b x n."""
+    m = len(a)
+    y = np.empty((len(x), TILE), np.float32)
+    for first in range(0, m, TILE):
+        tile = a[first : first + TILE]
+        dots(tile, x, y)
+        y *= np.float32(scale)
+        add(tile, y, z)
