@@ -10,7 +10,7 @@ Its matrices have spectra like trained ones, a falling bulk and some outliers. T
     fingerprint      registry.fingerprint, here in this process, least of two
     weightwatcher    WeightWatcher.analyze with its defaults, on the same projections as nn.Linear in float32
 
-Before the clock runs the files are in the page cache, the database is made and the kernels are compiled (a tiny model
+Before the clock runs the files are in the page cache, the database is made and the kernels are compiled (one layer
 is ingested first). WeightWatcher's import and the building of its model are not counted, and it may use every core.
 Prints rows to stderr and ends with one JSON line: share_of_read is read / ingest, vs_weightwatcher is
 weightwatcher / ingest, both also for fingerprint; seconds of each; `timing` is what the command says of itself.
@@ -38,7 +38,6 @@ import registry
 from registry.machine import chosen, cores
 
 ROOT = Path(__file__).parents[1]
-TINY = ROOT / "examples" / "checkpoints" / "llama-tiny"
 HIDDEN, INNER, KEYS, WORDS, LAYERS = 2048, 8192, 512, 128_256, 16
 SHAPES = {
     "self_attn.q_proj": (HIDDEN, HIDDEN),
@@ -68,7 +67,8 @@ def main() -> None:
         folder = Path(place) / "llama-1b"
         size = write(folder, layers)
         ours = {"rank": options.rank, "threads": options.threads, "device": options.device}
-        command(TINY, ours)
+        write(Path(place) / "small", 1, 64)
+        command(Path(place) / "small", ours)
         spent = {"read": min(clocked(lambda: read(folder)) for _ in range(3))}
         told = {}
         spent["ingest"] = clocked(lambda: told.update(command(folder, ours)))
@@ -98,11 +98,11 @@ def facts(ours: dict[str, object], layers: int, size: int) -> dict[str, object]:
     return {"layers": layers, "bytes": size, **ours, "device": f"{device}: {name}"}
 
 
-def write(folder: Path, layers: int) -> int:
+def write(folder: Path, layers: int, words: int = WORDS) -> int:
     """One file for the embeddings and one a layer, with their index; gives their bytes."""
     folder.mkdir()
     draw = torch.Generator().manual_seed(1)
-    words = torch.randn(WORDS // 64, HIDDEN, generator=draw).mul_(0.02).bfloat16().repeat(64, 1)
+    words = torch.randn(words // 64, HIDDEN, generator=draw).mul_(0.02).bfloat16().repeat(64, 1)
     shards = [{"model.embed_tokens.weight": words, "model.norm.weight": torch.ones(HIDDEN).bfloat16()}]
     shards += (layer(i, draw) for i in range(layers))
     places = {}

@@ -12,7 +12,7 @@ from threading import Condition, Lock, Thread
 from typing import Generic, TypeVar
 
 R = TypeVar("R")
-AHEAD = 128 << 20  # bytes in memory at a time, beside the largest job's
+BUDGET = 256 << 20  # bytes in memory at a time, or those of the largest job if it has more
 READERS = 4  # at most: enough for a disk, and for what has to be dequantised
 
 
@@ -21,7 +21,7 @@ class Job(Generic[R]):
     """Something to read. `load` brings `nbytes` into memory and gives the tasks that need them, in any order."""
 
     nbytes: int
-    load: Callable[[], Sequence[Callable[[], R]]]
+    load: Callable[[], list[Callable[[], R]]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def flow(jobs: Sequence[Job[R]], workers: int, *, patient: bool = True) -> Gener
     """The place of every job and what came of its tasks, as one after the other is done.
 
     Bytes are in memory from before a job is loaded until its last task is done; jobs are admitted in order, so that
-    these are never more than the largest job's and AHEAD. An error of a job or task is raised at once. No thread is
+    these are never more than BUDGET or the largest job's. An error of a job or task is raised at once. No thread is
     left running but, unless `patient`, a reader that waits for a network.
     """
     course = Course(jobs)
@@ -59,7 +59,7 @@ class Course(Generic[R]):
 
     def __init__(self, jobs: Sequence[Job[R]]) -> None:
         self.jobs = jobs
-        self.limit = max((job.nbytes for job in jobs), default=0) + AHEAD
+        self.limit = max([BUDGET, *(job.nbytes for job in jobs)])
         self.used = 0
         self.stopped = False
         self.turn, self.room = Lock(), Condition()
@@ -83,8 +83,8 @@ class Course(Generic[R]):
                 return False
         tasks = job.load()
         self.told.put(Told(place, len(tasks)))
-        for task in tasks:
-            self.tasks.put(partial(done, place, task))
+        while tasks:  # nothing of it is held here once a worker is done with it
+            self.tasks.put(partial(done, place, tasks.pop()))
         return True
 
     def admitted(self, nbytes: int) -> bool:
@@ -99,7 +99,9 @@ class Course(Generic[R]):
         task = self.tasks.get()
         if task is None or self.stopped:
             return False
-        self.told.put(task())
+        told = task()
+        del task  # and with it the bytes, before the next ones are let in: large memory is freed slowly
+        self.told.put(told)
         return True
 
     def results(self) -> Iterator[tuple[int, list[R]]]:

@@ -58,8 +58,8 @@ def test_reading_goes_on_while_workers_compute():
 
 @pytest.mark.parametrize("workers", [1, 3, 8])
 def test_memory_is_bounded(monkeypatch, workers):
-    """Never more is held than the largest job's tensor and AHEAD: what waits, is in work and is done together."""
-    monkeypatch.setattr(pipeline, "AHEAD", 5000)
+    """Never more is held than BUDGET, taking what waits, what is in work and what is done together."""
+    monkeypatch.setattr(pipeline, "BUDGET", 9000)
     alive: weakref.WeakSet[torch.Tensor] = weakref.WeakSet()
     lock, most = Lock(), 0
 
@@ -78,12 +78,12 @@ def test_memory_is_bounded(monkeypatch, workers):
     sizes = [1000 + 700 * (i % 5) for i in range(200)]
     found = flow([Job(size, lambda size=size: load(size)) for size in sizes], workers)
     assert sum(1 for _ in found) == len(sizes)
-    assert 3800 < most <= 5000 + 3800
+    assert 3800 < most <= 9000
 
 
 def test_the_largest_is_always_admitted(monkeypatch):
-    """Though it alone is more than what is read ahead."""
-    monkeypatch.setattr(pipeline, "AHEAD", 10)
+    """Though it alone is more than BUDGET."""
+    monkeypatch.setattr(pipeline, "BUDGET", 10)
     assert dict(flow([job(i, nbytes=10**i) for i in range(6)], 2)) == {i: [i] for i in range(6)}
 
 
