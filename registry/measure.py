@@ -15,8 +15,7 @@ from registry.numerics.spectrum import TOLERANCE
 from registry.projections import Layout, Site, classify
 from registry.timing import Timing
 
-FINE, FINEST = TOLERANCE / 100, TOLERANCE / 10_000
-TIGHTER = ((FINE, False), (FINEST, False), (FINE, True))  # while a label is in doubt: its spectrum, at last all of them
+FINE = TOLERANCE / 100  # of spectra that leave a label in doubt: float64 throughout
 
 
 def compute(
@@ -109,16 +108,15 @@ def check(matrices: Sequence[Matrix], source: str, allow_nonfinite: bool) -> Non
 def certified(meter: Meter, measured: list[Measured], *, remote: bool) -> tuple[list[Measured], tuple[Clustering, ...]]:
     """The clusterings, after the spectra that leave a label in doubt were computed again, as far as that helps."""
     found = clustered(meter, measured)
-    asked = [TOLERANCE] * len(measured)
-    for tolerance, everything in TIGHTER:
+    done: set[int] = set()
+    for everything in (False, True):  # at last all: centroids move with the errors of every spectrum
         doubtful = {position for each in found for position in each.undetermined or ()}
-        concerned = range(len(measured)) if doubtful and everything else sorted(doubtful)
-        again = [i for i in concerned if asked[i] > tolerance and coarse(measured[i].matrix, tolerance)]
+        concerned = set(range(len(measured))) if doubtful and everything else doubtful
+        again = [i for i in sorted(concerned - done) if coarse(measured[i].matrix)]
         if again:
-            for i in again:
-                asked[i] = tolerance
-            measured = tightened(meter, measured, again, tolerance, remote=remote)
+            measured = tightened(meter, measured, again, remote=remote)
             found = clustered(meter, measured)
+            done |= set(again)
     return measured, found
 
 
@@ -128,22 +126,20 @@ def clustered(meter: Meter, measured: Sequence[Measured]) -> tuple[Clustering, .
         return clusterings([each.matrix for each in measured], meter.rank)
 
 
-def coarse(matrix: Matrix, tolerance: float) -> bool:
-    """Whether its bounds would shrink at this tolerance."""
-    return max(matrix.bounds or (), default=0.0) > tolerance * matrix.singular_values[0]
+def coarse(matrix: Matrix) -> bool:
+    """Whether its bounds would shrink at the finer tolerance."""
+    return max(matrix.bounds or (), default=0.0) > FINE * matrix.singular_values[0]
 
 
-def tightened(
-    meter: Meter, measured: Sequence[Measured], positions: Sequence[int], tolerance: float, *, remote: bool
-) -> list[Measured]:
-    """The same with the spectra at some positions to another tolerance."""
+def tightened(meter: Meter, measured: Sequence[Measured], positions: Sequence[int], *, remote: bool) -> list[Measured]:
+    """The same with finer spectra at some positions."""
     better = list(measured)
     where = {(measured[i].site.entry.name, measured[i].index): i for i in positions}
     sites: defaultdict[str, list[int]] = defaultdict(list)
     for name, index in sorted(where):
         sites[name].append(index)
     wanted: list[tuple[Site, list[int]]] = [(measured[where[name, own[0]]].site, own) for name, own in sites.items()]
-    for site, index, spectrum in meter.tightened(wanted, tolerance, remote=remote):
+    for site, index, spectrum in meter.tightened(wanted, FINE, remote=remote):
         position = where[site.entry.name, index]
         matrix = replace(measured[position].matrix, singular_values=spectrum.values, bounds=spectrum.bounds)
         better[position] = replace(measured[position], matrix=matrix)

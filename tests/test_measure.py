@@ -354,13 +354,13 @@ def test_doubtful_labels_are_settled(tmp_path, monkeypatch):
     """Spectra are tightened where a label hangs on them, and only as far as it does."""
     folder = write_folder(tmp_path, llama(layers=4))
     expected = fingerprint(folder)
-    asked = doubted(monkeypatch, 3e4)
+    asked = doubted(monkeypatch, 3e3)
     found = fingerprint(folder)
     assert [c.labels for c in found.clusterings] == [c.labels for c in expected.clusterings]
     assert [c.undetermined for c in found.clusterings] == [(), ()]
     assert set(asked) > {TOLERANCE}
-    assert min(asked) >= TOLERANCE / 10_000
-    assert found.error < 3e4 * TOLERANCE
+    assert min(asked) == TOLERANCE / 100
+    assert found.error <= 3e3 * TOLERANCE
 
 
 def test_what_stays_in_doubt_is_told(tmp_path, monkeypatch):
@@ -368,7 +368,7 @@ def test_what_stays_in_doubt_is_told(tmp_path, monkeypatch):
     asked = doubted(monkeypatch, 1e9)
     found = fingerprint(write_folder(tmp_path, llama()))
     assert [c.undetermined for c in found.clusterings] == [tuple(range(14))] * 2
-    assert len(asked) == 14 * 3
+    assert len(asked) == 14 * 2
 
 
 def test_progress_counts_every_tensor(tmp_path):
