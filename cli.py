@@ -42,8 +42,29 @@ download = option("--download", is_flag=True, help="Keep a hub model's files in 
 base = option(
     "--base", metavar="SOURCE", help="Merge an adapter into this model first [default: take its update alone]."
 )
+threads = option(
+    "--threads", type=click.IntRange(1), help="Matrices computed at a time, a thread each [default: the cores]."
+)
+device = option(
+    "--device", default="auto", metavar="auto|cpu|cuda[:n]", help="Where to compute; auto is CUDA if there is any."
+)
+timing = option("--timing", is_flag=True, help="Tell on stderr, or in the JSON, where the time went.")
 source = click.argument("source")
 model = click.argument("model")
+
+
+def reading(rank: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Options of all commands that read a checkpoint, which their functions take as `options`. rank: its default."""
+    ranks = click.Choice(["16", "64", "256"])
+    deep = option("--rank", type=ranks, default=str(rank), show_default=True, callback=lambda *given: int(given[2]),
+                  help="Singular values of each matrix.")  # fmt: skip
+
+    def with_options(command: Callable[..., None]) -> Callable[..., None]:
+        for each in (as_json, timing, threads, device, deep, download, nonfinite, base):
+            command = each(command)
+        return command
+
+    return with_options
 
 
 @click.group(cls=RegistryGroup, context_settings=SETTINGS)
@@ -64,18 +85,9 @@ def main() -> None:
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @option("--family", help="Family of the models [default: the declared base's, else the model's own name].")
 @option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
-@base
-@nonfinite
-@download
-@as_json
+@reading(rank=64)
 def ingest(
-    sources: tuple[str, ...],
-    family: str | None,
-    name: str | None,
-    base: str | None,
-    allow_nonfinite: bool,
-    download: bool,
-    as_json: bool,
+    sources: tuple[str, ...], family: str | None, name: str | None, as_json: bool, timing: bool, **options: Any
 ) -> None:
     """Fingerprint models and store them: folders, files or hub ids.
 
@@ -88,9 +100,9 @@ def ingest(
 
     if name and len(sources) > 1:
         raise click.UsageError("--name goes with one SOURCE only.")
-    options = {"family": family, "name": name, "base": base, "allow_nonfinite": allow_nonfinite, "download": download}
+    options |= {"family": family, "name": name}
     with Registry() as registry:
-        done, failed = ingest_each(registry, sources, options, quiet=as_json)
+        done, failed = ingest_each(registry, sources, options, timed=timing, quiet=as_json)
     if as_json:
         emit(report.answer(models=done, errors=failed))
     if failed:
@@ -98,7 +110,7 @@ def ingest(
 
 
 def ingest_each(
-    registry: "Registry", sources: Iterable[str], options: dict[str, Any], *, quiet: bool
+    registry: "Registry", sources: Iterable[str], options: dict[str, Any], *, timed: bool, quiet: bool
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Ingest one source after the other and say what came of it; those that failed do not stop the others.
 
@@ -106,20 +118,24 @@ def ingest_each(
     """
     from registry import report
     from registry.progress import Bar
+    from registry.timing import Timing
 
     done, failed = [], []
     for each in sources:
+        clock = Timing()
         try:
             with Bar(each) as bar:
-                result = registry.ingest(each, **options, progress=bar)
+                result = registry.ingest(each, **options, progress=bar, timing=clock)
         except RegistryError as exc:
             failed.append({"source": each, "error": str(exc)})
             click.echo(f"Error: {exc}", err=True)
             continue
-        done.append(report.ingested_json(result))
+        spent = clock.seconds() if timed else None
+        done.append(report.ingested_json(result) | timing_json(spent))
         if not quiet:
             click.echo(report.ingested_line(result))
             say_notes(report.notes(result.fingerprint))
+            say_timing(spent)
     return done, failed
 
 
@@ -133,11 +149,8 @@ def ingest_each(
     type=click.IntRange(1, 1000),
     help="How many models to list.",
 )
-@base
-@nonfinite
-@download
-@as_json
-def identify(source: str, nearest: int, base: str | None, allow_nonfinite: bool, download: bool, as_json: bool) -> None:
+@reading(rank=16)
+def identify(source: str, nearest: int, as_json: bool, timing: bool, **options: Any) -> None:
     """Tell which registered models and families a checkpoint is nearest to. Exit code 4 when unknown.
 
     \b
@@ -145,12 +158,15 @@ def identify(source: str, nearest: int, base: str | None, allow_nonfinite: bool,
     """
     from registry import Registry, report
     from registry.progress import Bar
+    from registry.timing import Timing
 
     with Registry() as registry, Bar(source) as bar:
-        found = registry.identify(
-            source, k=nearest, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=bar
-        )
-    output(as_json, report.identification_json, report.identification_table, found)
+        clock = Timing()
+        found = registry.identify(source, k=nearest, **options, progress=bar, timing=clock)
+        spent = clock.seconds() if timing else None
+    output(as_json, lambda it: report.identification_json(it) | timing_json(spent), report.identification_table, found)
+    if not as_json:
+        say_timing(spent)
     if found.verdict.model is None:
         raise SystemExit(UNKNOWN)
 
@@ -164,13 +180,8 @@ def identify(source: str, nearest: int, base: str | None, allow_nonfinite: bool,
     type=click.Path(dir_okay=False, path_type=Path),
     help="Write the JSON to a file.",
 )
-@base
-@nonfinite
-@download
-@as_json
-def fingerprint(
-    source: str, path: Path | None, base: str | None, allow_nonfinite: bool, download: bool, as_json: bool
-) -> None:
+@reading(rank=64)
+def fingerprint(source: str, path: Path | None, as_json: bool, timing: bool, **options: Any) -> None:
     """Compute a fingerprint and print it; no database is needed.
 
     \b
@@ -179,15 +190,19 @@ def fingerprint(
     import registry
     from registry import report
     from registry.progress import Bar
+    from registry.timing import Timing
 
+    clock = Timing()
     with Bar(source) as bar:
-        found = registry.fingerprint(
-            source, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=bar
-        )
+        found = registry.fingerprint(source, **options, progress=bar, timing=clock)
+    spent = clock.seconds() if timing else None
+    content = report.fingerprint_json(found) | timing_json(spent)
     if path:
-        write(path, dumps(report.answer(**report.fingerprint_json(found))))
+        write(path, dumps(report.answer(**content)))
     else:
-        output(as_json, report.fingerprint_json, lambda it: report.fingerprint_table(it, source), found)
+        output(as_json, lambda _: content, lambda it: report.fingerprint_table(it, source), found)
+    if not as_json:
+        say_timing(spent)
 
 
 @main.command()
@@ -372,6 +387,21 @@ def say_notes(notes: list[str]) -> None:
     """What the reader should know, on stderr."""
     for note in notes:
         click.echo(f"  note: {note}", err=True)
+
+
+def timing_json(spent: dict[str, float] | None) -> dict[str, Any]:
+    """What --timing adds to an answer."""
+    return {"timing": spent} if spent else {}
+
+
+def say_timing(spent: dict[str, float] | None) -> None:
+    """Where the time went, on stderr, if it was asked for."""
+    from rich.console import Console
+
+    from registry import report
+
+    if spent:
+        Console(stderr=True, highlight=False).print(report.timing_table(spent))
 
 
 if __name__ == "__main__":

@@ -8,38 +8,32 @@ from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Self, Unpack
 
 from sqlalchemy.orm import Session
 
 from registry.database import store
 from registry.database.connection import open_database, translated
-from registry.fingerprints import Fingerprint, Progress
+from registry.fingerprints import Fingerprint
 
 if TYPE_CHECKING:
     from registry.identify import Identification
     from registry.ingest import Ingested
     from registry.inspect import Inspection
+    from registry.sources import Options
 
 TOOL_VERSION = version("weight-registry")
 
 
-def fingerprint(
-    source: str | Path,
-    *,
-    base: str | Path | None = None,
-    allow_nonfinite: bool = False,
-    download: bool = False,
-    progress: Progress | None = None,
-) -> Fingerprint:
+def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint:
     """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
 
-    base: what to merge an adapter into before; without it, the fingerprint is that of the adapter's update alone.
-    A hub model is read over the network and not stored, unless `download` keeps it in the hub cache.
+    Of an adapter without `base`, that of its update alone. A hub model is read over the network and not stored,
+    unless `download` keeps it in the hub cache. registry.sources.Options has all options.
     """
     from registry.sources import read  # noqa: PLC0415  # see the module's docstring
 
-    return read(source, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=progress)[1]
+    return read(source, **options)[1]
 
 
 def inspect(source: str | Path) -> "Inspection":
@@ -74,55 +68,26 @@ class Registry:
         self._open.close()
 
     def ingest(
-        self,
-        source: str | Path,
-        *,
-        base: str | Path | None = None,
-        family: str | None = None,
-        name: str | None = None,
-        allow_nonfinite: bool = False,
-        download: bool = False,
-        progress: Progress | None = None,
+        self, source: str | Path, *, family: str | None = None, name: str | None = None, **options: "Unpack[Options]"
     ) -> "Ingested":
-        """Fingerprint a source, an adapter merged into `base` if given, and store it unless the weights are there."""
+        """Fingerprint a source and store it unless its weights are registered already, at the same rank or above.
+
+        registry.sources.Options has the options.
+        """
         from registry.ingest import ingest  # noqa: PLC0415
 
         with translated(self._engine.url):
-            return ingest(
-                self._engine,
-                source,
-                TOOL_VERSION,
-                base=base,
-                family=family,
-                name=name,
-                allow_nonfinite=allow_nonfinite,
-                download=download,
-                progress=progress,
-            )
+            return ingest(self._engine, source, TOOL_VERSION, family=family, name=name, **options)
 
-    def identify(
-        self,
-        source: str | Path,
-        *,
-        base: str | Path | None = None,
-        k: int = 10,
-        allow_nonfinite: bool = False,
-        download: bool = False,
-        progress: Progress | None = None,
-    ) -> "Identification":
-        """Tell what a source comes from, by the k nearest registered models or, for an adapter, adapters."""
+    def identify(self, source: str | Path, *, k: int = 10, **options: "Unpack[Options]") -> "Identification":
+        """Tell what a source comes from, by the k nearest registered models or, for an adapter, adapters.
+
+        registry.sources.Options has the options.
+        """
         from registry.identify import identify  # noqa: PLC0415
 
         with translated(self._engine.url):
-            return identify(
-                self._engine,
-                source,
-                base=base,
-                k=k,
-                allow_nonfinite=allow_nonfinite,
-                download=download,
-                progress=progress,
-            )
+            return identify(self._engine, source, k=k, **options)
 
     def show(self, name: str) -> tuple[store.Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""

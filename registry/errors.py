@@ -215,6 +215,17 @@ class UntrainedAdapter(WeightsError):
     one that was trained."""
 
 
+# --- how it is computed ---------------------------------------------------------------------------------------
+
+
+class DeviceUnavailable(RegistryError):
+    """The device {device!r} cannot be used ({reason}); give auto, cpu, cuda or cuda:n."""
+
+
+class UnknownRank(RegistryError):
+    """Spectra of rank {rank!r} are not compared by anything; give one of {ranks}."""
+
+
 # --- the database ---------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 VERSION = 1
 PROJECTIONS = ("query", "key", "value", "output", "gate", "up", "down")  # the order of every 7-D vector
-RANKS = (16, 64)
+RANKS = (16, 64, 256)  # of the clusterings, as far as a fingerprint's own rank goes
+RANK = 64  # of a fingerprint unless asked otherwise
 
 Progress = Callable[[int, int, int], None]
 """Called after each tensor with (tensors done, tensors in all, bytes of the tensor)."""
@@ -16,9 +17,10 @@ Progress = Callable[[int, int, int], None]
 class Matrix:
     """One projection matrix, rows x cols = outputs x inputs, and the statistics of its finite values.
 
-    singular_values: the largest max(RANKS), falling, or all where there are fewer. expert: which of the layer's
-    experts the matrix belongs to, None where it serves every token. skewness, kurtosis, min and max are None where the
-    matrix is an adapter's update that was measured from its factors. digest: of the values, or factors.
+    singular_values: the largest of the fingerprint's rank, falling, or all where there are fewer. bounds: how far each
+    may be from the true one; None where that was not recorded. expert: which of the layer's experts the matrix belongs
+    to, None where it serves every token. skewness, kurtosis, min and max are None where the matrix is an adapter's
+    update that was measured from its factors. digest: of the values, or factors.
     """
 
     layer: int
@@ -36,6 +38,7 @@ class Matrix:
     digest: str
     singular_values: tuple[float, ...]
     expert: int | None = None
+    bounds: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Clustering:
 
     vector: per projection the share of matrices in Query's cluster; 0 where the projection is missing.
     labels: per matrix, 1 for Query's cluster. labels3: the same for k = 3 clusters, numbered from Query's on.
-    margin: the smallest distance of a spectrum to the boundary between the two clusters.
+    margin: the smallest distance of a spectrum to the boundary between the two clusters. undetermined: positions of the
+    matrices whose label could be the other one within the bounds of the spectra; None where that was not recorded.
     """
 
     rank: int
@@ -53,6 +57,7 @@ class Clustering:
     labels3: tuple[int, ...]
     inertia: float
     margin: float
+    undetermined: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -77,9 +82,9 @@ class Fingerprint:
 
     projections: those present, in the papers' order. std: population standard deviation of all weights of a
     projection, pooled over layers (paper 2509.19122, 2.2); 0 where the projection is missing.
-    clusterings: one per rank. matrices: in the order of layers and projections; labels follow the same order.
-    stored: the quantisation of most projections (`gptq 4-bit`); None where they are stored plain.
-    unknown: names of matrices that no rule knows. short: matrices with fewer than max(RANKS) singular values.
+    rank: how many singular values were computed. clusterings: one for each of RANKS up to it. matrices: in the order of
+    layers and projections; labels follow the same order. stored: the quantisation of most projections (`gptq 4-bit`);
+    None where they are stored plain. unknown: names of matrices that no rule knows.
     """
 
     version: int
@@ -91,6 +96,7 @@ class Fingerprint:
     hidden_size: int
     projections: tuple[str, ...]
     std: tuple[float, ...]
+    rank: int
     clusterings: tuple[Clustering, ...]
     matrices: tuple[Matrix, ...]
     nonfinite: int
@@ -111,5 +117,11 @@ class Fingerprint:
 
     @property
     def short(self) -> tuple[str, ...]:
-        """Tensors whose matrices are smaller than the largest rank, so that fewer singular values exist."""
-        return tuple(m.tensor for m in self.matrices if len(m.singular_values) < max(RANKS))
+        """Tensors whose matrices are smaller than the rank, so that fewer singular values exist."""
+        return tuple(m.tensor for m in self.matrices if len(m.singular_values) < self.rank)
+
+    @property
+    def error(self) -> float | None:
+        """The largest bound of a singular value relative to the largest of its matrix; None if not recorded."""
+        errors = [max(m.bounds, default=0.0) / m.singular_values[0] for m in self.matrices if m.bounds is not None]
+        return max(errors) if len(errors) == len(self.matrices) else None

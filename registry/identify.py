@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.database import search, store
 from registry.evidence import Match, Verdict, judge
-from registry.fingerprints import Fingerprint, Progress
-from registry.sources import read
+from registry.fingerprints import RANKS, Fingerprint
+from registry.sources import Options, read
+from registry.timing import Timing
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,15 @@ class Identification:
         return tuple(best.values())
 
 
-def identify(
-    engine: Engine,
-    source: str | Path,
-    *,
-    base: str | Path | None = None,
-    k: int = 10,
-    allow_nonfinite: bool = False,
-    download: bool = False,
-    progress: Progress | None = None,
-) -> Identification:
+def identify(engine: Engine, source: str | Path, *, k: int = 10, **options: Unpack[Options]) -> Identification:
     """Fingerprint a source and compare it with what is registered. Stores nothing. Raises RegistryError.
 
-    base: what to merge an adapter into; without it, the adapter is compared with adapters.
+    rank: 16 unless asked otherwise, for that is what is compared.
     """
-    _, fingerprint = read(source, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=progress)
-    with Session(engine) as session:
+    options.setdefault("rank", RANKS[0])
+    _, fingerprint = read(source, **options)
+    timing = options.get("timing") or Timing()
+    with timing.stage("database"), Session(engine) as session:
         matches = search.nearest(session, fingerprint, k)
         candidates = search.comparable(session, fingerprint)
         twin = store.with_digest(session, fingerprint.digest)

@@ -2,43 +2,54 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.database import store
-from registry.fingerprints import Fingerprint, Progress
-from registry.sources import read
+from registry.fingerprints import Fingerprint
+from registry.sources import Options, read
+from registry.timing import Timing
 
 
 @dataclass(frozen=True)
 class Ingested:
-    """What became of one source. new: False where these weights were registered already, as `model`."""
+    """What became of one source.
+
+    rank_before: what these weights were registered with already, as `model`; None where they are new.
+    """
 
     model: store.Summary
     fingerprint: Fingerprint
-    new: bool
+    rank_before: int | None
+
+    @property
+    def new(self) -> bool:
+        """False where these weights were registered already."""
+        return self.rank_before is None
+
+    @property
+    def deeper(self) -> bool:
+        """Whether more singular values are registered now than before."""
+        return self.rank_before is not None and self.rank_before < self.fingerprint.rank
 
 
-def ingest(  # noqa: PLR0913  # a keyword for each option of the command
+def ingest(
     engine: Engine,
     source: str | Path,
     tool_version: str,
     *,
-    base: str | Path | None = None,
     family: str | None = None,
     name: str | None = None,
-    allow_nonfinite: bool = False,
-    download: bool = False,
-    progress: Progress | None = None,
+    **options: Unpack[Options],
 ) -> Ingested:
     """Fingerprint a source and store it in one transaction. Raises RegistryError, and then nothing was stored.
 
-    base: what to merge an adapter into; without it, the adapter is stored as one.
+    Weights that are registered already are left alone, unless they come with more singular values than before.
     """
-    checkpoint, fingerprint = read(
-        source, base=base, allow_nonfinite=allow_nonfinite, download=download, progress=progress
-    )
-    with Session(engine) as session, session.begin():
-        model, new = store.save(session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name)
-    return Ingested(model, fingerprint, new)
+    checkpoint, fingerprint = read(source, **options)
+    timing = options.get("timing") or Timing()
+    with timing.stage("database"), Session(engine) as session, session.begin():
+        model, before = store.save(session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name)
+    return Ingested(model, fingerprint, before)

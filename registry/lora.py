@@ -7,29 +7,30 @@ is never formed.
 import hashlib
 from collections.abc import Iterator
 
+import torch
+
 from registry.checkpoints import Entry, Update
-from registry.fingerprints import PROJECTIONS, RANKS, Adapter
+from registry.fingerprints import PROJECTIONS, Adapter
 from registry.numerics.digest import tensor_digest
 from registry.numerics.lowrank import product, side
 from registry.numerics.moments import Moments, merge, moments
+from registry.numerics.spectrum import Spectrum
 from registry.projections import Layout, Site
 
-Statistics = tuple[tuple[int, int], Moments, str, tuple[float, ...]]
-"""Shape, moments, digest and singular values of one projection's update."""
+Statistics = tuple[tuple[int, int], str, Moments, Spectrum]
+"""Shape, digest, moments and singular values of one projection's update."""
 
 
-def statistics(site: Site, update: Update) -> Iterator[Statistics]:
-    """Of each projection in one update that has factors, in the order of the site's parts.
+def statistics(site: Site, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int) -> Iterator[Statistics]:
+    """Of each projection in one update with the factors B and A, left and right, in the order of the site's parts.
 
     The rows of B are the rows of the weight, so that a fused update is cut by cutting B.
     """
-    assert update.factors
-    left, right = update.factors()
     inner, tail = side(right.T), tensor_digest(right)
     for part in site.cut(left):
-        stats, values = product(side(part), inner, update.scaling, max(RANKS))
+        stats, spectrum = product(side(part), inner, update.scaling, rank)
         digest = hashlib.sha256(b"%r" % update.scaling + tensor_digest(part) + tail).hexdigest()
-        yield (part.shape[0], right.shape[1]), stats, digest, values
+        yield (part.shape[0], right.shape[1]), digest, stats, spectrum
 
 
 def digest(update: Update) -> str:

@@ -1,6 +1,6 @@
 """Results as JSON objects and as tables for a terminal. Pure: nothing is printed here. docs/json.md is the contract."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from registry.evidence import Match
-from registry.fingerprints import PROJECTIONS, Adapter, Fingerprint
+from registry.fingerprints import PROJECTIONS, Adapter, Clustering, Fingerprint
 
 if TYPE_CHECKING:
     from registry.database.admin import Status
@@ -58,6 +58,7 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "parameters": fingerprint.parameters,
         "layers": fingerprint.layers,
         "hidden_size": fingerprint.hidden_size,
+        "rank": fingerprint.rank,
         "projections": {p: p in fingerprint.projections for p in PROJECTIONS},
         "matrices": {p: sum(m.projection == p for m in own) for p in PROJECTIONS},
         "std": dict(zip(PROJECTIONS, fingerprint.std, strict=True)),
@@ -67,6 +68,8 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "labels_k3": {str(c.rank): by_projection(fingerprint, c.labels3) for c in fingerprint.clusterings},
         "inertia": {str(c.rank): c.inertia for c in fingerprint.clusterings},
         "margin": {str(c.rank): c.margin for c in fingerprint.clusterings},
+        "undetermined": {str(c.rank): places(fingerprint, c.undetermined) for c in fingerprint.clusterings},
+        "spectrum_error": fingerprint.error,
         "nonfinite": fingerprint.nonfinite,
         "short_spectra": fingerprint.short,
         "unknown": fingerprint.unknown,
@@ -85,6 +88,14 @@ def by_projection(fingerprint: Fingerprint, labels: Sequence[int]) -> dict[str, 
     """Labels of all matrices, sorted into the projections."""
     pairs = list(zip(fingerprint.matrices, labels, strict=True))
     return {p: [label for m, label in pairs if m.projection == p] for p in PROJECTIONS}
+
+
+def places(fingerprint: Fingerprint, positions: Sequence[int] | None) -> list[dict[str, Any]] | None:
+    """Where matrices stand in the model; None for what was not recorded."""
+    if positions is None:
+        return None
+    own = (fingerprint.matrices[i] for i in positions)
+    return [{"layer": m.layer, "projection": m.projection, "expert": m.expert} for m in own]
 
 
 def identification_json(found: "Identification") -> dict[str, Any]:
@@ -106,12 +117,15 @@ def identification_json(found: "Identification") -> dict[str, Any]:
 
 def ingested_json(done: "Ingested") -> dict[str, Any]:
     """What became of one source."""
-    return {"new": done.new, **asdict(done.model)}
+    return {"new": done.new, "deeper": done.deeper, **asdict(done.model)}
 
 
 def ingested_line(done: "Ingested") -> str:
     """What became of one source, as a sentence."""
     model = done.model
+    if done.deeper:
+        spectra = f"its spectra have {done.fingerprint.rank} values now instead of {done.rank_before}"
+        return f"{model.name} is registered already with these weights; {spectra}"
     if not done.new:
         return f"{model.name} is registered already with these weights; nothing was changed"
     size = f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
@@ -178,6 +192,9 @@ def notes(fingerprint: Fingerprint) -> list[str]:
         said.append(
             f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank and use what they have"
         )
+    said += [doubt(fingerprint, c) for c in fingerprint.clusterings if c.undetermined]
+    if fingerprint.error is None:
+        said.append("how exact the singular values are was not recorded; ingest the model with a larger --rank")
     adapter = fingerprint.adapter
     if adapter and adapter.beside:
         said.append(
@@ -190,6 +207,19 @@ def notes(fingerprint: Fingerprint) -> list[str]:
             f"{len(fingerprint.unknown)} matrices of unknown names were left out: {', '.join(fingerprint.unknown[:3])}"
         )
     return said
+
+
+def doubt(fingerprint: Fingerprint, clustering: Clustering) -> str:
+    """Which labels the errors of the spectra leave open."""
+    own = places(fingerprint, clustering.undetermined) or []
+    names = short_list([f"layer {m['layer']} {m['projection']}" for m in own])
+    return f"labels at rank {clustering.rank} that are not certain within the errors of the spectra: {names}"
+
+
+def timing_table(seconds: Mapping[str, float]) -> RenderableType:
+    """Where the time went: of all threads together, and on the wall."""
+    rows = [(stage, f"{spent:.3f}") for stage, spent in seconds.items() if spent]
+    return table("stage", "seconds", rows=rows, right=("seconds",))
 
 
 def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:

@@ -1,24 +1,54 @@
-"""From what a user names to its fingerprint: where every journey begins."""
+"""From what a user names to its fingerprint: where every journey begins.
+
+Nothing up to here needs a database, a terminal or a client of any hub: a fingerprint can be computed on a machine that
+has torch, numpy and threadpoolctl.
+"""
 
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from registry.checkpoints import Checkpoint
 from registry.fingerprints import Fingerprint, Progress
 from registry.measure import compute
 from registry.merge import open_merged
+from registry.timing import Timing
+
+
+class Measuring(TypedDict, total=False):
+    """How a checkpoint is measured: keywords of `compute`.
+
+    allow_nonfinite: leave NaN and infinite weights out instead of refusing them. rank: singular values of each matrix,
+    16, 64 or 256. threads: None for one on every core. device: auto, cpu, cuda or cuda:n. progress: called after each
+    tensor. timing: a clock that learns where the time goes.
+    """
+
+    allow_nonfinite: bool
+    rank: int
+    threads: int | None
+    device: str
+    progress: Progress | None
+    timing: Timing | None
+
+
+class Options(Measuring, total=False):
+    """How a source is read and measured: keywords of everything that reads one.
+
+    base: what to merge an adapter into; without it, the fingerprint is that of the adapter's update alone.
+    download: keep hub models in the hub cache instead of reading them over the network.
+    """
+
+    base: str | Path | None
+    download: bool
 
 
 def read(
     source: str | Path,
     *,
     base: str | Path | None = None,
-    allow_nonfinite: bool = False,
     download: bool = False,
-    progress: Progress | None = None,
+    **options: Unpack[Measuring],
 ) -> tuple[Checkpoint, Fingerprint]:
-    """A source, or an adapter merged into `base`, and its fingerprint. Raises CheckpointError and WeightsError.
-
-    download: keep hub models in the hub cache instead of reading them over the network.
-    """
-    checkpoint = open_merged(source, base, download=download)
-    return checkpoint, compute(checkpoint, allow_nonfinite=allow_nonfinite, progress=progress)
+    """A source, or an adapter merged into `base`, and its fingerprint. Raises RegistryError."""
+    with (options.get("timing") or Timing()).stage("index"):
+        checkpoint = open_merged(source, base, download=download)
+    return checkpoint, compute(checkpoint, **options)

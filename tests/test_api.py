@@ -10,6 +10,7 @@ from conftest import EXAMPLES
 
 import registry
 from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken, NonFiniteWeights, RegistryError
+from registry.timing import STAGES, Timing
 
 
 @pytest.fixture
@@ -53,6 +54,42 @@ def test_ingesting_twice_changes_nothing(known, model, url, tmp_path):
     again = known.ingest(write_shards(tmp_path / "other", llama()), name="other", family="another")
     assert (again.new, again.model.name) == (False, "model")
     assert (rows(url, "SELECT * FROM models"), counts(url)) == before
+
+
+def test_a_larger_rank_takes_the_place(known, model, url):
+    """The same weights with more singular values: spectra and clusterings are the new ones, nothing else is changed."""
+    before = known.ingest(model, rank=16)
+    models = rows(url, "SELECT * FROM models")
+    deeper = known.ingest(model, rank=256)
+    assert (before.rank_before, before.new, before.deeper) == (None, True, False)
+    assert (deeper.rank_before, deeper.new, deeper.deeper) == (16, False, True)
+    assert known.show("model")[1] == deeper.fingerprint == registry.fingerprint(model, rank=256)
+    assert (rows(url, "SELECT * FROM models"), rows(url, "SELECT rank FROM fingerprints")) == (models, [(256,)])
+    again = known.ingest(model)
+    assert (again.rank_before, again.new, again.deeper) == (256, False, False)
+    assert known.show("model")[1] == deeper.fingerprint
+
+
+def test_models_are_compared_whatever_their_rank(known, model, url):
+    """The search reads what all have; the view has nothing where a model has less."""
+    for rank, name in ((16, "llama-tiny"), (64, "llama-small"), (256, "qwen-tiny")):
+        known.ingest(EXAMPLES / name, rank=rank)
+    found = known.identify(EXAMPLES / "llama-tiny-code")
+    assert (found.fingerprint.rank, found.matches[0].model) == (16, "llama-tiny")
+    assert len(found.matches) == 3
+    assert {m.model: m.clustering_distance for m in known.identify(EXAMPLES / "llama-tiny-code", rank=64).matches} == {
+        m.model: m.clustering_distance for m in found.matches
+    }
+    view = "SELECT model, rank, undetermined, q_cluster_64 IS NULL FROM model_fingerprints ORDER BY rank"
+    assert rows(url, view) == [("llama-tiny", 16, 0, True), ("llama-small", 64, 0, False), ("qwen-tiny", 256, 0, False)]
+
+
+def test_time_is_told(known, model):
+    """Every stage of the journey, in seconds of all threads."""
+    clock = Timing()
+    known.ingest(model, timing=clock)
+    spent = clock.seconds()
+    assert {stage for stage, seconds in spent.items() if seconds} == {*STAGES, "wall"} - {"copy"}
 
 
 def test_a_name_is_given_once(known, model, url, tmp_path):

@@ -8,6 +8,7 @@ import sys
 import time
 
 import click
+import psycopg
 import pytest
 from checkpoints_made import llama, write_folder
 from click.testing import CliRunner, Result
@@ -15,6 +16,7 @@ from click.testing import CliRunner, Result
 import cli
 from registry.database.server import Server
 from registry.fingerprints import PROJECTIONS
+from registry.machine import cores
 
 
 def run(*arguments: object) -> Result:
@@ -113,6 +115,77 @@ def test_every_json_answer_has_a_schema_version(url, model):
     ]
     calls += [("db", "status"), ("db", "upgrade"), ("db", "url"), ("remove", "model")]
     assert {answer(*call)["schema_version"] for call in calls} == {1}
+
+
+def test_ranks(url, model):
+    """A larger rank is stored in the place of a smaller one, and said; a smaller one changes nothing."""
+    assert "registered model in family model" in run("ingest", model, "--rank", "16").output
+    told = "model is registered already with these weights; its spectra have 256 values now instead of 16\n"
+    assert run("ingest", model, "--rank", "256").stdout == told
+    assert "nothing was changed" in run("ingest", model).output
+    again = answer("ingest", model)["models"][0]
+    assert (again["new"], again["deeper"]) == (False, False)
+    shown = answer("show", "model")
+    assert (shown["rank"], list(shown["clustering"]), shown["undetermined"]["256"]) == (256, ["16", "64", "256"], [])
+    assert list(answer("fingerprint", model, "--rank", "16")["labels"]) == ["16"]
+    assert run("fingerprint", model, "--rank", "32").exit_code == 2
+
+
+def test_timing(url, model):
+    """On stderr, or in the JSON."""
+    for command in ("ingest", "identify", "fingerprint"):
+        result = run(command, model, "--timing")
+        assert "spectrum" in result.stderr
+        assert "wall" in result.stderr
+        assert "wall" not in result.stdout
+        told = answer(command, model, "--timing")
+        assert run(command, model, "--timing", "--json").stderr == ""
+        spent = told["models"][0]["timing"] if command == "ingest" else told["timing"]
+        assert 0 < spent["spectrum"] <= spent["wall"] * cores() + 1e-3
+        assert "timing" not in answer(command, model)
+
+
+@pytest.mark.parametrize("command", ["ingest", "identify", "fingerprint"])
+def test_a_device_that_is_not_there(url, model, command):
+    """One sentence and exit code 1."""
+    result = run(command, model, "--device", "cuda:99")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith("Error: The device 'cuda:99' cannot be used (")
+
+
+def test_threads_and_device(url, model, monkeypatch):
+    """They leave the answer as it is, and have their twins."""
+    expected = answer("fingerprint", model)
+    assert answer("fingerprint", model, "--threads", "3", "--device", "cpu") == expected
+    monkeypatch.setenv("REGISTRY_FINGERPRINT_THREADS", "0")
+    assert run("fingerprint", model).exit_code == 2
+
+
+def test_what_was_not_recorded(url, model):
+    """A model from before bounds were stored says so."""
+    run("ingest", model)
+    with psycopg.connect(url) as own:
+        own.execute("UPDATE matrices SET bounds = NULL")
+        own.execute("UPDATE clusterings SET undetermined = NULL")
+    shown = answer("show", "model")
+    assert (shown["spectrum_error"], shown["undetermined"]) == (None, {"16": None, "64": None})
+    assert "how exact the singular values are was not recorded" in run("show", "model").output.replace("\n", " ")
+
+
+def test_labels_in_doubt_are_named(url, model):
+    """In the table, in the JSON and in SQL."""
+    run("ingest", model)
+    with psycopg.connect(url) as own:
+        own.execute("UPDATE clusterings SET undetermined = '{1,9}' WHERE rank = 16")
+        own.commit()
+        view = own.execute("SELECT undetermined FROM model_fingerprints").fetchall()
+    assert view == [(2,)]
+    told = "labels at rank 16 that are not certain within the errors of the spectra: layer 0 key, layer 1 value"
+    assert told in " ".join(run("show", "model").output.split())
+    assert answer("show", "model")["undetermined"]["16"] == [
+        {"layer": 0, "projection": "key", "expert": None},
+        {"layer": 1, "projection": "value", "expert": None},
+    ]
 
 
 def test_fingerprint_to_a_file(model, tmp_path):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -13,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from checkpoints_made import llama, write_folder
 from conftest import execute
 from sqlalchemy import create_engine
 
@@ -31,6 +33,7 @@ from registry.errors import (
     ServerUnavailable,
     VectorMissing,
 )
+from registry.fingerprints import Fingerprint
 
 
 def query(url: str, statement: str) -> list[tuple]:
@@ -96,6 +99,12 @@ def downgrade(url: str, revision: str) -> None:
     engine.dispose()
 
 
+def upgraded(url: str) -> None:
+    engine = create_engine(normalised(url))
+    upgrade(engine, url)
+    engine.dispose()
+
+
 def test_models_outlive_a_downgrade(url, model, tmp_path):
     """Before 0002 there are no adapters: they go, the models stay, and are models after the upgrade."""
     factors = {f"layers.0.self_attn.q_proj.lora_{x}.weight": torch.eye(4) for x in "AB"}
@@ -106,11 +115,32 @@ def test_models_outlive_a_downgrade(url, model, tmp_path):
     assert query(url, "SELECT name FROM models") == [("model",)]
     assert query(url, "SELECT name FROM families") == [("model",)]
     assert query(url, "SELECT count(*) FROM nearest_models('model')") == [(0,)]
-    engine = create_engine(normalised(url))
-    upgrade(engine, url)
-    engine.dispose()
+    upgraded(url)
     with registry.Registry(url) as known:
-        assert known.show("model")[1] == registry.fingerprint(model)
+        assert known.show("model")[1] == without_bounds(registry.fingerprint(model))
+
+
+def without_bounds(fingerprint: Fingerprint) -> Fingerprint:
+    """As it was stored before 0004: nothing says how exact it is."""
+    return replace(
+        fingerprint,
+        clusterings=tuple(replace(each, undetermined=None) for each in fingerprint.clusterings),
+        matrices=tuple(replace(each, bounds=None) for each in fingerprint.matrices),
+    )
+
+
+def test_ranks_and_a_downgrade(url, tmp_path):
+    """Before 0004 every model has rank 64: a larger one is cut, a smaller one goes."""
+    folders = {rank: write_folder(tmp_path / str(rank), llama(rank, hidden=96, keys=96)) for rank in (16, 64, 256)}
+    with registry.Registry(url) as known:
+        for rank, folder in folders.items():
+            known.ingest(folder, rank=rank)
+    downgrade(url, "0003")
+    upgraded(url)
+    with registry.Registry(url) as known:
+        assert [model.name for model in known.models()] == ["256", "64"]
+        for name in ("64", "256"):
+            assert known.show(name)[1] == without_bounds(known.ingest(folders[int(name)]).fingerprint)
 
 
 def test_downgrade_leaves_nothing(url):

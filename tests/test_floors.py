@@ -5,11 +5,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"errors", "settings"},
-    {"checkpoints", "numerics", "fingerprints", "names"},
+    {"errors", "settings", "timing", "pipeline"},
+    {"checkpoints", "numerics", "fingerprints", "names", "machine"},
     {"projections"},
     {"lora", "merge", "updates"},
-    {"measure", "inspect", "evidence"},
+    {"matrices", "inspect", "evidence"},
+    {"assemble"},
+    {"measure"},
     {"sources"},
     {"database"},
     {"ingest", "identify"},

@@ -11,7 +11,8 @@ from registry.numerics.moments import Moments, moments
 
 
 def measured(left: torch.Tensor, right: torch.Tensor, scaling: float = 1.0) -> tuple[Moments, tuple[float, ...]]:
-    return product(side(left), side(right.T), scaling, 64)
+    stats, spectrum = product(side(left), side(right.T), scaling, 64)
+    return stats, spectrum.values
 
 
 def drawn(rows: int, rank: int, cols: int, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -99,3 +100,17 @@ def test_what_needs_the_entries_is_unknown():
     """Skewness, kurtosis, minimum and maximum would need the product itself."""
     stats, _ = measured(*drawn(5, 2, 5))
     assert all(math.isnan(value) for value in (stats.skewness, stats.kurtosis, stats.min, stats.max))
+
+
+@pytest.mark.parametrize("cancelling", [0.0, 1e-3, 1e-9], ids="cancelling to {}".format)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_the_bounds_hold(shape, cancelling):
+    """Whole numbers, of which the product is exact, and factors whose columns cancel each other all but a share."""
+    left, right = ((factor * 64).round().double() for factor in drawn(*shape))
+    if cancelling:
+        left, right = torch.cat([left, left], 1), torch.cat([right, right.round() - (right * cancelling).round()])
+    values = np.linalg.svd((left @ right).numpy(), compute_uv=False)[: min(64, *shape[::2], left.shape[1])]
+    found = product(side(left), side(right.T), 1.0, 64)[1]
+    lapack = 100 * np.finfo(float).eps * values[0]
+    assert (np.abs(np.subtract(found.values, values)) <= np.array(found.bounds) + lapack).all()
+    assert max(found.bounds) < 1e-12 * float(left.norm() * right.norm())

@@ -20,10 +20,13 @@ from gguf_made import write as write_gguf
 from hub_server import Hub
 from sklearn.cluster import KMeans
 
+from registry import matrices as measuring
 from registry.checkpoints import open_checkpoint
-from registry.errors import NonFiniteWeights, NoProjections, ZeroMatrix
+from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, ZeroMatrix
 from registry.fingerprints import PROJECTIONS, RANKS, Fingerprint
 from registry.measure import compute
+from registry.numerics import spectrum
+from registry.numerics.spectrum import TOLERANCE, Spectrum
 from registry.projections import classify
 
 
@@ -293,7 +296,79 @@ def test_three_clusters_start_at_query(tmp_path):
         ]
         assert max(set(queries), key=queries.count) == 0
         assert set(clustering.labels3) <= {0, 1, 2}
-    assert tuple(c.rank for c in found.clusterings) == RANKS
+    assert tuple(c.rank for c in found.clusterings) == (16, 64)
+
+
+@pytest.mark.parametrize("rank", RANKS)
+def test_ranks(tmp_path, rank):
+    """As many values as asked for, and the clusterings up to there; what is smaller is the same at every rank."""
+    folder = write_folder(tmp_path, llama(hidden=80, inner=300, keys=80))
+    found, deepest = fingerprint(folder, rank=rank), fingerprint(folder, rank=256)
+    assert (found.rank, [c.rank for c in found.clusterings]) == (rank, [r for r in RANKS if r <= rank])
+    assert {len(m.singular_values) for m in found.matrices} == {min(rank, 80)}
+    assert len(found.short) == (14 if rank > 80 else 0)
+    for own, other in zip(found.clusterings, deepest.clusterings, strict=False):
+        assert (own.labels, own.vector) == (other.labels, other.vector)
+    assert (found.digest, found.std) == (deepest.digest, deepest.std)
+
+
+def test_a_rank_that_nothing_compares(model):
+    """It is refused."""
+    with pytest.raises(UnknownRank, match="rank 32 .*; give one of 16, 64, 256"):
+        fingerprint(model, rank=32)
+
+
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_threads_change_nothing(tmp_path, threads):
+    """One fingerprint, bit for bit, whatever ends first."""
+    tensors = {name: tensor.bfloat16() for name, tensor in llama(layers=5, hidden=96, inner=200).items()}
+    folder = write_shards(tmp_path, tensors, 3)
+    assert fingerprint(folder, threads=threads) == fingerprint(folder, threads=1)
+
+
+def test_every_value_has_its_bound(tmp_path):
+    """What numpy finds in float64 lies within it."""
+    folder = write_folder(tmp_path, llama(hidden=64, inner=96))
+    found = fingerprint(folder)
+    for m, (_, exact) in zip(found.matrices, matrices(folder), strict=True):
+        values = np.linalg.svd(exact, compute_uv=False)[: len(m.singular_values)]
+        slack = 64 * np.finfo(float).eps * values[0]  # LAPACK's own
+        assert (np.abs(values - m.singular_values) <= np.array(m.bounds) + slack).all()
+    assert 0 < found.error < 1e-5
+
+
+def doubted(monkeypatch: pytest.MonkeyPatch, widened: float) -> list[float]:
+    """Make every spectrum as coarse as its tolerance times `widened`; the tolerances that are asked for are noted."""
+    asked = []
+
+    def coarse(matrices: list[torch.Tensor], rank: int, tolerance: float = TOLERANCE) -> list[Spectrum]:
+        asked.extend([tolerance] * len(matrices))
+        exact = spectrum.spectra(matrices, rank)
+        return [Spectrum(own.values, (tolerance * widened * own.values[0],) * len(own.values)) for own in exact]
+
+    monkeypatch.setattr(measuring, "spectra", coarse)
+    return asked
+
+
+def test_doubtful_labels_are_settled(tmp_path, monkeypatch):
+    """Spectra are tightened where a label hangs on them, and only as far as it does."""
+    folder = write_folder(tmp_path, llama(layers=4))
+    expected = fingerprint(folder)
+    asked = doubted(monkeypatch, 3e3)
+    found = fingerprint(folder)
+    assert [c.labels for c in found.clusterings] == [c.labels for c in expected.clusterings]
+    assert [c.undetermined for c in found.clusterings] == [(), ()]
+    assert set(asked) > {TOLERANCE}
+    assert min(asked) == TOLERANCE / 100
+    assert found.error <= 3e3 * TOLERANCE
+
+
+def test_what_stays_in_doubt_is_told(tmp_path, monkeypatch):
+    """Where nothing helps the matrices are named, and reading ends."""
+    asked = doubted(monkeypatch, 1e9)
+    found = fingerprint(write_folder(tmp_path, llama()))
+    assert [c.undetermined for c in found.clusterings] == [tuple(range(14))] * 2
+    assert len(asked) == 14 * 2
 
 
 def test_progress_counts_every_tensor(tmp_path):

@@ -1,12 +1,10 @@
 """registry.checkpoints.threads."""
 
-import weakref
 from threading import Barrier, Event, Lock
 
 import pytest
-import torch
 
-from registry.checkpoints.threads import WIDTH, ahead, side_by_side
+from registry.checkpoints.threads import WIDTH, side_by_side
 
 
 def test_every_item_is_worked_on():
@@ -43,46 +41,3 @@ def test_the_first_error_is_raised_at_once():
         side_by_side(work, range(10 * WIDTH))
     release.set()
     assert set(begun) <= set(range(WIDTH))
-
-
-def test_ahead_keeps_the_order():
-    """The results are those of the calls, in turn."""
-    assert list(ahead([lambda i=i: i for i in range(20)])) == list(range(20))
-    assert list(ahead([])) == []
-
-
-def test_ahead_begins_the_next_call():
-    """It is under way while a result is in use, and no other."""
-    begun = [Event() for _ in range(3)]
-    for i, _ in enumerate(ahead([event.set for event in begun])):
-        assert all(event.wait(10) for event in begun[: i + 2])
-        assert not any(event.is_set() for event in begun[i + 2 :])
-
-
-def test_ahead_holds_two_results():
-    """The one in use and the next."""
-    alive: weakref.WeakSet[torch.Tensor] = weakref.WeakSet()
-    most = 0
-
-    def load() -> torch.Tensor:
-        nonlocal most
-        tensor = torch.zeros(10)
-        alive.add(tensor)
-        most = max(most, len(alive))
-        return tensor
-
-    for tensor in ahead([load] * 30):
-        assert tensor.numel() == 10
-    assert most <= 3  # for a moment the caller still holds the one before
-
-
-def test_errors_of_ahead_come_in_turn():
-    """A result that is there is not lost to the next call's failure."""
-
-    def fail() -> int:
-        raise OSError("no")
-
-    results = ahead([lambda: 1, fail])
-    assert next(results) == 1
-    with pytest.raises(OSError, match="no"):
-        next(results)

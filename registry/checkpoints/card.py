@@ -5,8 +5,6 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-import yaml
-
 from registry.checkpoints.blob import Blob, read_bytes
 from registry.errors import BrokenJSON
 
@@ -47,7 +45,14 @@ def declared_base(files: Mapping[str, Blob], config: dict[str, Any]) -> str | No
 
 
 def card_metadata(blob: Blob) -> dict[str, Any]:
-    """The YAML block at the head of a model card; a card without a readable one says nothing."""
+    """The YAML block at the head of a model card; a card without a readable one says nothing.
+
+    Nor does it say anything where yaml is missing: what it declares is for families, and no part of the fingerprint.
+    """
+    try:
+        import yaml  # noqa: PLC0415  # a bare machine has none
+    except ModuleNotFoundError:
+        return {}
     head = read_bytes(blob, 0, min(blob.size, CARD_HEAD)).decode(errors="replace")
     block = FRONT_MATTER.match(head.replace("\r\n", "\n"))
     try:

@@ -4,12 +4,18 @@ torch takes over a second to import. Where a tensor lies, and of what type and s
 whatever reads one imports it then.
 """
 
+import math
+import mmap
+import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from torch import Tensor
     from torch import dtype as TorchDType  # noqa: N812  # a class, whatever torch calls it
+
+OWN_PAGES = 1 << 20  # bytes from which a tensor gets them
 
 
 @dataclass(frozen=True)
@@ -27,10 +33,23 @@ class DType:
         return getattr(torch, self.name)  # type: ignore[no-any-return]
 
     def empty(self, *shape: int) -> "Tensor":
-        """A tensor whose elements are not set."""
+        """A tensor whose elements are not set. Raises MemoryError, or what torch raises for it.
+
+        Where it is large it lies in pages of its own, huge ones if the system has them: these are quickly had and go
+        back at once, while an allocator keeps what it was given for every thread.
+        """
         import torch  # noqa: PLC0415  # only whoever reads waits for it
 
-        return torch.empty(shape, dtype=self.torch)
+        size = math.prod(shape) * self.itemsize
+        if not OWN_PAGES <= size <= sys.maxsize:
+            return torch.empty(shape, dtype=self.torch)
+        try:
+            pages = mmap.mmap(-1, size)
+        except OSError as exc:
+            raise MemoryError from exc
+        with suppress(AttributeError, OSError):  # a system or kernel without huge pages
+            pages.madvise(mmap.MADV_HUGEPAGE)
+        return torch.frombuffer(pages, dtype=self.torch).view(shape)
 
 
 def of(dtype: "TorchDType") -> DType:

@@ -1,6 +1,6 @@
-"""Threads that wait for a network while others compute. None of them keeps the program from ending."""
+"""Threads that wait for a network side by side. None of them keeps the program from ending."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, as_completed
 from functools import partial
 from threading import Event, Thread
@@ -43,20 +43,3 @@ def side_by_side(work: Callable[[T], object], items: Sequence[T]) -> None:
             future.result()
     finally:
         stopped.set()
-
-
-def ahead(calls: Iterable[Callable[[], T]]) -> Iterator[T]:
-    """What the calls return, each made while the result before it is in use: two exist at a time."""
-    remaining = iter(calls)
-    coming = [start(call) for call in next_of(remaining)]
-    while coming:
-        result = coming.pop().result()
-        coming = [start(call) for call in next_of(remaining)]
-        yield result
-
-
-def next_of(iterator: Iterator[T]) -> list[T]:
-    """The next item, or none."""
-    for item in iterator:
-        return [item]
-    return []

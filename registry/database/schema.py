@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "0003"  # the migration that these tables correspond to
+REVISION = "0004"  # the migration that these tables correspond to
 
 
 class Base(DeclarativeBase):
@@ -103,6 +103,7 @@ class FingerprintRow(Base):
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
     projections: Mapped[tuple[str, ...]]
     std: Mapped[tuple[float, ...]]
+    rank: Mapped[int]
     std_vector: Mapped[list[float]] = mapped_column(VECTOR(7), Computed("l2_normalize(std::vector(7))", persisted=True))
     nonfinite: Mapped[int] = mapped_column(BigInteger)
     unknown: Mapped[tuple[str, ...]]
@@ -135,6 +136,7 @@ class ClusteringRow(Base):
     labels3: Mapped[tuple[int, ...]]
     inertia: Mapped[float]
     margin: Mapped[float]
+    undetermined: Mapped[tuple[int, ...] | None] = mapped_column(ARRAY(Integer, as_tuple=True))
 
 
 class MatrixRow(Base):
@@ -159,3 +161,4 @@ class MatrixRow(Base):
     nonfinite: Mapped[int] = mapped_column(BigInteger)
     digest: Mapped[str]
     singular_values: Mapped[tuple[float, ...]]
+    bounds: Mapped[tuple[float, ...] | None]

@@ -51,15 +51,19 @@ def save(
     tool_version: str,
     family: str | None,
     name: str,
-) -> tuple[Summary, bool]:
-    """Store a model; returns its summary and whether it is new. The same weights are never stored twice.
+) -> tuple[Summary, int | None]:
+    """Store a model; returns its summary, and the rank that the same weights were stored with before, if they were.
 
+    The same weights are never stored twice; of a larger rank, their spectra and clusterings take the old ones' place.
     Runs in the session's transaction. Raises NameTaken.
     """
     wait_for_others(session)
-    known = with_digest(session, fingerprint.digest)
+    known = of_digest(session, fingerprint.digest)
     if known:
-        return known, False
+        before = known.fingerprint.rank
+        if before < fingerprint.rank:
+            deepen(session, known, fingerprint)
+        return summary(known), before
     if session.scalar(select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))):
         raise NameTaken(name=name)
     model = Model(
@@ -76,14 +80,28 @@ def save(
     model.fingerprint = FingerprintRow(**shared(fingerprint, FingerprintRow))
     if fingerprint.adapter:
         model.adapter = AdapterRow(**shared(fingerprint.adapter, AdapterRow))
+    session.add(model)
+    session.flush()
+    add_spectra(session, model, fingerprint)
+    return summary(model), None
+
+
+def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
+    """Store what depends on the rank."""
     model.clusterings = [
         ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",))) for c in fingerprint.clusterings
     ]
-    session.add(model)
-    session.flush()
     rows = [{"model_id": model.id, "position": i, **asdict(m)} for i, m in enumerate(fingerprint.matrices)]
     session.execute(insert(MatrixRow), rows)
-    return summary(model), True
+
+
+def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:
+    """Give a stored model the larger rank of another fingerprint of the same weights."""
+    model.fingerprint.rank = fingerprint.rank
+    for table in (MatrixRow, ClusteringRow):
+        session.execute(delete(table).where(table.model_id == model.id))
+    session.expire(model, ["clusterings", "matrices"])
+    add_spectra(session, model, fingerprint)
 
 
 def wait_for_others(session: Session) -> None:
@@ -116,8 +134,13 @@ def inherited_family(session: Session, base: str | None) -> str | None:
 
 def with_digest(session: Session, digest: str) -> Summary | None:
     """The registered model with exactly these weights."""
-    model = session.scalar(select(Model).where(Model.digest == digest, Model.fingerprint_version == VERSION))
+    model = of_digest(session, digest)
     return summary(model) if model else None
+
+
+def of_digest(session: Session, digest: str) -> Model | None:
+    """The row of the model with exactly these weights."""
+    return session.scalar(select(Model).where(Model.digest == digest, Model.fingerprint_version == VERSION))
 
 
 def find(session: Session, name: str) -> Model:

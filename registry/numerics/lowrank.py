@@ -11,6 +11,9 @@ import torch
 
 from registry.numerics.dense import largest
 from registry.numerics.moments import Moments
+from registry.numerics.spectrum import Spectrum
+
+EPSILON = torch.finfo(torch.float64).eps
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,14 @@ def side(factor: torch.Tensor) -> Side:
     return Side(rows.sum(0), torch.linalg.qr(rows, mode="r").R, scale, rows.shape[0], factor.shape[0])
 
 
-def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments, tuple[float, ...]]:
+def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments, Spectrum]:
     """Moments and the `rank` largest singular values of scaling * left @ right^T, falling.
 
     A NaN or infinity in a factor spoils a whole row or column of the product; these entries are left out and counted,
     as in a matrix that is measured entry by entry. What would need the entries themselves is unknown: the third and
     fourth powers, minimum and maximum.
-    std is exact to about 1e-15 * (1 + (mean / std)^2).
+    std is exact to about 1e-15 * (1 + (mean / std)^2). The singular values are exact to rounding of the factors: where
+    these cancel in the product, that is relative to them and not to it.
     """
     scale = scaling * left.scale * right.scale
     values = torch.linalg.svdvals(left.triangle @ right.triangle.T)
@@ -53,4 +57,7 @@ def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments
     square = float(values.square().sum()) / count if count else 0.0  # |BA|_F^2 = sum of sigma^2
     std = math.sqrt(max(0.0, square - mean**2))
     moments = Moments.spread(count, mean * scale, std * abs(scale), left.count * right.count - count)
-    return moments, tuple((values[:rank] * abs(scale)).tolist())
+    factors = float(left.triangle.norm() * right.triangle.norm())
+    bound = EPSILON * (left.count + right.count + len(left.sums)) * factors * abs(scale)
+    largest_values = tuple((values[:rank] * abs(scale)).tolist())
+    return moments, Spectrum(largest_values, (bound,) * len(largest_values))

@@ -1,0 +1,234 @@
+"""From the tensors of a checkpoint to the statistics of its projection matrices, by several threads on one device."""
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from threading import Lock, Semaphore
+from typing import TypeVar
+
+import torch
+
+from registry import lora
+from registry.checkpoints import Entry, Update
+from registry.fingerprints import Matrix, Progress
+from registry.numerics.digest import tensor_digest
+from registry.numerics.moments import Moments, moments
+from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
+from registry.pipeline import Job, flow
+from registry.projections import Site
+from registry.timing import Timing
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A projection matrix, the `index`-th of its site, and its moments, which are pooled with those of its kind."""
+
+    matrix: Matrix
+    moments: Moments
+    site: Site
+    index: int
+
+
+@dataclass(frozen=True)
+class Rest:
+    """The digest of a tensor that is no projection."""
+
+    digest: str
+    entry: Entry
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A matrix at hand on the device, the `index`-th of its site. digest: of what the file holds."""
+
+    site: Site
+    index: int
+    matrix: torch.Tensor
+    digest: str
+
+
+Found = list[Measured | Rest]
+Task = Callable[[], Found]
+Wanted = tuple[Entry, Site | None]
+
+
+class Batches:
+    """Matrices gather here by shape and type; once they take more than `limit` bytes together, all are given out.
+
+    turns: who computes takes one. Batches are computed one at a time, single matrices by as many threads as there are.
+    """
+
+    def __init__(self, limit: int, threads: int) -> None:
+        self.limit = limit
+        self.turns = Semaphore(1 if limit else threads)
+        self._lock = Lock()
+        self._held = 0
+        self._groups: defaultdict[object, list[Piece]] = defaultdict(list)
+
+    def add(self, piece: Piece) -> list[list[Piece]]:
+        """The batches that are to be computed now."""
+        with self._lock:
+            self._groups[piece.matrix.shape, piece.matrix.dtype].append(piece)
+            self._held += piece.matrix.nbytes
+            return self.take() if self._held > self.limit else []
+
+    def take(self) -> list[list[Piece]]:
+        """All that there are."""
+        taken, self._groups, self._held = list(self._groups.values()), defaultdict(list), 0
+        return taken
+
+
+@dataclass(frozen=True)
+class Meter:
+    """How matrices are measured: by their `rank` largest singular values, on `device`, by `threads` threads.
+
+    gathered: bytes of matrices that wait for others of their shape, to be computed in one call; 0 for each by itself.
+    Whatever these are, the results are the same.
+    """
+
+    rank: int
+    device: torch.device
+    threads: int
+    timing: Timing
+    gathered: int = 0
+
+    def measure(
+        self, wanted: Sequence[Wanted], *, remote: bool, progress: Progress | None
+    ) -> Iterator[Measured | Rest]:
+        """The statistics of every projection and the digest of everything else, in any order."""
+        batches = Batches(self.gathered, self.threads)
+        jobs = [Job(entry.nbytes, partial(self.tasks, entry, site, batches)) for entry, site in wanted]
+        ended: set[int] = set()
+        told = 0
+        with closing(flow(jobs, self.threads, patient=not remote)) as results:
+            for place, found in results:
+                for some in found:
+                    yield from some
+                ended.add(place)
+                while told in ended:  # in the order of the files, whichever was done first
+                    told += 1
+                    if progress:
+                        progress(told, len(jobs), wanted[told - 1][0].nbytes)
+        for batch in batches.take():
+            yield from self.computed(batches, batch)
+
+    def tasks(self, entry: Entry, site: Site | None, batches: Batches) -> list[Task]:
+        """Read an entry, and say what is to be done with it."""
+        if site is None and isinstance(entry, Update):
+            return [partial(self.rest, entry, partial(lora.digest, entry))]
+        if site is None:
+            return [partial(self.rest, entry, partial(hexadecimal, self.read(entry)))]
+        if isinstance(entry, Update) and entry.factors:
+            with self.timing.stage("read"):
+                return [partial(self.thin, site, entry, *entry.factors())]
+        return [partial(self.dense, batches, site, *pair) for pair in enumerate(self.cut(site))]
+
+    def read(self, entry: Entry) -> torch.Tensor:
+        """The tensor of an entry; an update's in float64."""
+        with self.timing.stage("read"):
+            return entry.exact() if isinstance(entry, Update) else entry.load()
+
+    def cut(self, site: Site) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Read the matrices of a site: each as it was read and as it lies on the device."""
+        tensor = self.read(site.entry)
+        own = site.cut(tensor)
+        return zip(own, own if self.device.type == "cpu" else site.cut(self.copied(tensor)), strict=True)
+
+    def copied(self, tensor: torch.Tensor) -> torch.Tensor:
+        """The tensor on the GPU, by a stream of its own: what is computed there meanwhile is not waited for."""
+        stream = torch.cuda.Stream(self.device)
+        with self.timing.stage("copy"), torch.cuda.stream(stream):
+            there = tensor.pin_memory().to(self.device, non_blocking=True)
+            there.record_stream(torch.cuda.default_stream(self.device))  # which it is computed by
+            stream.synchronize()
+        return there
+
+    def rest(self, entry: Entry, digest: Callable[[], str]) -> Found:
+        """What is said of a tensor that is no projection."""
+        with self.timing.stage("digest"):
+            return [Rest(digest(), entry)]
+
+    def thin(self, site: Site, update: Update, left: torch.Tensor, right: torch.Tensor) -> Found:
+        """Statistics of an update that has factors, without multiplying them."""
+        with self.timing.stage("spectrum"):
+            found = enumerate(lora.statistics(site, update, left, right, self.rank))
+            return [Measured(described(site, i, *each), each[2], site, i) for i, each in found]
+
+    def dense(self, batches: Batches, site: Site, index: int, pair: tuple[torch.Tensor, torch.Tensor]) -> Found:
+        """Statistics of a matrix that is at hand, with those of the batches that are full now."""
+        own, there = pair
+        with self.timing.stage("digest"):
+            piece = Piece(site, index, there, hexadecimal(own))
+        return [each for batch in batches.add(piece) for each in self.computed(batches, batch)]
+
+    def computed(self, batches: Batches, batch: list[Piece]) -> Iterator[Measured]:
+        """Statistics of matrices of one shape."""
+        with batches.turns:
+            with self.timing.stage("moments"):
+                stats = [moments(piece.matrix) for piece in batch]
+            found = self.spectra([piece.matrix for piece in batch])
+        for piece, own, spectrum in zip(batch, stats, found, strict=True):
+            rows, cols = piece.matrix.shape
+            matrix = described(piece.site, piece.index, (rows, cols), piece.digest, own, spectrum)
+            yield Measured(matrix, own, piece.site, piece.index)
+
+    def spectra(self, matrices: list[torch.Tensor], tolerance: float = TOLERANCE) -> list[Spectrum]:
+        """Singular values of matrices of one shape."""
+        with self.timing.stage("spectrum"):
+            return spectra(matrices, self.rank, tolerance)
+
+    def tightened(
+        self, wanted: Sequence[tuple[Site, Sequence[int]]], tolerance: float, *, remote: bool
+    ) -> Iterator[tuple[Site, int, Spectrum]]:
+        """Read some matrices of some sites again, and compute their singular values to another tolerance."""
+
+        def tasks(site: Site, indices: Sequence[int]) -> list[Callable[[], tuple[Site, int, Spectrum]]]:
+            matrices = [there for _, there in self.cut(site)]
+            return [partial(spectrum, site, i, matrices[i]) for i in indices]
+
+        def spectrum(site: Site, index: int, matrix: torch.Tensor) -> tuple[Site, int, Spectrum]:
+            return site, index, self.spectra([matrix], tolerance)[0]
+
+        jobs = [Job(site.entry.nbytes, partial(tasks, site, indices)) for site, indices in wanted]
+        with closing(flow(jobs, self.threads, patient=not remote)) as results:
+            for _, found in results:
+                yield from found
+
+
+def hexadecimal(tensor: torch.Tensor) -> str:
+    """The digest of a tensor as text."""
+    return tensor_digest(tensor).hex()
+
+
+def described(
+    site: Site, index: int, shape: tuple[int, int], digest: str, stats: Moments, spectrum: Spectrum
+) -> Matrix:
+    """The record of one of a site's projection matrices."""
+    return Matrix(
+        layer=site.layer,
+        projection=site.parts[index],
+        tensor=site.entry.name,
+        rows=shape[0],
+        cols=shape[1],
+        mean=stats.mean,
+        std=stats.std,
+        skewness=known(stats.skewness),
+        kurtosis=known(stats.kurtosis),
+        min=known(stats.min),
+        max=known(stats.max),
+        nonfinite=stats.nonfinite,
+        digest=digest,
+        singular_values=spectrum.values,
+        expert=site.experts[index],
+        bounds=spectrum.bounds,
+    )
+
+
+def known(value: float) -> float | None:
+    """None for what was not computed."""
+    return None if math.isnan(value) else value
