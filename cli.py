@@ -48,6 +48,7 @@ threads = option(
 device = option(
     "--device", default="auto", metavar="auto|cpu|cuda[:n]", help="Where to compute; auto is CUDA if there is any."
 )
+prove = option("--prove", is_flag=True, help="Prove that no singular value was missed; takes several times as long.")
 timing = option("--timing", is_flag=True, help="Tell on stderr, or in the JSON, where the time went.")
 source = click.argument("source")
 model = click.argument("model")
@@ -60,7 +61,7 @@ def reading(rank: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
                   help="Singular values of each matrix.")  # fmt: skip
 
     def with_options(command: Callable[..., None]) -> Callable[..., None]:
-        for each in (as_json, timing, threads, device, deep, download, nonfinite, base):
+        for each in (as_json, timing, threads, device, prove, deep, download, nonfinite, base):
             command = each(command)
         return command
 

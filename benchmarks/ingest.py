@@ -11,7 +11,8 @@ Its matrices have spectra like trained ones, a falling bulk and some outliers. T
     weightwatcher    WeightWatcher.analyze with its defaults, on the same projections as nn.Linear in float32
 
 Before the clock runs the files are in the page cache, the database is made and the kernels are compiled (one layer
-is ingested first). WeightWatcher's import and the building of its model are not counted, and it may use every core.
+is ingested first); with --cold the files are put out of the page cache each time. WeightWatcher's import and the
+building of its model are not counted, and it may use every core.
 Prints rows to stderr and ends with one JSON line: share_of_read is read / ingest, vs_weightwatcher is
 weightwatcher / ingest, both also for fingerprint; seconds of each; `timing` is what the command says of itself.
 """
@@ -60,6 +61,7 @@ def main() -> None:
     parser.add_argument("--rank", type=int, default=64)
     parser.add_argument("--threads", type=int, default=cores())
     parser.add_argument("--device", default="auto")
+    parser.add_argument("--cold", action="store_true", help="read from the disk itself")
     parser.add_argument("--no-weightwatcher", action="store_true", help="leave it out")
     options = parser.parse_args()
     layers = LAYERS if options.full else options.layers
@@ -69,10 +71,11 @@ def main() -> None:
         ours = {"rank": options.rank, "threads": options.threads, "device": options.device}
         write(Path(place) / "small", 1, 64)
         command(Path(place) / "small", ours)
-        spent = {"read": min(clocked(lambda: read(folder)) for _ in range(3))}
+        before = (lambda: evict(folder)) if options.cold else (lambda: None)
+        spent = {"read": min(clocked(lambda: read(folder), before) for _ in range(3))}
         told = {}
-        spent["ingest"] = clocked(lambda: told.update(command(folder, ours)))
-        spent["fingerprint"] = min(clocked(lambda: registry.fingerprint(folder, **ours)) for _ in range(2))
+        spent["ingest"] = clocked(lambda: told.update(command(folder, ours)), before)
+        spent["fingerprint"] = min(clocked(lambda: registry.fingerprint(folder, **ours), before) for _ in range(2))
         if not options.no_weightwatcher:
             spent["weightwatcher"] = analyze(folder)
     if not options.json:
@@ -181,8 +184,17 @@ def linears(folder: Path) -> torch.nn.Module:
     return model
 
 
-def clocked(work: Callable[[], object]) -> float:
-    """Seconds on the wall."""
+def evict(folder: Path) -> None:
+    """Take the files out of the page cache."""
+    for path in folder.glob("*.safetensors"):
+        with path.open("rb") as file:
+            os.fsync(file)
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def clocked(work: Callable[[], object], before: Callable[[], object] = lambda: None) -> float:
+    """Seconds on the wall, after what has to be done before."""
+    before()
     begun = time.perf_counter()
     work()
     return time.perf_counter() - begun

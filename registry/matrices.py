@@ -88,7 +88,7 @@ class Meter:
     """How matrices are measured: by their `rank` largest singular values, on `device`, by `threads` threads.
 
     gathered: bytes of matrices that wait for others of their shape, to be computed in one call; 0 for each by itself.
-    Whatever these are, the results are the same.
+    prove: that no singular value was missed. Whatever these are, the results are the same.
     """
 
     rank: int
@@ -96,6 +96,7 @@ class Meter:
     threads: int
     timing: Timing
     gathered: int = 0
+    prove: bool = False
 
     def measure(
         self, wanted: Sequence[Wanted], *, remote: bool, progress: Progress | None
@@ -180,7 +181,7 @@ class Meter:
     def spectra(self, matrices: list[torch.Tensor], tolerance: float = TOLERANCE) -> list[Spectrum]:
         """Singular values of matrices of one shape."""
         with self.timing.stage("spectrum"):
-            return spectra(matrices, self.rank, tolerance)
+            return spectra(matrices, self.rank, tolerance, prove=self.prove)
 
     def tightened(
         self, wanted: Sequence[tuple[Site, Sequence[int]]], tolerance: float, *, remote: bool

@@ -25,6 +25,7 @@ def compute(
     rank: int = RANK,
     threads: int | None = None,
     device: str = "auto",
+    prove: bool = False,
     progress: Progress | None = None,
     timing: Timing | None = None,
 ) -> Fingerprint:
@@ -38,7 +39,7 @@ def compute(
         raise UnknownRank(rank=rank, ranks=", ".join(map(str, RANKS)))
     threads = threads or cores()
     where = chosen(device)
-    meter = Meter(rank, where, threads, timing or Timing(), gathering(where, threads))
+    meter = Meter(rank, where, threads, timing or Timing(), gathering(where, threads), prove)
     layout = arrange(checkpoint)
     with one_thread_each():
         measured, rest = read(meter, checkpoint, layout, progress)

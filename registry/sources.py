@@ -18,14 +18,15 @@ class Measuring(TypedDict, total=False):
     """How a checkpoint is measured: keywords of `compute`.
 
     allow_nonfinite: leave NaN and infinite weights out instead of refusing them. rank: singular values of each matrix,
-    16, 64 or 256. threads: None for one on every core. device: auto, cpu, cuda or cuda:n. progress: called after each
-    tensor. timing: a clock that learns where the time goes.
+    16, 64 or 256. threads: None for one on every core. device: auto, cpu, cuda or cuda:n. prove: of every spectrum
+    that no value was missed. progress: called after each tensor. timing: a clock that learns where the time goes.
     """
 
     allow_nonfinite: bool
     rank: int
     threads: int | None
     device: str
+    prove: bool
     progress: Progress | None
     timing: Timing | None
 

@@ -10,6 +10,7 @@ import torch
 from registry.numerics.dense import dense, largest
 from registry.numerics.lanczos import lanczos
 from registry.numerics.products import ALIASES, Gram
+from registry.numerics.proof import proven
 
 TOLERANCE = 1e-5  # relative to sigma_1: labels of the clustering vector can flip above it
 TIGHTEST = 1e-5  # what float32 vectors reach for certain; below it the Gram matrix is summed in float64
@@ -29,29 +30,41 @@ class Spectrum:
     bounds: tuple[float, ...]
 
 
-def top_singular_values(matrix: torch.Tensor, rank: int, tolerance: float = TOLERANCE) -> Spectrum:
+def top_singular_values(
+    matrix: torch.Tensor, rank: int, tolerance: float = TOLERANCE, *, prove: bool = False
+) -> Spectrum:
     """The `rank` largest singular values; all of them where there are fewer.
 
     matrix: m x n, any floating type, on any device; NaN and infinities count as zero.
-    tolerance: relative to the largest value; no bound exceeds it that float64 can keep below it.
+    tolerance: relative to the largest value; no bound exceeds it that float64 can keep below it. prove: that no value
+    was missed, at the cost of a Gram matrix.
     """
-    return spectra([matrix], rank, tolerance)[0]
+    return spectra([matrix], rank, tolerance, prove=prove)[0]
 
 
-def spectra(matrices: Sequence[torch.Tensor], rank: int, tolerance: float = TOLERANCE) -> list[Spectrum]:
+def spectra(
+    matrices: Sequence[torch.Tensor], rank: int, tolerance: float = TOLERANCE, *, prove: bool = False
+) -> list[Spectrum]:
     """The same of several matrices of one shape and type, at once on a GPU.
 
     Found by block Lanczos. Where that leaves a doubt - a bound above the tolerance, so many equal values that there
-    may be more - by the eigenvalues of the Gram matrix in float64.
+    may be more, no proof though one is wanted - by the eigenvalues of the Gram matrix in float64.
     """
     smaller = min(matrices[0].shape)
     if smaller <= max(SMALL, min(PER_RANK * rank, MEDIUM)) or tolerance < TIGHTEST:
         return [exact(matrix, rank) for matrix in matrices]
     found = krylov([row_major(matrix) for matrix in matrices], rank)
     return [
-        near if near and max(near.bounds) <= tolerance * near.values[0] else exact(matrix, rank)
+        near if near and settled(matrix, near, tolerance, prove=prove) else exact(matrix, rank)
         for matrix, near in zip(matrices, found, strict=True)
     ]
+
+
+def settled(matrix: torch.Tensor, found: Spectrum, tolerance: float, *, prove: bool) -> bool:
+    """Whether the bounds are tight enough and, if that is wanted, it is proven that no value was missed."""
+    if max(found.bounds) > tolerance * found.values[0]:
+        return False
+    return not prove or proven(matrix, found.values, found.bounds) == len(found.values)
 
 
 def exact(matrix: torch.Tensor, rank: int) -> Spectrum:
