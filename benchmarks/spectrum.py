@@ -133,22 +133,26 @@ def line(row: dict[str, Any]) -> str:
 def check(count: int) -> list[str]:
     """Which of so many random matrices have a value outside its bound."""
     workers = len(os.sched_getaffinity(0))
-    with multiprocessing.get_context("spawn").Pool(workers) as pool:
+    with multiprocessing.get_context("spawn").Pool(workers, alone) as pool:
         found = pool.imap_unordered(violation, range(count), chunksize=50)
         return [sentence for sentence in found if sentence]
 
 
+def alone() -> None:
+    """Set a process up: one thread, and block Lanczos for all but the smallest matrices."""
+    spectrum.SMALL, spectrum.PER_RANK = 24, 3
+    torch.set_num_threads(1)
+    threadpool_limits(1)
+
+
 def violation(seed: int) -> str | None:
     """A random matrix that has a value outside its bound, in words; None where it has not."""
-    spectrum.SMALL, spectrum.PER_RANK = 24, 3  # block Lanczos for all but the smallest
-    torch.set_num_threads(1)
     draw = np.random.default_rng(seed)
     kind, dtype = list(KINDS)[seed % len(KINDS)], DTYPES[draw.integers(len(DTYPES))]
     (m, n), rank = draw.integers(20, 150, 2), int(draw.choice([3, 4, 8, 16]))
     made = matrix(kind, m, n, dtype, seed)
-    with threadpool_limits(1):
-        found = top_singular_values(made, rank)
-        exact = np.linalg.svd(made.double().numpy(), compute_uv=False)[:rank]
+    found = top_singular_values(made, rank)
+    exact = np.linalg.svd(made.double().numpy(), compute_uv=False)[:rank]
     off = np.abs(np.array(found.values) - exact) - np.array(found.bounds) - 1e-13 * exact[0]  # LAPACK's own error
     return f"{kind}, {dtype}, {m} x {n}, rank {rank}, seed {seed}: by {off.max():.1e}" if not off.max() <= 0 else None
 
