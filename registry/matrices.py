@@ -106,7 +106,7 @@ class Meter:
         jobs = [Job(entry.nbytes, partial(self.tasks, entry, site, batches)) for entry, site in wanted]
         ended: set[int] = set()
         told = 0
-        with closing(flow(jobs, self.threads, patient=not remote)) as results:
+        with closing(flow(jobs, self.threads, remote=remote)) as results:
             for place, found in results:
                 for some in found:
                     yield from some
@@ -196,7 +196,7 @@ class Meter:
             return site, index, self.spectra([matrix], tolerance)[0]
 
         jobs = [Job(site.entry.nbytes, partial(tasks, site, indices)) for site, indices in wanted]
-        with closing(flow(jobs, self.threads, patient=not remote)) as results:
+        with closing(flow(jobs, self.threads, remote=remote)) as results:
             for _, found in results:
                 yield from found
 

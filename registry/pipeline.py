@@ -33,15 +33,15 @@ class Told(Generic[R]):
     results: list[R] = field(default_factory=list)
 
 
-def flow(jobs: Sequence[Job[R]], workers: int, *, patient: bool = True) -> Generator[tuple[int, list[R]]]:
+def flow(jobs: Sequence[Job[R]], workers: int, *, remote: bool = False) -> Generator[tuple[int, list[R]]]:
     """The place of every job and what came of its tasks, as one after the other is done.
 
     Bytes are in memory from before a job is loaded until its last task is done; jobs are admitted in order, so that
     these are never more than BUDGET or the largest job's. An error of a job or task is raised at once. No thread is
-    left running but, unless `patient`, a reader that waits for a network.
+    left running, but where jobs come over a network (`remote`) their only reader: each is many requests already.
     """
-    course = Course(jobs)
-    readers = [Thread(target=course.guarded, args=(course.read,), daemon=True) for _ in range(min(workers, READERS))]
+    course, count = Course(jobs), 1 if remote else min(workers, READERS)
+    readers = [Thread(target=course.guarded, args=(course.read,), daemon=True) for _ in range(count)]
     computing = [Thread(target=course.guarded, args=(course.work,), daemon=True) for _ in range(workers)]
     try:
         for thread in (*readers, *computing):
@@ -49,7 +49,7 @@ def flow(jobs: Sequence[Job[R]], workers: int, *, patient: bool = True) -> Gener
         yield from course.results()
     finally:
         course.stop(workers)
-        for thread in (*computing, *(readers if patient else ())):
+        for thread in (*computing, *(() if remote else readers)):
             if thread.ident:  # it was started
                 thread.join()
 

@@ -117,13 +117,13 @@ def test_whoever_stops_listening_stops_it():
 
 
 def test_a_network_is_not_waited_for():
-    """An error is raised while another reader still waits, if the caller is not patient."""
+    """An error is raised while the reader still waits for the next job."""
     release = Event()
 
     def fail() -> list[Task]:
         raise OSError("no")
 
     with pytest.raises(OSError, match="no"):
-        list(flow([Job(1, lambda: [release.wait] * release.wait(60)), Job(1, fail)], 2, patient=False))
+        list(flow([Job(1, lambda: [fail]), Job(1, lambda: [release.wait] * release.wait(60))], 2, remote=True))
     assert not release.is_set()
     release.set()
