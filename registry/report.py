@@ -166,28 +166,20 @@ def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
     ]  # fmt: skip
     ranks = [f"cluster r={c.rank}" for c in fingerprint.clusterings]
     numbers = ["matrices", "std", "std/max", *ranks]
-    return Group(
-        Text(facts),
-        table("projection", *numbers, rows=rows, right=numbers),
-        Text("\n".join(notes(fingerprint))),
-    )
+    drawn = table("projection", *numbers, rows=rows, right=numbers)
+    return Group(Text(facts), drawn, Text("\n".join(notes(fingerprint))))
 
 
 def named(fingerprint: Fingerprint) -> str:
     """The architecture; of an adapter how it was made as well."""
     adapter = fingerprint.adapter
-    return (
-        f"{adapter.method} adapter of rank {adapter.rank} for {fingerprint.architecture}"
-        if adapter
-        else (fingerprint.architecture)
-    )
+    made = f"{adapter.method} adapter of rank {adapter.rank} for " if adapter else ""
+    return made + fingerprint.architecture
 
 
 def notes(fingerprint: Fingerprint) -> list[str]:
     """What a reader should know before trusting the numbers."""
-    said = []
-    if fingerprint.nonfinite:
-        said.append(f"{fingerprint.nonfinite} NaN or infinite weights were left out")
+    said = [f"{fingerprint.nonfinite} NaN or infinite weights were left out"] if fingerprint.nonfinite else []
     if fingerprint.short:
         said.append(
             f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank and use what they have"

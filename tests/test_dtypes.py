@@ -17,6 +17,19 @@ def test_each_is_torchs(dtype):
     assert (tensor.dtype, tensor.shape, tensor.itemsize) == (dtype.torch, (2, 3), dtype.itemsize)
 
 
+@pytest.mark.parametrize("rows", [1, 1 << 10, 1 << 20], ids="{} rows".format)
+def test_memory_of_any_size(rows):
+    """Small and large tensors can be filled and read; the memory of large ones outlives whoever asked for it."""
+    halves = [dtypes.F32.empty(rows, 3).fill_(value).split((rows + 1) // 2)[0] for value in (1, 2)]
+    assert [float(half.sum()) for half in halves] == [3 * ((rows + 1) // 2) * value for value in (1, 2)]
+
+
+def test_more_than_there_is():
+    """No memory can hold it: an error that Entry.load knows."""
+    with pytest.raises((MemoryError, RuntimeError)):
+        dtypes.F32.empty(1 << 55)
+
+
 def test_no_type_stands_twice():
     """Types are compared by value, so two names would be one type."""
     assert len(set(TYPES.values())) == len(TYPES) == 17
