@@ -33,6 +33,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
+from matrices import projections
 from safetensors.torch import load_file, save_file
 
 import registry
@@ -40,15 +41,7 @@ from registry.machine import chosen, cores
 
 ROOT = Path(__file__).parents[1]
 HIDDEN, INNER, KEYS, WORDS, LAYERS = 2048, 8192, 512, 128_256, 16
-SHAPES = {
-    "self_attn.q_proj": (HIDDEN, HIDDEN),
-    "self_attn.k_proj": (KEYS, HIDDEN),
-    "self_attn.v_proj": (KEYS, HIDDEN),
-    "self_attn.o_proj": (HIDDEN, HIDDEN),
-    "mlp.gate_proj": (INNER, HIDDEN),
-    "mlp.up_proj": (INNER, HIDDEN),
-    "mlp.down_proj": (HIDDEN, INNER),
-}
+SHAPES = projections(HIDDEN, INNER, KEYS)
 FEW = 2  # layers unless all are asked for: WeightWatcher takes about a minute for each
 OUTLIERS = 8
 

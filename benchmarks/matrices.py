@@ -119,3 +119,12 @@ def matrix(kind: str, m: int, n: int, dtype: torch.dtype, seed: int) -> torch.Te
     if dtype == torch.float16:  # its range is narrow
         made = made / made.abs().max().clamp(min=1e-300)
     return made.to(dtype)
+
+
+def projections(hidden: int, inner: int, keys: int) -> dict[str, tuple[int, int]]:
+    """The shapes of a Llama layer's projections, outputs x inputs, by the ends of their names."""
+    attention = {"q": (hidden, hidden), "k": (keys, hidden), "v": (keys, hidden), "o": (hidden, hidden)}
+    mlp = {"gate": (inner, hidden), "up": (inner, hidden), "down": (hidden, inner)}
+    return {f"self_attn.{p}_proj": shape for p, shape in attention.items()} | {
+        f"mlp.{p}_proj": shape for p, shape in mlp.items()
+    }

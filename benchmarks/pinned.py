@@ -16,7 +16,7 @@ import sys
 import time
 
 import torch
-from matrices import matrix
+from matrices import matrix, projections
 
 from registry.checkpoints import Checkpoint, Entry
 from registry.checkpoints.dtypes import BF16
@@ -25,15 +25,7 @@ from registry.measure import compute
 from registry.timing import Timing
 
 HIDDEN, INNER, KEYS, LAYERS = 4096, 14336, 1024, 32
-SHAPES = {
-    "self_attn.q_proj": (HIDDEN, HIDDEN),
-    "self_attn.k_proj": (KEYS, HIDDEN),
-    "self_attn.v_proj": (KEYS, HIDDEN),
-    "self_attn.o_proj": (HIDDEN, HIDDEN),
-    "mlp.gate_proj": (INNER, HIDDEN),
-    "mlp.up_proj": (INNER, HIDDEN),
-    "mlp.down_proj": (HIDDEN, INNER),
-}
+SHAPES = projections(HIDDEN, INNER, KEYS)
 KINDS = ("power law 0.3", "power law 0.7")
 
 

@@ -13,7 +13,6 @@ from numba import types
 from numba.extending import intrinsic
 
 from registry.numerics.jit import compiled
-from registry.numerics.products import LOST
 
 TILE = 32  # rows that are read twice, the second time from the cache
 STRIP = 2048  # columns whose sums stay in the cache while a tile's rows are added to them
@@ -122,15 +121,15 @@ def dot(x: Any, y: Any) -> float:
 
 
 @compiled
-def orthogonalise(basis: Any, w: Any, inside: Any, outside: Any, lost: Any) -> None:
+def orthogonalise(basis: Any, w: Any, inside: Any, outside: Any, lost: Any, nothing: float) -> None:
     """Gram-Schmidt of w's rows, b x n, against a basis, k x n, and each other, twice; in place.
 
-    w = inside basis + outside w' for the new w'; inside: b x k, outside: b x b. lost: of which rows nothing was left;
-    they are zero then.
+    w = inside basis + outside w' for the new w'; inside: b x k, outside: b x b. lost: of which rows nothing was left,
+    or no more than the share `nothing` of the longest one's squared length; they are zero then.
     """
     part = np.empty_like(inside)
     lower = np.empty_like(outside)
-    least = np.max((w * w).sum(1)) * LOST
+    least = np.max((w * w).sum(1)) * nothing
     inside[:] = 0
     outside[:] = np.eye(len(w))
     for again in range(2):

@@ -88,7 +88,7 @@ def orthogonalise(basis: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, t
     lost = torch.empty(w.shape[:2], dtype=torch.bool, device=w.device)
     if fast := compiled(basis):
         for arrays in zip(*(each.numpy() for each in (basis, w, inside, outside, lost)), strict=True):
-            fast.orthogonalise(*arrays)
+            fast.orthogonalise(*arrays, LOST)
         return inside, outside, lost
     least = LOST * w.square().sum(2).amax(1, keepdim=True)
     inside.copy_(project(basis, w))
