@@ -127,15 +127,20 @@ def orthogonalise(basis: Any, w: Any, inside: Any, outside: Any, lost: Any, noth
     w = inside basis + outside w' for the new w'; inside: b x k, outside: b x b. lost: of which rows nothing was left,
     or no more than the share `nothing` of the longest one's squared length; they are zero then.
     """
-    part = np.empty_like(inside)
+    part = np.empty((len(w), TILE), np.float32)
     lower = np.empty_like(outside)
     least = np.max((w * w).sum(1)) * nothing
     inside[:] = 0
     outside[:] = np.eye(len(w))
     for again in range(2):
-        dots(basis, w, part)
-        inside += outside.astype(np.float32) @ part
-        add(basis, -part, w)
+        turn = outside.astype(np.float32)
+        for first in range(0, len(basis), TILE):  # each tile sees what the ones before have left
+            tile = basis[first : first + TILE]
+            dots(tile, w, part)
+            for i in range(len(w)):
+                for j in range(i + 1):
+                    inside[i, first : first + TILE] += turn[i, j] * part[j, : len(tile)]
+            add(tile, -part, w)
         for i in range(len(w)):
             lower[i] = 0
             for j in range(i):

@@ -21,6 +21,7 @@ NEEDED, FLOOR = 1e-5, 2e-6  # but relative to sigma sigma_1 no more than is aske
 TIE = 5e-4  # eigenvalues of G this close, relatively, may stand for more than a block can find
 ROUNDING = 2.0**-22  # relative to sigma_1: of sums in float32
 SETTLED = 1e-7  # change of an eigenvalue of G with every vector, relative, below which its residual will be small
+MOST = 48  # vectors between two looks, once it is known how fast values settle
 T = TypeVar("T")
 
 
@@ -116,9 +117,10 @@ class Space:
 
     def ritz(self, projected: np.ndarray, coupling: np.ndarray) -> tuple[float, np.ndarray, bool]:
         """The same of one matrix."""
-        size, few = self.size, self.rank < self.size / 6  # then it is faster not to compute all
-        chosen = (size - self.rank, size - 1) if few else None
-        values, vectors = eigh(projected[:size, :size], subset_by_index=chosen)
+        size = self.size
+        few = self.rank < size / 8  # then it is faster not to compute all
+        way = {"subset_by_index": (size - self.rank, size - 1)} if few else {"driver": "evd"}
+        values, vectors = eigh(projected[:size, :size], **way)
         values, vectors = values[: -self.rank - 1 : -1].clip(0), vectors[:, : -self.rank - 1 : -1]
         residuals = np.linalg.norm(coupling.T @ vectors[-self.block :], axis=0)
         scale = np.sqrt(values * values[0])  # sigma sigma_1
@@ -150,7 +152,7 @@ class Pace:
     def settled(self, size: int, values: np.ndarray) -> bool:
         """Whether the values of a space of this size differ little from those before; sets when to look again."""
         self.seen.append((size, values))
-        wait = size // 5
+        wait = min(size // 5, 2 * MOST)
         if len(self.seen) > 1:
             before, previous = self.seen[-2]
             change = float(((values - previous) / np.maximum(np.abs(values), 1e-300)).max()) / (size - before)
@@ -162,7 +164,7 @@ class Pace:
             (before, larger), (now, smaller) = self.changes[-2:]
             rate = np.log(larger / smaller) / (now - before)
             if rate > 0:
-                wait = min(0.6 * np.log(smaller) / rate, size // 8)
+                wait = min(0.6 * np.log(smaller) / rate, size // 8, MOST)
         self.due = size + int(max(wait, 1))
         return False
 

@@ -143,12 +143,12 @@ class Gram:
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """B x b x size to B x b x long."""
-        x = x * self.scale
+        x = self.scaled(x)
         return added(self.a, x, self.long) if self.wide else dots(self.a, x)
 
     def adjoint(self, y: torch.Tensor) -> torch.Tensor:
         """B x b x long to B x b x size."""
-        y = y * self.scale
+        y = self.scaled(y)
         return dots(self.a, y) if self.wide else added(self.a, y, self.size)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -156,8 +156,12 @@ class Gram:
         if self.wide:
             return self.adjoint(self.forward(x))
         z = torch.zeros_like(x)
-        add_gram(self.a, x * self.scale, z, self.scale)
+        add_gram(self.a, self.scaled(x), z, self.scale)
         return z
+
+    def scaled(self, x: torch.Tensor) -> torch.Tensor:
+        """Vectors times the scale."""
+        return x if self.scale == 1 else x * self.scale
 
 
 def added(a: torch.Tensor, y: torch.Tensor, cols: int) -> torch.Tensor:

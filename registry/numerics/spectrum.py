@@ -14,7 +14,7 @@ from registry.numerics.proof import proven
 
 TOLERANCE = 1e-5  # relative to sigma_1: labels of the clustering vector can flip above it
 TIGHTEST = 1e-5  # what float32 vectors reach for certain; below it the Gram matrix is summed in float64
-SMALL, PER_RANK, MEDIUM = 256, 8, 1024  # smaller sides up to which that is the faster way, too
+SMALL, PER_RANK, MEDIUM = 256, 8, 1024  # of smaller sides, as measured on a CPU
 BLOCKS = {"cpu": (4, 8), "cuda": (32, 32)}  # vectors at a time, for few values and for many
 FEW = 64  # values
 SAFE = 2.0**40  # magnitudes of A x, from its inverse on, whose squares float32 holds
@@ -50,14 +50,19 @@ def spectra(
     Found by block Lanczos. Where that leaves a doubt - a bound above the tolerance, so many equal values that there
     may be more, no proof though one is wanted - by the eigenvalues of the Gram matrix in float64.
     """
-    smaller = min(matrices[0].shape)
-    if smaller <= max(SMALL, min(PER_RANK * rank, MEDIUM)) or tolerance < TIGHTEST:
+    if tolerance < TIGHTEST or dense_is_faster(*sorted(matrices[0].shape), rank):
         return [exact(matrix, rank) for matrix in matrices]
     found = krylov([row_major(matrix) for matrix in matrices], rank)
     return [
         near if near and settled(matrix, near, tolerance, prove=prove) else exact(matrix, rank)
         for matrix, near in zip(matrices, found, strict=True)
     ]
+
+
+def dense_is_faster(smaller: int, larger: int, rank: int) -> bool:
+    """Whether the Gram matrix and its eigenvalues take less time: where it is small, or many values are wanted of it."""
+    many = smaller <= PER_RANK * rank and (smaller <= MEDIUM or larger >= 2 * smaller)
+    return smaller <= SMALL or many
 
 
 def settled(matrix: torch.Tensor, found: Spectrum, tolerance: float, *, prove: bool) -> bool:
