@@ -50,7 +50,7 @@ def spectra(
     Found by block Lanczos. Where that leaves a doubt - a bound above the tolerance, so many equal values that there
     may be more, no proof though one is wanted - by the eigenvalues of the Gram matrix in float64.
     """
-    if tolerance < TIGHTEST or dense_is_faster(*sorted(matrices[0].shape), rank):
+    if tolerance < TIGHTEST or dense_is_faster(matrices[0].shape, rank):
         return [exact(matrix, rank) for matrix in matrices]
     found = krylov([row_major(matrix) for matrix in matrices], rank)
     return [
@@ -59,8 +59,9 @@ def spectra(
     ]
 
 
-def dense_is_faster(smaller: int, larger: int, rank: int) -> bool:
-    """Whether the Gram matrix and its eigenvalues take less time: where it is small, or many values are wanted of it."""
+def dense_is_faster(shape: Sequence[int], rank: int) -> bool:
+    """Whether the Gram matrix and its eigenvalues take less time: it is small, or many values are wanted of it."""
+    smaller, larger = sorted(shape)
     many = smaller <= PER_RANK * rank and (smaller <= MEDIUM or larger >= 2 * smaller)
     return smaller <= SMALL or many
 
