@@ -3,10 +3,11 @@
     python benchmarks/ingest.py --json
 
 Writes a bf16 checkpoint of the shapes of Llama-3.2-1B into a temporary folder: a few of its layers, all with --full.
-Its matrices have spectra like trained ones, a falling bulk and some outliers. Then, in turn, by the clock:
+Its matrices have spectra like trained ones, power laws over a gaussian bulk. Then, in turn, by the clock:
 
     read             `cat` of the files to /dev/null, least of three
     ingest           the command `registry ingest`, from its start to its end, into the embedded database
+    ingest_rank_16   the same before, with --rank 16; then its spectra are replaced by those of --rank, 64 by default
     fingerprint      registry.fingerprint, here in this process, least of two
     weightwatcher    WeightWatcher.analyze with its defaults, on the same projections as nn.Linear in float32
 
@@ -33,7 +34,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import torch
-from matrices import projections
+from matrices import matrix, projections
 from safetensors.torch import load_file, save_file
 
 import registry
@@ -42,8 +43,8 @@ from registry.machine import chosen, cores
 ROOT = Path(__file__).parents[1]
 HIDDEN, INNER, KEYS, WORDS, LAYERS = 2048, 8192, 512, 128_256, 16
 SHAPES = projections(HIDDEN, INNER, KEYS)
-FEW = 2  # layers unless all are asked for: WeightWatcher takes about a minute for each
-OUTLIERS = 8
+FEW = 4  # layers unless all are asked for: WeightWatcher takes half a minute for each
+KINDS = ("power law 0.3", "power law 0.7")
 
 
 def main() -> None:
@@ -67,6 +68,7 @@ def main() -> None:
         before = (lambda: evict(folder)) if options.cold else (lambda: None)
         spent = {"read": min(clocked(lambda: read(folder), before) for _ in range(3))}
         told = {}
+        spent["ingest_rank_16"] = clocked(lambda: command(folder, ours | {"rank": 16}), before)
         spent["ingest"] = clocked(lambda: told.update(command(folder, ours)), before)
         spent["fingerprint"] = min(clocked(lambda: registry.fingerprint(folder, **ours), before) for _ in range(2))
         if not options.no_weightwatcher:
@@ -80,7 +82,7 @@ def main() -> None:
 def ratios(spent: dict[str, float]) -> dict[str, float]:
     """Above 1 ours is the faster one."""
     found = {}
-    for ours, ending in (("ingest", ""), ("fingerprint", "_in_process")):
+    for ours, ending in (("ingest", ""), ("ingest_rank_16", "_rank_16"), ("fingerprint", "_in_process")):
         found[f"share_of_read{ending}"] = spent["read"] / spent[ours]
         if "weightwatcher" in spent:
             found[f"vs_weightwatcher{ending}"] = spent["weightwatcher"] / spent[ours]
@@ -100,7 +102,7 @@ def write(folder: Path, layers: int, words: int = WORDS) -> int:
     draw = torch.Generator().manual_seed(1)
     words = torch.randn(words // 64, HIDDEN, generator=draw).mul_(0.02).bfloat16().repeat(64, 1)
     shards = [{"model.embed_tokens.weight": words, "model.norm.weight": torch.ones(HIDDEN).bfloat16()}]
-    shards += (layer(i, draw) for i in range(layers))
+    shards += (layer(i) for i in range(layers))
     places = {}
     for i, tensors in enumerate(shards):
         name = f"model-{i + 1:05d}-of-{len(shards):05d}.safetensors"
@@ -111,21 +113,16 @@ def write(folder: Path, layers: int, words: int = WORDS) -> int:
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
-def layer(i: int, draw: torch.Generator) -> dict[str, torch.Tensor]:
+def layer(i: int) -> dict[str, torch.Tensor]:
     """The tensors of one layer."""
     start = f"model.layers.{i}"
     norms = {f"{start}.{name}_layernorm.weight": torch.ones(HIDDEN) for name in ("input", "post_attention")}
-    own = norms | {f"{start}.{name}.weight": trained(shape, i, draw) for name, shape in SHAPES.items()}
+    made = {
+        f"{start}.{name}.weight": 0.02 * matrix(KINDS[(i + j) % 2], *shape, torch.float32, 8 * i + j)
+        for j, (name, shape) in enumerate(SHAPES.items())
+    }
+    own = norms | made
     return {name: tensor.bfloat16() for name, tensor in own.items()}
-
-
-def trained(shape: tuple[int, int], i: int, draw: torch.Generator) -> torch.Tensor:
-    """A matrix whose singular values fall like a trained one's: columns of falling size, and some outliers."""
-    rows, cols = shape
-    sizes = torch.arange(1, cols + 1).pow(-0.2 - 0.01 * i)[torch.randperm(cols, generator=draw)]
-    left, right = torch.randn(rows, OUTLIERS, generator=draw), torch.randn(OUTLIERS, cols, generator=draw)
-    strengths = torch.linspace(3, 1, OUTLIERS) / (rows * cols) ** 0.25
-    return 0.02 * (torch.randn(rows, cols, generator=draw) * sizes + left * strengths @ right)
 
 
 @contextlib.contextmanager

@@ -159,7 +159,8 @@ assert compiled_pass(torch.ones(8).bfloat16(), 0.0).powers == (8, 8, 8, 8)
     assert list(tmp_path.rglob("*.nbc"))
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA GPU here")
 @pytest.mark.parametrize("dtype", FORMATS, ids=str)
 @pytest.mark.parametrize("mean", [0.0, 3.0])
 def test_on_a_gpu(mean, dtype):

@@ -85,11 +85,25 @@ def test_compiled_or_not(kind, shape, monkeypatch):
     assert plain.values == pytest.approx(compiled.values, abs=1e-6 * compiled.values[0])
 
 
-def test_several_at_once_are_as_good_as_one_by_one():
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
+def test_several_at_once_are_as_good_as_one_by_one(compiled, monkeypatch):
     """Matrices of one shape, put in together, keep their own values, though one needs another way than the others."""
+    if not compiled:
+        monkeypatch.setattr("registry.numerics.products.kernels", lambda _: None)
     kinds = ("gaussian", "power law 0.7", "orthogonal", "low rank", "huge")
     batch = [matrices.matrix(kind, *LARGE, torch.float32, seed=7) for kind in kinds]
     for matrix, found in zip(batch, spectra(batch, 16), strict=True):
+        assert held(found, lapack(matrix, 16))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA GPU here")
+@pytest.mark.parametrize("dtype", matrices.DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [LARGE, LARGE[::-1]], ids=str)
+def test_bounds_hold_on_a_gpu(dtype, shape):
+    """There too, of all kinds put in together."""
+    batch = [matrices.matrix(kind, *shape, dtype, seed=7) for kind in matrices.KINDS]
+    for matrix, found in zip(batch, spectra([matrix.cuda() for matrix in batch], 16), strict=True):
         assert held(found, lapack(matrix, 16))
 
 

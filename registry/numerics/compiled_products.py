@@ -35,8 +35,8 @@ widen: Any = intrinsic(element_as_float32)
 
 
 @compiled
-def dots(a: Any, x: Any, y: Any) -> None:
-    """Set y = x A^T. a: m x n, x: b x n, y: b x m or wider."""
+def dots_of_tile(a: Any, x: Any, y: Any, at: int) -> None:
+    """Set the columns of y from `at` on to x A^T. a: m x n, x: b x n, y: b x m or wider."""
     m, n = a.shape
     for c in range(0, len(x), 4):
         x0, x1, x2, x3 = x[c], x[c + 1], x[c + 2], x[c + 3]
@@ -52,21 +52,21 @@ def dots(a: Any, x: Any, y: Any) -> None:
                 s10, s11, s12, s13 = s10 + a1 * b0, s11 + a1 * b1, s12 + a1 * b2, s13 + a1 * b3
                 s20, s21, s22, s23 = s20 + a2 * b0, s21 + a2 * b1, s22 + a2 * b2, s23 + a2 * b3
                 s30, s31, s32, s33 = s30 + a3 * b0, s31 + a3 * b1, s32 + a3 * b2, s33 + a3 * b3
-            y0[i], y0[i + 1], y0[i + 2], y0[i + 3] = s00, s10, s20, s30
-            y1[i], y1[i + 1], y1[i + 2], y1[i + 3] = s01, s11, s21, s31
-            y2[i], y2[i + 1], y2[i + 2], y2[i + 3] = s02, s12, s22, s32
-            y3[i], y3[i + 1], y3[i + 2], y3[i + 3] = s03, s13, s23, s33
+            y0[at + i], y0[at + i + 1], y0[at + i + 2], y0[at + i + 3] = s00, s10, s20, s30
+            y1[at + i], y1[at + i + 1], y1[at + i + 2], y1[at + i + 3] = s01, s11, s21, s31
+            y2[at + i], y2[at + i + 1], y2[at + i + 2], y2[at + i + 3] = s02, s12, s22, s32
+            y3[at + i], y3[at + i + 1], y3[at + i + 2], y3[at + i + 3] = s03, s13, s23, s33
         for i in range(m - m % 4, m):
             s00 = s01 = s02 = s03 = np.float32(0)
             for j in range(n):
                 a0 = widen(a[i, j])
                 s00, s01, s02, s03 = s00 + a0 * x0[j], s01 + a0 * x1[j], s02 + a0 * x2[j], s03 + a0 * x3[j]
-            y0[i], y1[i], y2[i], y3[i] = s00, s01, s02, s03
+            y0[at + i], y1[at + i], y2[at + i], y3[at + i] = s00, s01, s02, s03
 
 
 @compiled
-def add(a: Any, y: Any, z: Any) -> None:
-    """Add y A to z. a: m x n, y: b x m or wider, z: b x n."""
+def add_tile(a: Any, y: Any, z: Any, at: int) -> None:
+    """Add y A to z, with the columns of y from `at` on. a: m x n, y: b x m or wider, z: b x n."""
     m, n = a.shape
     for start in range(0, n, STRIP):
         stop = min(n, start + STRIP)
@@ -76,7 +76,7 @@ def add(a: Any, y: Any, z: Any) -> None:
             for i in range(0, m - 7, 8):
                 r0, r1, r2, r3 = a[i, start:stop], a[i + 1, start:stop], a[i + 2, start:stop], a[i + 3, start:stop]
                 r4, r5, r6, r7 = a[i + 4, start:stop], a[i + 5, start:stop], a[i + 6, start:stop], a[i + 7, start:stop]
-                y0, y1, y2, y3 = y[c, i : i + 8], y[c + 1, i : i + 8], y[c + 2, i : i + 8], y[c + 3, i : i + 8]
+                y0, y1, y2, y3 = y[c, at + i :], y[c + 1, at + i :], y[c + 2, at + i :], y[c + 3, at + i :]
                 s00, s10, s20, s30, s40, s50, s60, s70 = y0[0], y0[1], y0[2], y0[3], y0[4], y0[5], y0[6], y0[7]
                 s01, s11, s21, s31, s41, s51, s61, s71 = y1[0], y1[1], y1[2], y1[3], y1[4], y1[5], y1[6], y1[7]
                 s02, s12, s22, s32, s42, s52, s62, s72 = y2[0], y2[1], y2[2], y2[3], y2[4], y2[5], y2[6], y2[7]
@@ -90,7 +90,7 @@ def add(a: Any, y: Any, z: Any) -> None:
                     z3[j] += a0 * s03 + a1 * s13 + a2 * s23 + a3 * s33 + a4 * s43 + a5 * s53 + a6 * s63 + a7 * s73
             for i in range(m - m % 8, m):
                 row = a[i, start:stop]
-                s00, s01, s02, s03 = y[c, i], y[c + 1, i], y[c + 2, i], y[c + 3, i]
+                s00, s01, s02, s03 = y[c, at + i], y[c + 1, at + i], y[c + 2, at + i], y[c + 3, at + i]
                 for j in range(stop - start):
                     a0 = widen(row[j])
                     z0[j] += a0 * s00
@@ -100,15 +100,29 @@ def add(a: Any, y: Any, z: Any) -> None:
 
 
 @compiled
+def dots(a: Any, x: Any, y: Any) -> None:
+    """Set y = x A^T. a: m x n, x: b x n, y: b x m."""
+    for first in range(0, len(a), TILE):
+        dots_of_tile(a[first : first + TILE], x, y, first)
+
+
+@compiled
+def add(a: Any, y: Any, z: Any) -> None:
+    """Add y A to z. a: m x n, y: b x m, z: b x n."""
+    for first in range(0, len(a), TILE):
+        add_tile(a[first : first + TILE], y, z, first)
+
+
+@compiled
 def add_gram(a: Any, x: Any, z: Any, scale: float) -> None:
     """Add scale * x A^T A to z, reading A from memory once. a: m x n, x and z: b x n."""
     m = len(a)
     y = np.empty((len(x), TILE), np.float32)
     for first in range(0, m, TILE):
         tile = a[first : first + TILE]
-        dots(tile, x, y)
+        dots_of_tile(tile, x, y, 0)
         y *= np.float32(scale)
-        add(tile, y, z)
+        add_tile(tile, y, z, 0)
 
 
 @compiled
@@ -136,11 +150,11 @@ def orthogonalise(basis: Any, w: Any, inside: Any, outside: Any, lost: Any, noth
         turn = outside.astype(np.float32)
         for first in range(0, len(basis), TILE):  # each tile sees what the ones before have left
             tile = basis[first : first + TILE]
-            dots(tile, w, part)
+            dots_of_tile(tile, w, part, 0)
             for i in range(len(w)):
                 for j in range(i + 1):
                     inside[i, first : first + TILE] += turn[i, j] * part[j, : len(tile)]
-            add(tile, -part, w)
+            add_tile(tile, -part, w, 0)
         for i in range(len(w)):
             lower[i] = 0
             for j in range(i):

@@ -65,7 +65,7 @@ class Space:
         self.projected = np.zeros((batch, most, most))
         self.coupling = np.zeros((batch, block, block))
         self.size = 0
-        self.pace = Pace(3 * rank)
+        self.pace = Pace(5 * rank // 2)
         self.next = self.noise(block).repeat(batch, 1, 1)
         orthogonalise(self.basis[:, :0], self.next)
 

@@ -15,8 +15,7 @@ from registry.numerics.proof import proven
 TOLERANCE = 1e-5  # relative to sigma_1: labels of the clustering vector can flip above it
 TIGHTEST = 1e-5  # what float32 vectors reach for certain; below it the Gram matrix is summed in float64
 SMALL, PER_RANK, MEDIUM = 256, 8, 1024  # of smaller sides, as measured on a CPU
-BLOCKS = {"cpu": (4, 8), "cuda": (32, 32)}  # vectors at a time, for few values and for many
-FEW = 64  # values
+FEW, CACHED = 16, 1 << 23  # values, and elements of a matrix, for which few vectors at a time are enough
 SAFE = 2.0**40  # magnitudes of A x, from its inverse on, whose squares float32 holds
 LARGEST = 2.0**100  # factors that float32 holds
 HALF_UNIT = 2.0**-24  # float32's rounding
@@ -89,12 +88,19 @@ def krylov(matrices: list[torch.Tensor], rank: int) -> list[Spectrum | None]:
             return [Spectrum((0.0,) * rank, (0.0,) * rank)]
         unit = 2.0 ** round(math.log2(peak))
         gram, rounding = rescaled(whole, unit)
-    found = lanczos(gram, -(-rank // 4) * 4, BLOCKS[whole.device.type][rank > FEW])
+    found = lanczos(gram, -(-rank // 4) * 4, block(whole, rank))
     values, bounds = found.values[:, :rank] * unit, (found.bounds[:, :rank] + rounding) * unit
     return [
         Spectrum(tuple(own.tolist()), tuple(errors.tolist())) if sure else None
         for own, errors, sure in zip(values, bounds, found.sure, strict=True)
     ]
+
+
+def block(whole: torch.Tensor, rank: int) -> int:
+    """Vectors at a time: more cost memory and products, fewer leave a GPU, or what reads a matrix anew, idle."""
+    if whole.device.type != "cpu":
+        return 32
+    return 4 if rank <= FEW or (rank <= 4 * FEW and whole[0].numel() <= CACHED) else 8
 
 
 def tame(gram: Gram) -> bool:
