@@ -341,9 +341,11 @@ def doubted(monkeypatch: pytest.MonkeyPatch, widened: float) -> list[float]:
     """Make every spectrum as coarse as its tolerance times `widened`; the tolerances that are asked for are noted."""
     asked = []
 
-    def coarse(matrices: list[torch.Tensor], rank: int, tolerance: float = TOLERANCE) -> list[Spectrum]:
+    def coarse(
+        matrices: list[torch.Tensor], rank: int, tolerance: float = TOLERANCE, *, prove: bool = False
+    ) -> list[Spectrum]:
         asked.extend([tolerance] * len(matrices))
-        exact = spectrum.spectra(matrices, rank)
+        exact = spectrum.spectra(matrices, rank, prove=prove)
         return [Spectrum(own.values, (tolerance * widened * own.values[0],) * len(own.values)) for own in exact]
 
     monkeypatch.setattr(measuring, "spectra", coarse)
