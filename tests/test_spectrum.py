@@ -65,6 +65,12 @@ def test_any_rank(rank):
     assert held(found, lapack(matrix, rank))
 
 
+def test_more_values_than_there_are():
+    """All of them come, of a large matrix too."""
+    matrix = matrices.matrix("gaussian", 1100, 1030, torch.float32, seed=1)
+    assert len(top_singular_values(matrix, 1200).values) == 1030
+
+
 def test_the_storage_order_does_not_matter():
     """A transposed view has the values of the matrix."""
     matrix = matrices.matrix("gaussian", *LARGE, torch.float16, seed=1)

@@ -61,7 +61,7 @@ def spectra(
 def dense_is_faster(shape: Sequence[int], rank: int) -> bool:
     """Whether the Gram matrix and its eigenvalues take less time: it is small, or many values are wanted of it."""
     smaller, larger = sorted(shape)
-    many = smaller <= PER_RANK * rank and (smaller <= MEDIUM or larger >= 2 * smaller)
+    many = smaller <= PER_RANK * rank and (smaller <= max(MEDIUM, 2 * rank) or larger >= 2 * smaller)
     return smaller <= SMALL or many
 
 
