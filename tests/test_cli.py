@@ -14,6 +14,7 @@ from checkpoints_made import llama, write_folder
 from click.testing import CliRunner, Result
 
 import cli
+from registry.commands.common import UNKNOWN
 from registry.database.server import Server
 from registry.fingerprints import PROJECTIONS
 from registry.machine import cores
@@ -25,7 +26,7 @@ def run(*arguments: object) -> Result:
 
 def answer(*arguments: object) -> dict:
     result = run(*arguments, "--json")
-    assert result.exit_code in (0, cli.UNKNOWN), result.output
+    assert result.exit_code in (0, UNKNOWN), result.output
     return json.loads(result.stdout)
 
 
@@ -64,7 +65,7 @@ def test_the_journey(url, model, tmp_path):
     assert "same family as model (family fam)" in result.output
     assert "removed model (family fam)" in run("remove", "model").output
     result = run("identify", copy)
-    assert result.exit_code == cli.UNKNOWN
+    assert result.exit_code == UNKNOWN
     assert "unknown" in result.output
 
 

@@ -17,6 +17,7 @@ FLOORS = [
     {"ingest", "identify"},
     {"report", "progress"},
     {"api"},
+    {"commands"},
     {"cli"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -436,6 +436,7 @@ def test_download_on_the_command_line(hub, tmp_path):
 
 def test_an_interrupt_is_obeyed(hub, tmp_path, files):
     """At once, though requests are waiting for answers."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it, and hand that on
     hub.add("org/stalling", files)
     hub.fault("org/stalling", "silent", files_only=True)
     env = environment(hub.url, tmp_path, HF_HUB_ETAG_TIMEOUT="60")

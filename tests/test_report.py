@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from registry.evidence import Match, Verdict
-from registry.report import answer, plain, short_count
+from registry.report.answers import answer, plain
+from registry.report.tables import short_count
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,7 @@
-"""Results as JSON objects and as tables for a terminal. Pure: nothing is printed here. docs/json.md is the contract."""
+"""Results for reading in a terminal. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, is_dataclass
-from datetime import datetime
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -11,7 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from registry.evidence import Match
-from registry.fingerprints import PROJECTIONS, Adapter, Clustering, Fingerprint
+from registry.fingerprints import PROJECTIONS, Clustering, Fingerprint
+from registry.report.answers import places
 
 if TYPE_CHECKING:
     from registry.database.admin import Status
@@ -20,125 +20,8 @@ if TYPE_CHECKING:
     from registry.ingest import Ingested
     from registry.inspect import Inspection
 
-SCHEMA_VERSION = 1
 SHOWN = 5  # names of a long list
 COUNTS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
-
-
-# --- JSON -----------------------------------------------------------------------------------------------------
-
-
-def answer(**content: Any) -> dict[str, Any]:
-    """A JSON answer; every one says which version of docs/json.md it follows."""
-    return {"schema_version": SCHEMA_VERSION, **{name: plain(value) for name, value in content.items()}}
-
-
-def plain(value: Any) -> Any:
-    """Records, times and tuples as JSON knows them."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
-    """A fingerprint, its vectors by projection and rank; labels run over the layers that have the projection."""
-    own = fingerprint.matrices
-    return {
-        "kind": fingerprint.kind,
-        "adapter": adapter_json(fingerprint.adapter),
-        "digest": fingerprint.digest,
-        "fingerprint_version": fingerprint.version,
-        "architecture": fingerprint.architecture,
-        "dtype": fingerprint.dtype,
-        "stored": fingerprint.stored,
-        "parameters": fingerprint.parameters,
-        "layers": fingerprint.layers,
-        "hidden_size": fingerprint.hidden_size,
-        "rank": fingerprint.rank,
-        "projections": {p: p in fingerprint.projections for p in PROJECTIONS},
-        "matrices": {p: sum(m.projection == p for m in own) for p in PROJECTIONS},
-        "std": dict(zip(PROJECTIONS, fingerprint.std, strict=True)),
-        "std_vector": fingerprint.std_vector,
-        "clustering": {str(c.rank): c.vector for c in fingerprint.clusterings},
-        "labels": {str(c.rank): by_projection(fingerprint, c.labels) for c in fingerprint.clusterings},
-        "labels_k3": {str(c.rank): by_projection(fingerprint, c.labels3) for c in fingerprint.clusterings},
-        "inertia": {str(c.rank): c.inertia for c in fingerprint.clusterings},
-        "margin": {str(c.rank): c.margin for c in fingerprint.clusterings},
-        "undetermined": {str(c.rank): places(fingerprint, c.undetermined) for c in fingerprint.clusterings},
-        "spectrum_error": fingerprint.error,
-        "nonfinite": fingerprint.nonfinite,
-        "short_spectra": fingerprint.short,
-        "unknown": fingerprint.unknown,
-    }
-
-
-def adapter_json(adapter: Adapter | None) -> dict[str, Any] | None:
-    """What only an adapter has; None for a model."""
-    if adapter is None:
-        return None
-    magnitude = dict(zip(PROJECTIONS, adapter.magnitude, strict=True)) if adapter.magnitude else None
-    return {**asdict(adapter), "magnitude": magnitude}
-
-
-def by_projection(fingerprint: Fingerprint, labels: Sequence[int]) -> dict[str, list[int]]:
-    """Labels of all matrices, sorted into the projections."""
-    pairs = list(zip(fingerprint.matrices, labels, strict=True))
-    return {p: [label for m, label in pairs if m.projection == p] for p in PROJECTIONS}
-
-
-def places(fingerprint: Fingerprint, positions: Sequence[int] | None) -> list[dict[str, Any]] | None:
-    """Where matrices stand in the model; None for what was not recorded."""
-    if positions is None:
-        return None
-    own = (fingerprint.matrices[i] for i in positions)
-    return [{"layer": m.layer, "projection": m.projection, "expert": m.expert} for m in own]
-
-
-def identification_json(found: "Identification") -> dict[str, Any]:
-    """The verdict with its numbers."""
-    return {
-        "source": found.source,
-        "kind": found.fingerprint.kind,
-        "verdict": found.verdict.verdict,
-        "model": found.verdict.model,
-        "family": found.verdict.family,
-        "chance": found.verdict.chance,
-        "evidence": found.verdict.evidence,
-        "matches": found.matches,
-        "families": found.families,
-        "digest": found.fingerprint.digest,
-        "fingerprint_version": found.fingerprint.version,
-    }
-
-
-def ingested_json(done: "Ingested") -> dict[str, Any]:
-    """What became of one source."""
-    return {"new": done.new, "deeper": done.deeper, **asdict(done.model)}
-
-
-def ingested_line(done: "Ingested") -> str:
-    """What became of one source, as a sentence."""
-    model = done.model
-    if done.deeper:
-        spectra = f"its spectra have {done.fingerprint.rank} values now instead of {done.rank_before}"
-        return f"{model.name} is registered already with these weights; {spectra}"
-    if not done.new:
-        return f"{model.name} is registered already with these weights; nothing was changed"
-    size = f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
-    return f"registered {model.name} in family {model.family}: {model.architecture}, {size}"
-
-
-def show_json(found: tuple["Summary", Fingerprint]) -> dict[str, Any]:
-    """A registered model with its fingerprint."""
-    model, fingerprint = found
-    return {**asdict(model), **fingerprint_json(fingerprint)}
-
-
-# --- tables ---------------------------------------------------------------------------------------------------
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> Table:
@@ -298,3 +181,15 @@ def status_table(status: "Status") -> RenderableType:
 def short_count(count: int) -> str:
     """1,234,567 as 1.2M."""
     return next((f"{count / size:.1f}{unit}" for size, unit in COUNTS.items() if count >= size), str(count))
+
+
+def ingested_line(done: "Ingested") -> str:
+    """What became of one source, as a sentence."""
+    model = done.model
+    if done.deeper:
+        spectra = f"its spectra have {done.fingerprint.rank} values now instead of {done.rank_before}"
+        return f"{model.name} is registered already with these weights; {spectra}"
+    if not done.new:
+        return f"{model.name} is registered already with these weights; nothing was changed"
+    size = f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
+    return f"registered {model.name} in family {model.family}: {model.architecture}, {size}"
