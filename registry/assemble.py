@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from registry.branches import Halves
 from registry.checkpoints import Checkpoint
 from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Adapter, Clustering, Fingerprint, Matrix
 from registry.matrices import Measured, Rest
 from registry.numerics.certainty import undetermined, unit_errors
 from registry.numerics.clusters import Clusters, cluster
 from registry.numerics.moments import merge
+from registry.numerics.sketches import unit
 from registry.numerics.spectrum import normalised
 from registry.projections import Layout
 
@@ -21,6 +23,7 @@ def assemble(
     layout: Layout,
     measured: Sequence[Measured],
     rest: Sequence[Rest],
+    halves: Halves,
     *,
     rank: int,
     clusterings: tuple[Clustering, ...],
@@ -47,7 +50,15 @@ def assemble(
         nonfinite=sum(m.nonfinite for m in matrices),
         unknown=tuple(entry.name for entry in layout.unknown),
         adapter=adapter,
+        branches=halves.branches(),
+        geometry=halves.stream.geometry,
+        start=together([each.start for each in measured if each.start is not None]),
     )
+
+
+def together(images: Sequence[np.ndarray]) -> tuple[float, ...]:
+    """The mean of images of length 1, scaled to length 1 itself."""
+    return tuple(unit(np.sum(images, axis=0)).tolist()) if images else ()
 
 
 def content_digest(matrices: Sequence[Matrix], rest: Sequence[Rest]) -> str:

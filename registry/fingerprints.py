@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-VERSION = 1
+VERSION = 2
 PROJECTIONS = ("query", "key", "value", "output", "gate", "up", "down")  # the order of every 7-D vector
 RANKS = (16, 64, 256)  # of the clusterings, as far as a fingerprint's own rank goes
 RANK = 64  # of a fingerprint unless asked otherwise
@@ -20,7 +20,9 @@ class Matrix:
     singular_values: the largest of the fingerprint's rank, falling, or all where there are fewer. bounds: how far each
     may be from the true one; None where that was not recorded. expert: which of the layer's experts the matrix belongs
     to, None where it serves every token. skewness, kurtosis, min and max are None where the matrix is an adapter's
-    update that was measured from its factors. digest: of the values, or factors.
+    update that was measured from its factors. digest: of the values, or factors. cast: of the values in bf16, where
+    that changes them. sketch: a small linear image (registry.numerics.sketches), row by row. distinct, zeros: the share of
+    different sizes among neighbours in a row, and of zeros.
     """
 
     layer: int
@@ -39,6 +41,10 @@ class Matrix:
     singular_values: tuple[float, ...]
     expert: int | None = None
     bounds: tuple[float, ...] | None = None
+    cast: str | None = None
+    sketch: tuple[float, ...] = ()
+    distinct: float | None = None
+    zeros: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,20 @@ class Clustering:
     inertia: float
     margin: float
     undetermined: tuple[int, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Branch:
+    """What attention or the mlp of one layer does to the residual stream, as sketches of length 1 (registry.branches).
+
+    branch: 'attention' or 'mlp'. stream: in the stream's own axes; token: in those of the tokens, None where no
+    embedding was found.
+    """
+
+    layer: int
+    branch: str
+    stream: tuple[float, ...]
+    token: tuple[float, ...] | None
 
 
 @dataclass(frozen=True)
@@ -84,7 +104,9 @@ class Fingerprint:
     projection, pooled over layers (paper 2509.19122, 2.2); 0 where the projection is missing.
     rank: how many singular values were computed. clusterings: one for each of RANKS up to it. matrices: in the order of
     layers and projections; labels follow the same order. stored: the quantisation of most projections (`gptq 4-bit`);
-    None where they are stored plain. unknown: names of matrices that no rule knows.
+    None where they are stored plain. unknown: names of matrices that no rule knows. branches: by layer. geometry: the
+    cosines between the embeddings of the lowest tokens. start: an image of the first values of every projection's
+    tensor, together.
     """
 
     version: int
@@ -103,6 +125,9 @@ class Fingerprint:
     unknown: tuple[str, ...]
     stored: str | None = None
     adapter: Adapter | None = None
+    branches: tuple[Branch, ...] = ()
+    geometry: tuple[float, ...] | None = None
+    start: tuple[float, ...] = ()
 
     @property
     def kind(self) -> str:

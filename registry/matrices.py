@@ -4,34 +4,47 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from threading import Lock, Semaphore
 from typing import TypeVar
 
+import numpy as np
 import torch
 
 from registry import lora
+from registry.branches import Half, half
 from registry.checkpoints import Entry, Update
 from registry.fingerprints import Matrix, Progress
-from registry.numerics.digest import tensor_digest
+from registry.numerics.digest import cast_digest, tensor_digest
 from registry.numerics.moments import Moments, moments
+from registry.numerics.sketches import folded, sketch, texture
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 from registry.pipeline import Job, flow
 from registry.projections import Site
+from registry.stream import Stream
 from registry.timing import Timing
 
 T = TypeVar("T")
+START = 4096  # values at the beginning of every tensor that a quick look reads
+FOLDED = 256  # numbers that they are turned to
+# Rows and columns of a matrix's sketch. Adapters change query and value first: of these the rank of a change is told.
+SKETCHED = {"query": 20, "key": 8, "value": 20, "output": 8, "gate": 8, "up": 8, "down": 8}
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A projection matrix, the `index`-th of its site, and its moments, which are pooled with those of its kind."""
+    """A projection matrix, the `index`-th of its site, and what is pooled with that of others.
+
+    half: its side of a branch. start: of the first in a tensor, an image of the tensor's first values.
+    """
 
     matrix: Matrix
     moments: Moments
     site: Site
     index: int
+    half: Half | None = None
+    start: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -44,12 +57,14 @@ class Rest:
 
 @dataclass(frozen=True)
 class Piece:
-    """A matrix at hand on the device, the `index`-th of its site. digest: of what the file holds."""
+    """A matrix at hand on the device, the `index`-th of its site. digest, cast: of what the file holds."""
 
     site: Site
     index: int
     matrix: torch.Tensor
     digest: str
+    cast: str | None
+    start: np.ndarray | None
 
 
 Found = list[Measured | Rest]
@@ -95,6 +110,7 @@ class Meter:
     device: torch.device
     threads: int
     timing: Timing
+    stream: Stream
     gathered: int = 0
     prove: bool = False
 
@@ -127,16 +143,19 @@ class Meter:
         if isinstance(entry, Update) and entry.factors:
             with self.timing.stage("read"):
                 return [partial(self.thin, site, entry, *entry.factors())]
-        return [partial(self.dense, batches, site, *pair) for pair in enumerate(self.cut(site))]
+        tensor = self.read(site.entry)
+        with self.timing.stage("sketches"):
+            start = start_of(tensor)
+        pairs = enumerate(self.cut(site, tensor))
+        return [partial(self.dense, batches, site, i, *pair, None if i else start) for i, pair in pairs]
 
     def read(self, entry: Entry) -> torch.Tensor:
         """The tensor of an entry; an update's in float64."""
         with self.timing.stage("read"):
             return entry.exact() if isinstance(entry, Update) else entry.load()
 
-    def cut(self, site: Site) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Read the matrices of a site: each as it was read and as it lies on the device."""
-        tensor = self.read(site.entry)
+    def cut(self, site: Site, tensor: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """The matrices of a site's tensor: each as it was read and as it lies on the device."""
         own = site.cut(tensor)
         return zip(own, own if self.device.type == "cpu" else site.cut(self.copied(tensor)), strict=True)
 
@@ -160,11 +179,19 @@ class Meter:
             found = enumerate(lora.statistics(site, update, left, right, self.rank))
             return [Measured(described(site, i, *each), each[2], site, i) for i, each in found]
 
-    def dense(self, batches: Batches, site: Site, index: int, pair: tuple[torch.Tensor, torch.Tensor]) -> Found:
+    def dense(  # what is known of a matrix
+        self,
+        batches: Batches,
+        site: Site,
+        index: int,
+        own: torch.Tensor,
+        there: torch.Tensor,
+        start: np.ndarray | None,
+    ) -> Found:
         """Statistics of a matrix that is at hand, with those of the batches that are full now."""
-        own, there = pair
         with self.timing.stage("digest"):
-            piece = Piece(site, index, there, hexadecimal(own))
+            cast = cast_digest(own)
+            piece = Piece(site, index, there, hexadecimal(own), cast.hex() if cast else None, start)
         return [each for batch in batches.add(piece) for each in self.computed(batches, batch)]
 
     def computed(self, batches: Batches, batch: list[Piece]) -> Iterator[Measured]:
@@ -176,7 +203,17 @@ class Meter:
         for piece, own, spectrum in zip(batch, stats, found, strict=True):
             rows, cols = piece.matrix.shape
             matrix = described(piece.site, piece.index, (rows, cols), piece.digest, own, spectrum)
-            yield Measured(matrix, own, piece.site, piece.index)
+            yield self.sketched(piece, matrix, own)
+
+    def sketched(self, piece: Piece, matrix: Matrix, stats: Moments) -> Measured:
+        """With what is compared with other models."""
+        with self.timing.stage("sketches"):
+            image = sketch(piece.matrix, SKETCHED[matrix.projection])
+            distinct, zeros = texture(piece.matrix)
+            side = half(self.stream, piece.site, piece.index, piece.matrix)
+        own = tuple(image.flatten().tolist())
+        matrix = replace(matrix, cast=piece.cast, sketch=own, distinct=distinct, zeros=zeros)
+        return Measured(matrix, stats, piece.site, piece.index, side, piece.start)
 
     def spectra(self, matrices: list[torch.Tensor], tolerance: float = TOLERANCE) -> list[Spectrum]:
         """Singular values of matrices of one shape."""
@@ -189,7 +226,7 @@ class Meter:
         """Read some matrices of some sites again, and compute their singular values to another tolerance."""
 
         def tasks(site: Site, indices: Sequence[int]) -> list[Callable[[], tuple[Site, int, Spectrum]]]:
-            matrices = [there for _, there in self.cut(site)]
+            matrices = [there for _, there in self.cut(site, self.read(site.entry))]
             return [partial(spectrum, site, i, matrices[i]) for i in indices]
 
         def spectrum(site: Site, index: int, matrix: torch.Tensor) -> tuple[Site, int, Spectrum]:
@@ -199,6 +236,14 @@ class Meter:
         with closing(flow(jobs, self.threads, remote=remote)) as results:
             for _, found in results:
                 yield from found
+
+
+def start_of(tensor: torch.Tensor) -> np.ndarray:
+    """An image of a tensor's first values, row by row: of length 1, 256 numbers."""
+    while tensor.ndim > 1 and len(tensor) > 1 and tensor[0].numel() >= START:
+        tensor = tensor[0]
+    rows = START if tensor.ndim == 1 else -(-START // max(1, tensor[0].numel()))
+    return folded(tensor[:rows].reshape(-1)[:START], FOLDED)
 
 
 def hexadecimal(tensor: torch.Tensor) -> str:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from registry import lora, updates
 from registry.assemble import assemble, clusterings
+from registry.branches import Halves
 from registry.checkpoints import Checkpoint
 from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, UntrainedAdapter, ZeroMatrix
 from registry.fingerprints import PROJECTIONS, RANK, RANKS, Clustering, Fingerprint, Matrix, Progress
@@ -13,6 +14,7 @@ from registry.machine import chosen, cores, gathering, one_thread_each
 from registry.matrices import Measured, Meter, Rest, Wanted
 from registry.numerics.spectrum import TOLERANCE
 from registry.projections import Layout, Site, classify
+from registry.stream import Stream, read_stream
 from registry.timing import Timing
 
 FINE = TOLERANCE / 100  # of spectra that leave a label in doubt: float64 throughout
@@ -39,17 +41,21 @@ def compute(
         raise UnknownRank(rank=rank, ranks=", ".join(map(str, RANKS)))
     threads = threads or cores()
     where = chosen(device)
-    meter = Meter(rank, where, threads, timing or Timing(), gathering(where, threads), prove)
     layout = arrange(checkpoint)
+    timing = timing or Timing()
+    with timing.stage("read"):
+        stream = read_stream(layout) if checkpoint.kind == "model" else Stream(0)
+    meter = Meter(rank, where, threads, timing, stream, gathering(where, threads), prove)
+    halves = Halves(stream)
     with one_thread_each():
-        measured, rest = read(meter, checkpoint, layout, progress)
+        measured, rest = read(meter, checkpoint, layout, halves, progress)
         adapter = None
         if checkpoint.kind == "adapter":
             measured, untouched = touched(measured, checkpoint.source)
             adapter = lora.facts(layout, untouched)
         check([each.matrix for each in measured], checkpoint.source, allow_nonfinite)
         measured, found = certified(meter, measured, remote=checkpoint.remote)
-    return assemble(checkpoint, layout, measured, rest, rank=rank, clusterings=found, adapter=adapter)
+    return assemble(checkpoint, layout, measured, rest, halves, rank=rank, clusterings=found, adapter=adapter)
 
 
 def arrange(checkpoint: Checkpoint) -> Layout:
@@ -65,7 +71,7 @@ def arrange(checkpoint: Checkpoint) -> Layout:
 
 
 def read(
-    meter: Meter, checkpoint: Checkpoint, layout: Layout, progress: Progress | None
+    meter: Meter, checkpoint: Checkpoint, layout: Layout, halves: Halves, progress: Progress | None
 ) -> tuple[list[Measured], list[Rest]]:
     """Every tensor that holds weights, once, in the order of the files: matrices by their place, then the others."""
     order = {entry.name: i for i, entry in enumerate(checkpoint.entries)}
@@ -76,8 +82,10 @@ def read(
     for each in meter.measure(wanted, remote=checkpoint.remote, progress=progress):
         if isinstance(each, Rest):
             rest.append(each)
-        else:
-            measured.append(each)
+            continue
+        measured.append(replace(each, half=None))
+        if each.half:
+            halves.add(each.half)
     measured.sort(key=lambda each: (*place(each.matrix), order[each.site.entry.name], each.index))
     return measured, rest
 

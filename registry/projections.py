@@ -128,7 +128,7 @@ def concatenated(heads: list[Matched]) -> Matched:
             raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
     rows, cols = entries[0].shape
     shape = (rows * len(entries), cols)
-    return replace(entries[0], shape=shape, read=partial(one_below_another, entries)), heads[0][1]
+    return replace(entries[0], shape=shape, read=partial(one_below_another, entries), head=None), heads[0][1]
 
 
 def one_below_another(entries: list[Entry]) -> "Tensor":

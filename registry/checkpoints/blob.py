@@ -102,6 +102,10 @@ class Span:
             return math.prod(self.shape)
         return 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
 
+    def head(self, count: int) -> "Tensor":
+        """The first `count` elements of a row-major tensor, flat. Raises BrokenFile beyond the blob's end."""
+        return Span(self.blob, self.offset, self.dtype, (count,)).read()
+
     def read(self) -> "Tensor":
         """Read the tensor; exactly its own bytes are held in memory. Raises BrokenFile beyond the blob's end."""
         if self.offset + self.count * self.dtype.itemsize > self.blob.size:

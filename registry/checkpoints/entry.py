@@ -21,7 +21,8 @@ class Entry:
     """A tensor that has not been read yet.
 
     `read` brings it into memory, `dtype` and `shape` as stated; nothing is kept afterwards. `stored` names the format
-    where the file keeps it in another one (`gptq 4-bit`, `Q4_K`): `read` then dequantises.
+    where the file keeps it in another one (`gptq 4-bit`, `Q4_K`): `read` then dequantises. `head` reads the first
+    values alone, row by row, where the file keeps them so.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Entry:
     shape: tuple[int, ...]
     read: Callable[[], "Tensor"]
     stored: str | None = None
+    head: Callable[[int], "Tensor"] | None = None
 
     @property
     def count(self) -> int:
@@ -42,8 +44,18 @@ class Entry:
 
     def load(self) -> "Tensor":
         """Read the tensor. Raises TensorTooLarge where it does not fit into memory, and whatever `read` raises."""
+        return self._guarded(self.read)
+
+    def first(self, count: int) -> "Tensor":
+        """The first `count` values, row by row, or all if there are fewer. Raises as `load`."""
+        head = self.head
+        if head is None:
+            return self.load().reshape(-1)[:count]
+        return self._guarded(lambda: head(min(count, self.count)))
+
+    def _guarded(self, read: Callable[[], "Tensor"]) -> "Tensor":
         try:
-            return self.read()
+            return read()
         except (MemoryError, OverflowError, RuntimeError, TypeError) as exc:
             if isinstance(exc, RuntimeError | TypeError) and not REFUSED.search(str(exc)):
                 raise

@@ -59,7 +59,7 @@ def in_place(blob: Blob) -> list[Entry]:
         place = storage._checkpoint_offset + fake.storage_offset() * fake.dtype.itemsize  # noqa: SLF001  # documented
         dtype = dtypes.of(fake.dtype)
         span = Span(blob, place, dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
-        entries.append(Entry(name, dtype, span.shape, span.read))
+        entries.append(Entry(name, dtype, span.shape, span.read, head=span.head if span.stride is None else None))
     return entries
 
 

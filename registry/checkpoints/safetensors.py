@@ -45,7 +45,7 @@ def read_safetensors(blob: Blob) -> list[Entry]:
     entries = []
     for name, dtype, shape, begin, _ in spans:
         span = Span(blob, start + begin, dtype, shape)
-        entries.append(Entry(name, dtype, shape, span.read))
+        entries.append(Entry(name, dtype, shape, span.read, head=span.head))
     return entries
 
 

@@ -24,6 +24,12 @@ def tensor_digest(tensor: torch.Tensor) -> bytes:
     return digest.digest()
 
 
+def cast_digest(tensor: torch.Tensor) -> bytes | None:
+    """The digest of the values rounded to bf16, which every copy that is cast comes to; None where they are bf16."""
+    flat = tensor.reshape(-1)
+    return None if holds(flat, torch.bfloat16) else tensor_digest(tensor.to(torch.bfloat16))
+
+
 def holds(flat: torch.Tensor, dtype: torch.dtype) -> bool:
     """Whether every value survives a round trip through `dtype`; the last of CANONICAL always will do."""
     if dtype in (flat.dtype, CANONICAL[-1]):

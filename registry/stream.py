@@ -1,0 +1,116 @@
+"""The residual stream of a model: its width, its tokens, and the gains of the norms around every branch."""
+
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import torch
+
+from registry.checkpoints import Entry
+from registry.names import NUMBER
+from registry.projections import Layout, Site
+
+ANCHORS = 64  # tokens of the lowest ids
+INWARD = {"value": "attention", "up": "mlp"}  # projections that read from the stream what their branch carries
+OUTWARD = {"output": "attention", "down": "mlp"}  # and those that write it back
+NEGLIGIBLE = 1e-3  # of the largest singular value of the anchors: directions below are noise
+Place = tuple[int, str]
+"""A layer, and `attention_in`, `attention_out`, `mlp_in` or `mlp_out`."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """width: of the stream. tokens: anchors x width, the anchors' embeddings, centred and turned to orthonormal axes.
+
+    tokens is (E E^T)^(-1/2) E without the directions that E lacks: whatever turns the stream turns its rows along.
+    geometry: the cosines between the anchors, those of a pair once. Both are None where no embedding was found. gains:
+    of the norms before and after the branches; where one is missing it is 1.
+    """
+
+    width: int
+    tokens: torch.Tensor | None = None
+    geometry: tuple[float, ...] | None = None
+    gains: Mapping[Place, torch.Tensor] = field(default_factory=dict)
+
+    def gain(self, layer: int, where: str) -> torch.Tensor | None:
+        """The gains of one norm, if they fit the stream."""
+        found = self.gains.get((layer, where))
+        return found if found is not None and found.shape == (self.width,) else None
+
+
+@cache
+def table() -> dict[str, Any]:
+    """stream.toml, parsed."""
+    return tomllib.loads(files("registry").joinpath("stream.toml").read_text(encoding="utf-8"))
+
+
+def read_stream(layout: Layout) -> Stream:
+    """Read what tells the stream's axes: the first rows of the embedding, and the gains."""
+    width = stream_width(layout.sites)
+    embedding = find_embedding(layout.others, width)
+    gains = {place: entry.load().to(torch.float32) + offset for place, entry, offset in find_gains(layout)}
+    if embedding is None:
+        return Stream(width, gains=gains)
+    count = min(ANCHORS, embedding.shape[0])
+    rows = embedding.first(count * width).reshape(count, width).to(torch.float64)
+    return Stream(width, *axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0)), gains)
+
+
+def stream_width(sites: Sequence[Site]) -> int:
+    """Inputs of most projections that read from the stream."""
+    widths = Counter(shape[1] for site in sites for part, shape in zip(site.parts, site.shapes) if part in INWARD)  # noqa: B905  # parts repeat for experts
+    return widths.most_common(1)[0][0] if widths else 0
+
+
+def find_embedding(others: Sequence[Entry], width: int) -> Entry | None:
+    """The embedding of the tokens, by name; None unless it is as wide as the stream."""
+    for name in table()["embedding"]:
+        for entry in others:
+            if (entry.name == name or entry.name.endswith("." + name)) and entry.shape[1:] == (width,):
+                return entry
+    return None
+
+
+def axes(rows: torch.Tensor) -> tuple[torch.Tensor | None, tuple[float, ...] | None]:
+    """The anchors' own axes, and the cosines between them, from their embeddings in float64."""
+    centred = rows - rows.mean(0)
+    left, values, right = torch.linalg.svd(centred, full_matrices=False)
+    kept = values > NEGLIGIBLE * values[0] if len(values) else values > 0
+    if not kept.any():
+        return None, None
+    lengths = centred.norm(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
+    cosines = (centred / lengths) @ (centred / lengths).T
+    pairs = torch.triu_indices(len(rows), len(rows), 1)
+    geometry = cosines[pairs[0], pairs[1]].to(torch.float16).double()
+    return (left[:, kept] @ right[kept]).to(torch.float32), tuple(geometry.tolist())
+
+
+def find_gains(layout: Layout) -> Iterator[tuple[Place, Entry, float]]:
+    """Where every norm of a branch stands, its tensor, and what is added to it."""
+    layers = {base: site.layer for site in layout.sites if (base := above(site.entry.name))}
+    norms: dict[int, dict[str, Entry]] = {}
+    for entry in layout.others:
+        base = above(entry.name)
+        if base in layers and len(entry.shape) == 1:
+            norms.setdefault(layers[base], {})[entry.name[len(base) + 1 :]] = entry
+    scheme = scheme_of({name for own in norms.values() for name in own})
+    for layer, own in norms.items():
+        for where in ("attention_in", "attention_out", "mlp_in", "mlp_out"):
+            found = next((own[name] for name in scheme.get(where, ()) if name in own), None)
+            if found:
+                yield (layer, where), found, scheme.get("offset", 0.0)
+
+
+def above(name: str) -> str:
+    """A tensor's name up to its first number: `model.layers.3` of `model.layers.3.mlp.up_proj.weight`."""
+    first = NUMBER.search(name)
+    return name[: first.end()] if first else ""
+
+
+def scheme_of(names: set[str]) -> dict[str, Any]:
+    """The first scheme whose marker is there; the last has none."""
+    return next(scheme for scheme in table()["schemes"] if scheme.get("marker", None) in (None, *names))
