@@ -56,9 +56,9 @@ def assemble(
     )
 
 
-def together(images: Sequence[np.ndarray]) -> tuple[float, ...]:
+def together(images: Sequence[np.ndarray]) -> tuple[float, ...] | None:
     """The mean of images of length 1, scaled to length 1 itself."""
-    return tuple(unit(np.sum(images, axis=0)).tolist()) if images else ()
+    return tuple(unit(np.sum(images, axis=0)).tolist()) if images else None
 
 
 def content_digest(matrices: Sequence[Matrix], rest: Sequence[Rest]) -> str:

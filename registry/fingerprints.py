@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-VERSION = 2
+VERSION = 1
 PROJECTIONS = ("query", "key", "value", "output", "gate", "up", "down")  # the order of every 7-D vector
 RANKS = (16, 64, 256)  # of the clusterings, as far as a fingerprint's own rank goes
 RANK = 64  # of a fingerprint unless asked otherwise
@@ -20,9 +20,9 @@ class Matrix:
     singular_values: the largest of the fingerprint's rank, falling, or all where there are fewer. bounds: how far each
     may be from the true one; None where that was not recorded. expert: which of the layer's experts the matrix belongs
     to, None where it serves every token. skewness, kurtosis, min and max are None where the matrix is an adapter's
-    update that was measured from its factors. digest: of the values, or factors. cast: of the values in bf16, where
-    that changes them. sketch: a small linear image (registry.numerics.sketches), row by row. distinct, zeros: the share of
-    different sizes among neighbours in a row, and of zeros.
+    update that was measured from its factors. digest: of the values, or factors. cast_digest: of the values in bf16,
+    where that changes them. sketch: a small linear image (registry.numerics.sketches), row by row. distinct_share,
+    zero_share: how many different sizes neighbours in a row have, and how many of them are zero; None for an update.
     """
 
     layer: int
@@ -41,10 +41,10 @@ class Matrix:
     singular_values: tuple[float, ...]
     expert: int | None = None
     bounds: tuple[float, ...] | None = None
-    cast: str | None = None
-    sketch: tuple[float, ...] = ()
-    distinct: float | None = None
-    zeros: float | None = None
+    cast_digest: str | None = None
+    sketch: tuple[float, ...] | None = None
+    distinct_share: float | None = None
+    zero_share: float | None = None
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Fingerprint:
     layers and projections; labels follow the same order. stored: the quantisation of most projections (`gptq 4-bit`);
     None where they are stored plain. unknown: names of matrices that no rule knows. branches: by layer. geometry: the
     cosines between the embeddings of the lowest tokens. start: an image of the first values of every projection's
-    tensor, together.
+    tensor, together; None for an adapter.
     """
 
     version: int
@@ -127,7 +127,7 @@ class Fingerprint:
     adapter: Adapter | None = None
     branches: tuple[Branch, ...] = ()
     geometry: tuple[float, ...] | None = None
-    start: tuple[float, ...] = ()
+    start: tuple[float, ...] | None = None
 
     @property
     def kind(self) -> str:

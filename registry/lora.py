@@ -14,11 +14,14 @@ from registry.fingerprints import PROJECTIONS, Adapter
 from registry.numerics.digest import tensor_digest
 from registry.numerics.lowrank import product, side
 from registry.numerics.moments import Moments, merge, moments
+from registry.numerics.sketches import thin_sketch
 from registry.numerics.spectrum import Spectrum
 from registry.projections import Layout, Site
 
-Statistics = tuple[tuple[int, int], str, Moments, Spectrum]
-"""Shape, digest, moments and singular values of one projection's update."""
+Statistics = tuple[tuple[int, int], str, Moments, Spectrum, torch.Tensor]
+"""Shape, digest, moments, singular values and sketch of one projection's update."""
+# Rows and columns of a matrix's sketch. Adapters change query and value first: of these the rank of a change is told.
+SKETCHED = {"query": 20, "key": 8, "value": 20, "output": 8, "gate": 8, "up": 8, "down": 8}
 
 
 def statistics(site: Site, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int) -> Iterator[Statistics]:
@@ -27,10 +30,11 @@ def statistics(site: Site, update: Update, left: torch.Tensor, right: torch.Tens
     The rows of B are the rows of the weight, so that a fused update is cut by cutting B.
     """
     inner, tail = side(right.T), tensor_digest(right)
-    for part in site.cut(left):
+    for part, projection in zip(site.cut(left), site.parts, strict=True):
         stats, spectrum = product(side(part), inner, update.scaling, rank)
         digest = hashlib.sha256(b"%r" % update.scaling + tensor_digest(part) + tail).hexdigest()
-        yield (part.shape[0], right.shape[1]), digest, stats, spectrum
+        image = thin_sketch(part, right, SKETCHED[projection]) * update.scaling
+        yield (part.shape[0], right.shape[1]), digest, stats, spectrum, image
 
 
 def digest(update: Update) -> str:

@@ -28,8 +28,6 @@ from registry.timing import Timing
 T = TypeVar("T")
 START = 4096  # values at the beginning of every tensor that a quick look reads
 FOLDED = 256  # numbers that they are turned to
-# Rows and columns of a matrix's sketch. Adapters change query and value first: of these the rank of a change is told.
-SKETCHED = {"query": 20, "key": 8, "value": 20, "output": 8, "gate": 8, "up": 8, "down": 8}
 
 
 @dataclass(frozen=True)
@@ -202,17 +200,17 @@ class Meter:
             found = self.spectra([piece.matrix for piece in batch])
         for piece, own, spectrum in zip(batch, stats, found, strict=True):
             rows, cols = piece.matrix.shape
-            matrix = described(piece.site, piece.index, (rows, cols), piece.digest, own, spectrum)
+            matrix = described(piece.site, piece.index, (rows, cols), piece.digest, own, spectrum, None)
             yield self.sketched(piece, matrix, own)
 
     def sketched(self, piece: Piece, matrix: Matrix, stats: Moments) -> Measured:
         """With what is compared with other models."""
         with self.timing.stage("sketches"):
-            image = sketch(piece.matrix, SKETCHED[matrix.projection])
+            image = sketch(piece.matrix, lora.SKETCHED[matrix.projection])
             distinct, zeros = texture(piece.matrix)
             side = half(self.stream, piece.site, piece.index, piece.matrix)
         own = tuple(image.flatten().tolist())
-        matrix = replace(matrix, cast=piece.cast, sketch=own, distinct=distinct, zeros=zeros)
+        matrix = replace(matrix, cast_digest=piece.cast, sketch=own, distinct_share=distinct, zero_share=zeros)
         return Measured(matrix, stats, piece.site, piece.index, side, piece.start)
 
     def spectra(self, matrices: list[torch.Tensor], tolerance: float = TOLERANCE) -> list[Spectrum]:
@@ -251,8 +249,14 @@ def hexadecimal(tensor: torch.Tensor) -> str:
     return tensor_digest(tensor).hex()
 
 
-def described(
-    site: Site, index: int, shape: tuple[int, int], digest: str, stats: Moments, spectrum: Spectrum
+def described(  # noqa: PLR0917  # what was measured, one after the other
+    site: Site,
+    index: int,
+    shape: tuple[int, int],
+    digest: str,
+    stats: Moments,
+    spectrum: Spectrum,
+    image: torch.Tensor | None,
 ) -> Matrix:
     """The record of one of a site's projection matrices."""
     return Matrix(
@@ -272,6 +276,7 @@ def described(
         singular_values=spectrum.values,
         expert=site.experts[index],
         bounds=spectrum.bounds,
+        sketch=None if image is None else tuple(image.flatten().tolist()),
     )
 
 

@@ -117,15 +117,19 @@ def test_models_outlive_a_downgrade(url, model, tmp_path):
     assert query(url, "SELECT count(*) FROM nearest_models('model')") == [(0,)]
     upgraded(url)
     with registry.Registry(url) as known:
-        assert known.show("model")[1] == without_bounds(registry.fingerprint(model))
+        assert known.show("model")[1] == of_old(registry.fingerprint(model))
 
 
-def without_bounds(fingerprint: Fingerprint) -> Fingerprint:
-    """As it was stored before 0004: nothing says how exact it is."""
+def of_old(fingerprint: Fingerprint) -> Fingerprint:
+    """As it was stored before 0004: nothing says how exact it is, and there are no sketches."""
+    gone = {"bounds": None, "cast_digest": None, "sketch": None, "distinct_share": None, "zero_share": None}
     return replace(
         fingerprint,
         clusterings=tuple(replace(each, undetermined=None) for each in fingerprint.clusterings),
-        matrices=tuple(replace(each, bounds=None) for each in fingerprint.matrices),
+        matrices=tuple(replace(each, **gone) for each in fingerprint.matrices),
+        branches=(),
+        geometry=None,
+        start=None,
     )
 
 
@@ -140,7 +144,7 @@ def test_ranks_and_a_downgrade(url, tmp_path):
     with registry.Registry(url) as known:
         assert [model.name for model in known.models()] == ["256", "64"]
         for name in ("64", "256"):
-            assert known.show(name)[1] == without_bounds(known.ingest(folders[int(name)]).fingerprint)
+            assert known.show(name)[1] == of_old(known.ingest(folders[int(name)]).fingerprint)
 
 
 def test_downgrade_leaves_nothing(url):

@@ -13,7 +13,7 @@ FLOORS = [
     {"matrices", "inspect", "evidence"},
     {"assemble"},
     {"measure"},
-    {"sources"},
+    {"sources", "lineage"},
     {"database"},
     {"ingest", "identify"},
     {"report", "progress"},

@@ -25,7 +25,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def pieces(folder: Path) -> list[Piece]:
     checkpoint = open_checkpoint(folder)
     sites = classify(checkpoint.entries, checkpoint.config).sites
-    return [Piece(site, 0, site.entry.load(), "") for site in sites]
+    return [Piece(site, 0, site.entry.load(), "", None, None) for site in sites]
 
 
 def test_batches_are_of_one_shape(folder):

@@ -1,14 +1,18 @@
 """The tables, as SQLAlchemy sees them. migrations/ builds them; docs/schema.md explains them to analysts."""
 
 from datetime import datetime
+from typing import Any
 
-from pgvector.sqlalchemy import VECTOR
+import numpy as np
+from pgvector.sqlalchemy import HALFVEC, VECTOR
 from sqlalchemy import (
     ARRAY,
+    REAL,
     BigInteger,
     CheckConstraint,
     Computed,
     DateTime,
+    Dialect,
     Double,
     ForeignKey,
     Identity,
@@ -16,12 +20,39 @@ from sqlalchemy import (
     MetaData,
     SmallInteger,
     Text,
+    TypeDecorator,
     UniqueConstraint,
     func,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "0004"  # the migration that these tables correspond to
+REVISION = "0005"  # the migration that these tables correspond to
+
+
+class Half(TypeDecorator[tuple[float, ...]]):
+    """256 numbers in half precision."""
+
+    impl = HALFVEC(256)
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[float, ...] | None, dialect: Dialect) -> list[float] | None:  # noqa: ARG002  # as SQLAlchemy calls it
+        """Pgvector takes lists alone."""
+        return None if value is None else list(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ARG002  # likewise
+        """What is sent are decimals, as few as tell one such number from the next."""
+        return None if value is None else tuple(np.asarray(value, np.float16).tolist())
+
+
+class Single(TypeDecorator[tuple[float, ...]]):
+    """Any count of numbers in single precision."""
+
+    impl = ARRAY(REAL)
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ARG002  # likewise
+        """As of Half."""
+        return None if value is None else tuple(np.asarray(value, np.float32).tolist())
 
 
 class Base(DeclarativeBase):
@@ -90,6 +121,10 @@ class Model(Base):
     clusterings: Mapped[list["ClusteringRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="ClusteringRow.rank"
     )
+    branches: Mapped[list["BranchRow"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="(BranchRow.layer, BranchRow.branch)"
+    )
+    outline: Mapped["OutlineRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     matrices: Mapped[list["MatrixRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="MatrixRow.position"
     )
@@ -108,6 +143,7 @@ class FingerprintRow(Base):
     nonfinite: Mapped[int] = mapped_column(BigInteger)
     unknown: Mapped[tuple[str, ...]]
     stored: Mapped[str | None]
+    geometry: Mapped[tuple[float, ...] | None] = mapped_column(Single)
 
 
 class AdapterRow(Base):
@@ -162,3 +198,31 @@ class MatrixRow(Base):
     digest: Mapped[str]
     singular_values: Mapped[tuple[float, ...]]
     bounds: Mapped[tuple[float, ...] | None]
+    cast_digest: Mapped[str | None]
+    sketch: Mapped[tuple[float, ...] | None] = mapped_column(Single)
+    distinct_share: Mapped[float | None]
+    zero_share: Mapped[float | None]
+
+
+class BranchRow(Base):
+    """Sketches of what one branch of one layer does to the residual stream."""
+
+    __tablename__ = "branches"
+    __table_args__ = (CheckConstraint("branch IN ('attention', 'mlp')", name="branch"),)
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    layer: Mapped[int] = mapped_column(primary_key=True)
+    branch: Mapped[str] = mapped_column(primary_key=True)
+    stream: Mapped[tuple[float, ...]] = mapped_column(Half)
+    token: Mapped[tuple[float, ...] | None] = mapped_column(Half)
+
+
+class OutlineRow(Base):
+    """What a shortlist of relatives is drawn from: the sketches of all layers in one, in a row that is quickly read."""
+
+    __tablename__ = "outlines"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    start: Mapped[tuple[float, ...] | None] = mapped_column(Half)
+    stream: Mapped[tuple[float, ...] | None] = mapped_column(Half)
+    token: Mapped[tuple[float, ...] | None] = mapped_column(Half)

@@ -7,9 +7,19 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, exists, func, insert, or_, select, text
 from sqlalchemy.orm import Session
 
-from registry.database.schema import AdapterRow, ClusteringRow, Family, FingerprintRow, MatrixRow, Model
+from registry.database.schema import (
+    AdapterRow,
+    BranchRow,
+    ClusteringRow,
+    Family,
+    FingerprintRow,
+    MatrixRow,
+    Model,
+    OutlineRow,
+)
 from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken
-from registry.fingerprints import VERSION, Adapter, Clustering, Fingerprint, Matrix
+from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Matrix
+from registry.lineage.traits import outline
 
 if TYPE_CHECKING:
     from registry.checkpoints import Checkpoint
@@ -61,7 +71,7 @@ def save(
     known = of_digest(session, fingerprint.digest)
     if known:
         before = known.fingerprint.rank
-        if before < fingerprint.rank:
+        if before < fingerprint.rank or (before == fingerprint.rank and known.outline is None):
             deepen(session, known, fingerprint)
         return summary(known), before
     if session.scalar(select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))):
@@ -87,20 +97,24 @@ def save(
 
 
 def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
-    """Store what depends on the rank."""
+    """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
     model.clusterings = [
         ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",))) for c in fingerprint.clusterings
     ]
     rows = [{"model_id": model.id, "position": i, **asdict(m)} for i, m in enumerate(fingerprint.matrices)]
     session.execute(insert(MatrixRow), rows)
+    model.fingerprint.geometry = fingerprint.geometry
+    model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
+    images = {kind: outline(fingerprint, kind) for kind in ("stream", "token")}
+    model.outline = OutlineRow(start=fingerprint.start, **images)
 
 
 def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Give a stored model the larger rank of another fingerprint of the same weights."""
     model.fingerprint.rank = fingerprint.rank
-    for table in (MatrixRow, ClusteringRow):
+    for table in (MatrixRow, ClusteringRow, BranchRow, OutlineRow):
         session.execute(delete(table).where(table.model_id == model.id))
-    session.expire(model, ["clusterings", "matrices"])
+    session.expire(model, ["clusterings", "matrices", "branches", "outline"])
     add_spectra(session, model, fingerprint)
 
 
@@ -170,6 +184,8 @@ def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
         ),
         matrices=tuple(Matrix(**columns(row, Matrix)) for row in model.matrices),
         adapter=Adapter(**columns(model.adapter, Adapter)) if model.adapter else None,
+        branches=tuple(Branch(**columns(row, Branch)) for row in model.branches),
+        start=model.outline.start if model.outline else None,
     )
 
 

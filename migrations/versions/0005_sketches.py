@@ -1,0 +1,48 @@
+"""Sketches of matrices and branches: what tells a child from a twin without the weights."""
+
+import sqlalchemy as sa
+from alembic import op
+from pgvector.sqlalchemy import HALFVEC
+from sqlalchemy.dialects.postgresql import ARRAY
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("matrices", sa.Column("cast_digest", sa.Text))
+    op.add_column("matrices", sa.Column("sketch", ARRAY(sa.REAL)))
+    op.add_column("matrices", sa.Column("distinct_share", sa.Double))
+    op.add_column("matrices", sa.Column("zero_share", sa.Double))
+    op.add_column("fingerprints", sa.Column("geometry", ARRAY(sa.REAL)))
+    op.create_table(
+        "branches",
+        sa.Column("model_id", sa.Integer, nullable=False),
+        sa.Column("layer", sa.Integer, nullable=False),
+        sa.Column("branch", sa.Text, nullable=False),
+        sa.Column("stream", HALFVEC(256), nullable=False),
+        sa.Column("token", HALFVEC(256)),
+        sa.PrimaryKeyConstraint("model_id", "layer", "branch", name="branches_pkey"),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="branches_model_id_fkey", ondelete="CASCADE"),
+        sa.CheckConstraint("branch IN ('attention', 'mlp')", name="branches_branch_check"),
+    )
+    # A row stays under 2 kB, above which Postgres would keep the vectors elsewhere and a scan would fetch each.
+    op.create_table(
+        "outlines",
+        sa.Column("model_id", sa.Integer, nullable=False),
+        sa.Column("start", HALFVEC(256)),
+        sa.Column("stream", HALFVEC(256)),
+        sa.Column("token", HALFVEC(256)),
+        sa.PrimaryKeyConstraint("model_id", name="outlines_pkey"),
+        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="outlines_model_id_fkey", ondelete="CASCADE"),
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("outlines")
+    op.drop_table("branches")
+    op.drop_column("fingerprints", "geometry")
+    for column in ("zero_share", "distinct_share", "sketch", "cast_digest"):
+        op.drop_column("matrices", column)

@@ -1,0 +1,1 @@
+"""Two fingerprints, what is alike in them, and what that means. Pure: no weights, no database."""
