@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,6 +53,8 @@ def assemble(
         adapter=adapter,
         branches=halves.branches(),
         geometry=halves.stream.geometry,
+        vocabulary=halves.stream.vocabulary,
+        cast_digest=digest_of_cast(matrices, rest),
         start=together([each.start for each in measured if each.start is not None]),
     )
 
@@ -70,6 +73,14 @@ def content_digest(matrices: Sequence[Matrix], rest: Sequence[Rest]) -> str:
     lines |= {f"{m.layer} {m.projection} {m.expert} {m.digest}" for m in matrices if m.expert is not None}
     lines |= {f"other {each.digest}" for each in rest}
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+
+def digest_of_cast(matrices: Sequence[Matrix], rest: Sequence[Rest]) -> str | None:
+    """The content digest of the model in bf16; None where that is what it holds."""
+    if not any(m.cast_digest for m in matrices) and not any(each.cast_digest for each in rest):
+        return None
+    cast = [replace(m, digest=m.cast_digest or m.digest) for m in matrices]
+    return content_digest(cast, [replace(each, digest=each.cast_digest or each.digest) for each in rest])
 
 
 def count_once(rest: Sequence[Rest]) -> int:

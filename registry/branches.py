@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from registry.fingerprints import Branch
-from registry.numerics.sketches import signs, times, transposed_times, unit
+from registry.numerics.sketches import ROWS, finite, signs, times, transposed_times, unit
 from registry.projections import Site
 from registry.stream import INWARD, OUTWARD, Stream
 
@@ -28,7 +28,8 @@ OUT_SEED, IN_SEED, KEPT_SEED = 21, 22, 23
 class Half:
     """One side of a branch, inward W_in D or outward W_out^T D: inner x directions, those of both sketches.
 
-    The gains of the norm on that side are in it. `tensor` tells apart several that no expert's number does.
+    The gains of the norm on that side are in it. lengths: of the matrix's inner rows or columns, squared. `tensor` tells
+    apart several that no expert's number does.
     """
 
     layer: int
@@ -37,6 +38,7 @@ class Half:
     outward: bool
     tensor: str
     thin: torch.Tensor
+    lengths: torch.Tensor
 
 
 def half(stream: Stream, site: Site, index: int, matrix: torch.Tensor) -> Half | None:
@@ -51,7 +53,8 @@ def half(stream: Stream, site: Site, index: int, matrix: torch.Tensor) -> Half |
     if gain is not None:
         directions = directions * gain[:, None]
     thin = transposed_times(matrix, directions) if outward else times(matrix, directions)
-    return Half(site.layer, branch, -1 if expert is None else expert, outward, site.entry.name, thin.cpu())
+    lengths = squared_lengths(matrix.T if outward else matrix).cpu()
+    return Half(site.layer, branch, -1 if expert is None else expert, outward, site.entry.name, thin.cpu(), lengths)
 
 
 def inward_directions(stream: Stream) -> torch.Tensor:
@@ -107,7 +110,7 @@ class Halves:
 
     def branches(self) -> tuple[Branch, ...]:
         """The sketches of all branches of which both sides came, by layer."""
-        head = head_size([(inward.thin, outward.thin) for inward, outward in self.sharing])
+        head = head_size([(inward.lengths, outward.lengths) for inward, outward in self.sharing])
         for inward, outward in sorted(self.sharing, key=lambda pair: pair[0].layer):
             self.multiply(inward, shared_out(inward.thin, outward.thin, head), outward.thin)
         self.sharing.clear()
@@ -125,23 +128,28 @@ def shared_out(inward: torch.Tensor, outward: torch.Tensor, head: int) -> torch.
     return inward.reshape(-1, head, inward.shape[1]).repeat_interleave(sharing, 0).flatten(0, 1)
 
 
+def squared_lengths(matrix: torch.Tensor) -> torch.Tensor:
+    """Of every row, in float32."""
+    return torch.cat([finite(block).square().sum(1) for block in matrix.split(ROWS)])
+
+
 def head_size(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> int:
     """Rows of a head, told from the weights alone, for configs lie; 0 where none are given.
 
-    Training keeps the rows of a value as long as the columns of the outputs that read them: the size is the one under
-    which these lengths agree best, over all layers.
+    Training keeps the rows of a value as long as the columns of the outputs that read them: under the true size these
+    lengths go together over all layers, or against each other where somebody rescaled them.
     """
     if not pairs:
         return 0
     shortest = min(len(one) for one, _ in pairs)
     sizes = [size for size in range(1, shortest + 1) if all(len(one) % size == 0 for one, _ in pairs)]
-    return max(sizes, key=lambda size: (round(sum(agreement(*pair, size) for pair in pairs), 6), size))
+    return max(sizes, key=lambda size: (round(abs(sum(agreement(*pair, size) for pair in pairs)), 6), size))
 
 
 def agreement(inward: torch.Tensor, outward: torch.Tensor, head: int) -> float:
     """Correlation of the lengths of a value's rows with those of the columns that read them, if heads had this size."""
-    groups = outward.square().sum(1).reshape(len(inward) // head, -1, head).sum(1).flatten()
-    lengths = torch.stack([inward.square().sum(1), groups]).clamp_min(1e-30).log()
+    groups = outward.reshape(len(inward) // head, -1, head).sum(1).flatten()
+    lengths = torch.stack([inward, groups]).clamp_min(1e-30).log()
     return float(torch.nan_to_num(torch.corrcoef(lengths)[0, 1]))
 
 

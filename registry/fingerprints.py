@@ -106,7 +106,8 @@ class Fingerprint:
     layers and projections; labels follow the same order. stored: the quantisation of most projections (`gptq 4-bit`);
     None where they are stored plain. unknown: names of matrices that no rule knows. branches: by layer. geometry: the
     cosines between the embeddings of the lowest tokens. start: an image of the first values of every projection's
-    tensor, together; None for an adapter.
+    tensor, together; None for an adapter. vocabulary: tokens of the embedding. cast_digest: the digest that the
+    model has once it is cast to bf16, where that is another.
     """
 
     version: int
@@ -128,6 +129,8 @@ class Fingerprint:
     branches: tuple[Branch, ...] = ()
     geometry: tuple[float, ...] | None = None
     start: tuple[float, ...] | None = None
+    vocabulary: int | None = None
+    cast_digest: str | None = None
 
     @property
     def kind(self) -> str:

@@ -51,6 +51,7 @@ class Rest:
 
     digest: str
     entry: Entry
+    cast_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,9 +136,9 @@ class Meter:
     def tasks(self, entry: Entry, site: Site | None, batches: Batches) -> list[Task]:
         """Read an entry, and say what is to be done with it."""
         if site is None and isinstance(entry, Update):
-            return [partial(self.rest, entry, partial(lora.digest, entry))]
+            return [partial(self.rest, entry, lambda: (lora.digest(entry), None))]
         if site is None:
-            return [partial(self.rest, entry, partial(hexadecimal, self.read(entry)))]
+            return [partial(self.rest, entry, partial(digests, self.read(entry)))]
         if isinstance(entry, Update) and entry.factors:
             with self.timing.stage("read"):
                 return [partial(self.thin, site, entry, *entry.factors())]
@@ -166,10 +167,11 @@ class Meter:
             stream.synchronize()
         return there
 
-    def rest(self, entry: Entry, digest: Callable[[], str]) -> Found:
+    def rest(self, entry: Entry, digest: Callable[[], tuple[str, str | None]]) -> Found:
         """What is said of a tensor that is no projection."""
         with self.timing.stage("digest"):
-            return [Rest(digest(), entry)]
+            own, cast = digest()
+        return [Rest(own, entry, cast)]
 
     def thin(self, site: Site, update: Update, left: torch.Tensor, right: torch.Tensor) -> Found:
         """Statistics of an update that has factors, without multiplying them."""
@@ -188,8 +190,7 @@ class Meter:
     ) -> Found:
         """Statistics of a matrix that is at hand, with those of the batches that are full now."""
         with self.timing.stage("digest"):
-            cast = cast_digest(own)
-            piece = Piece(site, index, there, hexadecimal(own), cast.hex() if cast else None, start)
+            piece = Piece(site, index, there, *digests(own), start)
         return [each for batch in batches.add(piece) for each in self.computed(batches, batch)]
 
     def computed(self, batches: Batches, batch: list[Piece]) -> Iterator[Measured]:
@@ -244,9 +245,10 @@ def start_of(tensor: torch.Tensor) -> np.ndarray:
     return folded(tensor[:rows].reshape(-1)[:START], FOLDED)
 
 
-def hexadecimal(tensor: torch.Tensor) -> str:
-    """The digest of a tensor as text."""
-    return tensor_digest(tensor).hex()
+def digests(tensor: torch.Tensor) -> tuple[str, str | None]:
+    """The digest of a tensor as text, and that of its values in bf16 where that changes them."""
+    cast = cast_digest(tensor)
+    return tensor_digest(tensor).hex(), cast.hex() if cast else None
 
 
 def described(  # noqa: PLR0917  # what was measured, one after the other

@@ -28,13 +28,14 @@ class Stream:
 
     tokens is (E E^T)^(-1/2) E without the directions that E lacks: whatever turns the stream turns its rows along.
     geometry: the cosines between the anchors, those of a pair once. Both are None where no embedding was found. gains:
-    of the norms before and after the branches; where one is missing it is 1.
+    of the norms before and after the branches; where one is missing it is 1. vocabulary: rows of the embedding.
     """
 
     width: int
     tokens: torch.Tensor | None = None
     geometry: tuple[float, ...] | None = None
     gains: Mapping[Place, torch.Tensor] = field(default_factory=dict)
+    vocabulary: int | None = None
 
     def gain(self, layer: int, where: str) -> torch.Tensor | None:
         """The gains of one norm, if they fit the stream."""
@@ -57,7 +58,7 @@ def read_stream(layout: Layout) -> Stream:
         return Stream(width, gains=gains)
     count = min(ANCHORS, embedding.shape[0])
     rows = embedding.first(count * width).reshape(count, width).to(torch.float64)
-    return Stream(width, *axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0)), gains)
+    return Stream(width, *axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0)), gains, embedding.shape[0])
 
 
 def stream_width(sites: Sequence[Site]) -> int:

@@ -130,6 +130,8 @@ def of_old(fingerprint: Fingerprint) -> Fingerprint:
         branches=(),
         geometry=None,
         start=None,
+        vocabulary=None,
+        cast_digest=None,
     )
 
 

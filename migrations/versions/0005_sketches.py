@@ -16,6 +16,8 @@ def upgrade() -> None:
     op.add_column("matrices", sa.Column("sketch", ARRAY(sa.REAL)))
     op.add_column("matrices", sa.Column("distinct_share", sa.Double))
     op.add_column("matrices", sa.Column("zero_share", sa.Double))
+    op.add_column("models", sa.Column("cast_digest", sa.Text))
+    op.add_column("fingerprints", sa.Column("vocabulary", sa.Integer))
     op.add_column("fingerprints", sa.Column("geometry", ARRAY(sa.REAL)))
     op.create_table(
         "branches",
@@ -44,5 +46,7 @@ def downgrade() -> None:
     op.drop_table("outlines")
     op.drop_table("branches")
     op.drop_column("fingerprints", "geometry")
+    op.drop_column("fingerprints", "vocabulary")
+    op.drop_column("models", "cast_digest")
     for column in ("zero_share", "distinct_share", "sketch", "cast_digest"):
         op.drop_column("matrices", column)

@@ -111,6 +111,7 @@ class Model(Base):
     layers: Mapped[int]
     hidden_size: Mapped[int]
     digest: Mapped[str]
+    cast_digest: Mapped[str | None]
     fingerprint_version: Mapped[int]
     tool_version: Mapped[str]
     ingested_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -143,6 +144,7 @@ class FingerprintRow(Base):
     nonfinite: Mapped[int] = mapped_column(BigInteger)
     unknown: Mapped[tuple[str, ...]]
     stored: Mapped[str | None]
+    vocabulary: Mapped[int | None]
     geometry: Mapped[tuple[float, ...] | None] = mapped_column(Single)
 
 

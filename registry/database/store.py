@@ -19,7 +19,7 @@ from registry.database.schema import (
 )
 from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken
 from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Matrix
-from registry.lineage.traits import outline
+from registry.lineage.traits import KINDS, Sketches
 
 if TYPE_CHECKING:
     from registry.checkpoints import Checkpoint
@@ -103,10 +103,11 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     ]
     rows = [{"model_id": model.id, "position": i, **asdict(m)} for i, m in enumerate(fingerprint.matrices)]
     session.execute(insert(MatrixRow), rows)
-    model.fingerprint.geometry = fingerprint.geometry
+    model.cast_digest = fingerprint.cast_digest
+    model.fingerprint.vocabulary, model.fingerprint.geometry = fingerprint.vocabulary, fingerprint.geometry
     model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
-    images = {kind: outline(fingerprint, kind) for kind in ("stream", "token")}
-    model.outline = OutlineRow(start=fingerprint.start, **images)
+    sketches = Sketches.of(fingerprint.branches)
+    model.outline = OutlineRow(start=fingerprint.start, **{kind: sketches.outline(kind) for kind in KINDS})
 
 
 def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:

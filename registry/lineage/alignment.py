@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from registry.lineage.traits import BRANCHES, Traits
+from registry.lineage.traits import BRANCHES, Sketches
 
 DRAWS = 200  # random tables that say how alike strangers' layers look once they are assigned
 LARGEST = 48  # layers: of more, the null of that many is taken, which is a little wider
@@ -27,9 +27,9 @@ class Alignment:
     z: float
 
 
-def align(a: Traits, b: Traits, kind: str) -> Alignment | None:
+def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
     """Compare the branches' sketches of one kind, `stream` or `token`; None where the models have none in common."""
-    tables = [(a.branches(kind, branch), b.branches(kind, branch)) for branch in BRANCHES]
+    tables = [(a.tables[kind, branch], b.tables[kind, branch]) for branch in BRANCHES]
     both = [(one, other) for one, other in tables if one.any() and other.any()]
     if not both:
         return None
