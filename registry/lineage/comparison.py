@@ -15,20 +15,6 @@ from registry.lineage.traits import KINDS, Traits
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """One number: what it is, what independent models come to (95 % of them stay below `null`), and its p-value.
-
-    value, null and p_value are None where the line only tells.
-    """
-
-    name: str
-    sentence: str
-    value: float | None = None
-    null: float | None = None
-    p_value: float | None = None
-
-
-@dataclass(frozen=True)
 class Comparison:
     """a: the model in question. b: the one that it may come from."""
 

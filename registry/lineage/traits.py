@@ -30,7 +30,8 @@ class Sketches:
         tables = {}
         for kind in KINDS:
             for branch in BRANCHES:
-                own = {places[b.layer]: getattr(b, kind) for b in branches if b.branch == branch and getattr(b, kind)}
+                both = [(places[b.layer], getattr(b, kind)) for b in branches if b.branch == branch]
+                own = {place: sketch for place, sketch in both if sketch is not None}
                 size = len(next(iter(own.values()))) if own else 1
                 tables[kind, branch] = np.array([own.get(i, (0.0,) * size) for i in places.values()]).reshape(-1, size)
         return cls(tables)

@@ -7,13 +7,13 @@ from registry.lineage.comparison import Comparison
 from registry.lineage.nulls import nulls
 
 ALIKE = 0.5  # cosine of two matrices' sketches above which they stand in the same axes
-NEAR = 0.9995  # below which a matrix has changed visibly
+NEAR = 0.9999  # below which a matrix has changed visibly
 FAITHFUL = 0.5  # of a matrix's own change: a branch that changed less was rewritten, not trained
-LIGHT, HEAVY = 0.02, 0.25  # |change| / |weights|: fine-tuning lies between, continued training above
+ROUNDED, HEAVY = 2.5e-4, 0.25  # |change| / |weights|: rounding stays below, continued training begins above
 PRUNED = 0.08  # share of weights that became zero
 COARSER = 0.85  # of the earlier model's variety of values: below, the later is on a grid
 FOUR_BITS, EIGHT_BITS = 0.25, 0.75  # variety up to which the grid has so many bits
-GRID_ERROR = {4: 0.25, 8: 0.03}  # |change| / |weights| that quantisation alone gives at most
+GRID_ERROR = {4: 0.2, 8: 0.03}  # |change| / |weights| that quantisation alone gives at most
 NEURONS = ("up", "down")  # of the mlp's branch
 HEADS = ("value", "output")  # of attention's
 
@@ -102,7 +102,7 @@ def training(found: Comparison) -> Iterator[str]:
     direct = [value for value in changes.cosines.values() if value > ALIKE]
     if not changes.sizes or not direct or (bits and size <= GRID_ERROR[bits]) or changes.zeros > PRUNED:
         return
-    if any(disguises(found)):
+    if size <= ROUNDED or any(disguises(found)):
         return
     if changes.rank:
         yield f"LoRA-like: the change has rank {changes.rank}"
@@ -119,6 +119,6 @@ def vocabulary(found: Comparison) -> Iterator[str]:
         yield f"vocabulary of {one.vocabulary} instead of {other.vocabulary} tokens"
     elif {"stream", "token"} <= set(found.alignments) and found.alignments["token"].similarity < ALIKE / 2:
         if found.alignments["stream"].similarity > ALIKE:
-            yield "tokens embedded anew"
+            yield "tokens embedded anew or reordered"
     elif found.changes.whole and not found.same:
         yield "embedding, head or norms changed"

@@ -1,0 +1,131 @@
+"""From a comparison to a verdict that says what chance alone would give."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from registry.fingerprints import Fingerprint
+from registry.lineage.comparison import Comparison, std_distance
+from registry.lineage.history import ROUNDED, phrases
+from registry.lineage.nulls import among, nulls, stranger_share
+
+SAME_WEIGHTS = "same weights"
+QUANTISED = "quantised copy"
+DERIVED = "derived"
+SAME_FAMILY = "same family"
+UNKNOWN = "unknown"
+RELATED = (SAME_WEIGHTS, QUANTISED, DERIVED)  # verdicts that name what the weights were made from
+CERTAIN = 0.001  # chance that some independent model among all candidates agrees as well, up to which a base is named
+ACCEPTED = 0.05  # the same for a family
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One number: what it is, what 95 % of independent models stay below (`null`), and its p-value.
+
+    value, null and p_value are None where a line only tells.
+    """
+
+    name: str
+    sentence: str
+    value: float | None = None
+    null: float | None = None
+    p_value: float | None = None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """verdict: one of the five above. model, family: what it names, None when unknown. how: what was done to `model`.
+
+    score: larger is more surely derived, comparable across pairs: -log10 of the smallest p-value, below 0 where nothing
+    speaks for it. p_value: the chance that one independent model agrees as well. chance: that at least one of as many
+    as were compared does. These are None where nothing was compared. candidates: how many there were.
+    """
+
+    verdict: str
+    model: str | None = None
+    family: str | None = None
+    how: tuple[str, ...] = ()
+    score: float | None = None
+    p_value: float | None = None
+    chance: float | None = None
+    candidates: int = 0
+    evidence: tuple[Evidence, ...] = ()
+
+    @property
+    def related(self) -> bool:
+        """Whether it says that the weights were made from the model's."""
+        return self.verdict in RELATED
+
+
+def judge(found: Comparison, model: str, family: str | None, candidates: int = 1) -> Verdict:
+    """The verdict on one pair, the nearest of so many candidates."""
+    how = tuple(phrases(found))
+    chance = among(found.p_value, candidates)
+    kin = relation(found, how) if found.same or chance <= CERTAIN else None
+    if kin is None:
+        by_family = recipe_chance(found, candidates)
+        kin, how = (SAME_FAMILY if by_family <= ACCEPTED else UNKNOWN), ()
+        chance = by_family if kin == SAME_FAMILY else chance
+    named = (model, family) if kin != UNKNOWN else (None, None)
+    lines = tuple(evidence(found, candidates))
+    return Verdict(kin, *named, how, found.score, found.p_value, chance, candidates, lines)
+
+
+def relation(found: Comparison, how: tuple[str, ...]) -> str:
+    """How a model that comes from another is called."""
+    if found.same or (not how and found.changes.pairs and found.changes.relative < ROUNDED):
+        return SAME_WEIGHTS
+    return QUANTISED if how and all(phrase.startswith("quantised") for phrase in how) else DERIVED
+
+
+def recipe_chance(found: Comparison, candidates: int) -> float:
+    """The chance that one of so many strangers has std vectors as close; 1 where the projections differ."""
+    one, other = found.a.fingerprint, found.b.fingerprint
+    return among(stranger_share(std_distance(one, other)), candidates) if one.projections == other.projections else 1.0
+
+
+def evidence(found: Comparison, candidates: int) -> Iterator[Evidence]:
+    """Every number of a comparison with what chance gives, the strongest first."""
+    one, other = found.a.fingerprint, found.b.fingerprint
+    if found.same:
+        cast = "" if one.digest == other.digest else ", once cast to bf16"
+        yield Evidence("digest", f"every weight is equal{cast}", 1.0, 0.0, 0.0)
+    yield from sorted(deciding(found), key=lambda line: line.p_value or 0.0)
+    changes = found.changes
+    if changes.equal:
+        count = round(changes.equal * len(changes.pairs))
+        yield Evidence("equal matrices", f"{count} of {len(changes.pairs)} matrices are equal", changes.equal, 0.0)
+    if changes.cosines:
+        cosine = float(np.mean(list(changes.cosines.values())))
+        yield Evidence("weights", f"the matrices themselves agree by cosine {cosine:.3f}", cosine, 0.05)
+    if one.projections == other.projections:
+        yield recipe(one, other)
+    if candidates > 1:
+        yield Evidence("candidates", f"{candidates} models were compared; p-values are of one")
+
+
+def deciding(found: Comparison) -> Iterator[Evidence]:
+    """What decides whether one comes from the other."""
+    told = {
+        "stream": "layers act alike on the residual stream",
+        "token": "layers act alike on the tokens, however the stream is turned",
+    }
+    for kind, value in found.numbers.items():
+        null, p_value = nulls()[kind], found.p_values[kind]
+        if kind in found.alignments:
+            cosine = found.alignments[kind].similarity
+            what = f"{told[kind]}: cosine {cosine:.3f}, {value:.1f} standard deviations above chance"
+        else:
+            what = f"singular values differ by {10**-value:.2g} of what chance alone moves them"
+        strangers = f"the strongest of {null.pairs} independent pairs came to {null.strongest:.2g}"
+        yield Evidence(kind, f"{what}; {strangers}", value, null.start, p_value)
+
+
+def recipe(one: Fingerprint, other: Fingerprint) -> Evidence:
+    """The papers' vector, which tells the recipe."""
+    distance = std_distance(one, other)
+    share = stranger_share(distance)
+    told = f"std vectors are {distance:.2g} apart, as {share:.2%} of strangers' or fewer are"
+    return Evidence("std vector", f"{told}; twins come as close as children", distance, None, share)
