@@ -5,6 +5,7 @@ What needs torch is imported where it is used: a list of models should not wait 
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +15,9 @@ from sqlalchemy.orm import Session
 
 from registry.database import store
 from registry.database.connection import open_database, translated
+from registry.errors import ModelNotFound
 from registry.fingerprints import Fingerprint
+from registry.lineage.verdict import Verdict
 
 if TYPE_CHECKING:
     from registry.identify import Identification
@@ -41,6 +44,16 @@ def inspect(source: str | Path) -> "Inspection":
     from registry.inspect import inspect as look  # noqa: PLC0415  # see the module's docstring
 
     return look(source)
+
+
+def compare(a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]") -> Verdict:
+    """Tell whether `a` comes from `b`: sources or fingerprints. Needs no database. Raises RegistryError.
+
+    The verdict's `score` is larger the more surely one comes from the other, and comparable across pairs.
+    """
+    from registry.compare import compare as own  # noqa: PLC0415  # see the module's docstring
+
+    return own(a, b, **options)
 
 
 class Registry:
@@ -88,6 +101,35 @@ class Registry:
 
         with translated(self._engine.url):
             return identify(self._engine, source, k=k, **options)
+
+    def compare(
+        self, a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]"
+    ) -> Verdict:
+        """Tell whether `a` comes from `b`: fingerprints, sources, or names of registered models.
+
+        What is there as a file or folder is taken for a source, then what is registered under the name.
+        """
+        from registry.compare import fingerprint_of, pair_verdict  # noqa: PLC0415
+
+        found = []
+        for each in (a, b):
+            known = (
+                None if isinstance(each, Fingerprint) or Path(each).expanduser().exists() else self._known(str(each))
+            )
+            found.append(known[1] if known else fingerprint_of(each, options))
+        name = b.digest[:12] if isinstance(b, Fingerprint) else str(b)
+        return pair_verdict(found[0], found[1], name)
+
+    def _known(self, name: str) -> tuple[store.Summary, Fingerprint] | None:
+        try:
+            return self.show(name)
+        except ModelNotFound:
+            return None
+
+    def explain(self, name: str) -> tuple[store.Summary, Verdict, datetime]:
+        """A registered model, the verdict that was stored with it, and when it was given."""
+        with self._session() as session:
+            return store.kept_verdict(session, name)
 
     def show(self, name: str) -> tuple[store.Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""

@@ -17,6 +17,7 @@ from registry.numerics.moments import merge
 from registry.numerics.sketches import unit
 from registry.numerics.spectrum import normalised
 from registry.projections import Layout
+from registry.spaces import spaces
 
 
 def assemble(
@@ -52,6 +53,7 @@ def assemble(
         unknown=tuple(entry.name for entry in layout.unknown),
         adapter=adapter,
         branches=halves.branches(),
+        spaces=spaces([(each.matrix, each.gram) for each in measured if each.gram is not None]),
         geometry=halves.stream.geometry,
         vocabulary=halves.stream.vocabulary,
         cast_digest=digest_of_cast(matrices, rest),

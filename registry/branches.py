@@ -28,8 +28,8 @@ OUT_SEED, IN_SEED, KEPT_SEED = 21, 22, 23
 class Half:
     """One side of a branch, inward W_in D or outward W_out^T D: inner x directions, those of both sketches.
 
-    The norm's gains on that side are in it. lengths: of the matrix's inner rows or columns, squared. tensor: tells apart
-    several that no expert's number does.
+    The norm's gains on that side are in it. lengths: of the matrix's inner rows or columns, squared. tensor: tells
+    apart several that no expert's number does.
     """
 
     layer: int

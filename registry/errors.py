@@ -222,6 +222,10 @@ class DeviceUnavailable(RegistryError):
     """The device {device!r} cannot be used ({reason}); give auto, cpu, cuda or cuda:n."""
 
 
+class NotComparable(RegistryError):
+    """{base!r} is an adapter, and a model does not come from one; name the two the other way round."""
+
+
 class UnknownRank(RegistryError):
     """Spectra of rank {rank!r} are not compared by anything; give one of {ranks}."""
 
@@ -280,6 +284,10 @@ class ModelNotFound(DatabaseError):
 
 class ModelAmbiguous(DatabaseError):
     """{name!r} could be any of {candidates}; give more of the name or digest."""
+
+
+class NoVerdict(DatabaseError):
+    """No verdict was stored with {name!r}, which was ingested by an older registry; remove it and ingest it again."""
 
 
 class NameTaken(DatabaseError):

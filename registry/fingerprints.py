@@ -81,6 +81,18 @@ class Branch:
 
 
 @dataclass(frozen=True)
+class Space:
+    """The directions that one layer reads from the residual stream or writes to it, as a sketch (registry.spaces).
+
+    side: 'reads' or 'writes'.
+    """
+
+    layer: int
+    side: str
+    sketch: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Adapter:
     """What only an adapter has.
 
@@ -104,10 +116,10 @@ class Fingerprint:
     projection, pooled over layers (paper 2509.19122, 2.2); 0 where the projection is missing.
     rank: how many singular values were computed. clusterings: one for each of RANKS up to it. matrices: in the order of
     layers and projections; labels follow the same order. stored: the quantisation of most projections (`gptq 4-bit`);
-    None where they are stored plain. unknown: names of matrices that no rule knows. branches: by layer. geometry: the
-    cosines between the embeddings of the lowest tokens. start: an image of the first values of every projection's
-    tensor, together; None for an adapter. vocabulary: tokens of the embedding. cast_digest: the digest that the
-    model has once it is cast to bf16, where that is another.
+    None where they are stored plain. unknown: names of matrices that no rule knows. branches, spaces: by layer.
+    geometry: the cosines between the embeddings of the lowest tokens. start: an image of the first values of every
+    projection's tensor, together; None for an adapter. vocabulary: tokens of the embedding. cast_digest: the digest
+    that the model has once it is cast to bf16, where that is another.
     """
 
     version: int
@@ -127,6 +139,7 @@ class Fingerprint:
     stored: str | None = None
     adapter: Adapter | None = None
     branches: tuple[Branch, ...] = ()
+    spaces: tuple[Space, ...] = ()
     geometry: tuple[float, ...] | None = None
     start: tuple[float, ...] | None = None
     vocabulary: int | None = None

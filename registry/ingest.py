@@ -7,8 +7,9 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import store
+from registry.database import search, store
 from registry.fingerprints import Fingerprint
+from registry.judgement import verdict_on
 from registry.sources import Options, read
 from registry.timing import Timing
 
@@ -46,10 +47,14 @@ def ingest(
 ) -> Ingested:
     """Fingerprint a source and store it in one transaction. Raises RegistryError, and then nothing was stored.
 
-    Weights that are registered already are left alone, unless they come with more singular values than before.
+    Weights that are registered already are left alone, unless they come with more singular values than before. What the
+    registry says of new ones is stored with them.
     """
     checkpoint, fingerprint = read(source, **options)
     timing = options.get("timing") or Timing()
     with timing.stage("database"), Session(engine) as session, session.begin():
+        verdict = verdict_on(session, fingerprint, search.nearest(session, fingerprint, 1))
         model, before = store.save(session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name)
+        if before is None:
+            store.keep_verdict(session, model.name, verdict)
     return Ingested(model, fingerprint, before)

@@ -17,11 +17,12 @@ from registry.numerics.moments import Moments, merge, moments
 from registry.numerics.sketches import thin_sketch
 from registry.numerics.spectrum import Spectrum
 from registry.projections import Layout, Site
+from registry.spaces import thin_gram
 
-Statistics = tuple[tuple[int, int], str, Moments, Spectrum, torch.Tensor]
-"""Shape, digest, moments, singular values and sketch of one projection's update."""
+Statistics = tuple[tuple[int, int], str, Moments, Spectrum, torch.Tensor, torch.Tensor]
+"""Shape, digest, moments, singular values, sketch and Gram sketch of one projection's update."""
 # Rows and columns of a matrix's sketch. Adapters change query and value first: of these the rank of a change is told.
-SKETCHED = {"query": 20, "key": 8, "value": 20, "output": 8, "gate": 8, "up": 8, "down": 8}
+SKETCHED = {"query": 18, "key": 6, "value": 18, "output": 6, "gate": 6, "up": 6, "down": 6}
 
 
 def statistics(site: Site, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int) -> Iterator[Statistics]:
@@ -34,7 +35,8 @@ def statistics(site: Site, update: Update, left: torch.Tensor, right: torch.Tens
         stats, spectrum = product(side(part), inner, update.scaling, rank)
         digest = hashlib.sha256(b"%r" % update.scaling + tensor_digest(part) + tail).hexdigest()
         image = thin_sketch(part, right, SKETCHED[projection]) * update.scaling
-        yield (part.shape[0], right.shape[1]), digest, stats, spectrum, image
+        own = thin_gram(projection, part, right)
+        yield (part.shape[0], right.shape[1]), digest, stats, spectrum, image, own
 
 
 def digest(update: Update) -> str:

@@ -22,6 +22,7 @@ from registry.numerics.sketches import folded, sketch, texture
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 from registry.pipeline import Job, flow
 from registry.projections import Site
+from registry.spaces import gram
 from registry.stream import Stream
 from registry.timing import Timing
 
@@ -34,7 +35,8 @@ FOLDED = 256  # numbers that they are turned to
 class Measured:
     """A projection matrix, the `index`-th of its site, and what is pooled with that of others.
 
-    half: its side of a branch. start: of the first in a tensor, an image of the tensor's first values.
+    half: its side of a branch. gram: of what it reads or writes. start: of the first in a tensor, an image of the
+    tensor's first values.
     """
 
     matrix: Matrix
@@ -42,6 +44,7 @@ class Measured:
     site: Site
     index: int
     half: Half | None = None
+    gram: torch.Tensor | None = None
     start: np.ndarray | None = None
 
 
@@ -177,7 +180,7 @@ class Meter:
         """Statistics of an update that has factors, without multiplying them."""
         with self.timing.stage("spectrum"):
             found = enumerate(lora.statistics(site, update, left, right, self.rank))
-            return [Measured(described(site, i, *each), each[2], site, i) for i, each in found]
+            return [Measured(described(site, i, *each[:5]), each[2], site, i, gram=each[5]) for i, each in found]
 
     def dense(  # what is known of a matrix
         self,
@@ -210,9 +213,10 @@ class Meter:
             image = sketch(piece.matrix, lora.SKETCHED[matrix.projection])
             distinct, zeros = texture(piece.matrix)
             side = half(self.stream, piece.site, piece.index, piece.matrix)
-        own = tuple(image.flatten().tolist())
-        matrix = replace(matrix, cast_digest=piece.cast, sketch=own, distinct_share=distinct, zero_share=zeros)
-        return Measured(matrix, stats, piece.site, piece.index, side, piece.start)
+            own = tuple(image.flatten().tolist())
+            matrix = replace(matrix, cast_digest=piece.cast, sketch=own, distinct_share=distinct, zero_share=zeros)
+            own_gram = gram(matrix.projection, piece.matrix)
+        return Measured(matrix, stats, piece.site, piece.index, side, own_gram, piece.start)
 
     def spectra(self, matrices: list[torch.Tensor], tolerance: float = TOLERANCE) -> list[Spectrum]:
         """Singular values of matrices of one shape."""

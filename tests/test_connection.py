@@ -128,6 +128,7 @@ def of_old(fingerprint: Fingerprint) -> Fingerprint:
         clusterings=tuple(replace(each, undetermined=None) for each in fingerprint.clusterings),
         matrices=tuple(replace(each, **gone) for each in fingerprint.matrices),
         branches=(),
+        spaces=(),
         geometry=None,
         start=None,
         vocabulary=None,

@@ -24,15 +24,16 @@ from sqlalchemy import (
     UniqueConstraint,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 REVISION = "0005"  # the migration that these tables correspond to
 
 
 class Half(TypeDecorator[tuple[float, ...]]):
-    """256 numbers in half precision."""
+    """As many numbers in half precision as it is told."""
 
-    impl = HALFVEC(256)
+    impl = HALFVEC
     cache_ok = True
 
     def process_bind_param(self, value: tuple[float, ...] | None, dialect: Dialect) -> list[float] | None:  # noqa: ARG002  # as SQLAlchemy calls it
@@ -125,6 +126,10 @@ class Model(Base):
     branches: Mapped[list["BranchRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="(BranchRow.layer, BranchRow.branch)"
     )
+    spaces: Mapped[list["SpaceRow"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="(SpaceRow.layer, SpaceRow.side)"
+    )
+    verdict: Mapped["VerdictRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     outline: Mapped["OutlineRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     matrices: Mapped[list["MatrixRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="MatrixRow.position"
@@ -215,8 +220,41 @@ class BranchRow(Base):
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
     layer: Mapped[int] = mapped_column(primary_key=True)
     branch: Mapped[str] = mapped_column(primary_key=True)
-    stream: Mapped[tuple[float, ...]] = mapped_column(Half)
-    token: Mapped[tuple[float, ...] | None] = mapped_column(Half)
+    stream: Mapped[tuple[float, ...]] = mapped_column(Half(256))
+    token: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
+
+
+class SpaceRow(Base):
+    """A sketch of the directions that one layer reads from the residual stream, or writes to it."""
+
+    __tablename__ = "spaces"
+    __table_args__ = (CheckConstraint("side IN ('reads', 'writes')", name="side"),)
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    layer: Mapped[int] = mapped_column(primary_key=True)
+    side: Mapped[str] = mapped_column(primary_key=True)
+    sketch: Mapped[tuple[float, ...]] = mapped_column(Half(136))
+
+
+class VerdictRow(Base):
+    """What the registry said of a model when it was ingested, among the models that it knew then.
+
+    base, family: what the verdict names, by name: models may go. evidence: objects as in docs/json.md.
+    """
+
+    __tablename__ = "verdicts"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    verdict: Mapped[str]
+    base: Mapped[str | None]
+    family: Mapped[str | None]
+    how: Mapped[tuple[str, ...]]
+    score: Mapped[float | None]
+    p_value: Mapped[float | None]
+    chance: Mapped[float | None]
+    candidates: Mapped[int]
+    evidence: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+    judged_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class OutlineRow(Base):
@@ -225,6 +263,6 @@ class OutlineRow(Base):
     __tablename__ = "outlines"
 
     model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
-    start: Mapped[tuple[float, ...] | None] = mapped_column(Half)
-    stream: Mapped[tuple[float, ...] | None] = mapped_column(Half)
-    token: Mapped[tuple[float, ...] | None] = mapped_column(Half)
+    start: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
+    stream: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
+    token: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))

@@ -6,12 +6,22 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-
-from sqlalchemy import Select, bindparam, func, or_, select, text
+from sqlalchemy import Select, bindparam, distinct, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
-from registry.database.schema import BranchRow, ClusteringRow, FingerprintRow, Half, Model, OutlineRow
-from registry.fingerprints import Branch, Fingerprint
+from registry.database.schema import (
+    BranchRow,
+    ClusteringRow,
+    Family,
+    FingerprintRow,
+    Half,
+    MatrixRow,
+    Model,
+    OutlineRow,
+    SpaceRow,
+)
+from registry.fingerprints import VERSION, Branch, Fingerprint, Space
+from registry.lineage.fit import Base
 from registry.lineage.traits import KINDS, Sketches
 
 NEAREST = text(
@@ -56,36 +66,57 @@ def comparable(session: Session, fingerprint: Fingerprint) -> int:
     return session.scalar(alike(select(func.count()), fingerprint)) or 0
 
 
-def alike(query: Select[tuple[int]], fingerprint: Fingerprint) -> Select[tuple[int]]:
+def alike(query: Select[Any], fingerprint: Fingerprint) -> Select[Any]:
     """A query of models, kept to those of the same kind and fingerprint version."""
     own = Model.fingerprint_version == fingerprint.version
     return query.select_from(Model).where(own, Model.kind == fingerprint.kind)
 
 
-def relatives(session: Session, fingerprint: Fingerprint, k: int) -> list[int]:
-    """The ids of models that may be relatives: those with the same weights, and the k nearest of every outline."""
+def relatives(session: Session, fingerprint: Fingerprint, k: int) -> tuple[list[str], list[str]]:
+    """Models with the same weights, once cast to bf16, and the k nearest by every outline: their names."""
     digests = {fingerprint.digest, fingerprint.cast_digest} - {None}
-    same = or_(Model.digest.in_(digests), Model.cast_digest.in_(digests))
-    found = list(session.scalars(alike(select(Model.id), fingerprint).where(same)))
+    equal = or_(Model.digest.in_(digests), Model.cast_digest.in_(digests))
+    same = session.scalars(alike(select(Model.name), fingerprint).where(equal).order_by(Model.id)).all()
+    near: list[str] = []
     sketches = Sketches.of(fingerprint.branches)
     outlines = {kind: sketches.outline(kind) for kind in KINDS} | {"start": fingerprint.start}
     for name, outline in outlines.items():
         if outline is not None:
             column = getattr(OutlineRow, name)
-            query = alike(select(Model.id), fingerprint).join(OutlineRow, OutlineRow.model_id == Model.id)
-            distance = column.op("<=>")(bindparam(None, outline, type_=Half))
-            found += session.scalars(query.where(column.is_not(None)).order_by(distance, Model.id).limit(k))
-    return list(dict.fromkeys(found))
+            query = alike(select(Model.name), fingerprint).join(OutlineRow, OutlineRow.model_id == Model.id)
+            distance = column.op("<=>")(bindparam(None, outline, type_=Half(256)))
+            near += session.scalars(query.where(column.is_not(None)).order_by(distance, Model.id).limit(k))
+    return list(same), [name for name in dict.fromkeys(near) if name not in same]
 
 
-def sketches_of(session: Session, ids: Sequence[int]) -> dict[int, Sketches]:
+def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:
     """The branches' sketches of some models, in the bytes that the server holds: decimals would take a second."""
-    rows: dict[int, list[Branch]] = defaultdict(list)
+    rows: dict[str, list[Branch]] = defaultdict(list)
     sent = [func.halfvec_send(column) for column in (BranchRow.stream, BranchRow.token)]
-    query = select(BranchRow.model_id, BranchRow.layer, BranchRow.branch, *sent).where(BranchRow.model_id.in_(ids))
-    for model, layer, branch, *sketches in session.execute(query):
+    query = select(Model.name, BranchRow.layer, BranchRow.branch, *sent).join(Model, Model.id == BranchRow.model_id)
+    for model, layer, branch, *sketches in session.execute(
+        query.where(Model.name.in_(names), Model.fingerprint_version == VERSION)
+    ):
         rows[model].append(Branch(layer, branch, *map(halves, sketches)))
-    return {model: Sketches.of(rows[model]) for model in ids}
+    return {name: Sketches.of(rows[name]) for name in names}
+
+
+def bases(session: Session, adapter: Fingerprint) -> list[Base]:
+    """The models that have every matrix which an adapter changes, in its shape."""
+    places = sorted({(m.layer, m.projection, m.rows, m.cols) for m in adapter.matrices})
+    own = tuple_(MatrixRow.layer, MatrixRow.projection, MatrixRow.rows, MatrixRow.cols)
+    fitting = select(MatrixRow.model_id).where(own.in_(places)).group_by(MatrixRow.model_id)
+    fitting = fitting.having(func.count(distinct(own)) == len(places))
+    query = (
+        select(Model.name, Family.name, SpaceRow.layer, SpaceRow.side, func.halfvec_send(SpaceRow.sketch))
+        .join(SpaceRow, SpaceRow.model_id == Model.id)
+        .join(Family, Family.id == Model.family_id)
+        .where(Model.kind == "model", Model.fingerprint_version == adapter.version, Model.id.in_(fitting))
+    )
+    spaces: dict[tuple[str, str], list[Space]] = defaultdict(list)
+    for model, family, layer, side, sent in session.execute(query):
+        spaces[model, family].append(Space(layer, side, halves(sent)))
+    return [Base(*named, tuple(found)) for named, found in sorted(spaces.items())]
 
 
 def halves(sent: bytes | None) -> Any:

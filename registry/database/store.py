@@ -16,10 +16,13 @@ from registry.database.schema import (
     MatrixRow,
     Model,
     OutlineRow,
+    SpaceRow,
+    VerdictRow,
 )
-from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken
-from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Matrix
+from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken, NoVerdict
+from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Matrix, Space
 from registry.lineage.traits import KINDS, Sketches
+from registry.lineage.verdict import Evidence, Verdict
 
 if TYPE_CHECKING:
     from registry.checkpoints import Checkpoint
@@ -106,6 +109,7 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     model.cast_digest = fingerprint.cast_digest
     model.fingerprint.vocabulary, model.fingerprint.geometry = fingerprint.vocabulary, fingerprint.geometry
     model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
+    model.spaces = [SpaceRow(**shared(each, SpaceRow)) for each in fingerprint.spaces]
     sketches = Sketches.of(fingerprint.branches)
     model.outline = OutlineRow(start=fingerprint.start, **{kind: sketches.outline(kind) for kind in KINDS})
 
@@ -113,9 +117,9 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
 def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Give a stored model the larger rank of another fingerprint of the same weights."""
     model.fingerprint.rank = fingerprint.rank
-    for table in (MatrixRow, ClusteringRow, BranchRow, OutlineRow):
+    for table in (MatrixRow, ClusteringRow, BranchRow, SpaceRow, OutlineRow):
         session.execute(delete(table).where(table.model_id == model.id))
-    session.expire(model, ["clusterings", "matrices", "branches", "outline"])
+    session.expire(model, ["clusterings", "matrices", "branches", "spaces", "outline"])
     add_spectra(session, model, fingerprint)
 
 
@@ -186,8 +190,26 @@ def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
         matrices=tuple(Matrix(**columns(row, Matrix)) for row in model.matrices),
         adapter=Adapter(**columns(model.adapter, Adapter)) if model.adapter else None,
         branches=tuple(Branch(**columns(row, Branch)) for row in model.branches),
+        spaces=tuple(Space(**columns(row, Space)) for row in model.spaces),
         start=model.outline.start if model.outline else None,
     )
+
+
+def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
+    """Store what was said of a model, in place of what was said before."""
+    model = find(session, name)
+    own = shared(verdict, VerdictRow, without=("evidence",))
+    model.verdict = VerdictRow(**own, base=verdict.model, evidence=[asdict(line) for line in verdict.evidence])
+
+
+def kept_verdict(session: Session, name: str) -> tuple[Summary, Verdict, datetime]:
+    """What was said of a registered model, and when. Raises ModelNotFound, NoVerdict."""
+    model = find(session, name)
+    row = model.verdict
+    if row is None:
+        raise NoVerdict(name=model.name)
+    own = columns(row, Verdict) | {"model": row.base, "evidence": tuple(Evidence(**line) for line in row.evidence)}
+    return summary(model), Verdict(**own), row.judged_at
 
 
 def columns(row: Any, record: type) -> dict[str, Any]:

@@ -1,13 +1,15 @@
 """Whether a model is a mixture of two others, and in which shares: sketches are linear, so a merge shows in them."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from registry.lineage.comparison import Comparison
+from registry.lineage.verdict import DERIVED, Evidence, Verdict
 
 PLAIN = 0.5  # of the distance to the nearer parent that a mixture must explain
+TRAINED = ("fine-tuned", "continued", "LoRA-like")  # phrases that a mixture explains
 LEAST = 0.05  # share of a parent that is told from none
 
 
@@ -22,6 +24,18 @@ class Mixture:
     def plain(self) -> bool:
         """Whether both parents are in it, and explain it."""
         return self.left < PLAIN and LEAST < self.share < 1 - LEAST
+
+
+def merged(verdict: Verdict, found: Comparison, others: Sequence[tuple[str, Comparison]]) -> Verdict:
+    """The verdict, saying so where the model is a mixture of the one it names and one of the others."""
+    mixtures = [(name, own) for name, other in others if (own := mixture(found, other)) and own.plain]
+    if not mixtures or verdict.verdict != DERIVED:
+        return verdict
+    name, best = min(mixtures, key=lambda pair: pair[1].left)
+    told = f"merged: {best.share:.0%} of it and {1 - best.share:.0%} of {name}"
+    kept = [phrase for phrase in verdict.how if not phrase.startswith(TRAINED)]
+    line = Evidence("mixture", f"{told} leave {best.left:.0%} of the distance to the nearer one", best.left, 1.0)
+    return replace(verdict, how=(told, *kept), evidence=(line, *verdict.evidence))
 
 
 def mixture(first: Comparison, second: Comparison) -> Mixture | None:

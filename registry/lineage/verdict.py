@@ -68,9 +68,9 @@ def judge(found: Comparison, model: str, family: str | None, candidates: int = 1
         by_family = recipe_chance(found, candidates)
         kin, how = (SAME_FAMILY if by_family <= ACCEPTED else UNKNOWN), ()
         chance = by_family if kin == SAME_FAMILY else chance
-    named = (model, family) if kin != UNKNOWN else (None, None)
     lines = tuple(evidence(found, candidates))
-    return Verdict(kin, *named, how, found.score, found.p_value, chance, candidates, lines)
+    numbers = (how, found.score, found.p_value, chance, candidates, lines)
+    return Verdict(kin, None, None, *numbers) if kin == UNKNOWN else Verdict(kin, model, family, *numbers)
 
 
 def relation(found: Comparison, how: tuple[str, ...]) -> str:

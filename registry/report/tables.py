@@ -9,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from registry.evidence import Match
+from registry.database.search import Match
 from registry.fingerprints import PROJECTIONS, Clustering, Fingerprint
 from registry.report.answers import places
 

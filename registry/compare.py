@@ -1,0 +1,56 @@
+"""Two sources side by side, without a database."""
+
+from pathlib import Path
+from typing import Unpack
+
+from registry.errors import NotComparable
+from registry.fingerprints import RANKS, Fingerprint
+from registry.lineage.comparison import Comparison
+from registry.lineage.fit import Base, fits_shapes, fitting, judge_adapter
+from registry.lineage.verdict import UNKNOWN, Verdict, judge
+from registry.sources import Options, read
+
+CONSISTENT, CONTRADICTED, UNDECIDABLE = "consistent", "contradicted", "undecidable"
+OPEN = 0.01  # p-value below which a claim is not contradicted, though not shown either
+
+
+def compare(a: str | Path | Fingerprint, b: str | Path | Fingerprint, **options: Unpack[Options]) -> Verdict:
+    """Whether `a` comes from `b`. Both are sources or fingerprints; `a` may be an adapter and `b` a base.
+
+    The verdict has `verdict`, `score` (larger is more surely derived, comparable across pairs), `p_value` and
+    `evidence`. Raises RegistryError.
+    """
+    one, other = fingerprint_of(a, options), fingerprint_of(b, options)
+    return pair_verdict(one, other, str(b) if not isinstance(b, Fingerprint) else other.digest[:12])
+
+
+def pair_verdict(one: Fingerprint, other: Fingerprint, name: str, family: str | None = None) -> Verdict:
+    """The verdict on two fingerprints. Raises NotComparable where `one` is a model and `other` an adapter."""
+    if one.kind == "model" and other.kind == "adapter":
+        raise NotComparable(base=name)
+    if one.kind == other.kind == "model":
+        return judge(Comparison.of(one, other), name, family)
+    if other.kind == "adapter":
+        return judge_adapter(one, (name, family or name) if one.digest == other.digest else None, [])
+    base = Base(name, family or name, other.spaces)
+    return judge_adapter(one, None, fitting(one, [base] if fits_shapes(one, other) else []))
+
+
+def fingerprint_of(source: str | Path | Fingerprint, options: Options) -> Fingerprint:
+    """A fingerprint as it is, or that of a source at the rank that is compared."""
+    if isinstance(source, Fingerprint):
+        return source
+    return read(source, **{"rank": RANKS[0], **options})[1]
+
+
+def consistency(verdict: Verdict) -> str:
+    """What a verdict means for the claim that the one comes from the other.
+
+    Contradicted needs evidence that would have shown it: sketches of branches, or shapes of an adapter.
+    """
+    if verdict.related:
+        return CONSISTENT
+    names = {line.name for line in verdict.evidence}
+    decided = names & {"stream", "token"} and (verdict.p_value or 1.0) > OPEN
+    unfit = verdict.verdict == UNKNOWN and names == {"shapes"}
+    return CONTRADICTED if decided or unfit else UNDECIDABLE
