@@ -37,7 +37,8 @@ def main() -> None:
 
 
 for command in (
-    *(sources.ingest, lineage.identify, sources.fingerprint, sources.inspect),
+    *(sources.ingest, sources.fingerprint, sources.inspect),
+    *(lineage.identify, lineage.compare, lineage.verify, lineage.explain),
     *(models.show, models.list_, models.remove, models.families),
     database.db,
 ):

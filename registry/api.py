@@ -111,20 +111,17 @@ class Registry:
         """
         from registry.compare import fingerprint_of, pair_verdict  # noqa: PLC0415
 
-        found = []
-        for each in (a, b):
-            known = (
-                None if isinstance(each, Fingerprint) or Path(each).expanduser().exists() else self._known(str(each))
-            )
-            found.append(known[1] if known else fingerprint_of(each, options))
-        name = b.digest[:12] if isinstance(b, Fingerprint) else str(b)
-        return pair_verdict(found[0], found[1], name)
+        one, other = (fingerprint_of(self._known(each), options) for each in (a, b))
+        return pair_verdict(one, other, b.digest[:12] if isinstance(b, Fingerprint) else str(b))
 
-    def _known(self, name: str) -> tuple[store.Summary, Fingerprint] | None:
+    def _known(self, source: "str | Path | Fingerprint") -> "str | Path | Fingerprint":
+        """The fingerprint of a registered model, or the source itself."""
+        if isinstance(source, Fingerprint) or Path(source).expanduser().exists():
+            return source
         try:
-            return self.show(name)
+            return self.show(str(source))[1]
         except ModelNotFound:
-            return None
+            return source
 
     def explain(self, name: str) -> tuple[store.Summary, Verdict, datetime]:
         """A registered model, the verdict that was stored with it, and when it was given."""

@@ -40,7 +40,8 @@ def fingerprint_of(source: str | Path | Fingerprint, options: Options) -> Finger
     """A fingerprint as it is, or that of a source at the rank that is compared."""
     if isinstance(source, Fingerprint):
         return source
-    return read(source, **{"rank": RANKS[0], **options})[1]
+    options.setdefault("rank", RANKS[0])
+    return read(source, **options)[1]
 
 
 def consistency(verdict: Verdict) -> str:

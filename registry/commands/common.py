@@ -37,14 +37,17 @@ source = click.argument("source")
 model = click.argument("model")
 
 
-def reading(rank: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Options of all commands that read a checkpoint, which their functions take as `options`. rank: its default."""
+def reading(rank: int, *, merging: bool = True) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Options of all commands that read a checkpoint, which their functions take as `options`. rank: its default.
+
+    merging: whether an adapter may be merged into a base first.
+    """
     ranks = click.Choice(["16", "64", "256"])
     deep = option("--rank", type=ranks, default=str(rank), show_default=True, callback=lambda *given: int(given[2]),
                   help="Singular values of each matrix.")  # fmt: skip
 
     def with_options(command: Callable[..., None]) -> Callable[..., None]:
-        for each in (as_json, timing, threads, device, prove, deep, download, nonfinite, base):
+        for each in (as_json, timing, threads, device, prove, deep, download, nonfinite, *[base] * merging):
             command = each(command)
         return command
 

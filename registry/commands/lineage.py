@@ -4,7 +4,9 @@ from typing import Any
 
 import click
 
-from registry.commands.common import UNKNOWN, option, output, reading, say_timing, source, timing_json
+from registry.commands.common import UNKNOWN, as_json, model, option, output, reading, say_timing, source, timing_json
+
+VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": 4}  # exit codes of `verify`
 
 
 @click.command()
@@ -19,7 +21,9 @@ from registry.commands.common import UNKNOWN, option, output, reading, say_timin
 )
 @reading(rank=16)
 def identify(source: str, nearest: int, as_json: bool, timing: bool, **options: Any) -> None:
-    """Tell which registered models and families a checkpoint is nearest to. Exit code 4 when unknown.
+    """Tell what a checkpoint comes from: the same weights, a quantised copy, derived, the same family or unknown.
+
+    Exit code 4 when unknown.
 
     \b
     Example: registry identify ./unknown_model
@@ -33,8 +37,83 @@ def identify(source: str, nearest: int, as_json: bool, timing: bool, **options: 
         clock = Timing()
         found = registry.identify(source, k=nearest, **options, progress=bar, timing=clock)
         spent = clock.seconds() if timing else None
-    output(as_json, lambda it: answers.identification_json(it) | timing_json(spent), tables.identification_table, found)
+    content = answers.identification_json(found) | timing_json(spent)
+    output(as_json, lambda _: content, tables.identification_table, found)
     if not as_json:
         say_timing(spent)
     if found.verdict.model is None:
         raise SystemExit(UNKNOWN)
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@reading(rank=16)
+def compare(a: str, b: str, as_json: bool, timing: bool, **options: Any) -> None:
+    """Tell whether A comes from B; both are sources or registered models. Exit code 4 when unknown.
+
+    \b
+    Example: registry compare ./child llama-small
+    """
+    from registry import Registry
+    from registry.report import answers, tables
+    from registry.timing import Timing
+
+    clock = Timing()
+    with Registry() as registry:
+        verdict = registry.compare(a, b, **options, timing=clock)
+    spent = clock.seconds() if timing else None
+    content = {"a": a, "b": b} | answers.verdict_json(verdict) | timing_json(spent)
+    output(as_json, lambda _: content, lambda it: tables.verdict_table(a, it), verdict)
+    if not as_json:
+        say_timing(spent)
+    if verdict.model is None:
+        raise SystemExit(UNKNOWN)
+
+
+@click.command()
+@source
+@option(
+    "--base", "claimed", required=True, metavar="MODEL", help="What it claims to come from, registered or a source."
+)
+@reading(rank=16, merging=False)
+def verify(source: str, claimed: str, as_json: bool, timing: bool, **options: Any) -> None:
+    """Check the claim that a checkpoint comes from a model.
+
+    Exit code 0 when it is consistent, 3 when it is contradicted, 4 when nothing decides.
+
+    \b
+    Example: registry verify ./child --base llama-small
+    """
+    from registry import Registry
+    from registry.compare import consistency
+    from registry.report import answers, tables
+    from registry.timing import Timing
+
+    clock = Timing()
+    with Registry() as registry:
+        verdict = registry.compare(source, claimed, **options, timing=clock)
+    outcome, spent = consistency(verdict), clock.seconds() if timing else None
+    content = {"source": source, "base": claimed, "outcome": outcome} | answers.verdict_json(verdict)
+    told = tables.verified_table(source, claimed, outcome, verdict)
+    output(as_json, lambda _: content | timing_json(spent), lambda _: told, verdict)
+    if not as_json:
+        say_timing(spent)
+    raise SystemExit(VERIFIED[outcome])
+
+
+@click.command()
+@model
+@as_json
+def explain(model: str, as_json: bool) -> None:
+    """Repeat what the registry said of a model when it was ingested, with all numbers.
+
+    \b
+    Example: registry explain llama-tiny-code
+    """
+    from registry import Registry
+    from registry.report import answers, tables
+
+    with Registry() as registry:
+        found = registry.explain(model)
+    output(as_json, lambda it: answers.explained_json(*it), lambda it: tables.explained_table(*it), found)

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from registry.database.store import Summary
     from registry.identify import Identification
     from registry.ingest import Ingested
+    from registry.lineage.verdict import Verdict
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def answer(**content: Any) -> dict[str, Any]:
@@ -90,16 +91,22 @@ def identification_json(found: "Identification") -> dict[str, Any]:
     return {
         "source": found.source,
         "kind": found.fingerprint.kind,
-        "verdict": found.verdict.verdict,
-        "model": found.verdict.model,
-        "family": found.verdict.family,
-        "chance": found.verdict.chance,
-        "evidence": found.verdict.evidence,
+        **verdict_json(found.verdict),
         "matches": found.matches,
         "families": found.families,
         "digest": found.fingerprint.digest,
         "fingerprint_version": found.fingerprint.version,
     }
+
+
+def verdict_json(verdict: "Verdict") -> dict[str, Any]:
+    """A verdict with its numbers."""
+    return asdict(verdict)
+
+
+def explained_json(model: "Summary", verdict: "Verdict", judged_at: datetime) -> dict[str, Any]:
+    """A verdict that was stored."""
+    return {"name": model.name, "judged_at": judged_at, **verdict_json(verdict)}
 
 
 def ingested_json(done: "Ingested") -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from rich import box
@@ -19,8 +20,10 @@ if TYPE_CHECKING:
     from registry.identify import Identification
     from registry.ingest import Ingested
     from registry.inspect import Inspection
+    from registry.lineage.verdict import Evidence, Verdict
 
 SHOWN = 5  # names of a long list
+LEAST_SHOWN = 1e-15  # a probability below is not told apart
 COUNTS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
 
 
@@ -128,16 +131,60 @@ def families_table(families: Sequence["FamilySummary"]) -> RenderableType:
 
 def identification_table(found: "Identification") -> RenderableType:
     """The verdict, the evidence, the nearest models and families."""
-    verdict = found.verdict
-    named = {
-        "same weights": f" as {verdict.model}",
-        "same family": f" as {verdict.model} (family {verdict.family})",
-    }
-    headline = Text(f"{found.source}: {verdict.verdict}{named.get(verdict.verdict, '')}", style="bold")
-    evidence = Text("\n".join(f"  {line}" for line in verdict.evidence))
+    told = verdict_table(found.source, found.verdict)
     if not found.matches:
-        return Group(headline, evidence)
-    return Group(headline, evidence, matches_table("nearest model", found.matches), families_line(found.families))
+        return told
+    return Group(told, matches_table("nearest by std vector", found.matches), families_line(found.families))
+
+
+def verdict_table(source: str, verdict: "Verdict") -> RenderableType:
+    """A verdict and its evidence, line by line."""
+    rows = [row_of(line) for line in verdict.evidence]
+    numbers = ("value", "95 % below", "p-value")
+    lines = Text("\n".join(f"  {line}" for line in (*verdict.how, *chances(verdict))))
+    head = Text(f"{source}: {headline(verdict)}", style="bold")
+    return Group(head, *([lines] if lines else []), table("evidence", *numbers, rows=rows, right=numbers))
+
+
+def headline(verdict: "Verdict") -> str:
+    """The verdict in words."""
+    named = {
+        "same weights": f"same weights as {verdict.model}",
+        "quantised copy": f"quantised copy of {verdict.model}",
+        "derived": f"derived from {verdict.model}",
+        "same family": f"same family as {verdict.model} (family {verdict.family})",
+    }
+    return named.get(verdict.verdict, verdict.verdict)
+
+
+def chances(verdict: "Verdict") -> list[str]:
+    """What chance alone would give."""
+    if verdict.chance is None or verdict.verdict == "same weights":
+        return []
+    whoever = f"one of {verdict.candidates} independent models" if verdict.candidates > 1 else "an independent model"
+    return [f"{whoever} would agree as well with probability {probability(verdict.chance)}"]
+
+
+def row_of(line: "Evidence") -> tuple[str, ...]:
+    """One line of evidence."""
+    numbers = ("" if each is None else f"{each:.3g}" for each in (line.value, line.null))
+    return (line.sentence, *numbers, "" if line.p_value is None else probability(line.p_value))
+
+
+def probability(value: float) -> str:
+    """A probability; of a tiny one no more than that it is."""
+    return f"< {LEAST_SHOWN:g}" if value < LEAST_SHOWN else f"{value:.2g}"
+
+
+def verified_table(source: str, base: str, outcome: str, verdict: "Verdict") -> RenderableType:
+    """What became of a claim."""
+    return Group(Text(f"that {source} comes from {base} is {outcome}", style="bold"), verdict_table(source, verdict))
+
+
+def explained_table(model: "Summary", verdict: "Verdict", judged_at: datetime) -> RenderableType:
+    """A verdict that was stored."""
+    when = Text(f"as judged at {judged_at:%Y-%m-%d %H:%M}, when {model.name} was ingested")
+    return Group(when, verdict_table(model.name, verdict))
 
 
 def matches_table(title: str, matches: Sequence[Match]) -> Table:
