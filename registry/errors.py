@@ -1,6 +1,7 @@
 """Everything that can go wrong, in one tree: the docstring of a class is the sentence its user reads."""
 
 import inspect
+from functools import partial
 from typing import Any
 
 
@@ -12,6 +13,10 @@ class RegistryError(Exception):
         template = " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
         super().__init__(template.format(**data))
         self.data = data
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """As what another process can make anew."""
+        return partial(type(self), **self.data), ()
 
 
 # --- reading a checkpoint -------------------------------------------------------------------------------------

@@ -1,0 +1,307 @@
+"""How well verdicts tell children from independent models, on a zoo of tiny models trained in the open.
+
+    python benchmarks/lineage.py ZOO [--json] [--calibrate] [--peers VENV]
+
+ZOO is a folder that `python -m zoo ZOO` (run from benchmarks/) fills in 40 minutes on two cores; what is missing is
+made first. Thresholds come from the calibration split alone; the table is of the test split. --calibrate prints
+calibration.toml instead. --peers also runs Model Provenance Kit and modelDNA on the same files, in a virtual
+environment that is made in VENV. Ends with one JSON line.
+"""
+
+import argparse
+import json
+import pickle
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.metrics import roc_auc_score
+
+from registry import fingerprint
+from registry.errors import CannotSplit
+from registry.fingerprints import Fingerprint
+from registry.lineage.comparison import Comparison, std_distance
+from registry.lineage.traits import Traits
+from registry.lineage.verdict import judge
+
+TAIL = 0.05  # share of independent pairs that a tail is fitted to
+SPLITS = ("calibration", "development", "test", "crs")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model and a root: whether it is derived from it, and what the comparison gives."""
+
+    name: str
+    root: str
+    change: str
+    derived: bool
+    split: str
+    twins: bool
+    numbers: dict[str, float]
+    score: float
+    verdict: str
+    likeness: float
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("zoo", type=Path)
+    parser.add_argument("--json", action="store_true", help="only the JSON line")
+    parser.add_argument("--calibrate", action="store_true", help="print calibration.toml")
+    parser.add_argument("--peers", type=Path, metavar="VENV", help="run the peers too, in this folder's environment")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    models = json.loads((options.zoo / "manifest.json").read_text())
+    prints = fingerprints(options.zoo, models)
+    pairs = compared(models, prints)
+    if options.calibrate:
+        print(calibration([p for p in pairs if p.split == "calibration"]))
+        return
+    answer = measured(models, prints, pairs)
+    if options.peers:
+        answer["peers"] = peers(options.zoo, models, pairs, options.peers)
+    if not options.json:
+        report(pairs, answer)
+    print(json.dumps(answer))
+
+
+# --- fingerprints and pairs -----------------------------------------------------------------------------------
+
+
+def fingerprints(zoo: Path, models: list[dict]) -> dict[str, Fingerprint]:
+    """Of all models but adapters, kept beside the zoo."""
+    store = zoo / "fingerprints.pickle"
+    known: dict[str, Fingerprint] = pickle.loads(store.read_bytes()) if store.exists() else {}  # noqa: S301  # our own
+    missing = [m for m in models if m["name"] not in known]
+    with ProcessPoolExecutor() as pool:
+        found = pool.map(one, [zoo / m["folder"] for m in missing], chunksize=8)
+        known |= {m["name"]: each for m, each in zip(missing, found, strict=True)}
+    store.write_bytes(pickle.dumps(known))
+    return known
+
+
+def one(folder: Path) -> Fingerprint | None:
+    """Of a folder; None for adapters of fused projections, which do not tell their heads."""
+    torch.set_num_threads(1)
+    try:
+        return fingerprint(folder, rank=16, threads=1)
+    except CannotSplit:
+        return None
+
+
+def compared(models: list[dict], prints: dict[str, Fingerprint]) -> list[Pair]:
+    """Every model with every root of its split, near-twins apart."""
+    traits = {m["name"]: Traits(prints[m["name"]]) for m in models if m["change"] != "adapter"}
+    roots = [m for m in models if m["change"] == "root"]
+    wanted = []
+    for m in models:
+        for root in roots:
+            same = m["root"] == root["root"]
+            if m["change"] != "adapter" and m["split"] == root["split"] and not (same and m["change"] == "root"):
+                if m["change"] == "root" and m["root"] > root["root"]:
+                    continue  # each pair of roots once
+                wanted.append((m, root, same))
+    return [pair(m, root, traits, same=same) for m, root, same in wanted if not near(m, root)]
+
+
+def near(m: dict, root: dict) -> bool:
+    """Whether two models grew from the same initial weights in another order of the data."""
+    return m["near_twin_of"] == root["root"] or root["near_twin_of"] == m["root"]
+
+
+def pair(m: dict, root: dict, traits: dict[str, Traits], *, same: bool) -> Pair:
+    found = Comparison(traits[m["name"]], traits[root["name"]])
+    likeness = max((each.similarity for each in found.alignments.values()), default=0.0)
+    twins = m["family"] == root["family"] and m["size"] == root["size"] and not same
+    verdict = judge(found, root["root"], root["family"]).verdict
+    change = m["change"]
+    return Pair(m["name"], root["root"], change, same, m["split"], twins, extra(found), found.score, verdict, likeness)
+
+
+def extra(found: Comparison) -> dict[str, float]:
+    """The numbers that decide, and others that were tried, each larger for relatives."""
+    a, b = found.a.fingerprint, found.b.fingerprint
+    numbers = dict(found.numbers)
+    if a.start and b.start:
+        numbers["start"] = float(np.dot(a.start, b.start))
+    if a.geometry and b.geometry and len(a.geometry) == len(b.geometry):
+        numbers["anchor geometry"] = float(np.corrcoef(a.geometry, b.geometry)[0, 1])
+    numbers["weights"] = float(np.mean(list(found.changes.cosines.values()) or [0.0]))
+    numbers["moment curves"] = curves(found.a, found.b)
+    numbers["std vector"] = -std_distance(a, b)
+    one, other = (np.array(each.clusterings[0].vector) for each in (a, b))
+    numbers["clustering vector"] = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) or 1.0))
+    return numbers
+
+
+def curves(a: Traits, b: Traits) -> float:
+    """Mean correlation of the curves of std, skewness and kurtosis over depth."""
+    found = []
+    for one, other in zip(a.curves.reshape(-1, 32), b.curves.reshape(-1, 32), strict=True):
+        if not np.isnan(one + other).any() and one.std() and other.std():
+            found.append(np.corrcoef(one, other)[0, 1])
+    return float(np.mean(found)) if found else 0.0
+
+
+# --- what is measured -----------------------------------------------------------------------------------------
+
+
+def calibration(pairs: list[Pair]) -> str:
+    """The tails of independent pairs, as registry/calibration.toml has them."""
+    blocks = []
+    for kind in ("stream", "token", "spectra"):
+        values = np.array([p.numbers[kind] for p in pairs if not p.derived and kind in p.numbers])
+        start = float(np.quantile(values, 1 - TAIL))
+        scale = float((values[values > start] - start).mean())
+        blocks.append(
+            f"[{kind}]\npairs = {len(values)}\nabove = {TAIL}\nstart = {start:.3f}\nscale = {scale:.3f}\n"
+            f"strongest = {values.max():.3f}\n"
+        )
+    return "\n".join(blocks)
+
+
+def measured(models: list[dict], prints: dict[str, Fingerprint], pairs: list[Pair]) -> dict:
+    test = [p for p in pairs if p.split == "test"]
+    null = np.array([p.score for p in pairs if not p.derived and p.split in ("calibration", "development")])
+    derived = [p for p in test if p.derived]
+    strongest = max(p.score for p in test if not p.derived)
+    threshold = float(np.quantile(null, 0.999))
+    return {
+        "derived": len(derived),
+        "independent": len(test) - len(derived),
+        "null_pairs": len(null),
+        "auroc": auroc(test, lambda p: p.score),
+        "auroc_twins": auroc([p for p in test if p.derived or p.twins], lambda p: p.score),
+        "auroc_by_split": {s: auroc([p for p in pairs if p.split == s], lambda p: p.score) for s in SPLITS},
+        "weakest_derived": min(p.score for p in derived),
+        "strongest_independent": strongest,
+        "missed": sorted(p.name for p in derived if p.score <= strongest),
+        "tpr_at_1e-3": float(np.mean([p.score > threshold for p in derived])),
+        "top1_base": top1(test),
+        "unknown_called_unknown": float(np.mean([p.verdict not in RELATED for p in test if not p.derived])),
+        "evidence_alone": {kind: auroc_of(test, kind) for kind in test[0].numbers},
+        "family_of_another_size": other_sizes(models, prints),
+        "near_twins": near_twins(models, prints),
+        "adapters": adapters(models, prints),
+    }
+
+
+RELATED = ("same weights", "quantised copy", "derived")
+
+
+def auroc(pairs: Iterable[Pair], value: Callable[[Pair], float]) -> float:
+    pairs = list(pairs)
+    return float(roc_auc_score([p.derived for p in pairs], [value(p) for p in pairs])) if pairs else float("nan")
+
+
+def auroc_of(pairs: list[Pair], kind: str) -> float:
+    """Of one kind of evidence alone; where a pair has none, chance decides."""
+    lowest = min(p.numbers[kind] for p in pairs if kind in p.numbers)
+    return auroc(pairs, lambda p: p.numbers.get(kind, lowest))
+
+
+def top1(pairs: list[Pair]) -> float:
+    """Share of derived models whose own root is the one that is named, among all roots of the split."""
+    by_name: dict[str, list[Pair]] = defaultdict(list)
+    for p in pairs:
+        by_name[p.name].append(p)
+    children = [own for own in by_name.values() if any(p.derived for p in own)]
+    return float(np.mean([max(own, key=lambda p: (p.verdict in RELATED, p.likeness)).derived for own in children]))
+
+
+def other_sizes(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, float]:
+    """Share of roots whose nearest root of another size is of their family: by std vector, by curves, by both."""
+    roots = [m for m in models if m["change"] == "root" and m["split"] != "crs" and not m["near_twin_of"]]
+    traits = {m["name"]: Traits(prints[m["name"]]) for m in roots}
+    ways: dict[str, Callable[[Traits, Traits], float]] = {
+        "std vector": lambda a, b: -std_distance(a.fingerprint, b.fingerprint),
+        "moment curves": curves,
+        "clustering vector": lambda a, b: float(
+            np.dot(a.fingerprint.clusterings[0].vector, b.fingerprint.clusterings[0].vector)
+        ),
+    }
+    found = {}
+    for way, likeness in ways.items():
+        right = []
+        for m in roots:
+            others = [o for o in roots if o["size"] != m["size"]]
+            if any(o["family"] == m["family"] for o in others):
+                best = max(others, key=lambda o: likeness(traits[m["name"]], traits[o["name"]]))
+                right.append(best["family"] == m["family"])
+        found[way] = float(np.mean(right))
+    return found
+
+
+def near_twins(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, float]:
+    """Scores of models with the same initial weights and another order of the data."""
+    twins = [m for m in models if m["change"] == "root" and m["near_twin_of"]]
+    return {m["name"]: Comparison.of(prints[m["name"]], prints[f"{m['near_twin_of']}/root"]).score for m in twins}
+
+
+def adapters(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, float]:
+    """How adapters fit their own base and others of the same shapes, in standard deviations."""
+    from registry.lineage.fit import agreement, fits_shapes  # noqa: PLC0415
+
+    own, others, first = [], [], []
+    roots = [m for m in models if m["change"] == "root"]
+    for m in models:
+        if m["change"] == "adapter" and prints[m["name"]]:
+            fits = {r["root"]: agreement(prints[m["name"]].spaces, prints[r["name"]].spaces) for r in roots
+                    if fits_shapes(prints[m["name"]], prints[r["name"]]) and not near(m, r)}  # fmt: skip
+            rest = [z for root, z in fits.items() if root != m["root"]]
+            own.append(fits[m["root"]])
+            others += rest
+            first += [fits[m["root"]] > max(rest)] if rest else []
+    high = np.quantile(others, 0.95)
+    tail = np.array(others)[np.array(others) > high] - high
+    return {
+        "adapters": len(own), "others": len(others), "weakest_own": min(own), "median_own": float(np.median(own)),
+        "strongest_other": max(others), "first": float(np.mean(first)), "q95": float(high), "scale": float(tail.mean()),
+    }  # fmt: skip
+
+
+def peers(zoo: Path, models: list[dict], pairs: list[Pair], venv: Path) -> dict:
+    """The same pairs through the peers: all derived of the test split, and as many independent ones."""
+    from zoo.peers import scores  # noqa: PLC0415
+
+    folders = {m["name"]: zoo / m["folder"] for m in models}
+    test = [p for p in pairs if p.split == "test"]
+    drawn = np.random.default_rng(0).permutation([i for i, p in enumerate(test) if not p.derived])[:400]
+    chosen = [p for i, p in enumerate(test) if p.derived or i in set(drawn.tolist())]
+    given = scores(venv, [(folders[p.name], folders[f"{p.root}/root"]) for p in chosen])
+    found = {}
+    for peer, values in given.items():
+        both = [(p, v) for p, v in zip(chosen, values, strict=True)]
+        lowest = min(v for v in values if v is not None)
+        label, value = [p.derived for p, _ in both], [lowest if v is None else v for _, v in both]
+        strongest = max(v for p, v in zip(chosen, value, strict=True) if not p.derived)
+        missed = sum(v <= strongest for p, v in zip(chosen, value, strict=True) if p.derived)
+        found[peer] = {"auroc": float(roc_auc_score(label, value)), "missed": missed, "abstained": values.count(None)}
+    own = auroc(chosen, lambda p: p.score)
+    return found | {"registry": {"auroc": own, "pairs": len(chosen)}}
+
+
+def report(pairs: list[Pair], answer: dict) -> None:
+    """Per change the weakest pair, and what was measured."""
+    rows: dict[str, list[Pair]] = defaultdict(list)
+    for p in (p for p in pairs if p.derived):
+        rows[p.change].append(p)
+    for change, own in sorted(rows.items(), key=lambda row: min(p.score for p in row[1])):
+        weakest = min(own, key=lambda p: p.score)
+        kinds = {k: v for k, v in weakest.numbers.items() if k in ("stream", "token", "spectra")}
+        numbers = ", ".join(f"{kind} {value:.1f}" for kind, value in kinds.items())
+        print(f"{change:32} {len(own):3} weakest {weakest.score:6.1f} ({weakest.name}: {numbers})", file=sys.stderr)
+    for p in sorted((p for p in pairs if not p.derived), key=lambda p: -p.score)[:5]:
+        print(f"independent {p.score:5.1f} {p.name} {p.root}", file=sys.stderr)
+    for name, value in answer.items():
+        print(f"{name}: {value}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
