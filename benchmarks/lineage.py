@@ -26,9 +26,11 @@ from registry import fingerprint
 from registry.errors import CannotSplit
 from registry.fingerprints import Fingerprint
 from registry.lineage.comparison import Comparison, std_distance
+from registry.lineage.recipe import distance, profile
 from registry.lineage.traits import Traits
 from registry.lineage.verdict import judge
 
+SIDE = 16  # a cosine of two sketches is this many standard deviations of chance
 TAIL = 0.05  # share of independent pairs that a tail is fitted to
 SPLITS = ("calibration", "development", "test", "crs")
 
@@ -129,7 +131,8 @@ def extra(found: Comparison) -> dict[str, float]:
     a, b = found.a.fingerprint, found.b.fingerprint
     numbers = dict(found.numbers)
     if a.start and b.start:
-        numbers["start"] = float(np.dot(a.start, b.start))
+        numbers["start"] = SIDE * float(np.dot(a.start, b.start))
+    numbers["layer"] = SIDE * max(best_layer(found, kind) for kind in found.alignments)
     if a.geometry and b.geometry and len(a.geometry) == len(b.geometry):
         numbers["anchor geometry"] = float(np.corrcoef(a.geometry, b.geometry)[0, 1])
     numbers["weights"] = float(np.mean(list(found.changes.cosines.values()) or [0.0]))
@@ -138,6 +141,14 @@ def extra(found: Comparison) -> dict[str, float]:
     one, other = (np.array(each.clusterings[0].vector) for each in (a, b))
     numbers["clustering vector"] = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) or 1.0))
     return numbers
+
+
+def best_layer(found: Comparison, kind: str) -> float:
+    """The largest cosine of one branch of the middle layer, which a quick look reads first, with any layer's."""
+    a, b = (traits.sketches.tables[kind, "attention"] for traits in (found.a, found.b))
+    if not a.any() or not b.any():
+        a, b = (traits.sketches.tables[kind, "mlp"] for traits in (found.a, found.b))
+    return float((a[len(a) // 2] @ b.T).max())
 
 
 def curves(a: Traits, b: Traits) -> float:
@@ -155,7 +166,7 @@ def curves(a: Traits, b: Traits) -> float:
 def calibration(pairs: list[Pair]) -> str:
     """The tails of independent pairs, as registry/calibration.toml has them."""
     blocks = []
-    for kind in ("stream", "token", "spectra"):
+    for kind in ("stream", "token", "spectra", "start", "layer"):
         values = np.array([p.numbers[kind] for p in pairs if not p.derived and kind in p.numbers])
         start = float(np.quantile(values, 1 - TAIL))
         scale = float((values[values > start] - start).mean())
@@ -216,15 +227,13 @@ def top1(pairs: list[Pair]) -> float:
 
 
 def other_sizes(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, float]:
-    """Share of roots whose nearest root of another size is of their family: by std vector, by curves, by both."""
+    """Share of roots whose nearest root of another size is of their family: by each of three ways."""
     roots = [m for m in models if m["change"] == "root" and m["split"] != "crs" and not m["near_twin_of"]]
     traits = {m["name"]: Traits(prints[m["name"]]) for m in roots}
     ways: dict[str, Callable[[Traits, Traits], float]] = {
         "std vector": lambda a, b: -std_distance(a.fingerprint, b.fingerprint),
         "moment curves": curves,
-        "clustering vector": lambda a, b: float(
-            np.dot(a.fingerprint.clusterings[0].vector, b.fingerprint.clusterings[0].vector)
-        ),
+        "profile of singular values": lambda a, b: -distance(profile(a.fingerprint), profile(b.fingerprint)),
     }
     found = {}
     for way, likeness in ways.items():

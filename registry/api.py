@@ -20,6 +20,7 @@ from registry.fingerprints import Fingerprint
 from registry.lineage.verdict import Verdict
 
 if TYPE_CHECKING:
+    from registry.glimpse import Glimpse
     from registry.identify import Identification
     from registry.ingest import Ingested
     from registry.inspect import Inspection
@@ -101,6 +102,13 @@ class Registry:
 
         with translated(self._engine.url):
             return identify(self._engine, source, k=k, **options)
+
+    def identify_quickly(self, source: str | Path, *, download: bool = False) -> "tuple[Verdict, Glimpse]":
+        """Tell which registered model a source comes from, reading no more of it than that needs."""
+        from registry.quick import identify_quickly  # noqa: PLC0415
+
+        with translated(self._engine.url):
+            return identify_quickly(self._engine, source, download=download)
 
     def compare(
         self, a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]"

@@ -231,6 +231,10 @@ class NotComparable(RegistryError):
     """{base!r} is an adapter, and a model does not come from one; name the two the other way round."""
 
 
+class QuickNeedsModel(RegistryError):
+    """{source!r} is an adapter, which is small; identify it without --quick."""
+
+
 class UnknownRank(RegistryError):
     """Spectra of rank {rank!r} are not compared by anything; give one of {ranks}."""
 

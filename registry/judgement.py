@@ -1,6 +1,7 @@
 """What the registry says of a fingerprint: which models it is compared with, and the verdict on the nearest."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
@@ -11,11 +12,13 @@ from registry.lineage.alignment import align
 from registry.lineage.comparison import Comparison
 from registry.lineage.fit import fitting, judge_adapter
 from registry.lineage.mixture import merged
+from registry.lineage.recipe import distance, profile
 from registry.lineage.traits import KINDS, Sketches, Traits
-from registry.lineage.verdict import Evidence, Verdict, judge
+from registry.lineage.verdict import RELATED, SAME_FAMILY, UNKNOWN, Evidence, Verdict, judge
 
 SHORTLIST = 8  # models that each outline gives
 COMPARED = 3  # of these, in full
+ALIKE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
 
 
 def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Match]) -> Verdict:
@@ -24,26 +27,35 @@ def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Mat
         return verdict_on_adapter(session, fingerprint)
     candidates = search.comparable(session, fingerprint)
     own = Traits(fingerprint)
-    names = [*relatives(session, own), *(match.model for match in matches[:1])]
-    pairs = [(name, *compared(session, own, name)) for name in dict.fromkeys(names)]
-    verdicts = [judge(found, name, family, candidates) for name, family, found in pairs]
-    best = min(range(len(verdicts)), key=lambda i: rank_of(verdicts[i]), default=None)
-    if best is None:
+    pairs = [Candidate.of(session, own, name, candidates) for name in relatives(session, own)]
+    related = [pair for pair in pairs if pair.verdict.related]
+    if related:
+        best = min(related, key=lambda pair: RELATED.index(pair.verdict.verdict))
+        others = [(pair.name, pair.found) for pair in related if pair is not best]
+        return merged(best.verdict, best.found, others)
+    pairs += [Candidate.of(session, own, match.model, candidates) for match in matches[:ALIKE]]
+    if not pairs:
         nothing = Evidence("candidates", f"no registered {fingerprint.kind} can be compared")
-        return Verdict("unknown", evidence=(nothing,))
-    others = [(name, found) for i, (name, _, found) in enumerate(pairs) if i != best and verdicts[i].related]
-    return merged(verdicts[best], pairs[best][2], others)
+        return Verdict(UNKNOWN, evidence=(nothing,))
+    return min(pairs, key=lambda pair: (pair.verdict.verdict != SAME_FAMILY, pair.recipe)).verdict
 
 
-def rank_of(verdict: Verdict) -> int:
-    """Verdicts in the order in which they are preferred."""
-    return ("same weights", "quantised copy", "derived", "same family", "unknown").index(verdict.verdict)
+@dataclass(frozen=True)
+class Candidate:
+    """A registered model that was compared: the comparison, the verdict, and how far its recipe is."""
 
+    name: str
+    found: Comparison
+    verdict: Verdict
+    recipe: float
 
-def compared(session: Session, own: Traits, name: str) -> tuple[str, Comparison]:
-    """The family of a registered model, and how it compares."""
-    known, fingerprint = store.load(session, name)
-    return known.family, Comparison(own, Traits(fingerprint))
+    @classmethod
+    def of(cls, session: Session, own: Traits, name: str, candidates: int) -> "Candidate":
+        """Load a model and compare it."""
+        known, fingerprint = store.load(session, name)
+        found = Comparison(own, Traits(fingerprint))
+        apart = distance(profile(own.fingerprint), profile(fingerprint))
+        return cls(name, found, judge(found, name, known.family, candidates), apart)
 
 
 def relatives(session: Session, own: Traits) -> list[str]:

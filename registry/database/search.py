@@ -101,6 +101,39 @@ def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:
     return {name: Sketches.of(rows[name]) for name in names}
 
 
+def count(session: Session, kind: str) -> int:
+    """How many models, or adapters, are registered."""
+    own = (Model.fingerprint_version == VERSION, Model.kind == kind)
+    return session.scalar(select(func.count()).select_from(Model).where(*own)) or 0
+
+
+def by_start(session: Session, start: tuple[float, ...], k: int) -> list[tuple[tuple[str, str], float]]:
+    """The k models whose tensors begin most alike: name and family, and the cosine."""
+    distance = OutlineRow.start.op("<=>")(bindparam(None, start, type_=Half(256)))
+    query = select(Model.name, Family.name, 1 - distance).join(OutlineRow, OutlineRow.model_id == Model.id).join(Family)
+    query = query.where(OutlineRow.start.is_not(None), Model.fingerprint_version == VERSION)
+    return [((name, family), cosine) for name, family, cosine in session.execute(query.order_by(distance).limit(k))]
+
+
+def by_branch(session: Session, branch: Branch, k: int) -> dict[tuple[str, str], float]:
+    """Of models that have a layer most like this one: name and family, and the cosine in the better axes."""
+    best: dict[tuple[str, str], float] = {}
+    for kind in KINDS:
+        sketch = getattr(branch, kind)
+        if sketch is None:
+            continue
+        distance = getattr(BranchRow, kind).op("<=>")(bindparam(None, sketch, type_=Half(256)))
+        query = (
+            select(Model.name, Family.name, 1 - distance).join(BranchRow, BranchRow.model_id == Model.id).join(Family)
+        )
+        query = query.where(
+            BranchRow.branch == branch.branch, Model.fingerprint_version == VERSION, distance.is_not(None)
+        )
+        for name, family, cosine in session.execute(query.order_by(distance).limit(k)):
+            best[name, family] = max(cosine, best.get((name, family), -1.0))
+    return best
+
+
 def bases(session: Session, adapter: Fingerprint) -> list[Base]:
     """The models that have every matrix which an adapter changes, in its shape."""
     places = sorted({(m.layer, m.projection, m.rows, m.cols) for m in adapter.matrices})

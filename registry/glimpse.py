@@ -1,0 +1,74 @@
+"""A look at a checkpoint that reads no more than it must: the smallest informative pieces first."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from registry.branches import Halves, half
+from registry.checkpoints import Checkpoint, Entry
+from registry.fingerprints import Branch
+from registry.matrices import START, start_of
+from registry.numerics.sketches import unit
+from registry.projections import Site, classify
+from registry.stream import INWARD, OUTWARD, read_stream
+
+
+class Glimpse:
+    """A checkpoint of a model that is read piece by piece. read: bytes so far, of `total`."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        """Nothing is read yet. Raises CannotSplit."""
+        self.source = checkpoint.source
+        self.layout = classify([counted(self, entry) for entry in checkpoint.entries], checkpoint.config)
+        self.total = sum(entry.nbytes for entry in checkpoint.entries)
+        self.read = 0
+
+    @cached_property
+    def start(self) -> tuple[float, ...]:
+        """The image of the first values of every projection's tensor, as the fingerprint has it."""
+        images = [start_of(site.entry.first(START)) for site in self.layout.sites]
+        return tuple(unit(np.sum(images, axis=0)).tolist())
+
+    def branches(self) -> Iterator[Branch]:
+        """The sketches of one branch after the other, the smallest tensors first, from the middle layer outwards."""
+        stream = read_stream(self.layout)
+        middle = np.median([site.layer for site in self.layout.sites])
+
+        def cost(sites: list[Site]) -> tuple[int, float]:
+            return sum(site.entry.nbytes for site in sites), abs(sites[0].layer - middle)
+
+        for sites in sorted(self.sides(), key=cost):
+            halves = Halves(stream)
+            for site in sites:
+                for index, matrix in enumerate(site.cut(site.entry.load())):
+                    if found := half(stream, site, index, matrix):
+                        halves.add(found)
+            yield from halves.branches()
+
+    def sides(self) -> list[list[Site]]:
+        """The tensors of every branch of every layer; those with experts are many."""
+        found: dict[tuple[int, str], list[Site]] = defaultdict(list)
+        for site in self.layout.sites:
+            for branch in {INWARD.get(part) or OUTWARD.get(part) for part in site.parts} - {None}:
+                found[site.layer, str(branch)].append(site)
+        return list(found.values())
+
+
+def counted(glimpse: Glimpse, entry: Entry) -> Entry:
+    """The entry, which tells the glimpse what is read of it."""
+    head = entry.head
+
+    def whole() -> torch.Tensor:
+        glimpse.read += entry.nbytes
+        return entry.read()
+
+    def first(count: int) -> torch.Tensor:
+        assert head
+        glimpse.read += count * entry.dtype.itemsize
+        return head(count)
+
+    return replace(entry, read=whole, head=first if head else None)
