@@ -12,6 +12,7 @@ import argparse
 import json
 import pickle
 import sys
+import tempfile
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -22,7 +23,8 @@ import numpy as np
 import torch
 from sklearn.metrics import roc_auc_score
 
-from registry import fingerprint
+from registry import Registry, fingerprint
+from registry.database.server import Server
 from registry.errors import CannotSplit
 from registry.fingerprints import Fingerprint
 from registry.lineage.comparison import Comparison, std_distance
@@ -31,6 +33,10 @@ from registry.lineage.traits import Traits
 from registry.lineage.verdict import judge
 
 SIDE = 16  # a cosine of two sketches is this many standard deviations of chance
+# Of a model of 7 billion parameters in bf16 (32 layers of 4096 x 11008, 13.48 GB): the first 4,096 values of 224 tensors,
+# the embeddings of 64 tokens and 65 norms; output and value of one layer.
+LARGE_START = (224 * 4096 + 64 * 4096 + 65 * 4096) * 2 / 13.48e9
+LARGE_BRANCH = 2 * 4096 * 4096 * 2 / 13.48e9
 TAIL = 0.05  # share of independent pairs that a tail is fitted to
 SPLITS = ("calibration", "development", "test", "crs")
 
@@ -64,8 +70,10 @@ def main() -> None:
     pairs = compared(models, prints)
     if options.calibrate:
         print(calibration([p for p in pairs if p.split == "calibration"]))
+        fits = adapters([m for m in models if m["split"] in ("calibration", "development")], prints)
+        print(tail("fit", np.array(fits["independent"])))
         return
-    answer = measured(models, prints, pairs)
+    answer = measured(models, prints, pairs) | quick(options.zoo, models)
     if options.peers:
         answer["peers"] = peers(options.zoo, models, pairs, options.peers)
     if not options.json:
@@ -165,16 +173,18 @@ def curves(a: Traits, b: Traits) -> float:
 
 def calibration(pairs: list[Pair]) -> str:
     """The tails of independent pairs, as registry/calibration.toml has them."""
-    blocks = []
-    for kind in ("stream", "token", "spectra", "start", "layer"):
-        values = np.array([p.numbers[kind] for p in pairs if not p.derived and kind in p.numbers])
-        start = float(np.quantile(values, 1 - TAIL))
-        scale = float((values[values > start] - start).mean())
-        blocks.append(
-            f"[{kind}]\npairs = {len(values)}\nabove = {TAIL}\nstart = {start:.3f}\nscale = {scale:.3f}\n"
-            f"strongest = {values.max():.3f}\n"
-        )
-    return "\n".join(blocks)
+    kinds = ("stream", "token", "spectra", "start", "layer")
+    return "\n".join(
+        tail(k, np.array([p.numbers[k] for p in pairs if not p.derived and k in p.numbers])) for k in kinds
+    )
+
+
+def tail(kind: str, values: np.ndarray) -> str:
+    """One of its blocks."""
+    start = float(np.quantile(values, 1 - TAIL))
+    scale = float((values[values > start] - start).mean())
+    numbers = f"pairs = {len(values)}\nabove = {TAIL}\nstart = {start:.3f}\nscale = {scale:.3f}\n"
+    return f"[{kind}]\n{numbers}strongest = {values.max():.3f}\n"
 
 
 def measured(models: list[dict], prints: dict[str, Fingerprint], pairs: list[Pair]) -> dict:
@@ -199,7 +209,7 @@ def measured(models: list[dict], prints: dict[str, Fingerprint], pairs: list[Pai
         "evidence_alone": {kind: auroc_of(test, kind) for kind in test[0].numbers},
         "family_of_another_size": other_sizes(models, prints),
         "near_twins": near_twins(models, prints),
-        "adapters": adapters(models, prints),
+        "adapters": summary(adapters(models, prints)),
     }
 
 
@@ -253,7 +263,7 @@ def near_twins(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, 
     return {m["name"]: Comparison.of(prints[m["name"]], prints[f"{m['near_twin_of']}/root"]).score for m in twins}
 
 
-def adapters(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, float]:
+def adapters(models: list[dict], prints: dict[str, Fingerprint]) -> dict:
     """How adapters fit their own base and others of the same shapes, in standard deviations."""
     from registry.lineage.fit import agreement, fits_shapes  # noqa: PLC0415
 
@@ -267,11 +277,34 @@ def adapters(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, fl
             own.append(fits[m["root"]])
             others += rest
             first += [fits[m["root"]] > max(rest)] if rest else []
-    high = np.quantile(others, 0.95)
-    tail = np.array(others)[np.array(others) > high] - high
+    return {"own": own, "independent": others, "right_base_first": float(np.mean(first))}
+
+
+def summary(fits: dict) -> dict[str, float]:
+    """Of adapters on their own bases and on others of the same shapes."""
+    own, others = fits["own"], fits["independent"]
     return {
-        "adapters": len(own), "others": len(others), "weakest_own": min(own), "median_own": float(np.median(own)),
-        "strongest_other": max(others), "first": float(np.mean(first)), "q95": float(high), "scale": float(tail.mean()),
+        "adapters": len(own), "pairs": len(others), "weakest_own": min(own), "median_own": float(np.median(own)),
+        "strongest_independent": max(others), "right_base_first": fits["right_base_first"],
+    }  # fmt: skip
+
+
+def quick(zoo: Path, models: list[dict]) -> dict[str, float]:
+    """Whether a quick look names the same base as the whole, and what it reads; what it would read at 7B's shapes."""
+    right, shares, large = [], [], []
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder)).connected() as url, Registry(url) as known:
+        for m in models:
+            if m["change"] == "root" and not m["near_twin_of"] and m["split"] == "test":
+                known.ingest(zoo / m["folder"], name=m["root"], family=m["family"])
+        for m in models:
+            if m["change"] not in ("root", "adapter") and not m["near_twin_of"] and m["split"] == "test":
+                verdict, glimpse = known.identify_quickly(zoo / m["folder"])
+                right.append(verdict.model == m["root"])
+                shares.append(glimpse.read / glimpse.total)
+                large.append(LARGE_START + LARGE_BRANCH * glimpse.looked)
+    return {
+        "quick_agreement": float(np.mean(right)), "quick_share_of_bytes": float(np.median(large)),
+        "quick_most_of_bytes": float(np.max(large)), "quick_share_here": float(np.median(shares)),
     }  # fmt: skip
 
 

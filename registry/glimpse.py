@@ -18,14 +18,14 @@ from registry.stream import INWARD, OUTWARD, read_stream
 
 
 class Glimpse:
-    """A checkpoint of a model that is read piece by piece. read: bytes so far, of `total`."""
+    """A checkpoint of a model that is read piece by piece. read: bytes so far, of `total`. looked: branches."""
 
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Nothing is read yet. Raises CannotSplit."""
         self.source = checkpoint.source
         self.layout = classify([counted(self, entry) for entry in checkpoint.entries], checkpoint.config)
         self.total = sum(entry.nbytes for entry in checkpoint.entries)
-        self.read = 0
+        self.read = self.looked = 0
 
     @cached_property
     def start(self) -> tuple[float, ...]:
@@ -33,15 +33,17 @@ class Glimpse:
         images = [start_of(site.entry.first(START)) for site in self.layout.sites]
         return tuple(unit(np.sum(images, axis=0)).tolist())
 
-    def branches(self) -> Iterator[Branch]:
-        """The sketches of one branch after the other, the smallest tensors first, from the middle layer outwards."""
+    def branches(self, limit: int) -> Iterator[Branch]:
+        """The sketches of one branch after the other, the smallest tensors first, from the middle layer outwards.
+
+        Ends before more than `limit` bytes are read.
+        """
         stream = read_stream(self.layout)
         middle = np.median([site.layer for site in self.layout.sites])
-
-        def cost(sites: list[Site]) -> tuple[int, float]:
-            return sum(site.entry.nbytes for site in sites), abs(sites[0].layer - middle)
-
-        for sites in sorted(self.sides(), key=cost):
+        for sites in sorted(self.sides(), key=lambda own: (cost(own), abs(own[0].layer - middle))):
+            if self.read + cost(sites) > limit:
+                return
+            self.looked += 1
             halves = Halves(stream)
             for site in sites:
                 for index, matrix in enumerate(site.cut(site.entry.load())):
@@ -56,6 +58,11 @@ class Glimpse:
             for branch in {INWARD.get(part) or OUTWARD.get(part) for part in site.parts} - {None}:
                 found[site.layer, str(branch)].append(site)
         return list(found.values())
+
+
+def cost(sites: list[Site]) -> int:
+    """Bytes of the tensors."""
+    return sum(site.entry.nbytes for site in sites)
 
 
 def counted(glimpse: Glimpse, entry: Entry) -> Entry:

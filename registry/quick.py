@@ -15,8 +15,7 @@ from registry.glimpse import Glimpse
 from registry.lineage.nulls import among, nulls
 from registry.lineage.verdict import CERTAIN, DERIVED, UNKNOWN, Evidence, Verdict
 
-MOST = 0.02  # share of the bytes after which nothing more is read, once
-BRANCHES = 3  # branches were looked at
+MOST, LEAST = 0.02, 1 << 26  # share of a model, or bytes of a small one, that are read at most
 NEAREST = 8  # models looked up at a time
 SIDE = 16  # a cosine of two sketches is this many standard deviations of chance, less one in the last place
 
@@ -53,16 +52,15 @@ def verdicts(session: Session, glimpse: Glimpse, candidates: int) -> Iterator[Ve
         lines.append(line("start", f"the first values of its tensors agree with {model}'s", SIDE * cosine))
         yield told(glimpse, model, family, candidates, lines)
     seen: dict[tuple[str, str], list[float]] = defaultdict(list)
-    for looked, branch in enumerate(glimpse.branches(), 1):
+    limit = max(int(MOST * glimpse.total), LEAST)
+    for looked, branch in enumerate(glimpse.branches(limit), 1):
         for named, cosine in search.by_branch(session, branch, NEAREST).items():
             seen[named].append(SIDE * cosine)
         if seen:
             (model, family), values = max(seen.items(), key=lambda pair: sum(pair[1]))
-            mean = sum(values) / math.sqrt(looked)
+            mean = sum(values) / looked
             what = f"{branch.branch} of layer {branch.layer} acts as a layer of {model} does; branches so far"
             yield told(glimpse, model, family, candidates, [line("layer", what, mean), *lines])
-        if looked >= BRANCHES or glimpse.read > MOST * glimpse.total:
-            return
 
 
 def line(kind: str, what: str, value: float) -> Evidence:

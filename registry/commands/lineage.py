@@ -19,8 +19,9 @@ VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": 4}  # exit codes 
     type=click.IntRange(1, 1000),
     help="How many models to list.",
 )
+@option("--quick", is_flag=True, help="Read no more of a model than the base's name needs; say how much that was.")
 @reading(rank=16)
-def identify(source: str, nearest: int, as_json: bool, timing: bool, **options: Any) -> None:
+def identify(source: str, nearest: int, quick: bool, as_json: bool, timing: bool, **options: Any) -> None:
     """Tell what a checkpoint comes from: the same weights, a quantised copy, derived, the same family or unknown.
 
     Exit code 4 when unknown.
@@ -33,6 +34,9 @@ def identify(source: str, nearest: int, as_json: bool, timing: bool, **options: 
     from registry.report import answers, tables
     from registry.timing import Timing
 
+    if quick:
+        identify_quickly(source, as_json=as_json, download=options["download"])
+        return
     with Registry() as registry, Bar(source) as bar:
         clock = Timing()
         found = registry.identify(source, k=nearest, **options, progress=bar, timing=clock)
@@ -42,6 +46,19 @@ def identify(source: str, nearest: int, as_json: bool, timing: bool, **options: 
     if not as_json:
         say_timing(spent)
     if found.verdict.model is None:
+        raise SystemExit(UNKNOWN)
+
+
+def identify_quickly(source: str, *, as_json: bool, download: bool) -> None:
+    """Print what a part of a checkpoint tells."""
+    from registry import Registry
+    from registry.report import answers, tables
+
+    with Registry() as registry:
+        verdict, glimpse = registry.identify_quickly(source, download=download)
+    content = {"source": source, **answers.verdict_json(verdict), "read": glimpse.read, "bytes": glimpse.total}
+    output(as_json, lambda _: content, lambda it: tables.verdict_table(source, it), verdict)
+    if verdict.model is None:
         raise SystemExit(UNKNOWN)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, bindparam, distinct, func, or_, select, text, tuple_
+from sqlalchemy import ColumnElement, Double, Select, bindparam, distinct, func, or_, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from registry.database.schema import (
@@ -84,7 +84,7 @@ def relatives(session: Session, fingerprint: Fingerprint, k: int) -> tuple[list[
         if outline is not None:
             column = getattr(OutlineRow, name)
             query = alike(select(Model.name), fingerprint).join(OutlineRow, OutlineRow.model_id == Model.id)
-            distance = column.op("<=>")(bindparam(None, outline, type_=Half(256)))
+            distance = column.op("<=>", return_type=Double())(bindparam(None, outline, type_=Half(256)))
             near += session.scalars(query.where(column.is_not(None)).order_by(distance, Model.id).limit(k))
     return list(same), [name for name in dict.fromkeys(near) if name not in same]
 
@@ -109,7 +109,9 @@ def count(session: Session, kind: str) -> int:
 
 def by_start(session: Session, start: tuple[float, ...], k: int) -> list[tuple[tuple[str, str], float]]:
     """The k models whose tensors begin most alike: name and family, and the cosine."""
-    distance = OutlineRow.start.op("<=>")(bindparam(None, start, type_=Half(256)))
+    distance: ColumnElement[float] = OutlineRow.start.op("<=>", return_type=Double())(
+        bindparam(None, start, type_=Half(256))
+    )
     query = select(Model.name, Family.name, 1 - distance).join(OutlineRow, OutlineRow.model_id == Model.id).join(Family)
     query = query.where(OutlineRow.start.is_not(None), Model.fingerprint_version == VERSION)
     return [((name, family), cosine) for name, family, cosine in session.execute(query.order_by(distance).limit(k))]
@@ -122,7 +124,10 @@ def by_branch(session: Session, branch: Branch, k: int) -> dict[tuple[str, str],
         sketch = getattr(branch, kind)
         if sketch is None:
             continue
-        distance = getattr(BranchRow, kind).op("<=>")(bindparam(None, sketch, type_=Half(256)))
+        column = getattr(BranchRow, kind)
+        distance: ColumnElement[float] = column.op("<=>", return_type=Double())(
+            bindparam(None, sketch, type_=Half(256))
+        )
         query = (
             select(Model.name, Family.name, 1 - distance).join(BranchRow, BranchRow.model_id == Model.id).join(Family)
         )
