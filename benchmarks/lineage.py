@@ -33,8 +33,8 @@ from registry.lineage.traits import Traits
 from registry.lineage.verdict import judge
 
 SIDE = 16  # a cosine of two sketches is this many standard deviations of chance
-# Of a model of 7 billion parameters in bf16 (32 layers of 4096 x 11008, 13.48 GB): the first 4,096 values of 224 tensors,
-# the embeddings of 64 tokens and 65 norms; output and value of one layer.
+# Of a model of 7 billion parameters in bf16 (32 layers of 4096 x 11008, 13.48 GB): the first 4,096 values of 224
+# tensors, the embeddings of 64 tokens and 65 norms; output and value of one layer.
 LARGE_START = (224 * 4096 + 64 * 4096 + 65 * 4096) * 2 / 13.48e9
 LARGE_BRANCH = 2 * 4096 * 4096 * 2 / 13.48e9
 TAIL = 0.05  # share of independent pairs that a tail is fitted to

@@ -11,10 +11,10 @@ from registry.fingerprints import Fingerprint
 from registry.lineage.alignment import align
 from registry.lineage.comparison import Comparison
 from registry.lineage.fit import fitting, judge_adapter
-from registry.lineage.mixture import merged
+from registry.lineage.mixture import TRAINED, merged
 from registry.lineage.recipe import distance, profile
 from registry.lineage.traits import KINDS, Sketches, Traits
-from registry.lineage.verdict import RELATED, SAME_FAMILY, UNKNOWN, Evidence, Verdict, judge
+from registry.lineage.verdict import DERIVED, SAME_FAMILY, UNKNOWN, Evidence, Verdict, judge
 
 SHORTLIST = 8  # models that each outline gives
 COMPARED = 3  # of these, in full
@@ -27,12 +27,10 @@ def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Mat
         return verdict_on_adapter(session, fingerprint)
     candidates = search.comparable(session, fingerprint)
     own = Traits(fingerprint)
-    pairs = [Candidate.of(session, own, name, candidates) for name in relatives(session, own)]
-    related = [pair for pair in pairs if pair.verdict.related]
-    if related:
-        best = min(related, key=lambda pair: RELATED.index(pair.verdict.verdict))
-        others = [(pair.name, pair.found) for pair in related if pair is not best]
-        return merged(best.verdict, best.found, others)
+    near = relatives(session, own)
+    pairs = [Candidate.of(session, own, name, candidates) for name in near[:1]]
+    if pairs and pairs[0].verdict.related:
+        return among_relatives(session, own, pairs[0], near[1:COMPARED], candidates)
     pairs += [Candidate.of(session, own, match.model, candidates) for match in matches[:ALIKE]]
     if not pairs:
         nothing = Evidence("candidates", f"no registered {fingerprint.kind} can be compared")
@@ -52,10 +50,18 @@ class Candidate:
     @classmethod
     def of(cls, session: Session, own: Traits, name: str, candidates: int) -> "Candidate":
         """Load a model and compare it."""
-        known, fingerprint = store.load(session, name)
+        family, fingerprint = search.family_and_fingerprint(session, name)
         found = Comparison(own, Traits(fingerprint))
         apart = distance(profile(own.fingerprint), profile(fingerprint))
-        return cls(name, found, judge(found, name, known.family, candidates), apart)
+        return cls(name, found, judge(found, name, family, candidates), apart)
+
+
+def among_relatives(session: Session, own: Traits, best: Candidate, others: Sequence[str], candidates: int) -> Verdict:
+    """The verdict on the nearest relative, with what others tell where weights moved as in a merge."""
+    if best.verdict.verdict != DERIVED or not any(phrase.startswith(TRAINED) for phrase in best.verdict.how):
+        return best.verdict
+    pairs = [Candidate.of(session, own, name, candidates) for name in others]
+    return merged(best.verdict, best.found, [(pair.name, pair.found) for pair in pairs if pair.verdict.related])
 
 
 def relatives(session: Session, own: Traits) -> list[str]:
@@ -63,7 +69,7 @@ def relatives(session: Session, own: Traits) -> list[str]:
     same, near = search.relatives(session, own.fingerprint, SHORTLIST)
     sketches = search.sketches_of(session, near)
     ordered = sorted(near, key=lambda name: likeness(own.sketches, sketches[name]), reverse=True)
-    return [*same, *ordered][:COMPARED]
+    return [*same, *ordered]
 
 
 def likeness(one: Sketches, other: Sketches) -> float:

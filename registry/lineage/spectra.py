@@ -4,35 +4,49 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from registry.fingerprints import Matrix
-from registry.lineage.traits import Spot, Traits
+from registry.lineage.traits import Traits
 
 RANK = 16  # singular values of each matrix that are compared
-FAR = 1e3  # between layers that have no matrices in common
+LEAST = 1e-9  # a distance that is nothing but rounding
 
 
 def closeness(a: Traits, b: Traits) -> float:
     """-log10 of how far spectra are apart, in units of what chance alone moves them; layers are matched by assignment.
 
     The unit is n^(-2/3), to which the largest singular values of random n x n matrices spread (Tracy and Widom): twins
-    come to 0 or less, whatever their size, and a copy in other axes, which differs by rounding, to 2 or more.
+    come to 0 or less, whatever their size, and a copy in other axes, which differs by rounding, to 2 or more. Without
+    matrices in common it is -inf.
     """
-    table = np.array([[apart(one, other) for other in b.layers] for one in a.layers])
+    spots = sorted({spot for layer in a.layers for spot in layer} & {spot for layer in b.layers for spot in layer})
+    tables = [apart([spectrum(layer.get(spot)) for layer in a.layers], [spectrum(layer.get(spot)) for layer in b.layers])
+              for spot in spots]  # fmt: skip
+    if not tables:
+        return -np.inf
+    stack = np.array(tables)
+    known = ~np.isnan(stack)
+    total = np.where(known, stack, 0).sum(0) / np.maximum(1, known.sum(0))
+    table = np.where(known.any(0), total, 1 / LEAST)
     rows, columns = linear_sum_assignment(table)
-    return float(-np.log10(max(1e-9, np.median(table[rows, columns]))))
+    return float(-np.log10(max(LEAST, np.median(table[rows, columns]))))
 
 
-def apart(one: dict[Spot, Matrix], other: dict[Spot, Matrix]) -> float:
-    """Mean distance of two layers' spectra, each scaled alike."""
-    own = [distance(one[spot], other[spot]) for spot in one if spot in other]
-    return float(np.mean(own)) if own else FAR
+def spectrum(matrix: Matrix | None) -> np.ndarray:
+    """1 + RANK numbers: the unit of chance, and the logs of the largest singular values over their root mean square.
+
+    NaN for what is missing: the matrix, or values of one that has fewer.
+    """
+    found = np.full(1 + RANK, np.nan)
+    values = np.array([v for v in matrix.singular_values[:RANK] if v > 0]) if matrix else np.zeros(0)
+    if matrix and len(values) > 1:
+        found[0] = min(matrix.rows, matrix.cols) ** (-2 / 3)
+        found[1 : 1 + len(values)] = np.log(values) - 0.5 * np.log(np.mean(values**2))
+    return found
 
 
-def distance(one: Matrix, other: Matrix) -> float:
-    """Root mean square of the differences of log singular values, in units of chance."""
-    values = [np.array(m.singular_values[:RANK]) for m in (one, other)]
-    count = min(sum(v > 0) for v in values)
-    if count < 2:  # noqa: PLR2004  # one value has no shape
-        return FAR
-    logs = [np.log(v[:count]) - 0.5 * np.log(np.mean(v[:count] ** 2)) for v in values]
-    unit = min(one.rows, one.cols, other.rows, other.cols) ** (-2 / 3)
-    return float(np.sqrt(np.mean((logs[0] - logs[1]) ** 2)) / unit)
+def apart(ones: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
+    """Distances between the spectra of one spot in all layers of two models, in units of chance: layers x layers."""
+    one, other = np.array(ones)[:, None], np.array(others)[None]
+    square = (one[..., 1:] - other[..., 1:]) ** 2
+    known = ~np.isnan(square)
+    mean = np.where(known, square, 0).sum(-1) / np.maximum(1, known.sum(-1))
+    return np.where(known.any(-1), np.sqrt(mean) / np.maximum(one[..., 0], other[..., 0]), np.nan)

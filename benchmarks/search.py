@@ -1,0 +1,136 @@
+"""How long a verdict takes among many registered models, the fingerprint in hand.
+
+    python benchmarks/search.py [--models 10000] [--json]
+
+One real-shaped model (32 layers, 224 matrices of random sketches and spectra) is registered and copied, each copy with
+outlines and branches of its own; the question is a near relative of one. Ends with one JSON line.
+"""
+
+import argparse
+import gc
+import json
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from registry.checkpoints import Checkpoint
+from registry.database import search, store
+from registry.database.connection import open_database
+from registry.database.server import Server
+from registry.fingerprints import PROJECTIONS, Branch, Clustering, Fingerprint, Matrix
+from registry.judgement import verdict_on
+from registry.numerics.sketches import unit
+
+LAYERS, REPEATS, KINDS = 32, 9, 40
+SIZES = {"query": 18, "value": 18}
+COPY = """
+INSERT INTO models (name, kind, family_id, source, architecture, dtype, parameters, layers, hidden_size, digest,
+                    fingerprint_version, tool_version)
+SELECT 'copy-' || i, kind, family_id, source, architecture, dtype, parameters, layers, hidden_size,
+       encode(sha256(i::text::bytea), 'hex'), fingerprint_version, tool_version
+FROM models, generate_series(1, :count) AS i WHERE name = 'model-0';
+INSERT INTO fingerprints (model_id, projections, std, rank, nonfinite, unknown)
+SELECT m.id, f.projections, (SELECT array_agg(s * (0.5 + random()) + 0 * m.id) FROM unnest(f.std) AS s),
+       f.rank, 0, f.unknown
+FROM models AS m, fingerprints AS f JOIN models AS o ON o.id = f.model_id
+WHERE o.name = 'model-0' AND m.name LIKE 'copy-%';
+INSERT INTO clusterings (model_id, rank, shares, labels, labels3, inertia, margin)
+SELECT m.id, c.rank, c.shares, c.labels, c.labels3, c.inertia, c.margin
+FROM models AS m, clusterings AS c JOIN models AS o ON o.id = c.model_id
+WHERE o.name = 'model-0' AND m.name LIKE 'copy-%';
+INSERT INTO branches (model_id, layer, branch, stream, token)
+SELECT m.id, b.layer, b.branch, b.stream, b.token
+FROM models AS m JOIN models AS o ON o.name = 'model-' || m.id % :kinds JOIN branches AS b ON b.model_id = o.id
+WHERE m.name LIKE 'copy-%';
+INSERT INTO outlines (model_id, start, stream, token)
+SELECT m.id, r(m.id), r(m.id), r(m.id) FROM models AS m WHERE m.name LIKE 'copy-%';
+ANALYZE;
+"""
+RANDOM = """
+CREATE FUNCTION r(seed integer) RETURNS halfvec LANGUAGE sql VOLATILE AS $$
+    SELECT l2_normalize(array_agg(random() - 0.5 + 0 * seed)::real[]::vector(256))::halfvec(256)
+    FROM generate_series(1, 256)
+$$
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--models", type=int, default=10_000)
+    parser.add_argument("--json", action="store_true", help="only the JSON line")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder))
+        with server.connected() as url, open_database(url) as engine, Session(engine) as session:
+            models = [invented(seed) for seed in range(KINDS)]
+            for i, model in enumerate(models):
+                store.save(session, Checkpoint("s", f"model-{i}", None, {}, None, ()), model, "1", "f", f"model-{i}")
+            session.commit()
+            session.execute(text(RANDOM))
+            for statement in COPY.split(";")[:-1]:
+                session.execute(text(statement), {"count": options.models - KINDS, "kinds": KINDS})
+            session.commit()
+            answer = {"models": options.models} | timed(session, changed(models[7]))
+        server.stop()
+    if not options.json:
+        print(f"{answer}", file=sys.stderr)
+    print(json.dumps(answer))
+
+
+def timed(session: Session, asked: Fingerprint) -> dict:
+    """Milliseconds of a verdict on a relative, and on a stranger."""
+    found = {}
+    gc.freeze()  # what this benchmark made is not looked through again
+    for name, fingerprint in (("relative", asked), ("stranger", invented(999))):
+        spent = []
+        for _ in range(REPEATS):
+            session.expunge_all()
+            begin = time.perf_counter()
+            verdict = verdict_on(session, fingerprint, search.nearest(session, fingerprint, 10))
+            spent.append(1000 * (time.perf_counter() - begin))
+        found |= {f"{name}_ms": round(float(np.median(spent)), 1), f"{name}_verdict": verdict.model or verdict.verdict}
+    return found
+
+
+def invented(seed: int) -> Fingerprint:
+    """A fingerprint of Llama's 7B shape with random numbers."""
+    draw = np.random.default_rng(seed)
+
+    def vector(count: int) -> tuple[float, ...]:
+        return tuple(unit(draw.standard_normal(count)).tolist())
+
+    def matrix(layer: int, projection: str) -> Matrix:
+        sketch = draw.standard_normal(SIZES.get(projection, 6) ** 2).astype(np.float32)
+        values = tuple(np.sort(draw.random(64) + 1)[::-1].tolist())
+        moments = (0.0, 0.02, 0.0, 3.0, -1.0, 1.0, 0)
+        own = {"sketch": tuple(sketch.tolist()), "bounds": (1e-6,) * 64, "distinct_share": 0.9, "zero_share": 0.0}
+        return Matrix(layer, projection, f"{layer}.{projection}", 4096, 4096, *moments, "0" * 64, values, **own)
+
+    matrices = tuple(matrix(layer, p) for layer in range(LAYERS) for p in PROJECTIONS)
+    branches = tuple(Branch(i, b, vector(256), vector(256)) for i in range(LAYERS) for b in ("attention", "mlp"))
+    labels = (0,) * len(matrices)
+    clusterings = tuple(Clustering(rank, (0.5,) * 7, labels, labels, 1.0, 0.1, ()) for rank in (16, 64))
+    std = tuple((0.02 + 0.01 * draw.random(7)).tolist())
+    told = (1, f"{seed:064x}", "llama", "bfloat16", 7_000_000_000, LAYERS, 4096, PROJECTIONS, std, 64)
+    return Fingerprint(*told, clusterings, matrices, 0, (), branches=branches, start=vector(256), vocabulary=32000)
+
+
+def changed(model: Fingerprint) -> Fingerprint:
+    """A relative: every branch a little different."""
+    draw = np.random.default_rng(1)
+
+    def moved(sketch: tuple[float, ...]) -> tuple[float, ...]:
+        return tuple(unit(np.array(sketch) + 0.03 * draw.standard_normal(len(sketch))).tolist())
+
+    own = tuple(replace(b, stream=moved(b.stream), token=moved(b.token or ())) for b in model.branches)
+    return replace(model, digest="f" * 64, branches=own, start=moved(model.start or ()))
+
+
+if __name__ == "__main__":
+    main()
