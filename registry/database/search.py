@@ -77,20 +77,22 @@ def alike(query: Select[Any], fingerprint: Fingerprint) -> Select[Any]:
 
 
 def relatives(session: Session, fingerprint: Fingerprint, k: int) -> tuple[list[str], list[str]]:
-    """Models with the same weights, once cast to bf16, and the k nearest by every outline: their names."""
+    """Models with the same weights, once cast to bf16, and the k nearest by the nearest of their outlines: names."""
     digests = {fingerprint.digest, fingerprint.cast_digest} - {None}
     equal = or_(Model.digest.in_(digests), Model.cast_digest.in_(digests))
-    same = session.scalars(alike(select(Model.name), fingerprint).where(equal).order_by(Model.id)).all()
-    near: list[str] = []
+    same = list(session.scalars(alike(select(Model.name), fingerprint).where(equal).order_by(Model.id)))
     sketches = Sketches.of(fingerprint.branches)
     outlines = {kind: sketches.outline(kind) for kind in KINDS} | {"start": fingerprint.start}
-    for name, outline in outlines.items():
-        if outline is not None:
-            column = getattr(OutlineRow, name)
-            query = alike(select(Model.name), fingerprint).join(OutlineRow, OutlineRow.model_id == Model.id)
-            distance = column.op("<=>", return_type=Double())(bindparam(None, outline, type_=Half(256)))
-            near += session.scalars(query.where(column.is_not(None)).order_by(distance, Model.id).limit(k))
-    return list(same), [name for name in dict.fromkeys(near) if name not in same]
+    distances = [
+        getattr(OutlineRow, name).op("<=>", return_type=Double())(bindparam(None, outline, type_=Half(256)))
+        for name, outline in outlines.items()
+        if outline is not None
+    ]
+    if not distances:
+        return same, []
+    query = alike(select(Model.name), fingerprint).join(OutlineRow, OutlineRow.model_id == Model.id)
+    near = session.scalars(query.order_by(func.least(*distances), Model.id).limit(k + len(same)))
+    return same, [name for name in near if name not in same]
 
 
 def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:

@@ -18,8 +18,8 @@ def closeness(a: Traits, b: Traits) -> float:
     matrices in common it is -inf.
     """
     spots = sorted({spot for layer in a.layers for spot in layer} & {spot for layer in b.layers for spot in layer})
-    tables = [apart([spectrum(layer.get(spot)) for layer in a.layers], [spectrum(layer.get(spot)) for layer in b.layers])
-              for spot in spots]  # fmt: skip
+    ones, others = ({spot: [spectrum(layer.get(spot)) for layer in own.layers] for spot in spots} for own in (a, b))
+    tables = [apart(ones[spot], others[spot]) for spot in spots]
     if not tables:
         return -np.inf
     stack = np.array(tables)
