@@ -7,7 +7,6 @@ stream has that axis last. H heads of keys, G heads of queries to each, e values
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
@@ -176,25 +175,19 @@ def _layer(layer: nn.Module, names: Names, heads: Heads, body: Anatomy) -> None:
 
 
 def _attention(layer: nn.Module, names: Names, heads: Heads) -> tuple[Attention, list[Tensor], list[Tensor]]:
-    maps = [layer.get_submodule(name) for name in names.qkv]
-    q, k, v = SPLITS[names.split]([linear(each) for each in maps], heads)
-    biases = [each.bias.data for each in maps if each.bias is not None]
-    bias_q, bias_k, bias_v = SPLITS[names.split](biases, heads) if biases else (None, None, None)
-    out = layer.get_submodule(names.o)
-    whole = (heads.keys, heads.group, heads.size)
-    gains = [name and layer.get_submodule(name).weight.data for name in (names.q_norm, names.k_norm)]
-    attention = Attention(
-        q,
-        k,
-        v,
-        linear(out).T.unflatten(0, whole),
-        beside_q=[each for each in (bias_q, gains[0] if gains[0] is None else gains[0].view(whole)) if each is not None],
-        beside_k=[
-            each for each in (bias_k, gains[1] if gains[1] is None else gains[1].view(heads.keys, -1)) if each is not None
-        ],
-        bias_v=bias_v,
-    )
-    return attention, [q, k, v], [attention.o, *_bias(out)]
+    maps, out = [layer.get_submodule(name) for name in names.qkv], layer.get_submodule(names.o)
+    split = SPLITS[names.split]
+    q, k, v = split([linear(each) for each in maps], heads)
+    o = linear(out).T.unflatten(0, q.shape[:3])
+    beside_q, beside_k, bias_v = [], [], None
+    if maps[0].bias is not None:
+        bias_q, bias_k, bias_v = split([each.bias.data for each in maps], heads)
+        beside_q.append(bias_q)
+        beside_k.append(bias_k)
+    if names.q_norm and names.k_norm:
+        beside_q.append(layer.get_submodule(names.q_norm).weight.data.view(q.shape[:3]))
+        beside_k.append(layer.get_submodule(names.k_norm).weight.data.view(k.shape[:2]))
+    return Attention(q, k, v, o, beside_q, beside_k, bias_v), [q, k, v], [o, *_bias(out)]
 
 
 def _perceptrons(layer: nn.Module, names: Names) -> tuple[list[Perceptron], list[Tensor], list[Tensor]]:

@@ -32,6 +32,7 @@ def blank(config: PreTrainedConfig) -> PreTrainedModel:
 def load(folder: Path) -> Made:
     """A saved model in float32."""
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, experts_implementation="eager")
+    model.name_or_path = "/".join(folder.parts[-2:])  # what an adapter will call its base
     return Made(model.eval(), Tokenizer.from_file(str(folder / "tokenizer.json")))
 
 
@@ -40,7 +41,7 @@ def save(made: Made, folder: Path) -> None:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     if isinstance(made.model, PeftModel):
-        made.model.save_pretrained(part)
+        made.model.save_pretrained(part, save_embedding_layers=False)  # "auto" would ask the hub about the base
     else:
         made.model.to(made.dtype).save_pretrained(part, max_shard_size=made.shard)
         PreTrainedTokenizerFast(tokenizer_object=made.tokenizer).save_pretrained(part)

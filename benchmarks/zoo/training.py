@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from zoo.roots import WINDOW
 
@@ -52,7 +53,13 @@ def train(
 def adapter(model: PreTrainedModel, ids: torch.Tensor, *, seed: int, **options: Any) -> PeftModel:
     """A low-rank adapter on every linear projection, trained with the options of `train`, on its unchanged base."""
     torch.manual_seed(seed)
-    config = LoraConfig(r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="CAUSAL_LM")
+    config = LoraConfig(
+        r=RANK,
+        lora_alpha=2 * RANK,
+        target_modules="all-linear",
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
+        task_type="CAUSAL_LM",
+    )
     adapted = get_peft_model(model, config)
     train(adapted, ids, seed=seed, **options)
     return adapted
