@@ -77,7 +77,7 @@ def test_vocabulary_keeps_the_function(family, change):
     assert found.sort().values.numpy() == pytest.approx(expected.sort().values.numpy(), abs=1e-4)
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", "moe", "gemma2"])
+@pytest.mark.parametrize("family", ["gpt2", "moe"])
 def test_everything_planned_is_made(family, tmp_path):
     """Every change of a root gives what transformers or peft opens, the manifest has all, nothing is made twice."""
     root = SMALL[family]
