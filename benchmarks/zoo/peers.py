@@ -1,0 +1,117 @@
+"""What the peers say of the zoo's pairs: `python -m zoo.peers ZOO ENVIRONMENT`, from benchmarks/.
+
+The peers are Cisco's Model Provenance Kit and modelDNA as they install from PyPI, in an environment of their own, which
+is made where it is not there. It borrows torch and transformers from this one. Prints rows to stderr and ends with one
+JSON line: for each score the AUROC of derived over independent pairs (twins among them) and over twins alone, the
+weakest derived and the strongest independent pair.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import sysconfig
+import time
+import venv
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from zoo.pairs import Pair, pairs, read
+
+WORKER = Path(__file__).with_name("peers_worker.py")
+SCORES = ("kit", "kit_identity", "modeldna")
+BESIDE = ("pandas", "protobuf", "pyarrow", "pydantic-settings", "sentencepiece", "structlog", "tiktoken")
+INSTALLS = (
+    ("modeldna", *BESIDE),
+    ("--no-deps", "--ignore-requires-python", "cisco-ai-provenance-kit"),  # it asks for 3.12 and runs on 3.11
+)
+
+
+def environment(folder: Path) -> Path:
+    """The peers' interpreter; made and filled where there is none."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+        packages = next(folder.glob("lib/*/site-packages"))
+        (packages / "zz_borrowed.pth").write_text(sysconfig.get_path("purelib"))  # after its own
+        for arguments in INSTALLS:
+            subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], check=True)  # noqa: S603 - our own
+    return python
+
+
+def compare(python: Path, folders: Iterable[tuple[Path, Path]]) -> Iterator[dict[str, float | str]]:
+    """Each peer's scores and verdict of every pair (model, candidate parent), in turn."""
+    settings = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}
+    command = [python, WORKER]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=settings) as worker:  # noqa: S603 - our own
+        for pair in folders:
+            print(json.dumps([str(folder) for folder in pair]), file=worker.stdin, flush=True)
+            yield json.loads(worker.stdout.readline())
+        worker.stdin.close()
+
+
+def main() -> None:
+    """Compare every pair of a split."""
+    parser = argparse.ArgumentParser(prog="python -m zoo.peers", description=__doc__.splitlines()[0])
+    parser.add_argument("zoo", type=Path)
+    parser.add_argument("environment", type=Path, help="folder of the peers' own environment")
+    parser.add_argument("--split", default="test")
+    parser.add_argument("--output", type=Path, help="every pair's scores, as JSON lines")
+    options = parser.parse_args()
+    begin = time.monotonic()
+    asked = pairs(read(options.zoo, options.split))
+    folders = ((options.zoo / pair.model, options.zoo / pair.root) for pair in asked)
+    found = list(compare(environment(options.environment), folders))
+    if options.output:
+        lines = (json.dumps(vars(pair) | scores) for pair, scores in zip(asked, found, strict=True))
+        options.output.write_text("\n".join(lines) + "\n")
+    show(asked, found)
+    summary = {name: summarised(asked, [scores[name] for scores in found]) for name in SCORES}
+    print(json.dumps({"split": options.split, "seconds": time.monotonic() - begin, "peers": summary}))
+
+
+def summarised(asked: Sequence[Pair], scores: Sequence[float]) -> dict[str, float | int]:
+    """One score over all pairs; near-twins, which share their first weights, count on neither side."""
+    of: dict[str, list[float]] = {}
+    for pair, score in zip(asked, scores, strict=True):
+        of.setdefault(pair.kind, []).append(score)
+    twins, derived = of.get("twin", []), of["derived"]
+    strangers = twins + of.get("independent", [])
+    return {
+        "derived": len(derived),
+        "independent": len(strangers),
+        "twins": len(twins),
+        "auroc": auroc(derived, strangers),
+        "auroc_twins": auroc(derived, twins),
+        "weakest_derived": min(derived),
+        "strongest_independent": max(strangers, default=math.nan),
+        "above_all": sum(score > max(strangers, default=math.inf) for score in derived),
+    }
+
+
+def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
+    """The share of (positive, negative) where the positive is larger, ties counting half."""
+    truth = [1] * len(positive) + [0] * len(negative)
+    return float(roc_auc_score(truth, [*positive, *negative])) if positive and negative else math.nan
+
+
+def show(asked: Sequence[Pair], found: Sequence[dict[str, float | str]]) -> None:
+    """Median and least score of every change, and of the strangers median and most."""
+    rows: dict[str, list[dict[str, float | str]]] = {}
+    for pair, scores in zip(asked, found, strict=True):
+        rows.setdefault(pair.change if pair.kind == "derived" else f"[{pair.kind}]", []).append(scores)
+    print(f"{'change':32}{'pairs':>6}", *(f"{name:>26}" for name in SCORES), file=sys.stderr)
+    for change, own in sorted(rows.items()):
+        values = (np.array([scores[name] for scores in own], dtype=float) for name in SCORES)
+        cells = (f"{np.median(v):10.3f} ({v.min():.3f}-{v.max():.3f})" for v in values)
+        print(f"{change:32}{len(own):6}", *(f"{cell:>26}" for cell in cells), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
