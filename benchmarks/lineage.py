@@ -38,6 +38,7 @@ SIDE = 16  # a cosine of two sketches is this many standard deviations of chance
 LARGE_START = (224 * 4096 + 64 * 4096 + 65 * 4096) * 2 / 13.48e9
 LARGE_BRANCH = 2 * 4096 * 4096 * 2 / 13.48e9
 TAIL = 0.05  # share of independent pairs that a tail is fitted to
+DRAWN = 400  # independent pairs that the peers are asked about
 SPLITS = ("calibration", "development", "test", "crs")
 
 
@@ -308,25 +309,31 @@ def quick(zoo: Path, models: list[dict]) -> dict[str, float]:
     }  # fmt: skip
 
 
-def peers(zoo: Path, models: list[dict], pairs: list[Pair], venv: Path) -> dict:
-    """The same pairs through the peers: all derived of the test split, and as many independent ones."""
-    from zoo.peers import scores  # noqa: PLC0415
+def peers(zoo: Path, models: list[dict], pairs: list[Pair], folder: Path) -> dict:
+    """The peers on all derived pairs of the test split and 400 independent ones, and ours on the same."""
+    from zoo.peers import SCORES, compare, environment  # noqa: PLC0415
 
     folders = {m["name"]: zoo / m["folder"] for m in models}
     test = [p for p in pairs if p.split == "test"]
-    drawn = np.random.default_rng(0).permutation([i for i, p in enumerate(test) if not p.derived])[:400]
-    chosen = [p for i, p in enumerate(test) if p.derived or i in set(drawn.tolist())]
-    given = scores(venv, [(folders[p.name], folders[f"{p.root}/root"]) for p in chosen])
-    found = {}
-    for peer, values in given.items():
-        both = [(p, v) for p, v in zip(chosen, values, strict=True)]
-        lowest = min(v for v in values if v is not None)
-        label, value = [p.derived for p, _ in both], [lowest if v is None else v for _, v in both]
-        strongest = max(v for p, v in zip(chosen, value, strict=True) if not p.derived)
-        missed = sum(v <= strongest for p, v in zip(chosen, value, strict=True) if p.derived)
-        found[peer] = {"auroc": float(roc_auc_score(label, value)), "missed": missed, "abstained": values.count(None)}
-    own = auroc(chosen, lambda p: p.score)
-    return found | {"registry": {"auroc": own, "pairs": len(chosen)}}
+    drawn = np.random.default_rng(0).permutation([i for i, p in enumerate(test) if not p.derived])[:DRAWN].tolist()
+    chosen = [p for i, p in enumerate(test) if p.derived or i in drawn]
+    named = [(folders[p.name], folders[f"{p.root}/root"]) for p in chosen]
+    said = list(compare(environment(folder), named))
+    values = {peer: [float(each.get(peer) or 0.0) for each in said] for peer in SCORES}
+    return {peer: rated(chosen, own) for peer, own in (values | {"registry": [p.score for p in chosen]}).items()}
+
+
+def rated(pairs: list[Pair], values: list[float]) -> dict[str, float]:
+    """AUROC, that against twins alone, and how many derived pairs are not above every independent one."""
+    both = list(zip(pairs, values, strict=True))
+    twins = [(p, v) for p, v in both if p.derived or p.twins]
+    strongest = max(v for p, v in both if not p.derived)
+    return {
+        "auroc": float(roc_auc_score([p.derived for p, _ in both], values)),
+        "auroc_twins": float(roc_auc_score([p.derived for p, _ in twins], [v for _, v in twins])),
+        "missed": sum(v <= strongest for p, v in both if p.derived),
+        "pairs": len(both),
+    }
 
 
 def report(pairs: list[Pair], answer: dict) -> None:
