@@ -17,13 +17,13 @@ from registry.database import store
 from registry.database.connection import open_database, translated
 from registry.errors import ModelNotFound
 from registry.fingerprints import Fingerprint
-from registry.lineage.verdict import Verdict
 
 if TYPE_CHECKING:
     from registry.glimpse import Glimpse
     from registry.identify import Identification
     from registry.ingest import Ingested
     from registry.inspect import Inspection
+    from registry.lineage.verdict import Verdict
     from registry.sources import Options
 
 TOOL_VERSION = version("weight-registry")
@@ -47,7 +47,7 @@ def inspect(source: str | Path) -> "Inspection":
     return look(source)
 
 
-def compare(a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]") -> Verdict:
+def compare(a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]") -> "Verdict":
     """Tell whether `a` comes from `b`: sources or fingerprints. Needs no database. Raises RegistryError.
 
     The verdict's `score` is larger the more surely one comes from the other, and comparable across pairs.
@@ -112,7 +112,7 @@ class Registry:
 
     def compare(
         self, a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]"
-    ) -> Verdict:
+    ) -> "Verdict":
         """Tell whether `a` comes from `b`: fingerprints, sources, or names of registered models.
 
         What is there as a file or folder is taken for a source, then what is registered under the name.
@@ -131,7 +131,7 @@ class Registry:
         except ModelNotFound:
             return source
 
-    def explain(self, name: str) -> tuple[store.Summary, Verdict, datetime]:
+    def explain(self, name: str) -> "tuple[store.Summary, Verdict, datetime]":
         """A registered model, the verdict that was stored with it, and when it was given."""
         with self._session() as session:
             return store.kept_verdict(session, name)

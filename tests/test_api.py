@@ -171,7 +171,7 @@ def test_identify_orders_by_distance(known, tmp_path):
     assert [match.model for match in found.matches] == ["base", "far"]
     u, v = (torch.tensor(f.std, dtype=torch.float64) for f in (base, found.fingerprint))
     assert found.matches[0].std_distance == pytest.approx(1 - float(u @ v / (u.norm() * v.norm())), abs=1e-15)
-    assert found.verdict.verdict == "same family"
+    assert found.verdict.verdict == "derived"
     assert (found.verdict.model, found.verdict.family) == ("base", "base")
     assert [match.family for match in found.families] == ["base", "far"]
 
@@ -181,12 +181,7 @@ def test_identify_the_same_weights(known, model, tmp_path):
     known.ingest(model, family="f")
     wide = {name: tensor.double() for name, tensor in llama().items()}
     verdict = known.identify(write_shards(tmp_path / "x", wide)).verdict
-    assert (verdict.verdict, verdict.model, verdict.family, verdict.chance) == (
-        "same weights",
-        "model",
-        "f",
-        None,
-    )
+    assert (verdict.verdict, verdict.model, verdict.family, verdict.how) == ("same weights", "model", "f", ())
 
 
 def test_identify_in_an_empty_registry(known, model, url):

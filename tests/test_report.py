@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from registry.evidence import Match, Verdict
+from registry.database.search import Match
+from registry.lineage.verdict import Evidence, Verdict
 from registry.report.answers import answer, plain
 from registry.report.tables import short_count
 
@@ -20,10 +21,10 @@ def test_counts_are_short(count, expected):
 
 def test_answers_are_plain_json():
     """Records, tuples and times become objects, arrays and ISO 8601."""
-    verdict = Verdict("unknown", None, None, 0.1, ("a", "b"))
+    verdict = Verdict("unknown", chance=0.1, evidence=(Evidence("a", "b", 1.0),))
     when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     content = answer(verdict=verdict, matches=(Match("m", "f", "d", 0.1, 0.2),), when={"at": when})
-    assert content["schema_version"] == 1
+    assert content["schema_version"] == 2
     assert json.loads(json.dumps(content)) == content
     assert content["matches"][0]["std_distance"] == 0.1
     assert content["when"] == {"at": "2026-01-02T03:04:05+00:00"}

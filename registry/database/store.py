@@ -21,11 +21,10 @@ from registry.database.schema import (
 )
 from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken, NoVerdict
 from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Matrix, Space
-from registry.lineage.traits import KINDS, Sketches
-from registry.lineage.verdict import Evidence, Verdict
 
 if TYPE_CHECKING:
     from registry.checkpoints import Checkpoint
+    from registry.lineage.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,8 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     model.fingerprint.vocabulary, model.fingerprint.geometry = fingerprint.vocabulary, fingerprint.geometry
     model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
     model.spaces = [SpaceRow(**shared(each, SpaceRow)) for each in fingerprint.spaces]
+    from registry.lineage.traits import KINDS, Sketches  # noqa: PLC0415  # torch comes with it
+
     sketches = Sketches.of(fingerprint.branches)
     model.outline = OutlineRow(start=fingerprint.start, **{kind: sketches.outline(kind) for kind in KINDS})
 
@@ -195,15 +196,17 @@ def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
     )
 
 
-def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
+def keep_verdict(session: Session, name: str, verdict: "Verdict") -> None:
     """Store what was said of a model, in place of what was said before."""
     model = find(session, name)
     own = shared(verdict, VerdictRow, without=("evidence",))
     model.verdict = VerdictRow(**own, base=verdict.model, evidence=[asdict(line) for line in verdict.evidence])
 
 
-def kept_verdict(session: Session, name: str) -> tuple[Summary, Verdict, datetime]:
+def kept_verdict(session: Session, name: str) -> tuple[Summary, "Verdict", datetime]:
     """What was said of a registered model, and when. Raises ModelNotFound, NoVerdict."""
+    from registry.lineage.verdict import Evidence, Verdict  # noqa: PLC0415  # torch and scipy come with it
+
     model = find(session, name)
     row = model.verdict
     if row is None:

@@ -10,12 +10,12 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from registry.database.search import Match
 from registry.fingerprints import PROJECTIONS, Clustering, Fingerprint
 from registry.report.answers import places
 
 if TYPE_CHECKING:
     from registry.database.admin import Status
+    from registry.database.search import Match
     from registry.database.store import FamilySummary, Summary
     from registry.identify import Identification
     from registry.ingest import Ingested
@@ -187,14 +187,14 @@ def explained_table(model: "Summary", verdict: "Verdict", judged_at: datetime) -
     return Group(when, verdict_table(model.name, verdict))
 
 
-def matches_table(title: str, matches: Sequence[Match]) -> Table:
+def matches_table(title: str, matches: Sequence["Match"]) -> Table:
     """Distances of the nearest models."""
     rows = [(m.model, m.family, f"{m.std_distance:.3g}", f"{m.clustering_distance:.3g}") for m in matches]
     numbers = ("std distance", "clustering distance")
     return table(title, "family", *numbers, rows=rows, right=numbers)
 
 
-def families_line(families: Sequence[Match]) -> Text:
+def families_line(families: Sequence["Match"]) -> Text:
     """The families in the order of their nearest member."""
     return Text("nearest families: " + ", ".join(f"{m.family} ({m.std_distance:.2g})" for m in families))
 
