@@ -142,8 +142,6 @@ def extra(found: Comparison) -> dict[str, float]:
     if a.start and b.start:
         numbers["start"] = SIDE * float(np.dot(a.start, b.start))
     numbers["layer"] = SIDE * max(best_layer(found, kind) for kind in found.alignments)
-    if a.geometry and b.geometry and len(a.geometry) == len(b.geometry):
-        numbers["anchor geometry"] = float(np.corrcoef(a.geometry, b.geometry)[0, 1])
     numbers["weights"] = float(np.mean(list(found.changes.cosines.values()) or [0.0]))
     numbers["moment curves"] = curves(found.a, found.b)
     numbers["std vector"] = -std_distance(a, b)

@@ -5,7 +5,6 @@ What needs torch is imported where it is used: a list of models should not wait 
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
@@ -19,6 +18,8 @@ from registry.errors import ModelNotFound
 from registry.fingerprints import Fingerprint
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from registry.glimpse import Glimpse
     from registry.identify import Identification
     from registry.ingest import Ingested
@@ -52,7 +53,7 @@ def compare(a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **opti
 
     The verdict's `score` is larger the more surely one comes from the other, and comparable across pairs.
     """
-    from registry.compare import compare as own  # noqa: PLC0415  # see the module's docstring
+    from registry.comparing import compare as own  # noqa: PLC0415  # see the module's docstring
 
     return own(a, b, **options)
 
@@ -117,7 +118,7 @@ class Registry:
 
         What is there as a file or folder is taken for a source, then what is registered under the name.
         """
-        from registry.compare import fingerprint_of, pair_verdict  # noqa: PLC0415
+        from registry.comparing import fingerprint_of, pair_verdict  # noqa: PLC0415
 
         one, other = (fingerprint_of(self._known(each), options) for each in (a, b))
         return pair_verdict(one, other, b.digest[:12] if isinstance(b, Fingerprint) else str(b))

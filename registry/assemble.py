@@ -54,7 +54,6 @@ def assemble(
         adapter=adapter,
         branches=halves.branches(),
         spaces=spaces([(each.matrix, each.gram) for each in measured if each.gram is not None]),
-        geometry=halves.stream.geometry,
         vocabulary=halves.stream.vocabulary,
         cast_digest=digest_of_cast(matrices, rest),
         start=together([each.start for each in measured if each.start is not None]),

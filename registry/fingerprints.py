@@ -117,9 +117,8 @@ class Fingerprint:
     rank: how many singular values were computed. clusterings: one for each of RANKS up to it. matrices: in the order of
     layers and projections; labels follow the same order. stored: the quantisation of most projections (`gptq 4-bit`);
     None where they are stored plain. unknown: names of matrices that no rule knows. branches, spaces: by layer.
-    geometry: the cosines between the embeddings of the lowest tokens. start: an image of the first values of every
-    projection's tensor, together; None for an adapter. vocabulary: tokens of the embedding. cast_digest: the digest
-    that the model has once it is cast to bf16, where that is another.
+    start: an image of the first values of every projection's tensor, together; None for an adapter. vocabulary: tokens
+    of the embedding. cast_digest: the digest that the model has once it is cast to bf16, where that is another.
     """
 
     version: int
@@ -140,7 +139,6 @@ class Fingerprint:
     adapter: Adapter | None = None
     branches: tuple[Branch, ...] = ()
     spaces: tuple[Space, ...] = ()
-    geometry: tuple[float, ...] | None = None
     start: tuple[float, ...] | None = None
     vocabulary: int | None = None
     cast_digest: str | None = None

@@ -26,14 +26,13 @@ Place = tuple[int, str]
 class Stream:
     """width: of the stream. tokens: anchors x width, the anchors' embeddings, centred and turned to orthonormal axes.
 
-    tokens is (E E^T)^(-1/2) E without the directions that E lacks: whatever turns the stream turns its rows along.
-    geometry: the cosines between the anchors, those of a pair once. Both are None where no embedding was found. gains:
-    of the norms before and after the branches; where one is missing it is 1. vocabulary: rows of the embedding.
+    tokens is (E E^T)^(-1/2) E without the directions that E lacks: whatever turns the stream turns its rows along. It is
+    None where no embedding was found. gains: of the norms before and after the branches; where one is missing it is 1.
+    vocabulary: rows of the embedding.
     """
 
     width: int
     tokens: torch.Tensor | None = None
-    geometry: tuple[float, ...] | None = None
     gains: Mapping[Place, torch.Tensor] = field(default_factory=dict)
     vocabulary: int | None = None
 
@@ -58,7 +57,7 @@ def read_stream(layout: Layout) -> Stream:
         return Stream(width, gains=gains)
     count = min(ANCHORS, embedding.shape[0])
     rows = embedding.first(count * width).reshape(count, width).to(torch.float64)
-    return Stream(width, *axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0)), gains, embedding.shape[0])
+    return Stream(width, axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0)), gains, embedding.shape[0])
 
 
 def stream_width(sites: Sequence[Site]) -> int:
@@ -76,18 +75,11 @@ def find_embedding(others: Sequence[Entry], width: int) -> Entry | None:
     return None
 
 
-def axes(rows: torch.Tensor) -> tuple[torch.Tensor | None, tuple[float, ...] | None]:
-    """The anchors' own axes, and the cosines between them, from their embeddings in float64."""
-    centred = rows - rows.mean(0)
-    left, values, right = torch.linalg.svd(centred, full_matrices=False)
+def axes(rows: torch.Tensor) -> torch.Tensor | None:
+    """The anchors' own axes from their embeddings in float64; None where all are equal."""
+    left, values, right = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
     kept = values > NEGLIGIBLE * values[0] if len(values) else values > 0
-    if not kept.any():
-        return None, None
-    lengths = centred.norm(dim=1, keepdim=True).clamp_min(torch.finfo(torch.float64).tiny)
-    cosines = (centred / lengths) @ (centred / lengths).T
-    pairs = torch.triu_indices(len(rows), len(rows), 1)
-    geometry = cosines[pairs[0], pairs[1]].to(torch.float16).double()
-    return (left[:, kept] @ right[kept]).to(torch.float32), tuple(geometry.tolist())
+    return (left[:, kept] @ right[kept]).to(torch.float32) if kept.any() else None
 
 
 def find_gains(layout: Layout) -> Iterator[tuple[Place, Entry, float]]:

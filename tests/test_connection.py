@@ -129,7 +129,6 @@ def of_old(fingerprint: Fingerprint) -> Fingerprint:
         matrices=tuple(replace(each, **gone) for each in fingerprint.matrices),
         branches=(),
         spaces=(),
-        geometry=None,
         start=None,
         vocabulary=None,
         cast_digest=None,

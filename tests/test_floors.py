@@ -15,7 +15,7 @@ FLOORS = [
     {"assemble"},
     {"measure"},
     {"sources", "lineage"},
-    {"compare", "glimpse"},
+    {"comparing", "glimpse"},
     {"database"},
     {"judgement", "quick"},
     {"ingest", "identify"},

@@ -18,7 +18,6 @@ def upgrade() -> None:
     op.add_column("matrices", sa.Column("zero_share", sa.Double))
     op.add_column("models", sa.Column("cast_digest", sa.Text))
     op.add_column("fingerprints", sa.Column("vocabulary", sa.Integer))
-    op.add_column("fingerprints", sa.Column("geometry", ARRAY(sa.REAL)))
     op.create_table(
         "branches",
         sa.Column("model_id", sa.Integer, nullable=False),
@@ -73,7 +72,6 @@ def downgrade() -> None:
     op.drop_table("verdicts")
     op.drop_table("spaces")
     op.drop_table("branches")
-    op.drop_column("fingerprints", "geometry")
     op.drop_column("fingerprints", "vocabulary")
     op.drop_column("models", "cast_digest")
     for column in ("zero_share", "distinct_share", "sketch", "cast_digest"):

@@ -103,7 +103,7 @@ def verify(source: str, claimed: str, as_json: bool, timing: bool, **options: An
     Example: registry verify ./child --base llama-small
     """
     from registry import Registry
-    from registry.compare import consistency
+    from registry.comparing import consistency
     from registry.report import answers, tables
     from registry.timing import Timing
 

@@ -150,7 +150,6 @@ class FingerprintRow(Base):
     unknown: Mapped[tuple[str, ...]]
     stored: Mapped[str | None]
     vocabulary: Mapped[int | None]
-    geometry: Mapped[tuple[float, ...] | None] = mapped_column(Single)
 
 
 class AdapterRow(Base):

@@ -106,7 +106,7 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     rows = [{"model_id": model.id, "position": i, **asdict(m)} for i, m in enumerate(fingerprint.matrices)]
     session.execute(insert(MatrixRow), rows)
     model.cast_digest = fingerprint.cast_digest
-    model.fingerprint.vocabulary, model.fingerprint.geometry = fingerprint.vocabulary, fingerprint.geometry
+    model.fingerprint.vocabulary = fingerprint.vocabulary
     model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
     model.spaces = [SpaceRow(**shared(each, SpaceRow)) for each in fingerprint.spaces]
     from registry.lineage.traits import KINDS, Sketches  # noqa: PLC0415  # torch comes with it

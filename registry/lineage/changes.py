@@ -58,7 +58,7 @@ class Changes:
     def between(cls, a: Traits, b: Traits, alignment: Alignment) -> "Changes":
         """By the layers that are most alike."""
         best = alignment.cosines.argmax(1)
-        kin = alignment.cosines.max(1) > KIN
+        kin = alignment.cosines.max(1) > min(KIN, alignment.similarity / 2)
         return cls(a, b, tuple(int(j) if near else None for j, near in zip(best, kin, strict=True)))
 
     @cached_property

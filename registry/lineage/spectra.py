@@ -14,7 +14,7 @@ def closeness(a: Traits, b: Traits) -> float:
     """-log10 of how far spectra are apart, in units of what chance alone moves them; layers are matched by assignment.
 
     The unit is n^(-2/3), to which the largest singular values of random n x n matrices spread (Tracy and Widom): twins
-    come to 0 or less, whatever their size, and a copy in other axes, which differs by rounding, to 2 or more. Without
+    come to 0 or less, whatever their size, and a copy in other axes, which differs by rounding, to 1 or more. Without
     matrices in common it is -inf.
     """
     spots = sorted({spot for layer in a.layers for spot in layer} & {spot for layer in b.layers for spot in layer})
