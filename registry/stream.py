@@ -26,8 +26,8 @@ Place = tuple[int, str]
 class Stream:
     """width: of the stream. tokens: anchors x width, the anchors' embeddings, centred and turned to orthonormal axes.
 
-    tokens is (E E^T)^(-1/2) E without the directions that E lacks: whatever turns the stream turns its rows along. It is
-    None where no embedding was found. gains: of the norms before and after the branches; where one is missing it is 1.
+    tokens is (E E^T)^(-1/2) E without the directions that E lacks: whatever turns the stream turns its rows along. None
+    where no embedding was found. gains: of the norms before and after the branches; where one is missing it is 1.
     vocabulary: rows of the embedding.
     """
 

@@ -13,7 +13,8 @@ from registry.lineage.traits import Traits
 
 KIN = 0.25  # cosine of two layers from which one comes from the other; strangers' stay under 0.2
 FLOOR = {"bfloat16": 2e-3, "float16": 3e-4, "float32": 1e-6, "float64": 1e-9}  # of a rounded matrix, relative
-TOP = 0.5  # of a sketch's largest singular value, where it is noise of length 1
+SLIGHT = 2.5e-4  # of one type: what fp16 loses of numbers that are small for it
+TOP = 0.9  # of a sketch's largest singular value, where it is noise of length 1
 GAP = 5.0  # by which singular values of a sketch fall where the rank ends; those of a full rank fall by 2 or 3 at most
 MOST_RANK = 16  # that is told of a sketch of 20 x 20: there must be room to see that there is no more
 
@@ -83,6 +84,12 @@ class Changes:
     def repeated(self) -> tuple[int, ...]:
         """Layers of the earlier model that several of the later come from."""
         return tuple(j for j in range(len(self.b.layers)) if self.places.count(j) > 1)
+
+    @property
+    def rounding(self) -> float:
+        """What |later - earlier| / |earlier| stays below where nothing but the type of the values was changed."""
+        types = {each.fingerprint.dtype for each in (self.a, self.b)}
+        return SLIGHT if len(types) == 1 else max(SLIGHT, *(FLOOR.get(each, 0.0) for each in types))
 
     @property
     def whole(self) -> bool:

@@ -9,7 +9,7 @@ from registry.lineage.nulls import nulls
 ALIKE = 0.5  # cosine of two matrices' sketches above which they stand in the same axes
 NEAR = 0.9999  # below which a matrix has changed visibly
 FAITHFUL = 0.5  # of a matrix's own change: a branch that changed less was rewritten, not trained
-ROUNDED, HEAVY = 2.5e-4, 0.25  # |change| / |weights|: rounding stays below, continued training begins above
+HEAVY = 0.25  # |change| / |weights| from which training is called continued
 PRUNED = 0.08  # share of weights that became zero
 COARSER = 0.85  # of the earlier model's variety of values: below, the later is on a grid
 FOUR_BITS, EIGHT_BITS = 0.25, 0.75  # variety up to which the grid has so many bits
@@ -102,7 +102,7 @@ def training(found: Comparison) -> Iterator[str]:
     direct = [value for value in changes.cosines.values() if value > ALIKE]
     if not changes.sizes or not direct or (bits and size <= GRID_ERROR[bits]) or changes.zeros > PRUNED:
         return
-    if size <= ROUNDED or any(disguises(found)):
+    if size <= changes.rounding or any(disguises(found)):
         return
     if changes.rank:
         yield f"LoRA-like: the change has rank {changes.rank}"

@@ -7,7 +7,7 @@ import numpy as np
 
 from registry.fingerprints import Fingerprint
 from registry.lineage.comparison import Comparison, std_distance
-from registry.lineage.history import ROUNDED, phrases
+from registry.lineage.history import phrases
 from registry.lineage.nulls import among, nulls, stranger_share
 
 SAME_WEIGHTS = "same weights"
@@ -75,7 +75,7 @@ def judge(found: Comparison, model: str, family: str | None, candidates: int = 1
 
 def relation(found: Comparison, how: tuple[str, ...]) -> str:
     """How a model that comes from another is called."""
-    if found.same or (not how and found.changes.pairs and found.changes.relative < ROUNDED):
+    if found.same or (not how and found.changes.pairs and found.changes.relative <= found.changes.rounding):
         return SAME_WEIGHTS
     return QUANTISED if how and all(phrase.startswith("quantised") for phrase in how) else DERIVED
 
