@@ -9,6 +9,7 @@ environment that is made in VENV. Ends with one JSON line.
 """
 
 import argparse
+import itertools
 import json
 import pickle
 import sys
@@ -18,6 +19,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -26,9 +28,10 @@ from sklearn.metrics import roc_auc_score
 from registry import Registry, fingerprint
 from registry.database.server import Server
 from registry.errors import CannotSplit
-from registry.fingerprints import Fingerprint
+from registry.fingerprints import PROJECTIONS, Fingerprint
 from registry.lineage.comparison import Comparison, std_distance
 from registry.lineage.recipe import distance, profile
+from registry.lineage.spectra import closeness
 from registry.lineage.traits import Traits
 from registry.lineage.verdict import judge
 
@@ -38,6 +41,8 @@ SIDE = 16  # a cosine of two sketches is this many standard deviations of chance
 LARGE_START = (224 * 4096 + 64 * 4096 + 65 * 4096) * 2 / 13.48e9
 LARGE_BRANCH = 2 * 4096 * 4096 * 2 / 13.48e9
 TAIL = 0.05  # share of independent pairs that a tail is fitted to
+LEAST_SCALE = {"spectra": 0.1}  # models of few matrices spread more than those of the zoo
+UNTRAINED = 24  # random models
 DRAWN = 400  # independent pairs that the peers are asked about
 SPLITS = ("calibration", "development", "test", "crs")
 
@@ -172,16 +177,31 @@ def curves(a: Traits, b: Traits) -> float:
 
 def calibration(pairs: list[Pair]) -> str:
     """The tails of independent pairs, as registry/calibration.toml has them."""
+    strangers = [p.numbers for p in pairs if not p.derived] + [{"spectra": value} for value in untrained()]
     kinds = ("stream", "token", "spectra", "start", "layer")
-    return "\n".join(
-        tail(k, np.array([p.numbers[k] for p in pairs if not p.derived and k in p.numbers])) for k in kinds
-    )
+    return "\n".join(tail(kind, np.array([own[kind] for own in strangers if kind in own])) for kind in kinds)
+
+
+def untrained() -> list[float]:
+    """How close the spectra of random models are: closer than trained ones', and they must not pass for kin."""
+    draw = np.random.default_rng(0)
+    shapes = {p: (256 if p in ("gate", "up") else 96, 256 if p == "down" else 96) for p in PROJECTIONS}
+
+    def layer() -> dict:
+        spots = {}
+        for projection, (rows, cols) in shapes.items():
+            values = np.linalg.svd(draw.standard_normal((rows, cols)), compute_uv=False)[:16]
+            spots[projection, -1, 0] = SimpleNamespace(rows=rows, cols=cols, singular_values=tuple(values))
+        return spots
+
+    models = [SimpleNamespace(layers=[layer() for _ in range(4)]) for _ in range(UNTRAINED)]
+    return [closeness(a, b) for a, b in itertools.combinations(models, 2)]
 
 
 def tail(kind: str, values: np.ndarray) -> str:
     """One of its blocks."""
     start = float(np.quantile(values, 1 - TAIL))
-    scale = float((values[values > start] - start).mean())
+    scale = max(LEAST_SCALE.get(kind, 0.0), float((values[values > start] - start).mean()))
     numbers = f"pairs = {len(values)}\nabove = {TAIL}\nstart = {start:.3f}\nscale = {scale:.3f}\n"
     return f"[{kind}]\n{numbers}strongest = {values.max():.3f}\n"
 
