@@ -352,7 +352,7 @@ def test_the_journey(url, made):
         assert (first.model.kind, merged.model.kind) == ("adapter", "model")
         found = known.identify(made("patterns").adapter)
         assert {match.model for match in found.matches} == {"first", "second"}
-        assert (found.verdict.model, found.verdict.chance) == (None, None)
+        assert (found.verdict.verdict, found.verdict.model) == ("unknown", None)
         assert known.identify(adapter).verdict.model == "first"
         assert known.identify(made("LoRA").merged).verdict.model == "merged"
 
