@@ -68,7 +68,7 @@ def test_what_cannot_be_decided(folders):
 def adapter(folder, base, own, rank=8):
     """Updates along the strongest directions of `own`, as training on it gives them, for the shapes of `base`."""
     factors = {}
-    for name, weight in base.items():
+    for name in base:
         if name.endswith(("q_proj.weight", "v_proj.weight", "o_proj.weight")):
             left, _, right = torch.linalg.svd(own[name].float(), full_matrices=False)
             module = f"base_model.model.{name.removesuffix('.weight')}"
