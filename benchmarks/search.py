@@ -2,8 +2,8 @@
 
     python benchmarks/search.py [--models 10000] [--json]
 
-One real-shaped model (32 layers, 224 matrices of random sketches and spectra) is registered and copied, each copy with
-outlines and branches of its own; the question is a near relative of one. Ends with one JSON line.
+Real-shaped models (32 layers, 224 matrices of random sketches and spectra) are registered and copied, each copy with an
+outline of its own, and with matrices where it will be looked at. Ends with one JSON line.
 """
 
 import argparse
@@ -30,11 +30,12 @@ from registry.numerics.sketches import unit
 LAYERS, REPEATS, KINDS = 32, 9, 40
 SIZES = {"query": 18, "value": 18}
 COPY = """
+INSERT INTO families (name) SELECT 'copy-' || i FROM generate_series(1, :count) AS i;
 INSERT INTO models (name, kind, family_id, source, architecture, dtype, parameters, layers, hidden_size, digest,
                     fingerprint_version, tool_version)
-SELECT 'copy-' || i, kind, family_id, source, architecture, dtype, parameters, layers, hidden_size,
-       encode(sha256(i::text::bytea), 'hex'), fingerprint_version, tool_version
-FROM models, generate_series(1, :count) AS i WHERE name = 'model-0';
+SELECT f.name, kind, f.id, source, architecture, dtype, parameters, layers, hidden_size,
+       encode(sha256(f.name::bytea), 'hex'), fingerprint_version, tool_version
+FROM models, families AS f WHERE models.name = 'model-0' AND f.name LIKE 'copy-%';
 INSERT INTO fingerprints (model_id, projections, std, rank, nonfinite, unknown)
 SELECT m.id, f.projections, (SELECT array_agg(s * (0.5 + random()) + 0 * m.id) FROM unnest(f.std) AS s),
        f.rank, 0, f.unknown
@@ -51,6 +52,11 @@ WHERE m.name LIKE 'copy-%';
 INSERT INTO outlines (model_id, start, stream, token)
 SELECT m.id, r(m.id), r(m.id), r(m.id) FROM models AS m WHERE m.name LIKE 'copy-%';
 ANALYZE;
+"""
+MATRICES = """
+INSERT INTO matrices (SELECT (m).* FROM (SELECT jsonb_populate_record(x, jsonb_build_object('model_id', o.id)) AS m
+FROM models AS o JOIN matrices AS x ON x.model_id = (SELECT id FROM models WHERE name = 'model-' || o.id % :kinds)
+WHERE o.name = ANY(:names) AND o.name LIKE 'copy-%') AS copies) ON CONFLICT DO NOTHING
 """
 RANDOM = """
 CREATE FUNCTION r(seed integer) RETURNS halfvec LANGUAGE sql VOLATILE AS $$
@@ -88,6 +94,9 @@ def timed(session: Session, asked: Fingerprint) -> dict:
     found = {}
     gc.freeze()  # what this benchmark made is not looked through again
     for name, fingerprint in (("relative", asked), ("stranger", invented(999))):
+        alike = [match.model for match in search.nearest(session, fingerprint, 10)]
+        alike += [copy for copy, _ in search.by_outline(session, fingerprint, 10)]
+        session.execute(text(MATRICES), {"names": list(set(alike)), "kinds": KINDS})
         spent = []
         for _ in range(REPEATS):
             session.expunge_all()

@@ -14,9 +14,12 @@ from registry.lineage.fit import fitting, judge_adapter
 from registry.lineage.mixture import TRAINED, merged
 from registry.lineage.recipe import distance, profile
 from registry.lineage.traits import KINDS, Sketches, Traits
-from registry.lineage.verdict import DERIVED, SAME_FAMILY, UNKNOWN, Evidence, Verdict, judge
+from registry.lineage.verdict import ACCEPTED, DERIVED, UNKNOWN, Candidates, Evidence, Verdict, judge, recipe_chance
 
-SHORTLIST = 8  # models that each outline gives
+SHORTLIST = 8  # models that outlines give
+ALONE = (
+    0.5  # cosine of outlines, by 8 standard deviations of chance: where one model alone has it, no other is looked at
+)
 COMPARED = 3  # of these, in full
 ALIKE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
 
@@ -31,32 +34,45 @@ def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Mat
     pairs = [Candidate.of(session, own, name, candidates) for name in near[:1]]
     if pairs and pairs[0].verdict.related:
         return among_relatives(session, own, pairs[0], near[1:COMPARED], candidates)
-    pairs += [Candidate.of(session, own, match.model, candidates) for match in matches[:ALIKE]]
+    alike = by_recipe(session, fingerprint, matches[:ALIKE], candidates)
+    pairs += [Candidate.of(session, own, name, candidates) for name in alike[:1]]
     if not pairs:
         nothing = Evidence("candidates", f"no registered {fingerprint.kind} can be compared")
         return Verdict(UNKNOWN, evidence=(nothing,))
-    return min(pairs, key=lambda pair: (pair.verdict.verdict != SAME_FAMILY, pair.recipe)).verdict
+    return pairs[-1].verdict if pairs[-1].verdict.verdict != UNKNOWN else pairs[0].verdict
+
+
+def by_recipe(
+    session: Session, fingerprint: Fingerprint, matches: Sequence[Match], candidates: Candidates
+) -> list[str]:
+    """Names of the nearest by the papers' vectors in the order of their recipes, first those that may be one family."""
+    own, found = profile(fingerprint), search.profiles(session, [match.model for match in matches])
+
+    def place(match: Match) -> tuple[bool, float]:
+        return recipe_chance(match.std_distance, candidates) > ACCEPTED, distance(own, found[match.model])
+
+    return [match.model for match in sorted(matches, key=place)]
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A registered model that was compared: the comparison, the verdict, and how far its recipe is."""
+    """A registered model that was compared."""
 
     name: str
     found: Comparison
     verdict: Verdict
-    recipe: float
 
     @classmethod
-    def of(cls, session: Session, own: Traits, name: str, candidates: int) -> "Candidate":
+    def of(cls, session: Session, own: Traits, name: str, candidates: Candidates) -> "Candidate":
         """Load a model and compare it."""
         family, fingerprint = search.family_and_fingerprint(session, name)
         found = Comparison(own, Traits(fingerprint))
-        apart = distance(profile(own.fingerprint), profile(fingerprint))
-        return cls(name, found, judge(found, name, family, candidates), apart)
+        return cls(name, found, judge(found, name, family, candidates))
 
 
-def among_relatives(session: Session, own: Traits, best: Candidate, others: Sequence[str], candidates: int) -> Verdict:
+def among_relatives(
+    session: Session, own: Traits, best: Candidate, others: Sequence[str], candidates: Candidates
+) -> Verdict:
     """The verdict on the nearest relative, with what others tell where weights moved as in a merge."""
     if best.verdict.verdict != DERIVED or not any(phrase.startswith(TRAINED) for phrase in best.verdict.how):
         return best.verdict
@@ -66,7 +82,11 @@ def among_relatives(session: Session, own: Traits, best: Candidate, others: Sequ
 
 def relatives(session: Session, own: Traits) -> list[str]:
     """The registered models that are most likely relatives, by name: the same weights first, then by their branches."""
-    same, near = search.relatives(session, own.fingerprint, SHORTLIST)
+    same = search.same_weights(session, own.fingerprint)
+    found = [pair for pair in search.by_outline(session, own.fingerprint, SHORTLIST) if pair[0] not in same]
+    near = [name for name, _ in found]
+    if sum(cosine > ALONE for _, cosine in found) == 1:
+        return [*same, *near]
     sketches = search.sketches_of(session, near)
     ordered = sorted(near, key=lambda name: likeness(own.sketches, sketches[name]), reverse=True)
     return [*same, *ordered]

@@ -11,7 +11,7 @@ from registry.lineage.alignment import align
 from registry.lineage.comparison import Comparison
 from registry.lineage.mixture import mixture
 from registry.lineage.traits import Traits
-from registry.lineage.verdict import judge
+from registry.lineage.verdict import Candidates, judge
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +90,9 @@ def test_another_seed_is_a_stranger(fingerprinted):
 )
 def test_what_was_done(fingerprinted, name, tensors, verdict, how):
     """Every change is named, with its size."""
-    found = judge(Comparison.of(fingerprinted(name, tensors), fingerprinted("root", ROOT)), "root", None, 100)
+    found = judge(
+        Comparison.of(fingerprinted(name, tensors), fingerprinted("root", ROOT)), "root", None, Candidates(100)
+    )
     assert found.verdict == verdict
     assert len(found.how) == len(how)
     assert all(phrase.startswith(start) for phrase, start in zip(found.how, how, strict=True))

@@ -17,6 +17,7 @@ def upgrade() -> None:
     op.add_column("matrices", sa.Column("distinct_share", sa.Double))
     op.add_column("matrices", sa.Column("zero_share", sa.Double))
     op.add_column("models", sa.Column("cast_digest", sa.Text))
+    op.create_index("models_cast_digest_idx", "models", ["cast_digest"])
     op.add_column("fingerprints", sa.Column("vocabulary", sa.Integer))
     op.create_table(
         "branches",

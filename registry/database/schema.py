@@ -112,7 +112,7 @@ class Model(Base):
     layers: Mapped[int]
     hidden_size: Mapped[int]
     digest: Mapped[str]
-    cast_digest: Mapped[str | None]
+    cast_digest: Mapped[str | None] = mapped_column(index=True)
     fingerprint_version: Mapped[int]
     tool_version: Mapped[str]
     ingested_at: Mapped[datetime] = mapped_column(server_default=func.now())

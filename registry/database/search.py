@@ -6,7 +6,21 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Double, Select, bindparam, distinct, func, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Integer,
+    Select,
+    bindparam,
+    cast,
+    distinct,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.orm import Session
 
 from registry.database.schema import (
@@ -21,9 +35,11 @@ from registry.database.schema import (
     SpaceRow,
 )
 from registry.database.store import columns
-from registry.fingerprints import RANKS, VERSION, Branch, Clustering, Fingerprint, Matrix, Space
+from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Branch, Clustering, Fingerprint, Matrix, Space
 from registry.lineage.fit import Base
+from registry.lineage.recipe import VALUES
 from registry.lineage.traits import KINDS, Sketches
+from registry.lineage.verdict import Candidates
 
 NEAREST = text(
     "SELECT model, family, digest, std_distance, clustering_distance"
@@ -65,9 +81,11 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
     return [Match(*row) for row in answer]
 
 
-def comparable(session: Session, fingerprint: Fingerprint) -> int:
-    """How many registered models there are of the same kind and fingerprint version."""
-    return session.scalar(alike(select(func.count()), fingerprint)) or 0
+def comparable(session: Session, fingerprint: Fingerprint) -> Candidates:
+    """How many registered models there are of the same kind and fingerprint version, and of how many families."""
+    families = alike(select(func.count().label("models")), fingerprint).group_by(Model.family_id).subquery()
+    counts = select(cast(func.coalesce(func.sum(families.c.models), 0), Integer), func.count())
+    return Candidates(*session.execute(counts.select_from(families)).one())
 
 
 def alike(query: Select[Any], fingerprint: Fingerprint) -> Select[Any]:
@@ -76,35 +94,42 @@ def alike(query: Select[Any], fingerprint: Fingerprint) -> Select[Any]:
     return query.select_from(Model).where(own, Model.kind == fingerprint.kind)
 
 
-def relatives(session: Session, fingerprint: Fingerprint, k: int) -> tuple[list[str], list[str]]:
-    """Models with the same weights, once cast to bf16, and the k nearest by the nearest of their outlines: names."""
+def same_weights(session: Session, fingerprint: Fingerprint) -> list[str]:
+    """Models with the same weights, once cast to bf16, by name."""
     digests = {fingerprint.digest, fingerprint.cast_digest} - {None}
     equal = or_(Model.digest.in_(digests), Model.cast_digest.in_(digests))
-    same = list(session.scalars(alike(select(Model.name), fingerprint).where(equal).order_by(Model.id)))
+    return list(session.scalars(alike(select(Model.name), fingerprint).where(equal).order_by(Model.id)))
+
+
+def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[tuple[str, float]]:
+    """The k models with the nearest outline of any kind, and its cosine, the nearest first."""
     sketches = Sketches.of(fingerprint.branches)
     outlines = {kind: sketches.outline(kind) for kind in KINDS} | {"start": fingerprint.start}
-    distances = [
-        getattr(OutlineRow, name).op("<=>", return_type=Double())(bindparam(None, outline, type_=Half(256)))
+    distances = [  # of unit vectors, which a product tells apart as well as a cosine, and sooner
+        getattr(OutlineRow, name).op("<#>", return_type=Double())(bindparam(None, outline, type_=Half(256)))
         for name, outline in outlines.items()
         if outline is not None
     ]
     if not distances:
-        return same, []
-    query = alike(select(Model.name), fingerprint).join(OutlineRow, OutlineRow.model_id == Model.id)
-    near = session.scalars(query.order_by(func.least(*distances), Model.id).limit(k + len(same)))
-    return same, [name for name in near if name not in same]
+        return []
+    least = func.least(*distances).label("least")
+    near = select(OutlineRow.model_id, least).order_by(least, OutlineRow.model_id).limit(k).subquery()
+    query = alike(select(Model.name, -near.c.least), fingerprint).join(near, near.c.model_id == Model.id)
+    return [(name, cosine) for name, cosine in session.execute(query.order_by(near.c.least, Model.id)) if cosine]
 
 
 def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:
     """The branches' sketches of some models, in the bytes that the server holds: decimals would take a second."""
-    rows: dict[str, list[Branch]] = defaultdict(list)
-    sent = [func.halfvec_send(column) for column in (BranchRow.stream, BranchRow.token)]
-    query = select(Model.name, BranchRow.layer, BranchRow.branch, *sent).join(Model, Model.id == BranchRow.model_id)
-    for model, layer, branch, *sketches in session.execute(
-        query.where(Model.name.in_(names), Model.fingerprint_version == VERSION)
-    ):
-        rows[model].append(Branch(layer, branch, *map(halves, sketches)))
-    return {name: Sketches.of(rows[name]) for name in names}
+    nothing = literal((0.0,) * 256, Half(256))
+    sent = [func.halfvec_send(func.coalesce(column, nothing)) for column in (BranchRow.stream, BranchRow.token)]
+    gathered: list[ColumnElement[Any]] = [func.array_agg(each) for each in (BranchRow.layer, BranchRow.branch)]
+    gathered += [func.string_agg(each, literal(b"")) for each in sent]
+    query = select(Model.name, *gathered).join(Model, Model.id == BranchRow.model_id).group_by(Model.name)
+    rows = session.execute(query.where(Model.name.in_(names), Model.fingerprint_version == VERSION))
+    found = {
+        name: Sketches.placed(layers, branches, list(map(rectangle, sent))) for name, layers, branches, *sent in rows
+    }
+    return {name: found.get(name) or Sketches.of(()) for name in names}
 
 
 def count(session: Session, kind: str) -> int:
@@ -163,6 +188,19 @@ def bases(session: Session, adapter: Fingerprint) -> list[Base]:
     return [Base(*named, tuple(found)) for named, found in sorted(spaces.items())]
 
 
+def profiles(session: Session, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """Of some models what registry.lineage.recipe.profile gives, averaged by the server."""
+    scale = MatrixRow.std * func.sqrt(func.greatest(MatrixRow.rows, MatrixRow.cols))
+    logs = [func.avg(func.ln(MatrixRow.singular_values[i + 1] / scale)) for i in range(VALUES)]
+    whole = MatrixRow.singular_values[VALUES] > 0  # values fall
+    query = select(Model.name, MatrixRow.projection, *logs).join(Model, Model.id == MatrixRow.model_id)
+    query = query.where(Model.name.in_(names), Model.fingerprint_version == VERSION, whole, MatrixRow.std > 0)
+    found = {name: np.full((len(PROJECTIONS), VALUES), np.nan) for name in names}
+    for name, projection, *means in session.execute(query.group_by(Model.name, MatrixRow.projection)):
+        found[name][PROJECTIONS.index(projection)] = means
+    return found
+
+
 def family_and_fingerprint(session: Session, name: str) -> tuple[str, Fingerprint]:
     """A registered model as far as it is compared: its spectra to the smallest rank, one clustering, no bounds.
 
@@ -192,11 +230,7 @@ def matrices_of(session: Session, model: int) -> tuple[Matrix, ...]:
     arrays = (func.array_send(MatrixRow.singular_values[1 : RANKS[0]]), func.array_send(MatrixRow.sketch))
     query = select(*(getattr(MatrixRow, name) for name in names), *arrays).where(MatrixRow.model_id == model)
     return tuple(
-        Matrix(
-            **dict(zip(names, values, strict=True)),
-            singular_values=numbers(spectrum, 8),
-            sketch=numbers(sketch, 4) or None,
-        )
+        Matrix(**dict(zip(names, values, strict=True)), singular_values=numbers(spectrum, 8), sketch=numbers(sketch, 4))
         for *values, spectrum, sketch in session.execute(query.order_by(MatrixRow.position))
     )
 
@@ -209,14 +243,19 @@ def branches_of(session: Session, model: int) -> tuple[Branch, ...]:
     return tuple(Branch(layer, branch, *map(halves, sketches)) for layer, branch, *sketches in rows)
 
 
-def numbers(sent: bytes | None, size: int) -> tuple[float, ...]:
+def numbers(sent: bytes | None, size: int) -> Any:
     """The numbers of an array in Postgres' binary form: 20 bytes about it, then every number after its size."""
-    if sent is None or len(sent) <= HEAD:
-        return ()
+    if sent is None:
+        return None
     form = np.dtype([("size", ">i4"), ("value", f">f{size}")])
-    return tuple(np.frombuffer(sent, form, offset=HEAD)["value"].astype(float).tolist())
+    return np.frombuffer(sent, form, offset=min(HEAD, len(sent)))["value"].astype(float)
 
 
 def halves(sent: bytes | None) -> Any:
     """The numbers of a halfvec in Postgres' binary form: a count, two empty bytes, big-endian halves."""
     return None if sent is None else np.frombuffer(sent, ">f2", offset=4).astype(float)
+
+
+def rectangle(sent: bytes) -> np.ndarray:
+    """The numbers of halfvecs of 256, one after the other: a row each."""
+    return np.frombuffer(sent, ">f2").reshape(-1, 258)[:, 2:].astype(float)

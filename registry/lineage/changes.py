@@ -154,9 +154,9 @@ def rank_above(later: np.ndarray, earlier: np.ndarray, floor: float) -> int:
 
 def cosine(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
     """Between all first and all second sketches, each pair of matrices scaled alike."""
-    products = [float((one * other).sum()) for one, other in pairs]
-    lengths = [float(np.linalg.norm(one) * np.linalg.norm(other)) for one, other in pairs]
-    return sum(products) / sum(lengths) if sum(lengths) else 0.0
+    products = sum(np.vdot(one, other) for one, other in pairs)
+    lengths = sum((np.vdot(one, one) * np.vdot(other, other)) ** 0.5 for one, other in pairs)
+    return float(products / lengths) if lengths else 0.0
 
 
 def mean_of(values: Sequence[float | None]) -> float:

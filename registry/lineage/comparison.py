@@ -59,6 +59,12 @@ class Comparison:
         strongest = -math.log10(min(self.p_values.values()))
         return strongest if strongest > 0 else max(excess(kind, value) for kind, value in self.numbers.items())
 
+    @property
+    def std_distance(self) -> float | None:
+        """Of the std vectors; None where they are of different projections."""
+        one, other = self.a.fingerprint, self.b.fingerprint
+        return std_distance(one, other) if one.projections == other.projections else None
+
     @cached_property
     def alignment(self) -> Alignment | None:
         """The one that says more of which layer is which."""

@@ -1,10 +1,12 @@
 """How alike the singular values of two models are: no permutation, rotation or new vocabulary touches them."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from registry.fingerprints import Matrix
-from registry.lineage.traits import Traits
+from registry.lineage.traits import Spot, Traits
 
 RANK = 16  # singular values of each matrix that are compared
 LEAST = 1e-9  # a distance that is nothing but rounding
@@ -17,9 +19,8 @@ def closeness(a: Traits, b: Traits) -> float:
     come to 0 or less, whatever their size, and a copy in other axes, which differs by rounding, to 1 or more. Without
     matrices in common it is -inf.
     """
-    spots = sorted({spot for layer in a.layers for spot in layer} & {spot for layer in b.layers for spot in layer})
-    ones, others = ({spot: [spectrum(layer.get(spot)) for layer in own.layers] for spot in spots} for own in (a, b))
-    tables = [apart(ones[spot], others[spot]) for spot in spots]
+    ones, others = spectra(a), spectra(b)
+    tables = [apart(ones[spot], others[spot]) for spot in sorted(ones.keys() & others.keys())]
     if not tables:
         return -np.inf
     stack = np.array(tables)
@@ -30,22 +31,36 @@ def closeness(a: Traits, b: Traits) -> float:
     return float(-np.log10(max(LEAST, np.median(table[rows, columns]))))
 
 
-def spectrum(matrix: Matrix | None) -> np.ndarray:
-    """1 + RANK numbers: the unit of chance, and the logs of the largest singular values over their root mean square.
+def spectra(own: Traits) -> dict[Spot, np.ndarray]:
+    """Of every spot, layers x (1 + RANK): the unit of chance, and logs of the largest singular values over their rms.
 
     NaN for what is missing: the matrix, or values of one that has fewer.
     """
-    found = np.full(1 + RANK, np.nan)
-    values = np.array([v for v in matrix.singular_values[:RANK] if v > 0]) if matrix else np.zeros(0)
-    if matrix and len(values) > 1:
-        found[0] = min(matrix.rows, matrix.cols) ** (-2 / 3)
-        found[1 : 1 + len(values)] = np.log(values) - 0.5 * np.log(np.mean(values**2))
+    spots = [(spot, i, matrix) for i, layer in enumerate(own.layers) for spot, matrix in layer.items()]
+    rows = scaled([matrix for _, _, matrix in spots])
+    found = {spot: np.full((len(own.layers), 1 + RANK), np.nan) for spot, _, _ in spots}
+    for (spot, i, _), row in zip(spots, rows, strict=True):
+        found[spot][i] = row
     return found
 
 
-def apart(ones: list[np.ndarray], others: list[np.ndarray]) -> np.ndarray:
+def scaled(matrices: Sequence[Matrix]) -> np.ndarray:
+    """One row of `spectra` a matrix."""
+    values = np.full((len(matrices), RANK), np.nan)
+    for row, matrix in zip(values, matrices, strict=True):
+        row[: len(matrix.singular_values)] = matrix.singular_values[:RANK]
+    positive = values > 0
+    several = positive & (positive.sum(1, keepdims=True) > 1)
+    squares = np.where(several, values, 0) ** 2
+    mean = squares.sum(1, keepdims=True) / np.maximum(1, several.sum(1, keepdims=True))
+    logs = np.log(np.where(several, values, np.nan)) - 0.5 * np.log(np.where(mean > 0, mean, np.nan))
+    sizes = np.array([min(matrix.rows, matrix.cols) for matrix in matrices], float)
+    return np.column_stack([np.where(several.any(1), sizes ** (-2 / 3), np.nan), logs])
+
+
+def apart(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Distances between the spectra of one spot in all layers of two models, in units of chance: layers x layers."""
-    one, other = np.array(ones)[:, None], np.array(others)[None]
+    one, other = ones[:, None], others[None]
     square = (one[..., 1:] - other[..., 1:]) ** 2
     known = ~np.isnan(square)
     mean = np.where(known, square, 0).sum(-1) / np.maximum(1, known.sum(-1))

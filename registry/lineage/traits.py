@@ -26,14 +26,19 @@ class Sketches:
     @classmethod
     def of(cls, branches: Sequence[Branch]) -> "Sketches":
         """Those of a fingerprint."""
-        places = {layer: i for i, layer in enumerate(sorted({b.layer for b in branches}))}
+        sketches = [stacked([getattr(b, kind) for b in branches]) for kind in KINDS]
+        return cls.placed([b.layer for b in branches], [b.branch for b in branches], sketches)
+
+    @classmethod
+    def placed(cls, layers: Sequence[int], branches: Sequence[str], sketches: Sequence[np.ndarray]) -> "Sketches":
+        """Every branch's layer and name, and of every kind its sketch, a row each."""
+        numbers, places = np.unique(np.array(layers, int), return_inverse=True)
         tables = {}
-        for kind in KINDS:
+        for kind, rows in zip(KINDS, sketches, strict=True):
             for branch in BRANCHES:
-                both = [(places[b.layer], getattr(b, kind)) for b in branches if b.branch == branch]
-                own = {place: sketch for place, sketch in both if sketch is not None}
-                size = len(next(iter(own.values()))) if own else 1
-                tables[kind, branch] = np.array([own.get(i, (0.0,) * size) for i in places.values()]).reshape(-1, size)
+                own = np.array([each == branch for each in branches], bool)
+                tables[kind, branch] = np.zeros((len(numbers), rows.shape[1]))
+                tables[kind, branch][places[own]] = rows[own]
         return cls(tables)
 
     def outline(self, kind: str) -> tuple[float, ...] | None:
@@ -44,6 +49,13 @@ class Sketches:
         sums = [self.tables[kind, branch].sum(0) for branch in BRANCHES]
         whole = np.concatenate([own[:HALF] if own.any() else np.zeros(HALF) for own in sums])
         return tuple(unit(whole).tolist()) if whole.any() else None
+
+
+def stacked(sketches: Sequence[tuple[float, ...] | None]) -> np.ndarray:
+    """A row each, zeros for one that is missing."""
+    size = next((len(sketch) for sketch in sketches if sketch is not None), 1)
+    nothing = (0.0,) * size
+    return np.array([nothing if sketch is None else sketch for sketch in sketches]).reshape(-1, size)
 
 
 @dataclass(frozen=True)

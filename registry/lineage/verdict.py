@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from registry.fingerprints import Fingerprint
-from registry.lineage.comparison import Comparison, std_distance
+from registry.lineage.comparison import Comparison
 from registry.lineage.history import phrases
 from registry.lineage.nulls import among, nulls, stranger_share
 
@@ -59,17 +58,28 @@ class Verdict:
         return self.verdict in RELATED
 
 
-def judge(found: Comparison, model: str, family: str | None, candidates: int = 1) -> Verdict:
+@dataclass(frozen=True)
+class Candidates:
+    """How many models were compared, of how many families: as many recipes as could agree by chance."""
+
+    models: int = 1
+    families: int = 1
+
+
+def judge(found: Comparison, model: str, family: str | None, candidates: Candidates = Candidates()) -> Verdict:
     """The verdict on one pair, the nearest of so many candidates."""
-    how = tuple(phrases(found))
-    chance = among(found.p_value, candidates)
-    kin = relation(found, how) if found.same or chance <= CERTAIN else None
-    if kin is None:
-        by_family = recipe_chance(found, candidates)
-        kin, how = (SAME_FAMILY if by_family <= ACCEPTED else UNKNOWN), ()
+    chance = among(found.p_value, candidates.models)
+    apart = found.std_distance
+    how: tuple[str, ...] = ()
+    if found.same or chance <= CERTAIN:
+        how = tuple(phrases(found))
+        kin = relation(found, how)
+    else:
+        by_family = recipe_chance(apart, candidates) if apart is not None else 1.0
+        kin = SAME_FAMILY if by_family <= ACCEPTED else UNKNOWN
         chance = by_family if kin == SAME_FAMILY else chance
     lines = tuple(evidence(found, candidates))
-    numbers = (how, found.score, found.p_value, chance, candidates, lines)
+    numbers = (how, found.score, found.p_value, chance, candidates.models, lines)
     return Verdict(kin, None, None, *numbers) if kin == UNKNOWN else Verdict(kin, model, family, *numbers)
 
 
@@ -80,16 +90,15 @@ def relation(found: Comparison, how: tuple[str, ...]) -> str:
     return QUANTISED if how and all(phrase.startswith("quantised") for phrase in how) else DERIVED
 
 
-def recipe_chance(found: Comparison, candidates: int) -> float:
-    """The chance that one of so many strangers has std vectors as close; 1 where the projections differ."""
-    one, other = found.a.fingerprint, found.b.fingerprint
-    return among(stranger_share(std_distance(one, other)), candidates) if one.projections == other.projections else 1.0
+def recipe_chance(distance: float, candidates: Candidates) -> float:
+    """The chance that one of so many strangers' families has std vectors as close."""
+    return among(stranger_share(distance), candidates.families)
 
 
-def evidence(found: Comparison, candidates: int) -> Iterator[Evidence]:
+def evidence(found: Comparison, candidates: Candidates) -> Iterator[Evidence]:
     """Every number of a comparison with what chance gives, the strongest first."""
-    one, other = found.a.fingerprint, found.b.fingerprint
     if found.same:
+        one, other = found.a.fingerprint, found.b.fingerprint
         cast = "" if one.digest == other.digest else ", once cast to bf16"
         yield Evidence("digest", f"every weight is equal{cast}", 1.0, 0.0, 0.0)
     yield from sorted(deciding(found), key=lambda line: line.p_value or 0.0)
@@ -100,10 +109,11 @@ def evidence(found: Comparison, candidates: int) -> Iterator[Evidence]:
     if changes.cosines:
         cosine = float(np.mean(list(changes.cosines.values())))
         yield Evidence("weights", f"the matrices themselves agree by cosine {cosine:.3f}", cosine, 0.05)
-    if one.projections == other.projections:
-        yield recipe(one, other)
-    if candidates > 1:
-        yield Evidence("candidates", f"{candidates} models were compared; p-values are of one")
+    if found.std_distance is not None:
+        yield recipe(found.std_distance)
+    if candidates.models > 1:
+        many = f"{candidates.models} models of {candidates.families} families"
+        yield Evidence("candidates", f"{many} were compared; p-values are of one")
 
 
 def deciding(found: Comparison) -> Iterator[Evidence]:
@@ -123,9 +133,8 @@ def deciding(found: Comparison) -> Iterator[Evidence]:
         yield Evidence(kind, f"{what}; {strangers}", value, null.start, p_value)
 
 
-def recipe(one: Fingerprint, other: Fingerprint) -> Evidence:
+def recipe(distance: float) -> Evidence:
     """The papers' vector, which tells the recipe."""
-    distance = std_distance(one, other)
     share = stranger_share(distance)
     told = f"std vectors are {distance:.2g} apart, as {share:.2%} of strangers' or fewer are"
     return Evidence("std vector", f"{told}; twins come as close as children", distance, None, share)
