@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "0005"  # the migration that these tables correspond to
+REVISION = "0006"  # the migration that these tables correspond to
 
 
 class Half(TypeDecorator[tuple[float, ...]]):
@@ -233,6 +233,30 @@ class SpaceRow(Base):
     layer: Mapped[int] = mapped_column(primary_key=True)
     side: Mapped[str] = mapped_column(primary_key=True)
     sketch: Mapped[tuple[float, ...]] = mapped_column(Half(136))
+
+
+class CharacteristicRow(Base):
+    """One referenced projection beside another (paper 2509.00046, 3.1): whether it is a member, and what decided.
+
+    law and what follows are NULL for the referenced projection itself, which is its own first member.
+    """
+
+    __tablename__ = "characteristics"
+    __table_args__ = (CheckConstraint("law IN ('power law', 'between', 'normal')", name="law"),)
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    rank: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    referenced: Mapped[str] = mapped_column(primary_key=True)
+    projection: Mapped[str] = mapped_column(primary_key=True)
+    member: Mapped[bool]
+    law: Mapped[str | None]
+    distances: Mapped[int | None]
+    mean: Mapped[float | None]
+    shape: Mapped[float | None]
+    location: Mapped[float | None]
+    scale: Mapped[float | None]
+    ks: Mapped[float | None]
+    power_over_normal: Mapped[float | None]
 
 
 class VerdictRow(Base):
