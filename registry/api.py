@@ -3,7 +3,7 @@
 What needs torch is imported where it is used: a list of models should not wait for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -20,11 +20,15 @@ from registry.fingerprints import Fingerprint
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from registry.characteristic.groups import Characteristic
+    from registry.characteristic.laws import Pareto
+    from registry.distances import Measured
     from registry.glimpse import Glimpse
     from registry.identify import Identification
     from registry.ingest import Ingested
     from registry.inspect import Inspection
     from registry.lineage.verdict import Verdict
+    from registry.lora_init import Initialised, Starting
     from registry.sources import Options
 
 TOOL_VERSION = version("weight-registry")
@@ -136,6 +140,51 @@ class Registry:
         """A registered model, the verdict that was stored with it, and when it was given."""
         with self._session() as session:
             return store.kept_verdict(session, name)
+
+    def characteristic(self, model: "str | Path | Fingerprint", *, rank: int = 16) -> "Characteristic":
+        """The groups of projections of a registered model, a source or a fingerprint (paper 2509.00046, 3.1).
+
+        Of a registered model they are kept. Raises CharacteristicError where there are too few layers or values.
+        """
+        from registry.characteristic.groups import characteristic  # noqa: PLC0415
+
+        known = self._known(model)
+        found = characteristic(self._fingerprint(known, rank), rank)
+        if isinstance(known, Fingerprint) and isinstance(model, str):
+            with self._session() as session:
+                store.keep_characteristic(session, model, found)
+        return found
+
+    def distances(
+        self, model: "str | Path | Fingerprint", pairs: "Sequence[tuple[str, str]]" = (), *, rank: int = 16
+    ) -> "tuple[tuple[Measured, ...], tuple[Pareto, ...]]":
+        """The laws of the distances between a model's singular-value vectors; see registry.distances.laws."""
+        from registry.distances import laws  # noqa: PLC0415
+
+        return laws(self._fingerprint(self._known(model), rank), rank, pairs)
+
+    def lora_init(
+        self, base: str | Path, like: "str | Path | Fingerprint", output: str | Path, **options: "Unpack[Starting]"
+    ) -> "Initialised":
+        """Write an adapter for `base` whose factors start in the shape of `like`'s characteristic.
+
+        base: a source, or a registered model whose source is still there. See registry.lora_init. Raises RegistryError.
+        """
+        from registry.lora_init import lora_init  # noqa: PLC0415
+
+        reference = str(like), self.characteristic(like)
+        return lora_init(self._source(str(base)), reference, output, **options)
+
+    def _source(self, base: str) -> str:
+        """Where a registered model was ingested from, or the source itself."""
+        try:
+            return base if Path(base).expanduser().exists() else self.show(base)[0].source
+        except ModelNotFound:
+            return base
+
+    def _fingerprint(self, known: "str | Path | Fingerprint", rank: int) -> Fingerprint:
+        """A fingerprint as it is, or that of a source with so many singular values."""
+        return known if isinstance(known, Fingerprint) else fingerprint(known, rank=rank)
 
     def show(self, name: str) -> tuple[store.Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""

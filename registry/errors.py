@@ -239,6 +239,54 @@ class UnknownRank(RegistryError):
     """Spectra of rank {rank!r} are not compared by anything; give one of {ranks}."""
 
 
+# --- characteristics ------------------------------------------------------------------------------------------
+
+
+class CharacteristicError(RegistryError):
+    """{reason}"""
+
+
+class TooFewLayers(CharacteristicError):
+    """The distances {name} are only {count}, and a law is fitted to {least} at least: the model has {layers} such
+    matrices, and {needed} are needed."""
+
+
+class IdenticalLayers(CharacteristicError):
+    """Nearly all singular-value vectors of {name} are equal, so that {count} distances are not zero and {least} are
+    needed: layers that were copied tell nothing."""
+
+
+class RankNotStored(CharacteristicError):
+    """{rank} singular values were asked for and {stored} are stored; ingest the source again with --rank {rank}."""
+
+
+class NoSuchProjection(CharacteristicError):
+    """There is no projection {projection!r}; there are {known}."""
+
+
+class NoCharacteristic(CharacteristicError):
+    """{name!r} has no characteristic: the distances of {first} to all other projections follow a power law, so that
+    there are no groups to shape anything by; take another reference."""
+
+
+class LawNotReached(CharacteristicError):
+    """In {attempts} draws no {vectors} vectors of {length} numbers had distances that follow a {law} law; ask for more
+    vectors, or longer ones."""
+
+
+class NoTargets(CharacteristicError):
+    """{base!r} has no module {target!r} that an adapter could change; there are {known}."""
+
+
+class FolderNotEmpty(CharacteristicError):
+    """{folder!r} is there already and not an empty folder; choose another."""
+
+
+class BaseNotWritable(CharacteristicError):
+    """The start of an adapter cannot be taken off {base!r}, for {reason}; leave --keep-output away, or give a folder of
+    unquantised weights."""
+
+
 # --- the database ---------------------------------------------------------------------------------------------
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from registry.database.schema import (
     AdapterRow,
     BranchRow,
+    CharacteristicRow,
     ClusteringRow,
     Family,
     FingerprintRow,
@@ -23,6 +24,7 @@ from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken, NoVerdict
 from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Matrix, Space
 
 if TYPE_CHECKING:
+    from registry.characteristic.groups import Characteristic, Comparison
     from registry.checkpoints import Checkpoint
     from registry.lineage.verdict import Verdict
 
@@ -213,6 +215,25 @@ def kept_verdict(session: Session, name: str) -> tuple[Summary, "Verdict", datet
         raise NoVerdict(name=model.name)
     own = columns(row, Verdict) | {"model": row.base, "evidence": tuple(Evidence(**line) for line in row.evidence)}
     return summary(model), Verdict(**own), row.judged_at
+
+
+def keep_characteristic(session: Session, name: str, found: "Characteristic") -> None:
+    """Store a model's groups at one rank with what decided, in place of what was there."""
+    model = find(session, name)
+    session.execute(
+        delete(CharacteristicRow).where(CharacteristicRow.model_id == model.id, CharacteristicRow.rank == found.rank)
+    )
+    own = [{"referenced": group.referenced, "projection": group.referenced, "member": True} for group in found.groups]
+    rows = own + [compared(each) for each in found.comparisons]
+    session.add_all(CharacteristicRow(model_id=model.id, rank=found.rank, **row) for row in rows)
+
+
+def compared(each: "Comparison") -> dict[str, Any]:
+    """A comparison as a row."""
+    law, pareto = each.law, each.law.pareto
+    numbers = {"shape": pareto.shape, "location": pareto.location, "scale": pareto.scale, "ks": law.ks}
+    decided = {"law": law.law, "distances": law.count, "mean": law.mean, "power_over_normal": law.power_over_normal}
+    return {"referenced": each.referenced, "projection": each.projection, "member": each.member, **decided, **numbers}
 
 
 def columns(row: Any, record: type) -> dict[str, Any]:
