@@ -182,6 +182,10 @@ class Registry:
         except ModelNotFound:
             return base
 
+    def named(self, model: str, rank: int = 16) -> tuple[str, Fingerprint]:
+        """The name and fingerprint of a registered model or a source. Raises RegistryError."""
+        return Path(model).name if Path(model).exists() else model, self._fingerprint(self._known(model), rank)
+
     def _fingerprint(self, known: "str | Path | Fingerprint", rank: int) -> Fingerprint:
         """A fingerprint as it is, or that of a source with so many singular values."""
         return known if isinstance(known, Fingerprint) else fingerprint(known, rank=rank)

@@ -287,6 +287,29 @@ class BaseNotWritable(CharacteristicError):
     unquantised weights."""
 
 
+# --- pictures -------------------------------------------------------------------------------------------------
+
+
+class PictureError(RegistryError):
+    """{reason}"""
+
+
+class NothingToDraw(PictureError):
+    """{name!r} has no {what} to draw; {how}."""
+
+
+class UnknownPicture(PictureError):
+    """A picture is written as .png or .svg, not as {path!r}; name a file that ends so."""
+
+
+class UnwritablePicture(PictureError):
+    """{path!r} cannot be written ({reason}); choose another file."""
+
+
+class WrongPicture(PictureError):
+    """The picture {kind!r} is drawn of {takes}; give {takes}."""
+
+
 # --- the database ---------------------------------------------------------------------------------------------
 
 

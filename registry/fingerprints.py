@@ -93,6 +93,14 @@ class Space:
 
 
 @dataclass(frozen=True)
+class Histogram:
+    """How many weights of one projection, all layers together, are in each bin of registry.numerics.histograms."""
+
+    projection: str
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Adapter:
     """What only an adapter has.
 
@@ -119,6 +127,7 @@ class Fingerprint:
     None where they are stored plain. unknown: names of matrices that no rule knows. branches, spaces: by layer.
     start: an image of the first values of every projection's tensor, together; None for an adapter. vocabulary: tokens
     of the embedding. cast_digest: the digest that the model has once it is cast to bf16, where that is another.
+    histograms: by projection, in alphabetical order; none of an adapter.
     """
 
     version: int
@@ -142,6 +151,7 @@ class Fingerprint:
     start: tuple[float, ...] | None = None
     vocabulary: int | None = None
     cast_digest: str | None = None
+    histograms: tuple[Histogram, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -17,6 +17,7 @@ from registry.branches import Half, half
 from registry.checkpoints import Entry, Update
 from registry.fingerprints import Matrix, Progress
 from registry.numerics.digest import cast_digest, tensor_digest
+from registry.numerics.histograms import histogram
 from registry.numerics.moments import Moments, moments
 from registry.numerics.sketches import folded, sketch, texture
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
@@ -36,7 +37,7 @@ class Measured:
     """A projection matrix, the `index`-th of its site, and what is pooled with that of others.
 
     half: its side of a branch. gram: of what it reads or writes. start: of the first in a tensor, an image of the
-    tensor's first values.
+    tensor's first values. histogram: counts by bin.
     """
 
     matrix: Matrix
@@ -46,6 +47,7 @@ class Measured:
     half: Half | None = None
     gram: torch.Tensor | None = None
     start: np.ndarray | None = None
+    histogram: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -201,11 +203,12 @@ class Meter:
         with batches.turns:
             with self.timing.stage("moments"):
                 stats = [moments(piece.matrix) for piece in batch]
+                counts = [histogram(piece.matrix) for piece in batch]
             found = self.spectra([piece.matrix for piece in batch])
-        for piece, own, spectrum in zip(batch, stats, found, strict=True):
+        for piece, own, spectrum, bins in zip(batch, stats, found, counts, strict=True):
             rows, cols = piece.matrix.shape
             matrix = described(piece.site, piece.index, (rows, cols), piece.digest, own, spectrum, None)
-            yield self.sketched(piece, matrix, own)
+            yield replace(self.sketched(piece, matrix, own), histogram=bins)
 
     def sketched(self, piece: Piece, matrix: Matrix, stats: Moments) -> Measured:
         """With what is compared with other models."""

@@ -4,19 +4,24 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from registry import lora, updates
 from registry.assemble import assemble, clusterings
 from registry.branches import Halves
 from registry.checkpoints import Checkpoint
 from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, UntrainedAdapter, ZeroMatrix
-from registry.fingerprints import PROJECTIONS, RANK, RANKS, Clustering, Fingerprint, Matrix, Progress
+from registry.fingerprints import PROJECTIONS, RANK, RANKS, Clustering, Fingerprint, Histogram, Matrix, Progress
 from registry.machine import chosen, cores, gathering, one_thread_each
 from registry.matrices import Measured, Meter, Rest, Wanted
+from registry.numerics.histograms import BINS
 from registry.numerics.spectrum import TOLERANCE
 from registry.projections import Layout, Site, classify
 from registry.stream import Stream, read_stream
 from registry.timing import Timing
 
+Histograms = dict[str, np.ndarray]
+"""Counts by bin, of every projection."""
 FINE = TOLERANCE / 100  # of spectra that leave a label in doubt: float64 throughout
 
 
@@ -48,14 +53,16 @@ def compute(
     meter = Meter(rank, where, threads, timing, stream, gathering(where, threads), prove)
     halves = Halves(stream)
     with one_thread_each():
-        measured, rest = read(meter, checkpoint, layout, halves, progress)
+        measured, rest, histograms = read(meter, checkpoint, layout, halves, progress)
         adapter = None
         if checkpoint.kind == "adapter":
             measured, untouched = touched(measured, checkpoint.source)
             adapter = lora.facts(layout, untouched)
         check([each.matrix for each in measured], checkpoint.source, allow_nonfinite)
         measured, found = certified(meter, measured, remote=checkpoint.remote)
-    return assemble(checkpoint, layout, measured, rest, halves, rank=rank, clusterings=found, adapter=adapter)
+    pooled = () if adapter else tuple(Histogram(p, tuple(own.tolist())) for p, own in sorted(histograms.items()))
+    whole = assemble(checkpoint, layout, measured, rest, halves, rank=rank, clusterings=found, adapter=adapter)
+    return replace(whole, histograms=pooled)
 
 
 def arrange(checkpoint: Checkpoint) -> Layout:
@@ -72,22 +79,25 @@ def arrange(checkpoint: Checkpoint) -> Layout:
 
 def read(
     meter: Meter, checkpoint: Checkpoint, layout: Layout, halves: Halves, progress: Progress | None
-) -> tuple[list[Measured], list[Rest]]:
+) -> tuple[list[Measured], list[Rest], Histograms]:
     """Every tensor that holds weights, once, in the order of the files: matrices by their place, then the others."""
     order = {entry.name: i for i, entry in enumerate(checkpoint.entries)}
     wanted: list[Wanted] = [*((site.entry, site) for site in layout.sites), *((entry, None) for entry in layout.others)]
     wanted.sort(key=lambda pair: order[pair[0].name])
     measured: list[Measured] = []
     rest: list[Rest] = []
+    histograms: Histograms = defaultdict(lambda: np.zeros(BINS, np.int64))
     for each in meter.measure(wanted, remote=checkpoint.remote, progress=progress):
         if isinstance(each, Rest):
             rest.append(each)
             continue
-        measured.append(replace(each, half=None))
+        measured.append(replace(each, half=None, histogram=None))
+        if each.histogram is not None:
+            histograms[each.matrix.projection] += each.histogram
         if each.half:
             halves.add(each.half)
     measured.sort(key=lambda each: (*place(each.matrix), order[each.site.entry.name], each.index))
-    return measured, rest
+    return measured, rest, histograms
 
 
 def place(matrix: Matrix) -> tuple[int, int, int]:

@@ -132,6 +132,7 @@ def of_old(fingerprint: Fingerprint) -> Fingerprint:
         start=None,
         vocabulary=None,
         cast_digest=None,
+        histograms=(),
     )
 
 

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "0006"  # the migration that these tables correspond to
+REVISION = "0007"  # the migration that these tables correspond to
 
 
 class Half(TypeDecorator[tuple[float, ...]]):
@@ -128,6 +128,9 @@ class Model(Base):
     )
     spaces: Mapped[list["SpaceRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="(SpaceRow.layer, SpaceRow.side)"
+    )
+    histograms: Mapped[list["HistogramRow"]] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True, order_by="HistogramRow.projection"
     )
     verdict: Mapped["VerdictRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
     outline: Mapped["OutlineRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
@@ -257,6 +260,16 @@ class CharacteristicRow(Base):
     scale: Mapped[float | None]
     ks: Mapped[float | None]
     power_over_normal: Mapped[float | None]
+
+
+class HistogramRow(Base):
+    """How often weights of one projection, of all layers together, fall into each bin of a fixed grid."""
+
+    __tablename__ = "histograms"
+
+    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    projection: Mapped[str] = mapped_column(primary_key=True)
+    counts: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
 
 
 class VerdictRow(Base):

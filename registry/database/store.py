@@ -14,6 +14,7 @@ from registry.database.schema import (
     ClusteringRow,
     Family,
     FingerprintRow,
+    HistogramRow,
     MatrixRow,
     Model,
     OutlineRow,
@@ -21,7 +22,7 @@ from registry.database.schema import (
     VerdictRow,
 )
 from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken, NoVerdict
-from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Matrix, Space
+from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Histogram, Matrix, Space
 
 if TYPE_CHECKING:
     from registry.characteristic.groups import Characteristic, Comparison
@@ -75,7 +76,7 @@ def save(
     known = of_digest(session, fingerprint.digest)
     if known:
         before = known.fingerprint.rank
-        if before < fingerprint.rank or (before == fingerprint.rank and known.outline is None):
+        if before < fingerprint.rank or (before == fingerprint.rank and lacks(known, fingerprint)):
             deepen(session, known, fingerprint)
         return summary(known), before
     if session.scalar(select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))):
@@ -100,6 +101,11 @@ def save(
     return summary(model), None
 
 
+def lacks(known: Model, fingerprint: Fingerprint) -> bool:
+    """Whether a model was stored before there were sketches, or histograms, that are at hand now."""
+    return known.outline is None or len(known.histograms) < len(fingerprint.histograms)
+
+
 def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
     model.clusterings = [
@@ -111,6 +117,7 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     model.fingerprint.vocabulary = fingerprint.vocabulary
     model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
     model.spaces = [SpaceRow(**shared(each, SpaceRow)) for each in fingerprint.spaces]
+    model.histograms = [HistogramRow(**shared(each, HistogramRow)) for each in fingerprint.histograms]
     from registry.lineage.traits import KINDS, Sketches  # noqa: PLC0415  # torch comes with it
 
     sketches = Sketches.of(fingerprint.branches)
@@ -120,9 +127,9 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
 def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Give a stored model the larger rank of another fingerprint of the same weights."""
     model.fingerprint.rank = fingerprint.rank
-    for table in (MatrixRow, ClusteringRow, BranchRow, SpaceRow, OutlineRow):
+    for table in (MatrixRow, ClusteringRow, BranchRow, SpaceRow, OutlineRow, HistogramRow):
         session.execute(delete(table).where(table.model_id == model.id))
-    session.expire(model, ["clusterings", "matrices", "branches", "spaces", "outline"])
+    session.expire(model, ["clusterings", "matrices", "branches", "spaces", "outline", "histograms"])
     add_spectra(session, model, fingerprint)
 
 
@@ -195,6 +202,7 @@ def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
         branches=tuple(Branch(**columns(row, Branch)) for row in model.branches),
         spaces=tuple(Space(**columns(row, Space)) for row in model.spaces),
         start=model.outline.start if model.outline else None,
+        histograms=tuple(Histogram(**columns(row, Histogram)) for row in model.histograms),
     )
 
 
