@@ -38,7 +38,7 @@ def main() -> None:
 
 for command in (
     *(sources.ingest, sources.fingerprint, sources.inspect),
-    *(lineage.identify, lineage.compare, lineage.verify, lineage.explain),
+    *(lineage.identify, lineage.compare, lineage.verify, lineage.explain, lineage.report),
     *(models.show, models.list_, models.remove, models.families),
     *(characteristic.characteristic, characteristic.dsv, characteristic.lora_init),
     *(figures.plot, database.db),

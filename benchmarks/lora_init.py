@@ -4,9 +4,9 @@
 
 Three models are trained on source text: a base, a larger one of its family, and one of another family. Then adapters
 of the base are trained on prose that it has not seen, each seed in the same order of the text: from peft's own start,
-from the paper's with the base itself, the larger and the other model as reference, from the base itself with the output
-kept, and from PiSSA's. Held-out loss is that of the last tenth of the prose; the test is a paired t test over seeds
-against peft's own start. Ends with one JSON line.
+from the paper's with the base itself, the larger and the other model as reference, with the groups that table 3 gives
+two models, from the base itself with the output kept, and from PiSSA's. Held-out loss is that of the last tenth of the
+prose; the test is a paired t test over seeds against peft's own start. Ends with one JSON line.
 """
 
 import argparse
@@ -29,10 +29,11 @@ from zoo.text import tokens, vocabulary
 from zoo.training import train
 
 import registry
-from registry.characteristic.groups import Characteristic, characteristic
+from registry.characteristic.groups import Characteristic, Group, characteristic, published_of
 from registry.lora_init import lora_init
 
 RANK, ALPHA, RATE, BATCH, EVERY = 8, 16.0, 1e-3, 4, 10
+PAPERS = ("LLaMA3.2-8B", "SmolLM2-1.7B")  # whose groups, of table 3, shape adapters too
 SIZES = {  # width and layers of the base, of the larger one, steps of their training
     "tiny": ((96, 8), (160, 10), 300),
     "large": ((512, 16), (1024, 20), 6000),
@@ -66,6 +67,7 @@ def experiment(folder: Path, options: argparse.Namespace) -> dict:
     """Train the models, then every adapter from every start."""
     known = models(folder, options)
     found = {name: characteristic(registry.fingerprint(path, rank=16)) for name, path in known.items()}
+    found |= {name: of_paper(name) for name in PAPERS}
     starts = ways(folder, known["base"], found)
     runs: dict[str, list[dict]] = {way: [] for way in starts}
     for seed in range(options.seeds):
@@ -73,6 +75,13 @@ def experiment(folder: Path, options: argparse.Namespace) -> dict:
             runs[way].append(trained(start(seed), seed, options))
     groups = {name: [[group.referenced, *group.members] for group in each.groups] for name, each in found.items()}
     return {"seeds": options.seeds, "steps": options.steps, "groups": groups} | {"ways": summary(runs)}
+
+
+def of_paper(name: str) -> Characteristic:
+    """The groups that table 3 gives a model."""
+    row = published_of(name)
+    assert row
+    return Characteristic(16, tuple(Group(first, tuple(members)) for first, *members in row["groups"]), ())
 
 
 def models(folder: Path, options: argparse.Namespace) -> dict[str, Path]:
@@ -117,7 +126,7 @@ def ways(folder: Path, base: Path, found: dict[str, Characteristic]) -> dict[str
 
         return start
 
-    names = {"self": "base", "larger of the family": "larger", "other family": "other"}
+    names = {"self": "base", "larger of the family": "larger", "other family": "other"} | {n: n for n in PAPERS}
     made = {way: shaped(name) for way, name in names.items() if found[name].usable}
     kept = {"self, output kept": shaped("base", keep_output=True)} if found["base"].usable else {}
     return {"default": own(True)} | made | kept | {"pissa": own("pissa")}

@@ -190,6 +190,19 @@ class Registry:
         """A fingerprint as it is, or that of a source with so many singular values."""
         return known if isinstance(known, Fingerprint) else fingerprint(known, rank=rank)
 
+    def page(self, found: "Identification") -> str:
+        """An identification as a page of HTML."""
+        from registry.pages import identified  # noqa: PLC0415
+
+        return identified(found, lambda name: self.show(name)[1], TOOL_VERSION)
+
+    def report(self, name: str) -> str:
+        """The verdict that was stored with a model as a page of HTML. Raises ModelNotFound, NoVerdict."""
+        from registry.pages import explained  # noqa: PLC0415
+
+        model, verdict, judged_at = self.explain(name)
+        return explained(model, self.show(name)[1], verdict, judged_at, lambda other: self.show(other)[1])
+
     def show(self, name: str) -> tuple[store.Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""
         with self._session() as session:

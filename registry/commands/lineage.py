@@ -1,10 +1,22 @@
 """Commands that tell where a checkpoint comes from."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
-from registry.commands.common import UNKNOWN, as_json, model, option, output, reading, say_timing, source, timing_json
+from registry.commands.common import (
+    UNKNOWN,
+    as_json,
+    model,
+    option,
+    output,
+    reading,
+    say_timing,
+    source,
+    timing_json,
+    write,
+)
 
 VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": 4}  # exit codes of `verify`
 
@@ -20,8 +32,11 @@ VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": 4}  # exit codes 
     help="How many models to list.",
 )
 @option("--quick", is_flag=True, help="Read no more of a model than the base's name needs; say how much that was.")
+@option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdict as a page of HTML, too.")
 @reading(rank=16)
-def identify(source: str, nearest: int, quick: bool, as_json: bool, timing: bool, **options: Any) -> None:
+def identify(
+    source: str, nearest: int, quick: bool, report: Path | None, as_json: bool, timing: bool, **options: Any
+) -> None:
     """Tell what a checkpoint comes from: the same weights, a quantised copy, derived, the same family or unknown.
 
     Exit code 4 when unknown.
@@ -34,6 +49,8 @@ def identify(source: str, nearest: int, quick: bool, as_json: bool, timing: bool
     from registry.report import answers, tables
     from registry.timing import Timing
 
+    if quick and report:
+        raise click.UsageError("--quick reads too little for a --report.")
     if quick:
         identify_quickly(source, as_json=as_json, download=options["download"])
         return
@@ -41,6 +58,8 @@ def identify(source: str, nearest: int, quick: bool, as_json: bool, timing: bool
         clock = Timing()
         found = registry.identify(source, k=nearest, **options, progress=bar, timing=clock)
         spent = clock.seconds() if timing else None
+        if report:
+            write(report, registry.page(found))
     content = answers.identification_json(found) | timing_json(spent)
     output(as_json, lambda _: content, tables.identification_table, found)
     if not as_json:
@@ -134,3 +153,19 @@ def explain(model: str, as_json: bool) -> None:
     with Registry() as registry:
         found = registry.explain(model)
     output(as_json, lambda it: answers.explained_json(*it), lambda it: tables.explained_table(*it), found)
+
+
+@click.command()
+@model
+@option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="The file to write.")
+def report(model: str, path: Path) -> None:
+    """Write what the registry said of a model as one page of HTML, with pictures.
+
+    \b
+    Example: registry report llama-tiny-code -o report.html
+    """
+    from registry import Registry
+
+    with Registry() as registry:
+        write(path, registry.report(model))
+    click.echo(f"wrote {path}", err=True)

@@ -112,7 +112,7 @@ def evidence(found: Comparison, candidates: Candidates) -> Iterator[Evidence]:
     if found.std_distance is not None:
         yield recipe(found.std_distance)
     if candidates.models > 1:
-        many = f"{candidates.models} models of {candidates.families} families"
+        many = f"{candidates.models} models of {candidates.families} famil{'y' if candidates.families == 1 else 'ies'}"
         yield Evidence("candidates", f"{many} were compared; p-values are of one")
 
 
