@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from registry.commands import characteristic, database, figures, lineage, models, sources
+from registry.commands import characteristic, database, figures, lineage, lora, models, sources
 from registry.errors import RegistryError
 
 
@@ -41,7 +41,7 @@ for command in (
     *(lineage.identify, lineage.compare, lineage.verify, lineage.explain, lineage.report),
     *(models.show, models.list_, models.remove, models.families),
     *(characteristic.characteristic, characteristic.dsv, characteristic.lora_init),
-    *(figures.plot, database.db),
+    *(lora.lora, figures.plot, database.db),
 ):
     main.add_command(command)
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from registry.identify import Identification
     from registry.ingest import Ingested
     from registry.inspect import Inspection
+    from registry.lens import Seen
     from registry.lineage.verdict import Verdict
     from registry.lora_init import Initialised, Starting
     from registry.sources import Options
@@ -181,6 +182,41 @@ class Registry:
             return base if Path(base).expanduser().exists() else self.show(base)[0].source
         except ModelNotFound:
             return base
+
+    def adapters(self, sources: "Sequence[str]", base: str | None = None) -> "list[Seen]":
+        """Adapters, each SOURCE, LABEL=SOURCE or registered, and merged into `base` if that is a source."""
+        from registry.lens import Seen, look  # noqa: PLC0415
+
+        found = []
+        for text in sources:
+            known = self._known(text)
+            if isinstance(known, Fingerprint):
+                summary = self.show(text)[0]
+                found.append(Seen(summary.name, summary.source, None, summary.declared_base, known))
+            else:
+                found.append(look(text, base if base and Path(base).expanduser().exists() else None))
+        return found
+
+    def base_of(self, adapters: "Sequence[Seen]", base: str | None = None) -> "tuple[str, Fingerprint] | None":
+        """The base's name and fingerprint: what is named, or what all adapters declare if it is registered."""
+        declared = {each.base for each in adapters}
+        name = base or (declared.pop() if len(declared) == 1 else None)
+        if not name:
+            return None
+        known = self._known(name)
+        return (name, self._fingerprint(known, 16)) if base or isinstance(known, Fingerprint) else None
+
+    def like(self, adapter: Fingerprint, k: int = 10) -> "list[tuple[str, str | None, float]]":
+        """The k registered adapters with the nearest std vectors, over projections in common: name, base, distance."""
+        from registry.lens import std_distance  # noqa: PLC0415
+
+        with self._session() as session:
+            own = [
+                (each.name, each.declared_base, std_distance(adapter, store.load(session, each.name)[1]))
+                for each in store.listing(session)
+                if each.kind == "adapter" and each.digest != adapter.digest
+            ]
+        return sorted((row for row in own if row[2] == row[2]), key=lambda row: row[2])[:k]
 
     def named(self, model: str, rank: int = 16) -> tuple[str, Fingerprint]:
         """The name and fingerprint of a registered model or a source. Raises RegistryError."""

@@ -15,7 +15,7 @@ FLOORS = [
     {"assemble", "lora_init", "distances"},
     {"measure"},
     {"sources", "lineage"},
-    {"comparing", "glimpse"},
+    {"comparing", "glimpse", "lens"},
     {"database"},
     {"judgement", "quick"},
     {"ingest", "identify"},
