@@ -37,7 +37,7 @@ MOST = 20  # models of one recipe
 
 
 def main() -> None:
-    vectors = std_vectors(Path(sys.argv[1]))
+    vectors = {name: std / np.linalg.norm(std) for name, std in std_vectors(Path(sys.argv[1])).items()}
     distances, weights = between_recipes(vectors)
     order = np.argsort(distances)
     share = weights[order].cumsum() / weights.sum()
@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def std_vectors(path: Path) -> dict[str, np.ndarray]:
-    """Unit std vectors of all models that have the six projections."""
+    """Std vectors of all models that have the six projections, as they are."""
     sums: dict[str, dict[str, np.ndarray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(3)))
     with gzip.open(path, "rt") as file:
         for row in csv.DictReader(file):
@@ -60,7 +60,7 @@ def std_vectors(path: Path) -> dict[str, np.ndarray]:
     for model, roles in sums.items():
         variances = [roles[r][2] / roles[r][0] - (roles[r][1] / roles[r][0]) ** 2 for r in ROLES if r in roles]
         if len(variances) == len(ROLES) and min(variances) > 0:
-            found[model] = np.sqrt(variances) / np.sqrt(sum(variances))
+            found[model] = np.sqrt(variances)
     return found
 
 

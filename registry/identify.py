@@ -27,9 +27,9 @@ class Identification:
 
     @property
     def families(self) -> tuple[Match, ...]:
-        """The nearest model of each family, nearest first."""
+        """The nearest model of each family, nearest first, by the distance that names families best."""
         best: dict[str, Match] = {}
-        for match in self.matches:
+        for match in sorted(self.matches, key=lambda each: each.spread_distance):
             best.setdefault(match.family, match)
         return tuple(best.values())
 

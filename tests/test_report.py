@@ -23,7 +23,7 @@ def test_answers_are_plain_json():
     """Records, tuples and times become objects, arrays and ISO 8601."""
     verdict = Verdict("unknown", chance=0.1, evidence=(Evidence("a", "b", 1.0),))
     when = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    content = answer(verdict=verdict, matches=(Match("m", "f", "d", 0.1, 0.2),), when={"at": when})
+    content = answer(verdict=verdict, matches=(Match("m", "f", "d", 0.1, 0.2, 0.3),), when={"at": when})
     assert content["schema_version"] == 2
     assert json.loads(json.dumps(content)) == content
     assert content["matches"][0]["std_distance"] == 0.1

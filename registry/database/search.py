@@ -37,7 +37,7 @@ from registry.database.schema import (
 from registry.database.store import columns
 from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Branch, Clustering, Fingerprint, Matrix, Space
 from registry.lineage.fit import Base
-from registry.lineage.recipe import VALUES
+from registry.lineage.recipe import VALUES, spread_distance
 from registry.lineage.traits import KINDS, Sketches
 from registry.lineage.verdict import Candidates
 
@@ -56,13 +56,17 @@ HEAD = 20  # bytes of an array of one dimension before its numbers
 
 @dataclass(frozen=True)
 class Match:
-    """A registered model beside an unknown one: cosine distances of the two vectors of paper 2509.19122."""
+    """A registered model beside an unknown one: cosine distances of the two vectors of paper 2509.19122.
+
+    spread_distance: of the std vectors too, in the way that names families best (registry.lineage.recipe).
+    """
 
     model: str
     family: str
     digest: str
     std_distance: float
     clustering_distance: float
+    spread_distance: float
 
 
 def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
@@ -78,7 +82,11 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
             "k": k,
         },
     )
-    return [Match(*row) for row in answer]
+    rows = answer.mappings().all()
+    query: Any = select(Model.name, FingerprintRow.std).join(FingerprintRow, FingerprintRow.model_id == Model.id)
+    own = Model.fingerprint_version == fingerprint.version
+    std = dict(session.execute(query.where(own, Model.name.in_([row["model"] for row in rows]))).all())
+    return [Match(**row, spread_distance=spread_distance(fingerprint.std, std[row["model"]])) for row in rows]
 
 
 def comparable(session: Session, fingerprint: Fingerprint) -> Candidates:

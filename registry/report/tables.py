@@ -196,7 +196,7 @@ def matches_table(title: str, matches: Sequence["Match"]) -> Table:
 
 def families_line(families: Sequence["Match"]) -> Text:
     """The families in the order of their nearest member."""
-    return Text("nearest families: " + ", ".join(f"{m.family} ({m.std_distance:.2g})" for m in families))
+    return Text("nearest families: " + ", ".join(f"{m.family} ({m.spread_distance:.2g})" for m in families))
 
 
 def inspection_table(found: "Inspection") -> RenderableType:
