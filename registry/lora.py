@@ -32,10 +32,11 @@ def statistics(site: Site, update: Update, left: torch.Tensor, right: torch.Tens
     """
     inner, tail = side(right.T), tensor_digest(right)
     for part, projection in zip(site.cut(left), site.parts, strict=True):
-        stats, spectrum = product(side(part), inner, update.scaling, rank)
+        outer = side(part)
+        stats, spectrum = product(outer, inner, update.scaling, rank)
         digest = hashlib.sha256(b"%r" % update.scaling + tensor_digest(part) + tail).hexdigest()
         image = thin_sketch(part, right, SKETCHED[projection]) * update.scaling
-        own = thin_gram(projection, part, right)
+        own = thin_gram(projection, part, right, (outer.triangle, inner.triangle))
         yield (part.shape[0], right.shape[1]), digest, stats, spectrum, image, own
 
 

@@ -8,6 +8,7 @@ S^T (...) S with signs S.
 
 from collections import defaultdict
 from collections.abc import Iterable
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -28,13 +29,16 @@ def gram(projection: str, matrix: torch.Tensor) -> torch.Tensor:
     return (thin.T @ thin).cpu()
 
 
-def thin_gram(projection: str, left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
-    """The same of left @ right, from these factors."""
-    left, right = (torch.nan_to_num(factor.double(), 0.0, 0.0, 0.0) for factor in (left, right))
-    if projection in WRITING:
-        thin = right.T @ (left.T @ signs(left.shape[0], SIZE, SEED).double())
-    else:
-        thin = left @ (right @ signs(right.shape[1], SIZE, SEED).double())
+def thin_gram(
+    projection: str, left: torch.Tensor, right: torch.Tensor, triangles: tuple[torch.Tensor, torch.Tensor]
+) -> torch.Tensor:
+    """The same of left @ right, from these factors and the R of each one's QR, up to scale.
+
+    The outer factor is as long as its triangle: |left x| = |R x|.
+    """
+    own, outer = (left.T, triangles[1]) if projection in WRITING else (right, triangles[0])
+    inner = torch.nan_to_num(own.to(torch.float32), 0.0, 0.0, 0.0) @ signs(own.shape[1], SIZE, SEED)
+    thin = outer @ inner.double()
     return (thin.T @ thin).float()
 
 
@@ -50,9 +54,15 @@ def spaces(grams: Iterable[tuple[Matrix, torch.Tensor]]) -> tuple[Space, ...]:
 
 def shape_of(own: np.ndarray, width: int) -> np.ndarray:
     """A Gram sketch without the identity's part: the upper triangle, of length 1; off the diagonal it counts twice."""
-    own_signs = signs(width, SIZE, SEED).double().numpy()
-    identity = own_signs.T @ own_signs
+    identity = identity_of(width)
     rest = own - (own * identity).sum() / (identity**2).sum() * identity
     rows, columns = np.triu_indices(SIZE)
     flat = rest[rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2))
     return np.asarray(flat / (np.linalg.norm(flat) or 1.0))
+
+
+@lru_cache(256)
+def identity_of(width: int) -> np.ndarray:
+    """S^T S: the Gram sketch of the identity."""
+    own = signs(width, SIZE, SEED).double().numpy()
+    return np.asarray(own.T @ own)

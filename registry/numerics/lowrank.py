@@ -13,6 +13,7 @@ from registry.numerics.dense import largest
 from registry.numerics.moments import Moments
 from registry.numerics.spectrum import Spectrum
 
+BLOCK = 2048  # rows of a factor that are turned to float64 at a time
 EPSILON = torch.finfo(torch.float64).eps
 
 
@@ -32,13 +33,21 @@ class Side:
 
 
 def side(factor: torch.Tensor) -> Side:
-    """The summary of a k x r factor of any floating type: left as it is, right transposed."""
+    """The summary of a k x r factor of any floating type: left as it is, right transposed.
+
+    Block by block, each in the cache; the triangles of the blocks have the triangle of the whole.
+    """
     scale = largest(factor) or 1.0
-    rows = factor.to(torch.float64).div(scale)
-    finite = rows.isfinite().all(1)
-    if not finite.all():
-        rows = rows[finite]
-    return Side(rows.sum(0), torch.linalg.qr(rows, mode="r").R, scale, rows.shape[0], factor.shape[0])
+    blocks = [finite_rows(block.to(torch.float64).div(scale)) for block in factor.split(BLOCK)]
+    triangles = [torch.linalg.qr(block, mode="r").R for block in blocks]
+    triangle = triangles[0] if len(triangles) == 1 else torch.linalg.qr(torch.cat(triangles), mode="r").R
+    sums = torch.stack([block.sum(0) for block in blocks]).sum(0)
+    return Side(sums, triangle, scale, sum(len(block) for block in blocks), factor.shape[0])
+
+
+def finite_rows(rows: torch.Tensor) -> torch.Tensor:
+    """Without those that hold NaN or infinities; of numbers up to 1 the sum tells whether there are any."""
+    return rows if rows.sum().isfinite() else rows[rows.isfinite().all(1)]
 
 
 def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments, Spectrum]:

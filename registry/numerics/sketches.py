@@ -53,8 +53,9 @@ def sketch(matrix: torch.Tensor, size: int) -> torch.Tensor:
 def thin_sketch(left: torch.Tensor, right: torch.Tensor, size: int) -> torch.Tensor:
     """The sketch of left @ right from these factors, rows x r and r x columns."""
     rows, cols = left.shape[0], right.shape[1]
-    outer, inner = signs(rows, size, ROWS_SEED).double(), signs(cols, size, COLUMNS_SEED).double()
-    return ((outer.T @ left.double()) @ (right.double() @ inner) / size).nan_to_num(0.0, 0.0, 0.0).to(torch.float32)
+    outer, inner = signs(rows, size, ROWS_SEED), signs(cols, size, COLUMNS_SEED)
+    thin = (outer.T @ left.to(torch.float32)).double() @ (right.to(torch.float32) @ inner).double()
+    return (thin / size).nan_to_num(0.0, 0.0, 0.0).to(torch.float32)
 
 
 def folded(values: torch.Tensor, width: int) -> np.ndarray:

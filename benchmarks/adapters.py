@@ -1,0 +1,100 @@
+"""How many adapters of an 8B model are fingerprinted in a minute, from memory.
+
+    python benchmarks/adapters.py [--count 6] [--threads 2] [--json]
+
+Rank-16 adapters of Llama 3 8B's shapes lie in memory as bf16: of query and value in 32 layers, as PEFT has it unless
+told otherwise, and of all seven projections. What their fingerprints take is measured, and in the same process, for
+some of the matrices, what it takes to multiply B A out and to call torch.linalg.svdvals and std on it, which is then
+counted for all. Ends with one JSON line.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+import registry
+
+LAYERS, RANK = 32, 16
+SHAPES = {  # outputs, inputs
+    "self_attn.q_proj": (4096, 4096), "self_attn.k_proj": (1024, 4096), "self_attn.v_proj": (1024, 4096),
+    "self_attn.o_proj": (4096, 4096), "mlp.gate_proj": (14336, 4096), "mlp.up_proj": (14336, 4096),
+    "mlp.down_proj": (4096, 14336),
+}  # fmt: skip
+KINDS = {"query_value": ("self_attn.q_proj", "self_attn.v_proj"), "all_seven": tuple(SHAPES)}
+SAMPLED = ("self_attn.q_proj", "self_attn.k_proj")  # multiplied out; the others are counted by their size
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--count", type=int, default=6, help="adapters that are timed")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="only the JSON line")
+    options = parser.parse_args()
+    memory = Path("/dev/shm")  # noqa: S108  # a file there is memory
+    with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
+        each = {kind: timed(written(Path(folder) / kind, names), options) for kind, names in KINDS.items()}
+    answer = {f"{kind}_per_minute": round(60 / spent) for kind, spent in each.items()}
+    answer["adapters_per_minute"] = answer["query_value_per_minute"]
+    answer["vs_materialised"] = round(materialised(options.threads) / each["all_seven"])
+    if not options.json:
+        print({kind: f"{spent:.3f} s" for kind, spent in each.items()}, file=sys.stderr)
+    print(json.dumps(answer))
+
+
+def timed(path: Path, options: argparse.Namespace) -> float:
+    """Seconds for one adapter, after what is compiled or loaded once."""
+    registry.fingerprint(path, rank=16, threads=options.threads)
+    begin = time.perf_counter()
+    for _ in range(options.count):
+        registry.fingerprint(path, rank=16, threads=options.threads)
+    return (time.perf_counter() - begin) / options.count
+
+
+def written(folder: Path, names: Sequence[str]) -> Path:
+    """An adapter in PEFT's files."""
+    folder.mkdir()
+    draw = torch.Generator().manual_seed(0)
+    tensors = {}
+    for layer in range(LAYERS):
+        for name in names:
+            rows, cols = SHAPES[name]
+            module = f"base_model.model.model.layers.{layer}.{name}"
+            tensors[f"{module}.lora_A.weight"] = torch.randn(RANK, cols, generator=draw).bfloat16()
+            tensors[f"{module}.lora_B.weight"] = (0.01 * torch.randn(rows, RANK, generator=draw)).bfloat16()
+    save_file(tensors, folder / "adapter_model.safetensors")
+    settings = {
+        "peft_type": "LORA",
+        "r": RANK,
+        "lora_alpha": RANK,
+        "base_model_name_or_path": "meta-llama/Meta-Llama-3-8B",
+    }
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
+    return folder
+
+
+def materialised(threads: int) -> float:
+    """Seconds that it takes to multiply all updates out, and to take their std and singular values."""
+    torch.set_num_threads(threads)
+    spent, work = 0.0, 0.0
+    for name in SAMPLED:
+        rows, cols = SHAPES[name]
+        left, right = torch.randn(rows, RANK), torch.randn(RANK, cols)
+        begin = time.perf_counter()
+        product = left @ right
+        product.std()
+        torch.linalg.svdvals(product)
+        spent += time.perf_counter() - begin
+        work += rows * cols * min(rows, cols)
+    whole = sum(rows * cols * min(rows, cols) for rows, cols in SHAPES.values())
+    return LAYERS * spent * whole / work
+
+
+if __name__ == "__main__":
+    main()
