@@ -1,4 +1,4 @@
-.PHONY: setup demo test check examples docs clean
+.PHONY: setup demo test check examples docs images clean
 
 setup: .venv/installed
 
@@ -23,6 +23,9 @@ examples: setup
 
 docs: setup
 	PYTHONPATH=. .venv/bin/python docs/generate.py
+
+images: setup
+	PYTHONPATH=. .venv/bin/python docs/images.py
 
 clean:
 	rm -rf .venv

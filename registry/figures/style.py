@@ -13,6 +13,7 @@ HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 WIDTH, HEIGHT = 7.0, 4.2  # inches
+DOTS = 130  # an inch
 SETTINGS: Any = {"svg.hashsalt": "registry", "svg.fonttype": "none", "font.size": 9}
 
 
@@ -40,8 +41,8 @@ def plain(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(b=False)
 
 
-def save(drawn: Figure, path: Path) -> None:
-    """Write a figure as its ending says; the same figure gives the same file."""
+def save(drawn: Figure, path: Path, dpi: int = DOTS) -> None:
+    """Write a figure as its ending says, a .png with so many dots an inch; the same figure gives the same file."""
     with mpl.rc_context(SETTINGS):
         metadata = {"Date": None} if path.suffix == ".svg" else {"Software": None}
-        drawn.savefig(path, dpi=130, metadata=metadata)
+        drawn.savefig(path, dpi=dpi, metadata=metadata)

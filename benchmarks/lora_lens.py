@@ -1,0 +1,105 @@
+"""Whether an adapter's std vector follows its data, and its clustering vector its base (paper 2509.19122, section 4).
+
+    python benchmarks/lora_lens.py [--adapters FOLDER] [--zoo FOLDER] [--json]
+
+FOLDER of adapters: other people's, in folders called OWNER__PROJECT__...: projects are taken for data sets, for all of
+a project were trained on one, but for those whose names tell their data (emotion, keywords, therapist). ZOO: what
+`python -m zoo` built: every root has adapters on two texts, alone and merged. Tests deal the labels anew ten thousand
+times. Ends with one JSON line.
+"""
+
+import argparse
+import json
+import sys
+from collections import defaultdict
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+
+import registry
+from registry.errors import RegistryError
+from registry.fingerprints import Fingerprint
+from registry.lens import DISTANCES, Seen, look, permuted, table, tested, trajectories
+
+TOLD = ("emotion", "keywords", "therapist")  # data sets that a name tells
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--adapters", type=Path)
+    parser.add_argument("--zoo", type=Path)
+    parser.add_argument("--json", action="store_true", help="only the JSON line")
+    options = parser.parse_args()
+    answer: dict[str, object] = {}
+    if options.adapters:
+        answer["published"] = published(options.adapters)
+    if options.zoo:
+        answer["zoo"] = zoo(options.zoo)
+    if not options.json:
+        print(json.dumps(answer, indent=1), file=sys.stderr)
+    print(json.dumps(answer))
+
+
+def published(folder: Path) -> dict:
+    """Other people's adapters: of one project, of all, and their runs."""
+    seen, unread = [], {}
+    for path in sorted(folder.iterdir()):
+        try:
+            seen.append(replace(look(str(path)), data=data_of(path.name)))
+        except RegistryError as exc:
+            unread[path.name] = str(exc)
+    groups = {"several bases, one data set": "JadeAnt", "several data sets, one base": "justbautista"}
+    found = {what: tests([each for each in seen if each.name.startswith(owner)]) for what, owner in groups.items()}
+    runs = {Path(run).name: [asdict(p) for p in points] for run, points in trajectories(seen).items()}
+    return {"adapters": len(seen), "unread": unread, "all": tests(seen), **found, "runs": runs}
+
+
+def data_of(name: str) -> str:
+    """What an adapter was trained on, as far as its name tells."""
+    told = next((each for each in TOLD if each in name), None)
+    return told or name.split("__")[1]
+
+
+def tests(seen: list[Seen]) -> list[dict]:
+    """Permutation tests, rounded."""
+    return [{k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(each).items()} for each in tested(seen)]
+
+
+def zoo(folder: Path) -> dict:
+    """Adapters of every root on two texts: of B A, and of what they make of their base."""
+    adapters, unread = [], 0
+    for path in sorted(folder.rglob("adapter_config.json")):
+        try:
+            adapters.append(look(str(path.parent)))
+        except RegistryError:  # GPT-NeoX's heads are not told by an adapter alone
+            unread += 1
+    names = [Path(each.source).name for each in adapters]
+    roots = [Path(each.source).parent.name for each in adapters]
+    own = [each.own for each in adapters if each.own]
+    merged = [
+        registry.fingerprint(each.source, base=folder / root / "root", rank=16)
+        for each, root in zip(adapters, roots, strict=True)
+    ]
+    found: dict[str, object] = {"adapters": len(adapters), "unread": unread, "texts": sorted(set(names))}
+    for what, prints in {"B A": own, "merged": merged}.items():
+        for vector in DISTANCES:
+            distances = table(prints, vector)
+            told = {"text": permuted(distances, names), "base": permuted(distances, roots)}
+            found[f"{vector} of {what}"] = {label: [round(v, 6) for v in each] for label, each in told.items() if each}
+    found["moved by merging"] = moved(folder, roots, merged)
+    return found
+
+
+def moved(folder: Path, roots: list[str], merged: list[Fingerprint]) -> dict:
+    """How far merging moves both vectors from the base's own: medians."""
+    apart = defaultdict(list)
+    for root, fingerprint in zip(roots, merged, strict=True):
+        base = registry.fingerprint(folder / root / "root", rank=16)
+        for vector, distance in DISTANCES.items():
+            apart[vector].append(distance(base, fingerprint))
+    return {vector: float(np.median(values)) for vector, values in apart.items()}
+
+
+if __name__ == "__main__":
+    main()
