@@ -1,11 +1,12 @@
 """How many adapters of an 8B model are fingerprinted in a minute, from memory.
 
-    python benchmarks/adapters.py [--count 6] [--threads 2] [--json]
+    python benchmarks/adapters.py [--count 6] [--threads 2] [--check FOLDER] [--json]
 
 Rank-16 adapters of Llama 3 8B's shapes lie in memory as bf16: of query and value in 32 layers, as PEFT has it unless
 told otherwise, and of all seven projections. What their fingerprints take is measured, and in the same process, for
 some of the matrices, what it takes to multiply B A out and to call torch.linalg.svdvals and std on it, which is then
-counted for all. Ends with one JSON line.
+counted for all. --check: every adapter in a folder is multiplied out in float64, matrix by matrix, and its std vector and
+labels are compared with those from the factors. Ends with one JSON line.
 """
 
 import argparse
@@ -14,12 +15,18 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
 
 import registry
+from registry.assemble import clustering
+from registry.checkpoints import open_checkpoint
+from registry.errors import UntrainedAdapter
+from registry.measure import arrange
+from registry.projections import Site
 
 LAYERS, RANK = 32, 16
 SHAPES = {  # outputs, inputs
@@ -36,6 +43,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=6, help="adapters that are timed")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
+    parser.add_argument("--check", type=Path, metavar="FOLDER")
     options = parser.parse_args()
     memory = Path("/dev/shm")  # noqa: S108  # a file there is memory
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
@@ -43,6 +51,8 @@ def main() -> None:
     answer = {f"{kind}_per_minute": round(60 / spent) for kind, spent in each.items()}
     answer["adapters_per_minute"] = answer["query_value_per_minute"]
     answer["vs_materialised"] = round(materialised(options.threads) / each["all_seven"])
+    if options.check:
+        answer["checked"] = checked(options.check)
     if not options.json:
         print({kind: f"{spent:.3f} s" for kind, spent in each.items()}, file=sys.stderr)
     print(json.dumps(answer))
@@ -94,6 +104,31 @@ def materialised(threads: int) -> float:
         work += rows * cols * min(rows, cols)
     whole = sum(rows * cols * min(rows, cols) for rows, cols in SHAPES.values())
     return LAYERS * spent * whole / work
+
+
+def checked(folder: Path) -> dict:
+    """The largest relative error of a std, and how many adapters have the labels of their updates multiplied out."""
+    worst, equal, read = 0.0, 0, 0
+    for path in sorted(folder.iterdir()):
+        try:
+            found = registry.fingerprint(path, rank=16)
+        except UntrainedAdapter:
+            continue
+        sites = arrange(open_checkpoint(path)).sites
+        stats, spectra = zip(*(formed(site, i) for site in sites for i in range(len(site.parts))), strict=True)
+        read += 1
+        pairs = list(zip(found.matrices, stats, spectra, strict=True))
+        worst = max([worst, *(abs(m.std - std) / std for m, std, _ in pairs)])
+        dense = [replace(m, singular_values=values, bounds=None) for m, _, values in pairs]
+        equal += clustering(dense, 16).labels == found.clusterings[0].labels
+    return {"adapters": read, "worst_std_error": worst, "equal_labels": equal}
+
+
+def formed(site: Site, index: int) -> tuple[float, tuple[float, ...]]:
+    """Std and the 16 largest singular values of one update, formed in float64."""
+    left, right = site.entry.factors()  # type: ignore[attr-defined]
+    update = site.entry.scaling * site.cut(left.double())[index] @ right.double()  # type: ignore[attr-defined]
+    return float(update.std(correction=0)), tuple(torch.linalg.svdvals(update)[:16].tolist())
 
 
 if __name__ == "__main__":
