@@ -5,8 +5,8 @@
 Rank-16 adapters of Llama 3 8B's shapes lie in memory as bf16: of query and value in 32 layers, as PEFT has it unless
 told otherwise, and of all seven projections. What their fingerprints take is measured, and in the same process, for
 some of the matrices, what it takes to multiply B A out and to call torch.linalg.svdvals and std on it, which is then
-counted for all. --check: every adapter in a folder is multiplied out in float64, matrix by matrix, and its std vector and
-labels are compared with those from the factors. Ends with one JSON line.
+counted for all. --check: every adapter in a folder is multiplied out in float64, matrix by matrix, and its std vector
+and labels are compared with those from the factors. Ends with one JSON line.
 """
 
 import argparse
