@@ -26,6 +26,7 @@ ADAPTERS = {  # other people's, by what they are called in the picture
     "TinyLlama, therapist": "justbautista*therapist*",
 }  # fmt: skip
 OF_ADAPTERS = ("std", "clusters")
+RUN = ("LaziestCactus*checkpoint-500_*", "LaziestCactus*checkpoint-2500_*", "LaziestCactus*checkpoint-7500_*")
 PAGE = """# Figures
 
 Drawn by `make images` (`python docs/images.py DATA` for those of other people's models). `registry plot KIND MODEL...`
@@ -42,6 +43,7 @@ def main() -> None:
         save(KINDS[kind].drawn(given, 16), PAGES / "images" / f"{kind}.svg")
     if len(sys.argv) > 1:
         published(Path(sys.argv[1]))
+        run(Path(sys.argv[1]))
     (PAGES / "figures.md").write_text(page(), encoding="utf-8")
 
 
@@ -58,6 +60,13 @@ def published(data: Path) -> None:
             KINDS[kind].drawn([(name, own) for name, own in seen.items() if own], 16),
             PAGES / "images" / f"adapters-{kind}.svg",
         )
+
+
+def run(data: Path) -> None:
+    """The checkpoints of one adapter."""
+    seen = [look(str(next((data / "adapters").glob(pattern)))) for pattern in RUN]
+    points = [(str(each.run[1]), each.own) for each in seen if each.run and each.own]
+    save(KINDS["paths"].drawn(points, 16), PAGES / "images" / "adapters-paths.svg")
 
 
 def page() -> str:

@@ -184,8 +184,17 @@ class Registry:
             return base
 
     def adapters(self, sources: "Sequence[str]", base: str | None = None) -> "list[Seen]":
-        """Adapters, each SOURCE, LABEL=SOURCE or registered, and merged into `base` if that is a source."""
+        """Adapters, each SOURCE, LABEL=SOURCE or registered.
+
+        They are merged into `base`, or into the base that they declare, if its weights are here: a source, or a
+        registered model's.
+        """
         from registry.lens import Seen, look  # noqa: PLC0415
+
+        def weights(declared: str | None) -> str | None:
+            name = base or declared
+            where = self._source(name) if name else None
+            return where if where and Path(where).expanduser().exists() else None
 
         found = []
         for text in sources:
@@ -194,7 +203,7 @@ class Registry:
                 summary = self.show(text)[0]
                 found.append(Seen(summary.name, summary.source, None, summary.declared_base, known))
             else:
-                found.append(look(text, base if base and Path(base).expanduser().exists() else None))
+                found.append(look(text, weights))
         return found
 
     def base_of(self, adapters: "Sequence[Seen]", base: str | None = None) -> "tuple[str, Fingerprint] | None":

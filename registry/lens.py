@@ -67,8 +67,11 @@ class Tested:
     p_value: float
 
 
-def look(text: str, base: str | None = None) -> Seen:
-    """Read an adapter, SOURCE or LABEL=SOURCE; base: a source that it is merged into as well. Raises RegistryError."""
+def look(text: str, weights: Callable[[str | None], str | None] = lambda _: None) -> Seen:
+    """Read an adapter, SOURCE or LABEL=SOURCE. Raises RegistryError.
+
+    weights: gives the source of a base's weights, by the name that the adapter declares; it is merged into these too.
+    """
     label, mark, source = text.partition("=")
     data, source = (label, source) if mark and not Path(text).exists() else (None, text)
     checkpoint = open_checkpoint(source)
@@ -76,6 +79,7 @@ def look(text: str, base: str | None = None) -> Seen:
         own = read(source, rank=16)[1]
     except UntrainedAdapter:
         return Seen(checkpoint.name, source, data, checkpoint.base, None)
+    base = weights(checkpoint.base)
     merged = read(source, base=base, rank=16)[1] if base else None
     return Seen(checkpoint.name, source, data, checkpoint.base, own, merged)
 

@@ -105,6 +105,33 @@ def test_losses():
     assert len(axes.collections) == 2
 
 
+def test_paths(tmp_path):
+    """From no update on, a point for every adapter; models have none."""
+    from test_adapters import write_adapter
+
+    draw = torch.Generator().manual_seed(0)
+    end = {
+        f"layers.{i}.self_attn.{p}_proj.lora_{x}.weight": torch.randn(8, 8, generator=draw)
+        for i in range(3)
+        for p in "qv"
+        for x in "AB"
+    }
+    shares = (0.25, 0.5, 1.0)
+    adapters = [
+        write_adapter(tmp_path / str(share), {name: t * share if "lora_B" in name else t for name, t in end.items()})
+        for share in shares
+    ]
+    models = [
+        (str(share), registry.fingerprint(folder, rank=16)) for share, folder in zip(shares, adapters, strict=True)
+    ]
+    points = first.paths(models).axes[0].lines[0].get_xydata()
+    lengths = np.linalg.norm(points, axis=1)
+    assert lengths / lengths[-1] == pytest.approx([0, *shares], abs=1e-6)
+    assert len(list(lines.paths(models))) == 3
+    with pytest.raises(NothingToDraw, match="give adapters"):
+        first.paths([("tiny", registry.fingerprint(EXAMPLES / "llama-tiny", rank=16))])
+
+
 def test_what_is_not_there_is_told(models):
     """A deeper clustering than is stored, and weights that were not counted."""
     shallow = registry.fingerprint(EXAMPLES / "llama-tiny", rank=16)
@@ -116,7 +143,7 @@ def test_what_is_not_there_is_told(models):
         first.densities([("old", replace(shallow, histograms=()))])
 
 
-@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"loss", "generator"}))
+@pytest.mark.parametrize("kind", sorted(set(KINDS) - {"loss", "generator", "paths"}))
 def test_lines_fit_a_terminal(models, kind):
     """Of every kind, 80 columns at most."""
     text = KINDS[kind].written(models, 16)

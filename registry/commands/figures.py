@@ -7,8 +7,9 @@ import click
 from registry.commands.common import option
 
 KINDS = (
-    "densities", "std", "pca", "labels", "clusters", "distances", "laws", "pairs", "polar", "generator", "loss",
-)  # fmt: skip
+    *("densities", "std", "pca", "labels", "clusters", "paths"),
+    *("distances", "laws", "pairs", "polar", "generator", "loss"),
+)
 
 
 @click.command()

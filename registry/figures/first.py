@@ -137,3 +137,29 @@ def scaled_counts(name: str, fingerprint: Fingerprint, points: int = 160) -> dic
         below = np.concatenate([[0], np.cumsum(each.counts)]) / max(1, sum(each.counts))
         found[each.projection] = (ends[1:] + ends[:-1]) / 2, np.diff(np.interp(ends, borders, below)) / np.diff(ends)
     return found
+
+
+def paths(models: Sequence[Named], rank: int = 16) -> Figure:
+    """Updates of adapters in the order given, along two main axes of their sketches, from no update on (section 4)."""
+    del rank
+    drawn, (axes,) = figure("Updates from zero on, along their main axes")
+    points, shares = walked(models)
+    axes.plot(*points.T, **mark(0))
+    for (x, y), name in zip(points, ["0", *(name for name, _ in models)], strict=True):
+        axes.annotate(name, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=8)
+    axes.set(xlabel=f"first axis ({shares[0]:.0%})", ylabel=f"second axis ({shares[1]:.0%})")
+    plain(axes)
+    return drawn
+
+
+def walked(models: Sequence[Named]) -> tuple[np.ndarray, np.ndarray]:
+    """Zero and every update, along two main axes of all, and the shares of these. Raises NothingToDraw."""
+    rows = [np.concatenate([np.array(m.sketch or ()) for m in fingerprint.matrices]) for _, fingerprint in models]
+    if len({len(row) for row in rows}) > 1 or not all(fingerprint.adapter for _, fingerprint in models):
+        raise NothingToDraw(name=models[0][0], what="path", how="give adapters that change the same weights")
+    table = np.array([np.zeros(len(rows[0])), *rows])
+    left, values, _ = np.linalg.svd(table, full_matrices=False)
+    found = np.zeros((len(table), 2))
+    found[:, : min(2, len(values))] = (left * values)[:, :2]
+    shares = np.append(values**2 / max(float((values**2).sum()), 1e-300), 0.0)
+    return found, shares[:2]

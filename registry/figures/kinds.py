@@ -37,6 +37,7 @@ KINDS = {
     "pca": Kind(first.pca, lines.pca, f"{FIRST}, figure 4"),
     "labels": Kind(first.labels, lines.labels, f"{FIRST}, figures 5, 14, 16"),
     "clusters": Kind(first.clusters, lines.clusters, f"{FIRST}, figures 6, 7, 10, 15"),
+    "paths": Kind(first.paths, lines.paths, f"{FIRST}, section 4: checkpoints of one adapter"),
     "distances": Kind(second.distances, lines.distances, f"{SECOND}, figure 2a"),
     "laws": Kind(second.laws, lines.laws, f"{SECOND}, figures 2b, 3a, 10, 13"),
     "pairs": Kind(second.pairs, lines.pairs, f"{SECOND}, figures 3b, 4, 6, 11, 14 to 16"),

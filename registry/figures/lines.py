@@ -8,7 +8,7 @@ import numpy as np
 from registry.characteristic import generator
 from registry.characteristic.laws import law_of
 from registry.characteristic.vectors import Distances, all_vectors, cosine_distances, vectors, within
-from registry.figures.first import clustering, label_table, projected, scaled_counts
+from registry.figures.first import clustering, label_table, projected, scaled_counts, walked
 from registry.figures.second import SEED, all_pairs
 from registry.fingerprints import PROJECTIONS, Fingerprint
 
@@ -80,6 +80,15 @@ def densities(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
         yield f"{name}: weights from -4 to 4 times the largest std"
         for projection, (_, counts) in scaled_counts(name, fingerprint, WIDTH).items():
             yield f"  {projection:8}{spark(counts)}"
+
+
+def paths(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
+    """How long every update is, along both axes."""
+    del rank
+    points, _ = walked(models)
+    lengths = np.linalg.norm(points, axis=1)
+    for (name, _), length in zip(models, lengths[1:], strict=True):
+        yield f"{name[:NAME]:{NAME}}{bar(length / max(float(lengths.max()), 1e-300))} {length:.3g}"
 
 
 def distances(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
