@@ -110,7 +110,7 @@ def looked_at(base: Path, folder: Path, *, keep_output: bool) -> Output | str:
     try:
         return output_moved(base, folder, keep_output=keep_output)
     except ImportError:
-        return "transformers and peft are not installed"
+        return "transformers and peft are not installed (pip install 'weight-registry[lora]')"
     except (OSError, ValueError) as exc:
         return f"transformers cannot load the base ({str(exc).splitlines()[0]})"
 
@@ -120,13 +120,14 @@ def output_moved(base: Path, folder: Path, *, keep_output: bool) -> Output:
     from peft import PeftModel  # noqa: PLC0415  # not needed for writing
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
 
-    model = AutoModelForCausalLM.from_pretrained(base)
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     length = min(LENGTH, getattr(model.config, "max_position_embeddings", LENGTH))
     draw = torch.Generator().manual_seed(0)
     tokens = torch.randint(model.config.vocab_size, (SAMPLE, length), generator=draw)
     with torch.no_grad():
         before = model(tokens).logits.float()
-        own = AutoModelForCausalLM.from_pretrained(folder / BASE) if keep_output else model
+        kept = folder / BASE
+        own = AutoModelForCausalLM.from_pretrained(kept, dtype=torch.float32) if keep_output else model
         after = PeftModel.from_pretrained(own, str(folder))(tokens).logits.float()
     return difference(before, after)
 

@@ -1,6 +1,7 @@
 """Pictures of what is registered, and of sources."""
 
 from pathlib import Path
+from tempfile import mkdtemp
 
 import click
 
@@ -16,7 +17,7 @@ KINDS = (
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @option("-o", "--output", "path", type=click.Path(path_type=Path), help="A .png or .svg [default: lines of text].")
-@option("--open", "show", is_flag=True, help="Show the file that was written.")
+@option("--open", "show", is_flag=True, help="Show the picture; without -o, from a file that is not kept.")
 @option("--rank", type=click.Choice(["16", "64", "256"]), default="16", show_default=True, help="Singular values.")
 def plot(kind: str, models: tuple[str, ...], path: Path | None, show: bool, rank: str) -> None:
     """Draw a picture of the papers'; MODELs are registered, or sources. Kind `loss` takes a benchmark's JSON instead.
@@ -27,6 +28,8 @@ def plot(kind: str, models: tuple[str, ...], path: Path | None, show: bool, rank
     from registry import Registry
     from registry.pictures import draw, write
 
+    if show and path is None:
+        path = Path(mkdtemp(prefix="registry-")) / f"{kind}.svg"
     with Registry() as registry:
         if path is None:
             click.echo(write(registry.named, kind, models, int(rank)))
