@@ -171,6 +171,15 @@ def test_every_weight_is_counted(dtype, shape):
     assert histogram(values.T).tolist() == found.tolist()
 
 
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no GPU to count on")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32], ids=str)
+def test_on_a_gpu(dtype):
+    """The same counts."""
+    values = (0.05 * torch.randn(300, 500, generator=torch.Generator().manual_seed(0))).to(dtype)
+    assert histogram(values.cuda()).tolist() == histogram(values).tolist()
+
+
 def test_ends_and_holes():
     """Tiny values are zero, huge ones are the largest, and what is no number is not counted."""
     found = histogram(torch.tensor([0.0, -0.0, 1e-9, 300.0, -300.0, float("nan"), float("inf")]))
