@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from checkpoints_made import llama, write_folder
+from hypothesis import settings
 
 from registry.database.connection import open_database
 from registry.database.server import Server
@@ -15,6 +16,9 @@ from registry.database.server import Server
 DATA = Path(os.environ.get("REGISTRY_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 EXAMPLES = Path(__file__).parents[1] / "examples" / "checkpoints"
 numbers = count()
+settings.register_profile("random")
+settings.register_profile("same", derandomize=True)
+settings.load_profile("same")  # `pytest --hypothesis-profile random` draws other examples at every run
 
 
 @pytest.fixture(scope="session")

@@ -251,6 +251,14 @@ def test_any_shape_reads_back(name, rows, cols, seed):
     assert same(entry.load(), expected)
 
 
+def test_words_of_two_packings():
+    """Kept as floats, words of 3 bits look like words of 4: scales tell."""
+    parts, expected = q.hqq(random_matrix(32, 32, 0), bits=3, as_float=True)
+    (entry,) = dequantised(in_memory(under(STEM, parts)), {})
+    assert entry.stored == "hqq 3-bit"
+    assert same(entry.load(), expected)
+
+
 def test_known_values():
     """e2m1 as the specification lists it."""
     assert list(E2M1) == [q.e2m1(i) for i in range(16)]

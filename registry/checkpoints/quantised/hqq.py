@@ -50,14 +50,20 @@ def hqq(group: Group) -> Entry:
     count = math.prod(shape)
     fitting = [packing for packing in PACKINGS if holds(words, packing, octets, count)]
     group.need(bool(fitting), f"its words of {list(words.shape)} do not hold {count:,} numbers")
-    packing, columns = fitting[0], octets // fitting[0].width
-    table = (count // columns, columns)
-    for part in (".scale", ".zero"):
-        own = group.parts[part].shape
-        fits = math.prod(own) == 1 or own in ((table[0], 1), (1, columns))
-        group.need(fits, f"{part[1:]!r} of {list(own)} does not go with a table of {list(table)}")
+    tables = {packing: (count * packing.width // octets, octets // packing.width) for packing in fitting}
+    packing = next((each for each in fitting if not misfit(group, tables[each])), fitting[0])
+    table = tables[packing]
+    wrong = misfit(group, table)
+    group.need(not wrong, f"{wrong} does not go with a table of {list(table)}")
     load = partial(load_hqq, group, packing, table, shape)
     return group.entry(shape, group.dtype(".scale"), f"hqq {packing.bits}-bit", load)
+
+
+def misfit(group: Group, table: tuple[int, int]) -> str:
+    """What does not go with a table: words that are kept as floats may be of several packings, which scales tell."""
+    owns = {part: group.parts[part].shape for part in (".scale", ".zero")}
+    wrong = [p for p, own in owns.items() if math.prod(own) != 1 and own not in ((table[0], 1), (1, table[1]))]
+    return f"{wrong[0][1:]!r} of {list(owns[wrong[0]])}" if wrong else ""
 
 
 def matrix_shape(group: Group) -> tuple[int, int]:
