@@ -161,5 +161,6 @@ def walked(models: Sequence[Named]) -> tuple[np.ndarray, np.ndarray]:
     left, values, _ = np.linalg.svd(table, full_matrices=False)
     found = np.zeros((len(table), 2))
     found[:, : min(2, len(values))] = (left * values)[:, :2]
+    found *= np.where(found[-1] < 0, -1, 1)  # the last update is to the right and above
     shares = np.append(values**2 / max(float((values**2).sum()), 1e-300), 0.0)
     return found, shares[:2]
