@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from llvmlite import ir
 from numba import types
+from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
 from registry.numerics.jit import compiled
+
+__all__ = ["NumbaError", "add", "add_gram", "dots"]
 
 TILE = 32  # rows that are read twice, the second time from the cache
 STRIP = 2048  # columns whose sums stay in the cache while a tile's rows are added to them

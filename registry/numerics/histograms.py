@@ -11,6 +11,8 @@ from functools import cache
 import numpy as np
 import torch
 
+from registry.numerics.kernels import loaded
+
 LOW, HIGH = -24, 7  # powers of two that are told apart
 PARTS = 8  # bins between two powers
 SIDE = PARTS * (HIGH - LOW + 1)  # bins on one side of zero
@@ -39,11 +41,8 @@ WORDS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32:
 @cache
 def compiled() -> Callable[[np.ndarray], np.ndarray] | None:
     """Counts of the patterns of 16 bits, or of the first 12 of 32, where numba can be loaded."""
-    try:
-        from registry.numerics.compiled_histograms import pattern_counts  # noqa: PLC0415  numba takes half a second to import
-    except ImportError:
-        return None
-    return pattern_counts
+    module = loaded("compiled_histograms")  # numba takes half a second to import
+    return module.pattern_counts if module else None
 
 
 def patterns(dtype: torch.dtype) -> np.ndarray:

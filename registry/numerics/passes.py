@@ -11,6 +11,8 @@ from functools import cache
 
 import torch
 
+from registry.numerics.kernels import loaded
+
 COMPILED_FROM = 1 << 20  # values: a smaller tensor takes three milliseconds at most without the kernels
 CHUNK = 1 << 14  # values: float64 copies stay in the second-level cache, and torch adds so few up on one thread
 DEVICE_CHUNK = 1 << 24  # values: enough to fill any GPU
@@ -43,11 +45,8 @@ def one_pass(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pas
 @cache
 def compiled() -> Kernel | None:
     """The compiled pass, where numba can be loaded."""
-    try:
-        from registry.numerics.compiled_passes import compiled_pass  # noqa: PLC0415  numba takes half a second to import
-    except ImportError:
-        return None
-    return compiled_pass
+    module = loaded("compiled_passes")  # numba takes half a second to import
+    return module.compiled_pass if module else None
 
 
 def plain(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pass:

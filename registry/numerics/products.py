@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from registry.numerics.kernels import loaded
+
 ALIASES = {torch.bfloat16: torch.uint16, torch.float16: torch.int16, torch.float32: torch.float32}  # as kernels read
 LOST = 1e-12  # of a vector's squared length: what is left of it then is mostly rounding
 BLOCK = 1 << 22  # elements of a matrix that torch's products hold as float32 at a time
@@ -20,15 +22,12 @@ BLOCK = 1 << 22  # elements of a matrix that torch's products hold as float32 at
 @cache
 def kernels(dtype: torch.dtype) -> ModuleType | None:
     """The compiled products for matrices of a type; None where numba is missing or cannot compile them."""
-    try:
-        from numba.core.errors import NumbaError  # noqa: PLC0415  # only large matrices need wait for numba
-
-        from registry.numerics import compiled_products  # noqa: PLC0415
-    except ImportError:
+    compiled_products = loaded("compiled_products")  # only large matrices need wait for numba
+    if compiled_products is None:
         return None
     one = array(torch.ones(1, 1, dtype=dtype))
     vectors = array(torch.ones(4, 1))
-    with suppress(NumbaError, OSError):
+    with suppress(compiled_products.NumbaError, OSError):
         for product in (compiled_products.dots, compiled_products.add):
             product(one, vectors, vectors.copy())
         compiled_products.add_gram(one, vectors, vectors.copy(), 1.0)
