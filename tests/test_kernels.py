@@ -5,7 +5,7 @@ import sys
 
 
 def test_kernels_load_from_two_threads():
-    """Modules of numba import each other in circles; threads that begin at different ends do not wait for each other."""
+    """Modules of numba import each other in circles; threads that begin at different ends get them all the same."""
     code = """
 import threading
 from registry.numerics import histograms, passes, products
