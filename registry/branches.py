@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 
 from registry.fingerprints import Branch
-from registry.numerics.sketches import ROWS, finite, signs, times, transposed_times, unit
+from registry.numerics.sketches import finite, pieces, signs, times, transposed_times, unit
 from registry.projections import Site
 from registry.stream import INWARD, OUTWARD, Stream
 
@@ -28,7 +28,8 @@ OUT_SEED, IN_SEED, KEPT_SEED = 21, 22, 23
 class Half:
     """One side of a branch, inward W_in D or outward W_out^T D: inner x directions, those of both sketches.
 
-    The norm's gains on that side are in it. lengths: of the matrix's inner rows or columns, squared. tensor: tells
+    The norm's gains on that side are in it. It waits for the other side as `packed`, float16 in units of `scale`, for sides
+    of all layers may have to. lengths: of the matrix's inner rows or columns, squared. tensor: tells
     apart several that no expert's number does.
     """
 
@@ -37,8 +38,18 @@ class Half:
     expert: int
     outward: bool
     tensor: str
-    thin: torch.Tensor
+    packed: torch.Tensor
+    scale: float
     lengths: torch.Tensor
+
+    @property
+    def thin(self) -> torch.Tensor:
+        """In float32."""
+        return self.packed.to(torch.float32) * self.scale
+
+    def __len__(self) -> int:
+        """How many inner rows or columns the matrix has."""
+        return len(self.packed)
 
 
 def half(stream: Stream, site: Site, index: int, matrix: torch.Tensor) -> Half | None:
@@ -54,7 +65,9 @@ def half(stream: Stream, site: Site, index: int, matrix: torch.Tensor) -> Half |
         directions = directions * gain[:, None]
     thin = transposed_times(matrix, directions) if outward else times(matrix, directions)
     lengths = squared_lengths(matrix.T if outward else matrix).cpu()
-    return Half(site.layer, branch, -1 if expert is None else expert, outward, site.entry.name, thin.cpu(), lengths)
+    scale = float(thin.abs().max()) or 1.0
+    own = (site.layer, branch, -1 if expert is None else expert, outward, site.entry.name)
+    return Half(*own, (thin / scale).to(torch.float16).cpu(), scale, lengths)
 
 
 def inward_directions(stream: Stream) -> torch.Tensor:
@@ -86,7 +99,7 @@ class Halves:
 
     def add(self, half: Half) -> None:
         """Keep a side until its other side comes."""
-        inner = len(half.thin) if half.branch == "mlp" else None
+        inner = len(half) if half.branch == "mlp" else None
         key = half.layer, half.branch, half.expert, inner
         others = [each for each in self.waiting[key] if each.outward != half.outward]
         if not others:
@@ -98,9 +111,9 @@ class Halves:
 
     def pair(self, inward: Half, outward: Half) -> None:
         """Multiply two sides, if they are as long as each other."""
-        if len(inward.thin) == len(outward.thin):
+        if len(inward) == len(outward):
             self.multiply(inward, inward.thin, outward.thin)
-        elif len(inward.thin) and len(outward.thin) % len(inward.thin) == 0:
+        elif len(inward) and len(outward) % len(inward) == 0:
             self.sharing.append((inward, outward))
 
     def multiply(self, half: Half, inward: torch.Tensor, outward: torch.Tensor) -> None:
@@ -130,7 +143,7 @@ def shared_out(inward: torch.Tensor, outward: torch.Tensor, head: int) -> torch.
 
 def squared_lengths(matrix: torch.Tensor) -> torch.Tensor:
     """Of every row, in float32."""
-    return torch.cat([finite(block).square().sum(1) for block in matrix.split(ROWS)])
+    return torch.cat([finite(block).square().sum(1) for block in pieces(matrix)])
 
 
 def head_size(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> int:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-ROWS = 1024  # of a matrix, turned to float32 at a time
+PIECE, DEVICE_PIECE = 1 << 17, 1 << 26  # values that are turned to float32 at a time: in a cache, and on a GPU
 RUN = 128  # values that stand side by side, looked at together
 RUNS = 64  # looked at in one matrix
 ROWS_SEED, COLUMNS_SEED, FOLD_SEED = 11, 12, 13
@@ -25,18 +25,27 @@ def signs(count: int, width: int, seed: int) -> torch.Tensor:
 def times(matrix: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Matrix @ right in float32, rows x k, from a matrix of any floating type; NaN and infinities count as zero."""
     right = right.to(matrix.device)
-    return torch.cat([finite(block) @ right for block in matrix.split(ROWS)])
+    return torch.cat([finite(block) @ right for block in pieces(matrix)])
 
 
 def transposed_times(matrix: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
     """matrix^T @ left in float32, columns x k, likewise."""
-    blocks = zip(matrix.split(ROWS), left.to(matrix.device).split(ROWS), strict=True)
+    rows = [len(block) for block in pieces(matrix)]
+    blocks = zip(pieces(matrix), left.to(matrix.device).split(rows), strict=True)
     return sum((finite(block).T @ part for block, part in blocks), torch.zeros((), device=matrix.device))
+
+
+def pieces(matrix: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Some rows at a time: float32 copies of more would stay with the allocator of every thread."""
+    most = PIECE if matrix.device.type == "cpu" else DEVICE_PIECE
+    return tuple(matrix.split(max(1, most // max(1, matrix.shape[1]))))
 
 
 def finite(block: torch.Tensor) -> torch.Tensor:
     """In float32, with zeros for what is no number."""
-    return torch.nan_to_num(block.to(torch.float32), 0.0, 0.0, 0.0)
+    if block.dtype == torch.float32:
+        return torch.nan_to_num(block, 0.0, 0.0, 0.0)
+    return block.to(torch.float32).nan_to_num_(0.0, 0.0, 0.0)
 
 
 def sketch(matrix: torch.Tensor, size: int) -> torch.Tensor:
