@@ -28,9 +28,9 @@ OUT_SEED, IN_SEED, KEPT_SEED = 21, 22, 23
 class Half:
     """One side of a branch, inward W_in D or outward W_out^T D: inner x directions, those of both sketches.
 
-    The norm's gains on that side are in it. It waits for the other side as `packed`, float16 in units of `scale`, for sides
-    of all layers may have to. lengths: of the matrix's inner rows or columns, squared. tensor: tells
-    apart several that no expert's number does.
+    The norm's gains on that side are in it. It waits for the other side as `packed`, float16 in units of `scale`, for
+    sides of all layers may have to. lengths: of the matrix's inner rows or columns, squared. tensor: tells apart
+    several that no expert's number does.
     """
 
     layer: int
