@@ -3,6 +3,7 @@
 What needs torch is imported where it is used: a list of models should not wait for it.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
@@ -217,15 +218,13 @@ class Registry:
 
     def like(self, adapter: Fingerprint, k: int = 10) -> "list[tuple[str, str | None, float]]":
         """The k registered adapters with the nearest std vectors, over projections in common: name, base, distance."""
-        from registry.lens import std_distance  # noqa: PLC0415
+        from registry.database.search import spreads  # noqa: PLC0415
+        from registry.lens import spread_apart  # noqa: PLC0415
 
         with self._session() as session:
-            own = [
-                (each.name, each.declared_base, std_distance(adapter, store.load(session, each.name)[1]))
-                for each in store.listing(session)
-                if each.kind == "adapter" and each.digest != adapter.digest
-            ]
-        return sorted((row for row in own if row[2] == row[2]), key=lambda row: row[2])[:k]
+            known = [row for row in spreads(session, "adapter") if row[2] != adapter.digest]
+        found = [(name, base, spread_apart(adapter.std, std)) for name, base, _, std in known]
+        return sorted((row for row in found if not math.isnan(row[2])), key=lambda row: row[2])[:k]
 
     def named(self, model: str, rank: int = 16) -> tuple[str, Fingerprint]:
         """The name and fingerprint of a registered model or a source. Raises RegistryError."""
@@ -233,7 +232,9 @@ class Registry:
 
     def _fingerprint(self, known: "str | Path | Fingerprint", rank: int) -> Fingerprint:
         """A fingerprint as it is, or that of a source with so many singular values."""
-        return known if isinstance(known, Fingerprint) else fingerprint(known, rank=rank)
+        from registry.comparing import fingerprint_of  # noqa: PLC0415
+
+        return fingerprint_of(known, {"rank": rank})
 
     def page(self, found: "Identification") -> str:
         """An identification as a page of HTML."""

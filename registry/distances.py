@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from registry.characteristic.laws import Law, Pareto, law_of, scipy_fits
-from registry.characteristic.vectors import Distances, all_vectors, between, projection_of, vectors, within
+from registry.characteristic.vectors import Distances, Vectors, all_vectors, between, projection_of, vectors, within
 from registry.errors import IdenticalLayers, NoSuchProjection, TooFewLayers
 from registry.fingerprints import PROJECTIONS, Fingerprint
 
@@ -36,20 +36,19 @@ def laws(
     Raises RankNotStored, NoSuchProjection, TooFewLayers and IdenticalLayers, these two where nothing can be fitted.
     """
     found = vectors(fingerprint, rank)
-    first = within(all_vectors(found)) if not pairs else dsv(fingerprint, rank, *pairs[0])
+    first = within(all_vectors(found)) if not pairs else dsv(found, *pairs[0])
     rest = pairs[1:] if pairs else list(combinations(found, 2))
     measured = [measure(first)]
     for one, other in rest:
         try:
-            measured.append(measure(dsv(fingerprint, rank, one, other)))
+            measured.append(measure(dsv(found, one, other)))
         except (TooFewLayers, IdenticalLayers) as exc:
             measured.append(Measured(one, other, exc.data["count"], None, "too few"))
     return tuple(measured), scipy_fits(first.values)
 
 
-def dsv(fingerprint: Fingerprint, rank: int, one: str, other: str) -> Distances:
+def dsv(found: dict[str, Vectors], one: str, other: str) -> Distances:
     """The distances between two projections, or within one."""
-    found = vectors(fingerprint, rank)
     a, b = (projection_of(found, name) for name in (one, other))
     return within(a) if one == other else between(a, b)
 

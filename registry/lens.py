@@ -14,7 +14,8 @@ import numpy as np
 from registry.checkpoints import open_checkpoint
 from registry.errors import UntrainedAdapter
 from registry.fingerprints import PROJECTIONS, Fingerprint
-from registry.sources import read
+from registry.measure import compute
+from registry.merge import merged
 
 STEP = re.compile(r"(?P<run>.*?)[-_/]*(?:checkpoint|step)[-_]?(?P<step>\d+)")
 SHUFFLES = 10_000  # labels drawn anew in a permutation test
@@ -76,30 +77,35 @@ def look(text: str, weights: Callable[[str | None], str | None] = lambda _: None
     data, source = (label, source) if mark and not Path(text).exists() else (None, text)
     checkpoint = open_checkpoint(source)
     try:
-        own = read(source, rank=16)[1]
+        own = compute(checkpoint, rank=16)
     except UntrainedAdapter:
         return Seen(checkpoint.name, source, data, checkpoint.base, None)
     base = weights(checkpoint.base)
-    merged = read(source, base=base, rank=16)[1] if base else None
-    return Seen(checkpoint.name, source, data, checkpoint.base, own, merged)
+    together = compute(merged(checkpoint, open_checkpoint(base)), rank=16) if base else None
+    return Seen(checkpoint.name, source, data, checkpoint.base, own, together)
 
 
 def std_distance(one: Fingerprint, other: Fingerprint) -> float:
     """Cosine distance of the std vectors over projections that both have; NaN where fewer than two are."""
-    return masked(one, other, lambda fingerprint: fingerprint.std)
+    return spread_apart(one.std, other.std)
+
+
+def spread_apart(one: Sequence[float], other: Sequence[float]) -> float:
+    """The same of two std vectors, which are 0 where a projection is missing."""
+    return masked(one, other, [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a > 0 and b > 0])
 
 
 def clustering_distance(one: Fingerprint, other: Fingerprint) -> float:
     """The same of the clustering vectors at rank 16; 1 where one of them is zero on all of these."""
-    return masked(one, other, lambda fingerprint: fingerprint.clusterings[0].vector)
-
-
-def masked(one: Fingerprint, other: Fingerprint, vector: Callable[[Fingerprint], Sequence[float]]) -> float:
-    """Cosine distance of two vectors over projections that both have."""
     common = [i for i, p in enumerate(PROJECTIONS) if p in one.projections and p in other.projections]
+    return masked(one.clusterings[0].vector, other.clusterings[0].vector, common)
+
+
+def masked(one: Sequence[float], other: Sequence[float], common: list[int]) -> float:
+    """Cosine distance of two vectors over some of their entries."""
     if len(common) < 2:  # noqa: PLR2004  # of one number every cosine is 1
         return float("nan")
-    a, b = (np.array(vector(each))[common] for each in (one, other))
+    a, b = (np.array(each)[common] for each in (one, other))
     if not a.any() or not b.any():
         return 1.0
     return float(((a / np.linalg.norm(a) - b / np.linalg.norm(b)) ** 2).sum() / 2)

@@ -89,6 +89,14 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
     return [Match(**row, spread_distance=spread_distance(fingerprint.std, std[row["model"]])) for row in rows]
 
 
+def spreads(session: Session, kind: str) -> list[tuple[str, str | None, str, tuple[float, ...]]]:
+    """Of all models, or adapters, the name, the declared base, the digest and the std vector."""
+    query: Any = select(Model.name, Model.declared_base, Model.digest, FingerprintRow.std)
+    query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
+    own = (Model.fingerprint_version == VERSION, Model.kind == kind)
+    return [tuple(row) for row in session.execute(query.where(*own).order_by(Model.name))]
+
+
 def comparable(session: Session, fingerprint: Fingerprint) -> Candidates:
     """How many registered models there are of the same kind and fingerprint version, and of how many families."""
     families = alike(select(func.count().label("models")), fingerprint).group_by(Model.family_id).subquery()
