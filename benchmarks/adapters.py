@@ -22,11 +22,11 @@ import torch
 from safetensors.torch import save_file
 
 import registry
+from registry.architectures.adapter_layout import arrange
+from registry.architectures.layout import Site
 from registry.assemble import clustering
 from registry.checkpoints import open_checkpoint
 from registry.errors import UntrainedAdapter
-from registry.measure import arrange
-from registry.projections import Site
 
 LAYERS, RANK = 32, 16
 SHAPES = {  # outputs, inputs

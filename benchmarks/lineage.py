@@ -26,9 +26,10 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from registry import Registry, fingerprint
+from registry.architectures.roles import PROJECTIONS
 from registry.database.server import Server
 from registry.errors import CannotSplit
-from registry.fingerprints import PROJECTIONS, Fingerprint
+from registry.fingerprints import Fingerprint
 from registry.lineage.comparison import Comparison, std_distance
 from registry.lineage.recipe import distance, profile
 from registry.lineage.spectra import closeness

@@ -19,11 +19,12 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Checkpoint
 from registry.database import search, store
 from registry.database.connection import open_database
 from registry.database.server import Server
-from registry.fingerprints import PROJECTIONS, Branch, Clustering, Fingerprint, Matrix
+from registry.fingerprints import Branch, Clustering, Fingerprint, Matrix
 from registry.judgement import verdict_on
 from registry.numerics.sketches import unit
 

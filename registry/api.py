@@ -21,13 +21,13 @@ from registry.fingerprints import Fingerprint
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from registry.architectures.inspection import Inspection
     from registry.characteristic.groups import Characteristic
     from registry.characteristic.laws import Pareto
     from registry.distances import Measured
     from registry.glimpse import Glimpse
     from registry.identify import Identification
     from registry.ingest import Ingested
-    from registry.inspect import Inspection
     from registry.lens import Seen
     from registry.lineage.verdict import Verdict
     from registry.lora_init import Initialised, Starting
@@ -49,7 +49,7 @@ def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint
 
 def inspect(source: str | Path) -> "Inspection":
     """Tell what a source holds from its headers alone, in well under a second. Raises RegistryError."""
-    from registry.inspect import inspect as look  # noqa: PLC0415  # see the module's docstring
+    from registry.architectures.inspection import inspect as look  # noqa: PLC0415  # see the module's docstring
 
     return look(source)
 

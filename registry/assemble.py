@@ -7,16 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
+from registry.architectures.layout import Layout
+from registry.architectures.roles import PROJECTIONS
 from registry.branches import Halves
 from registry.checkpoints import Checkpoint
-from registry.fingerprints import PROJECTIONS, RANKS, VERSION, Adapter, Clustering, Fingerprint, Matrix
+from registry.fingerprints import RANKS, VERSION, Adapter, Clustering, Fingerprint, Matrix
 from registry.matrices import Measured, Rest
 from registry.numerics.certainty import undetermined, unit_errors
 from registry.numerics.clusters import Clusters, cluster
 from registry.numerics.moments import merge
 from registry.numerics.sketches import unit
 from registry.numerics.spectrum import normalised
-from registry.projections import Layout
 from registry.spaces import spaces
 
 

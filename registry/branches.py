@@ -14,10 +14,11 @@ from dataclasses import dataclass
 
 import torch
 
+from registry.architectures.layout import Site
+from registry.architectures.residual_stream import Stream
+from registry.architectures.roles import INWARD, OUTWARD
 from registry.fingerprints import Branch
 from registry.numerics.sketches import finite, pieces, signs, times, transposed_times, unit
-from registry.projections import Site
-from registry.stream import INWARD, OUTWARD, Stream
 
 SIZE = 16  # rows and columns of a sketch of the stream's own axes
 KEPT = 256  # numbers of a sketch of the tokens' axes

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 VERSION = 1
-PROJECTIONS = ("query", "key", "value", "output", "gate", "up", "down")  # the order of every 7-D vector
 RANKS = (16, 64, 256)  # of the clusterings, as far as a fingerprint's own rank goes
 RANK = 64  # of a fingerprint unless asked otherwise
 

@@ -8,13 +8,14 @@ from functools import cached_property
 import numpy as np
 import torch
 
+from registry.architectures.layout import Site, classify
+from registry.architectures.residual_stream import read_stream
+from registry.architectures.roles import INWARD, OUTWARD
 from registry.branches import Halves, half
 from registry.checkpoints import Checkpoint, Entry
 from registry.fingerprints import Branch
 from registry.matrices import START, start_of
 from registry.numerics.sketches import unit
-from registry.projections import Site, classify
-from registry.stream import INWARD, OUTWARD, read_stream
 
 
 class Glimpse:

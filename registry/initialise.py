@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from registry.architectures.layout import Site, classify
+from registry.architectures.roles import PROJECTIONS
 from registry.characteristic import generator
 from registry.characteristic.groups import Characteristic
 from registry.characteristic.laws import POWER_LAW
 from registry.checkpoints import Checkpoint
 from registry.errors import NoTargets
-from registry.fingerprints import PROJECTIONS
-from registry.projections import Site, classify
 
 STD = 0.02  # of templates and increments, as models draw their weights; the paper gives none
 SIDES = ("A", "B")

@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
+from registry.architectures.adapter_merge import merged
+from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import open_checkpoint
 from registry.errors import UntrainedAdapter
-from registry.fingerprints import PROJECTIONS, Fingerprint
+from registry.fingerprints import Fingerprint
 from registry.measure import compute
-from registry.merge import merged
 
 STEP = re.compile(r"(?P<run>.*?)[-_/]*(?:checkpoint|step)[-_]?(?P<step>\d+)")
 SHUFFLES = 10_000  # labels drawn anew in a permutation test

@@ -13,6 +13,8 @@ import numpy as np
 import torch
 
 from registry import lora
+from registry.architectures.layout import Site
+from registry.architectures.residual_stream import Stream
 from registry.branches import Half, half
 from registry.checkpoints import Entry, Update
 from registry.fingerprints import Matrix, Progress
@@ -22,9 +24,7 @@ from registry.numerics.moments import Moments, moments
 from registry.numerics.sketches import folded, sketch, texture
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 from registry.pipeline import Job, flow
-from registry.projections import Site
 from registry.spaces import gram
-from registry.stream import Stream
 from registry.timing import Timing
 
 T = TypeVar("T")

@@ -6,18 +6,20 @@ from dataclasses import replace
 
 import numpy as np
 
-from registry import lora, updates
+from registry import lora
+from registry.architectures.adapter_layout import arrange
+from registry.architectures.layout import Layout, Site
+from registry.architectures.residual_stream import Stream, read_stream
+from registry.architectures.roles import PROJECTIONS
 from registry.assemble import assemble, clusterings
 from registry.branches import Halves
 from registry.checkpoints import Checkpoint
-from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, UntrainedAdapter, ZeroMatrix
-from registry.fingerprints import PROJECTIONS, RANK, RANKS, Clustering, Fingerprint, Histogram, Matrix, Progress
+from registry.errors import NonFiniteWeights, UnknownRank, UntrainedAdapter, ZeroMatrix
+from registry.fingerprints import RANK, RANKS, Clustering, Fingerprint, Histogram, Matrix, Progress
 from registry.machine import chosen, cores, gathering, one_thread_each
 from registry.matrices import Measured, Meter, Rest, Wanted
 from registry.numerics.histograms import BINS
 from registry.numerics.spectrum import TOLERANCE
-from registry.projections import Layout, Site, classify
-from registry.stream import Stream, read_stream
 from registry.timing import Timing
 
 Histograms = dict[str, np.ndarray]
@@ -63,18 +65,6 @@ def compute(
     pooled = () if adapter else tuple(Histogram(p, tuple(own.tolist())) for p, own in sorted(histograms.items()))
     whole = assemble(checkpoint, layout, measured, rest, halves, rank=rank, clusterings=found, adapter=adapter)
     return replace(whole, histograms=pooled)
-
-
-def arrange(checkpoint: Checkpoint) -> Layout:
-    """Find the projections. Raises NoProjections, CannotSplit."""
-    adapts = checkpoint.kind == "adapter"
-    layout = updates.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
-    if not layout.sites:
-        names = [entry.name for entry in layout.unknown] or [entry.name for entry in checkpoint.entries]
-        raise NoProjections(
-            source=checkpoint.source, count=len(checkpoint.entries), examples=", ".join(names[:3]) or "none"
-        )
-    return layout
 
 
 def read(

@@ -7,10 +7,10 @@ has torch, numpy and threadpoolctl.
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from registry.architectures.adapter_merge import open_merged
 from registry.checkpoints import Checkpoint
 from registry.fingerprints import Fingerprint, Progress
 from registry.measure import compute
-from registry.merge import open_merged
 from registry.timing import Timing
 
 

@@ -13,11 +13,11 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from registry.architectures.roles import WRITING
 from registry.fingerprints import Matrix, Space
 from registry.numerics.sketches import signs, times, transposed_times, unit
 
 SIZE, SEED = 16, 31
-WRITING = ("output", "down")
 
 
 def gram(projection: str, matrix: torch.Tensor) -> torch.Tensor:

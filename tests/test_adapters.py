@@ -12,6 +12,9 @@ from checkpoints_made import llama, write_folder
 from safetensors.torch import load_file, save_file
 
 import registry
+from registry.architectures.adapter_layout import with_heads
+from registry.architectures.adapter_merge import merged
+from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry, Update, open_checkpoint
 from registry.checkpoints.dtypes import F32
 from registry.errors import (
@@ -26,9 +29,7 @@ from registry.errors import (
     UnsupportedAdapter,
     UntrainedAdapter,
 )
-from registry.fingerprints import PROJECTIONS, Fingerprint
-from registry.merge import merged
-from registry.updates import with_heads
+from registry.fingerprints import Fingerprint
 
 Q = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
 

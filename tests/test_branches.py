@@ -1,4 +1,4 @@
-"""registry.stream, registry.branches and registry.spaces, against the products written out."""
+"""registry.architectures.residual_stream, registry.branches and registry.spaces, against the products written out."""
 
 import models_made as made
 import numpy as np
@@ -7,9 +7,9 @@ import torch
 from checkpoints_made import write_folder
 
 import registry
+from registry.architectures.residual_stream import scheme_of, table
 from registry.branches import IN_SEED, OUT_SEED, SIZE, head_size
 from registry.numerics.sketches import signs, unit
-from registry.stream import scheme_of, table
 
 ROOT = {name: tensor.float() for name, tensor in made.grown().items()}
 

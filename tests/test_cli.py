@@ -14,9 +14,9 @@ from checkpoints_made import llama, write_folder
 from click.testing import CliRunner, Result
 
 import cli
+from registry.architectures.roles import PROJECTIONS
 from registry.commands.common import UNKNOWN
 from registry.database.server import Server
-from registry.fingerprints import PROJECTIONS
 from registry.machine import cores
 
 

@@ -256,7 +256,7 @@ def test_a_wheel_brings_its_migrations(tmp_path):
     )
     [wheel] = tmp_path.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert {"cli.py", "registry/projections.toml", "registry/migrations/env.py"} <= names
+    assert {"cli.py", "registry/architectures/projections.toml", "registry/migrations/env.py"} <= names
     assert "registry/migrations/versions/0001_models_and_fingerprints.py" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"cli.py", "registry", "weight_registry"}
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from gguf.constants import GGMLQuantizationType as Kind
 
+from registry.architectures.layout import classify
 from registry.checkpoints.adapters import read_adapter
 from registry.checkpoints.blob import Span
 from registry.checkpoints.dtypes import BF16, F32, U8, DType
@@ -18,7 +19,6 @@ from registry.checkpoints.gguf_header import Row
 from registry.checkpoints.quantised.bits import fill_rows
 from registry.checkpoints.safetensors import read_safetensors
 from registry.errors import TensorTooLarge
-from registry.projections import classify
 
 PETA = 1 << 50  # more than an address space of 47 bits has
 

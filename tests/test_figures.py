@@ -13,11 +13,11 @@ from test_characteristic import grouped, model
 
 import cli
 import registry
+from registry.architectures.roles import PROJECTIONS
 from registry.characteristic.vectors import vectors
 from registry.errors import NothingToDraw
 from registry.figures import first, lines, second
 from registry.figures.kinds import KINDS
-from registry.fingerprints import PROJECTIONS
 from registry.numerics.histograms import BINS, SIDE, edges, histogram
 
 

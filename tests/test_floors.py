@@ -5,26 +5,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"errors", "settings", "timing", "pipeline"},
-    {"checkpoints", "numerics", "fingerprints", "names", "machine"},
-    {"projections"},
-    {"spaces"},
-    {"lora", "merge", "updates", "stream", "characteristic"},
-    {"branches", "initialise"},
-    {"matrices", "inspect", "peft"},
-    {"assemble", "lora_init", "distances"},
-    {"measure"},
-    {"sources", "lineage"},
-    {"comparing", "glimpse", "lens"},
-    {"database"},
-    {"judgement", "quick"},
-    {"ingest", "identify"},
-    {"progress", "figures"},
+    {"errors", "fingerprints", "numerics", "pipeline", "progress", "settings", "timing"},
+    {"characteristic", "checkpoints", "machine"},
+    {"architectures"},
+    {"branches", "distances", "figures", "initialise", "lineage", "spaces"},
+    {"database", "lora", "peft", "pictures"},
+    {"judgement", "lora_init", "matrices"},
+    {"assemble", "glimpse"},
+    {"measure", "quick"},
+    {"lens", "sources"},
+    {"comparing", "identify", "ingest"},
     {"report"},
-    {"pictures", "pages"},
-    {"api"},
-    {"commands"},
-    {"cli"},
+    {"commands", "pages"},
+    {"api", "cli"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 DATABASE_PACKAGES = {"sqlalchemy", "psycopg", "pgvector", "alembic", "click"}

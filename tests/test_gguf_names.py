@@ -12,10 +12,10 @@ from gguf.constants import MODEL_ARCH, MODEL_ARCH_NAMES, MODEL_TENSORS, TENSOR_N
 from gguf.tensor_mapping import TensorNameMap
 from modules import save
 
+from registry.architectures.layout import is_expected
+from registry.architectures.names import find, in_module, is_ignored, parse, table
 from registry.checkpoints import open_checkpoint
 from registry.measure import compute
-from registry.names import find, in_module, is_ignored, parse, table
-from registry.projections import is_expected
 
 Tensors = dict[str, torch.Tensor]
 Step = Callable[[Tensors], Tensors]

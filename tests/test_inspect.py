@@ -1,4 +1,4 @@
-"""registry.inspect."""
+"""registry.architectures.inspection."""
 
 import json
 import subprocess
@@ -16,8 +16,8 @@ from gguf_made import write as write_gguf
 from quantisers import gptq
 
 import cli
+from registry.architectures.inspection import inspect
 from registry.checkpoints.blob import LocalBlob
-from registry.inspect import inspect
 
 
 def test_what_a_checkpoint_holds(tmp_path):

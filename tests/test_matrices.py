@@ -9,10 +9,10 @@ import torch
 from checkpoints_made import llama, write_folder
 
 from registry import measure
+from registry.architectures.layout import classify
 from registry.checkpoints import open_checkpoint
 from registry.fingerprints import Fingerprint
 from registry.matrices import Batches, Piece
-from registry.projections import classify
 
 
 @pytest.fixture(scope="module")

@@ -21,13 +21,14 @@ from hub_server import Hub
 from sklearn.cluster import KMeans
 
 from registry import matrices as measuring
+from registry.architectures.layout import classify
+from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import open_checkpoint
 from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, ZeroMatrix
-from registry.fingerprints import PROJECTIONS, RANKS, Fingerprint
+from registry.fingerprints import RANKS, Fingerprint
 from registry.measure import compute
 from registry.numerics import spectrum
 from registry.numerics.spectrum import TOLERANCE, Spectrum
-from registry.projections import classify
 
 
 def fingerprint(source: object, **options: object) -> Fingerprint:

@@ -1,4 +1,4 @@
-"""registry.projections: names and shapes become projections, element for element what the model computes with."""
+"""registry.architectures.layout: names and shapes become projections, element for element as the model computes."""
 
 import csv
 import gzip
@@ -11,9 +11,8 @@ from architectures import ARCHITECTURES
 from checkpoints_made import llama, write_folder
 from modules import save
 
-from registry.checkpoints import Checkpoint, open_checkpoint
-from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
-from registry.names import (
+from registry.architectures.layout import classify, is_expected
+from registry.architectures.names import (
     Row,
     candidates,
     find,
@@ -26,7 +25,8 @@ from registry.names import (
     table,
     tower,
 )
-from registry.projections import classify, is_expected
+from registry.checkpoints import Checkpoint, open_checkpoint
+from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
 
 
 @pytest.fixture(scope="module")

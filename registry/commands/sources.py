@@ -127,7 +127,7 @@ def inspect(source: str, as_json: bool) -> None:
     \b
     Example: registry inspect ./model
     """
-    from registry.inspect import inspect as look
+    from registry.architectures.inspection import inspect as look
     from registry.report import answers, tables
 
     output(as_json, answers.plain, tables.inspection_table, look(source))

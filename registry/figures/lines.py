@@ -5,12 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from registry.architectures.roles import PROJECTIONS
 from registry.characteristic import generator
 from registry.characteristic.laws import law_of
 from registry.characteristic.vectors import Distances, all_vectors, cosine_distances, vectors, within
 from registry.figures.first import clustering, label_table, projected, scaled_counts, walked
 from registry.figures.second import SEED, all_pairs
-from registry.fingerprints import PROJECTIONS, Fingerprint
+from registry.fingerprints import Fingerprint
 
 Named = tuple[str, Fingerprint]
 BLOCKS = " ▁▂▃▄▅▆▇█"

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import numpy as np
 
-from registry.fingerprints import PROJECTIONS, Matrix
+from registry.architectures.roles import PROJECTIONS
+from registry.fingerprints import Matrix
 from registry.lineage.alignment import Alignment
 from registry.lineage.traits import Traits
 

@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from registry.fingerprints import PROJECTIONS, Branch, Fingerprint, Matrix
+from registry.architectures.roles import PROJECTIONS
+from registry.fingerprints import Branch, Fingerprint, Matrix
 from registry.numerics.sketches import unit
 
 BRANCHES = ("attention", "mlp")

@@ -5,7 +5,8 @@ from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from registry.fingerprints import PROJECTIONS, Adapter, Fingerprint
+from registry.architectures.roles import PROJECTIONS
+from registry.fingerprints import Adapter, Fingerprint
 
 if TYPE_CHECKING:
     from registry.database.store import Summary

@@ -9,7 +9,8 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from registry.fingerprints import PROJECTIONS, Fingerprint
+from registry.architectures.roles import PROJECTIONS
+from registry.fingerprints import Fingerprint
 from registry.lens import DISTANCES, Point, Seen, table, tested, trajectories
 from registry.report.tables import table as drawn_table
 

@@ -10,16 +10,17 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from registry.fingerprints import PROJECTIONS, Clustering, Fingerprint
+from registry.architectures.roles import PROJECTIONS
+from registry.fingerprints import Clustering, Fingerprint
 from registry.report.answers import places
 
 if TYPE_CHECKING:
+    from registry.architectures.inspection import Inspection
     from registry.database.admin import Status
     from registry.database.search import Match
     from registry.database.store import FamilySummary, Summary
     from registry.identify import Identification
     from registry.ingest import Ingested
-    from registry.inspect import Inspection
     from registry.lineage.verdict import Evidence, Verdict
 
 SHOWN = 5  # names of a long list

@@ -7,10 +7,10 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from registry.architectures.layout import HEAD_COUNTS, Layout, Site, classify
 from registry.checkpoints import Checkpoint, Entry, Update
 from registry.checkpoints.dtypes import FLOATING
-from registry.errors import CannotSplit
-from registry.projections import HEAD_COUNTS, Layout, Site, classify
+from registry.errors import CannotSplit, NoProjections
 
 
 def layout(checkpoint: Checkpoint) -> Layout:
@@ -59,5 +59,17 @@ def with_heads(config: dict[str, Any], updates: Sequence[Entry]) -> dict[str, An
 @cache
 def known_heads() -> tuple[tuple[int, int, int], ...]:
     """Rows (inputs, layers, heads) of heads.toml."""
-    content = tomllib.loads(files("registry").joinpath("heads.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads(files("registry.architectures").joinpath("heads.toml").read_text(encoding="utf-8"))
     return tuple((inputs, layers, heads) for inputs, layers, heads in content["rows"])
+
+
+def arrange(checkpoint: Checkpoint) -> Layout:
+    """Find the projections. Raises NoProjections, CannotSplit."""
+    adapts = checkpoint.kind == "adapter"
+    own = layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
+    if not layout.sites:
+        names = [entry.name for entry in layout.unknown] or [entry.name for entry in checkpoint.entries]
+        raise NoProjections(
+            source=checkpoint.source, count=len(checkpoint.entries), examples=", ".join(names[:3]) or "none"
+        )
+    return layout

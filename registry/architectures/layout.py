@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from registry.architectures.names import Hit, Row, find, form_of, in_module, is_ignored, marked, parse, tower
+from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry
 from registry.checkpoints.dtypes import FLOATING
 from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
-from registry.fingerprints import PROJECTIONS
-from registry.names import Hit, Row, find, form_of, in_module, is_ignored, marked, parse, tower
 
 if TYPE_CHECKING:
     from torch import Tensor

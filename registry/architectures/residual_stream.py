@@ -10,13 +10,12 @@ from typing import Any
 
 import torch
 
+from registry.architectures.layout import Layout, Site
+from registry.architectures.names import NUMBER
+from registry.architectures.roles import INWARD
 from registry.checkpoints import Entry
-from registry.names import NUMBER
-from registry.projections import Layout, Site
 
 ANCHORS = 64  # tokens of the lowest ids
-INWARD = {"value": "attention", "up": "mlp"}  # projections that read from the stream what their branch carries
-OUTWARD = {"output": "attention", "down": "mlp"}  # and those that write it back
 NEGLIGIBLE = 1e-3  # of the largest singular value of the anchors: directions below are noise
 Place = tuple[int, str]
 """A layer, and `attention_in`, `attention_out`, `mlp_in` or `mlp_out`."""
@@ -45,7 +44,7 @@ class Stream:
 @cache
 def table() -> dict[str, Any]:
     """stream.toml, parsed."""
-    return tomllib.loads(files("registry").joinpath("stream.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files("registry.architectures").joinpath("residual_stream.toml").read_text(encoding="utf-8"))
 
 
 def read_stream(layout: Layout) -> Stream:

@@ -66,7 +66,7 @@ class Hit(NamedTuple):
 @cache
 def table() -> dict[str, Any]:
     """projections.toml, parsed."""
-    return tomllib.loads(files("registry").joinpath("projections.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(files("registry.architectures").joinpath("projections.toml").read_text(encoding="utf-8"))
 
 
 def namings() -> dict[str, dict[str, Any]]:

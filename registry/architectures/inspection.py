@@ -4,10 +4,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry import updates
+from registry.architectures import adapter_layout
+from registry.architectures.layout import Layout, classify
+from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry, open_checkpoint
-from registry.fingerprints import PROJECTIONS
-from registry.projections import Layout, classify
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ def inspect(source: str | Path) -> Inspection:
     """Index a source and say what is in it. Raises CheckpointError, and WeightsError where projections do not fit."""
     checkpoint = open_checkpoint(source)
     adapts = checkpoint.kind == "adapter"
-    layout = updates.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
+    layout = adapter_layout.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
     unknown = {entry.name for entry in layout.unknown}
     return Inspection(
         source=checkpoint.source,

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
+from registry.architectures.layout import classify
 from registry.checkpoints import Checkpoint, Entry, Update, open_checkpoint
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter
-from registry.projections import classify
 
 
 def open_merged(source: str | Path, base: str | Path | None, *, download: bool = False) -> Checkpoint:
