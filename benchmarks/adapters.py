@@ -24,9 +24,9 @@ from safetensors.torch import save_file
 import registry
 from registry.architectures.adapter_layout import arrange
 from registry.architectures.layout import Site
-from registry.assemble import clustering
 from registry.checkpoints import open_checkpoint
 from registry.errors import UntrainedAdapter
+from registry.fingerprints.clustering import clustering
 
 LAYERS, RANK = 32, 16
 SHAPES = {  # outputs, inputs

@@ -29,7 +29,7 @@ from safetensors.torch import save_file
 
 from registry.checkpoints import open_checkpoint
 from registry.errors import RegistryError
-from registry.measure import compute
+from registry.fingerprints.compute import compute
 
 SECONDS = 10
 HEAD = 600  # bytes; every second change falls into them, where headers are

@@ -38,7 +38,7 @@ from matrices import matrix, projections
 from safetensors.torch import load_file, save_file
 
 import registry
-from registry.machine import chosen, cores
+from registry.fingerprints.device import chosen, cores
 
 ROOT = Path(__file__).parents[1]
 HIDDEN, INNER, KEYS, WORDS, LAYERS = 2048, 8192, 512, 128_256, 16

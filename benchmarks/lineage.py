@@ -29,7 +29,7 @@ from registry import Registry, fingerprint
 from registry.architectures.roles import PROJECTIONS
 from registry.database.server import Server
 from registry.errors import CannotSplit
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 from registry.lineage.comparison import Comparison, std_distance
 from registry.lineage.recipe import distance, profile
 from registry.lineage.spectra import closeness

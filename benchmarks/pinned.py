@@ -20,9 +20,9 @@ from matrices import matrix, projections
 
 from registry.checkpoints import Checkpoint, Entry
 from registry.checkpoints.dtypes import BF16
-from registry.machine import chosen, cores
-from registry.measure import compute
-from registry.timing import Timing
+from registry.fingerprints.compute import compute
+from registry.fingerprints.device import chosen, cores
+from registry.fingerprints.timing import Timing
 
 HIDDEN, INNER, KEYS, LAYERS = 4096, 14336, 1024, 32
 SHAPES = projections(HIDDEN, INNER, KEYS)

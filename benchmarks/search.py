@@ -24,7 +24,7 @@ from registry.checkpoints import Checkpoint
 from registry.database import search, store
 from registry.database.connection import open_database
 from registry.database.server import Server
-from registry.fingerprints import Branch, Clustering, Fingerprint, Matrix
+from registry.fingerprints.record import Branch, Clustering, Fingerprint, Matrix
 from registry.judgement import verdict_on
 from registry.numerics.sketches import unit
 

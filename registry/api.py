@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from registry.database import store
 from registry.database.connection import open_database, translated
 from registry.errors import ModelNotFound
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from registry.characteristic.groups import Characteristic
     from registry.characteristic.laws import Pareto
     from registry.distances import Measured
-    from registry.glimpse import Glimpse
+    from registry.fingerprints.from_source import Options
+    from registry.fingerprints.partial import Glimpse
     from registry.identify import Identification
     from registry.ingest import Ingested
     from registry.lens import Seen
     from registry.lineage.verdict import Verdict
     from registry.lora_init import Initialised, Starting
-    from registry.sources import Options
 
 TOOL_VERSION = version("weight-registry")
 
@@ -40,9 +40,9 @@ def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint
     """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
 
     Of an adapter without `base`, that of its update alone. A hub model is read over the network and not stored,
-    unless `download` keeps it in the hub cache. registry.sources.Options has all options.
+    unless `download` keeps it in the hub cache. registry.fingerprints.from_source.Options has all options.
     """
-    from registry.sources import read  # noqa: PLC0415  # see the module's docstring
+    from registry.fingerprints.from_source import read  # noqa: PLC0415  # see the module's docstring
 
     return read(source, **options)[1]
 
@@ -93,7 +93,7 @@ class Registry:
     ) -> "Ingested":
         """Fingerprint a source and store it unless its weights are registered already, at the same rank or above.
 
-        registry.sources.Options has the options.
+        registry.fingerprints.from_source.Options has the options.
         """
         from registry.ingest import ingest  # noqa: PLC0415
 
@@ -103,7 +103,7 @@ class Registry:
     def identify(self, source: str | Path, *, k: int = 10, **options: "Unpack[Options]") -> "Identification":
         """Tell what a source comes from, by the k nearest registered models or, for an adapter, adapters.
 
-        registry.sources.Options has the options.
+        registry.fingerprints.from_source.Options has the options.
         """
         from registry.identify import identify  # noqa: PLC0415
 

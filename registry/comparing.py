@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Unpack
 
 from registry.errors import NotComparable
-from registry.fingerprints import RANKS, Fingerprint
+from registry.fingerprints.from_source import Options, read
+from registry.fingerprints.record import RANKS, Fingerprint
 from registry.lineage.comparison import Comparison
 from registry.lineage.fit import Base, fits_shapes, fitting, judge_adapter
 from registry.lineage.verdict import UNKNOWN, Verdict, judge
-from registry.sources import Options, read
 
 CONSISTENT, CONTRADICTED, UNDECIDABLE = "consistent", "contradicted", "undecidable"
 OPEN = 0.01  # p-value below which a claim is not contradicted, though not shown either

@@ -8,7 +8,7 @@ from registry.architectures.roles import PROJECTIONS
 from registry.characteristic.laws import Law, Pareto, law_of, scipy_fits
 from registry.characteristic.vectors import Distances, Vectors, all_vectors, between, projection_of, vectors, within
 from registry.errors import IdenticalLayers, NoSuchProjection, TooFewLayers
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 SHORT = {"q": "query", "k": "key", "v": "value", "o": "output"}
 

@@ -9,11 +9,11 @@ from sqlalchemy.orm import Session
 
 from registry.database import search
 from registry.database.search import Match
-from registry.fingerprints import RANKS, Fingerprint
+from registry.fingerprints.from_source import Options, read
+from registry.fingerprints.record import RANKS, Fingerprint
+from registry.fingerprints.timing import Timing
 from registry.judgement import verdict_on
 from registry.lineage.verdict import Verdict
-from registry.sources import Options, read
-from registry.timing import Timing
 
 
 @dataclass(frozen=True)

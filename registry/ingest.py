@@ -8,10 +8,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.database import search, store
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.from_source import Options, read
+from registry.fingerprints.record import Fingerprint
+from registry.fingerprints.timing import Timing
 from registry.judgement import verdict_on
-from registry.sources import Options, read
-from registry.timing import Timing
 
 
 @dataclass(frozen=True)

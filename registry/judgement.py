@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from registry.database import search, store
 from registry.database.search import Match
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 from registry.lineage.alignment import align
 from registry.lineage.comparison import Comparison
 from registry.lineage.fit import fitting, judge_adapter

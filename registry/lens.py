@@ -15,8 +15,8 @@ from registry.architectures.adapter_merge import merged
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import open_checkpoint
 from registry.errors import UntrainedAdapter
-from registry.fingerprints import Fingerprint
-from registry.measure import compute
+from registry.fingerprints.compute import compute
+from registry.fingerprints.record import Fingerprint
 
 STEP = re.compile(r"(?P<run>.*?)[-_/]*(?:checkpoint|step)[-_]?(?P<step>\d+)")
 SHUFFLES = 10_000  # labels drawn anew in a permutation test

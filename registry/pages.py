@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from registry.errors import ModelNotFound
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 from registry.report.page import page
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import Any
 from registry.errors import UnknownPicture, UnwritablePicture, WrongPicture
 from registry.figures.kinds import KINDS
 from registry.figures.style import save
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 Find = Callable[[str, int], tuple[str, Fingerprint]]
 """Gives a model's name and fingerprint, by its name or source and a rank."""

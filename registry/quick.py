@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from registry.checkpoints import open_checkpoint
 from registry.database import search
 from registry.errors import QuickNeedsModel
-from registry.glimpse import Glimpse
+from registry.fingerprints.partial import Glimpse
 from registry.lineage.nulls import among, nulls
 from registry.lineage.verdict import CERTAIN, DERIVED, UNKNOWN, Evidence, Verdict
 

@@ -1,4 +1,4 @@
-"""registry.checkpoints.adapters, recipe, registry.lora and merge: adapters as they are, and merged into their base."""
+"""Adapters as they are, and merged into their base."""
 
 import json
 import shutil
@@ -29,7 +29,7 @@ from registry.errors import (
     UnsupportedAdapter,
     UntrainedAdapter,
 )
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 Q = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
 

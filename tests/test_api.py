@@ -10,7 +10,7 @@ from conftest import EXAMPLES
 
 import registry
 from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken, NonFiniteWeights, RegistryError
-from registry.timing import STAGES, Timing
+from registry.fingerprints.timing import STAGES, Timing
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""registry.architectures.residual_stream, registry.branches and registry.spaces, against the products written out."""
+"""The residual stream, and sketches of branches and subspaces, against the products written out."""
 
 import models_made as made
 import numpy as np
@@ -8,7 +8,7 @@ from checkpoints_made import write_folder
 
 import registry
 from registry.architectures.residual_stream import scheme_of, table
-from registry.branches import IN_SEED, OUT_SEED, SIZE, head_size
+from registry.fingerprints.branch_sketches import IN_SEED, OUT_SEED, SIZE, head_size
 from registry.numerics.sketches import signs, unit
 
 ROOT = {name: tensor.float() for name, tensor in made.grown().items()}

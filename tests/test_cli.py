@@ -17,7 +17,7 @@ import cli
 from registry.architectures.roles import PROJECTIONS
 from registry.commands.common import UNKNOWN
 from registry.database.server import Server
-from registry.machine import cores
+from registry.fingerprints.device import cores
 
 
 def run(*arguments: object) -> Result:

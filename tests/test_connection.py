@@ -33,7 +33,7 @@ from registry.errors import (
     ServerUnavailable,
     VectorMissing,
 )
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 
 def query(url: str, statement: str) -> list[tuple]:

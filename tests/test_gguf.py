@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from registry.architectures.layout import classify
 from registry.checkpoints import open_checkpoint
 from registry.errors import BrokenFile, FormatNotRead, MissingShard, QuantisedWeights, RegistryError, SeveralCheckpoints
-from registry.measure import compute
+from registry.fingerprints.compute import compute
 
 QUANTISED = [Kind.Q4_0, Kind.Q4_1, Kind.Q5_0, Kind.Q5_1, Kind.Q8_0, Kind.BF16, Kind.TQ1_0, Kind.TQ2_0, Kind.MXFP4]
 ONLY_READ = [kind for kind in Kind if kind.name.startswith(("Q2", "Q3", "Q4_K", "Q5_K", "Q6", "IQ", "NV"))]

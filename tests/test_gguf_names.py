@@ -15,7 +15,7 @@ from modules import save
 from registry.architectures.layout import is_expected
 from registry.architectures.names import find, in_module, is_ignored, parse, table
 from registry.checkpoints import open_checkpoint
-from registry.measure import compute
+from registry.fingerprints.compute import compute
 
 Tensors = dict[str, torch.Tensor]
 Step = Callable[[Tensors], Tensors]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from registry.checkpoints import open_checkpoint
 from registry.errors import BrokenFile, RegistryError
-from registry.measure import compute
+from registry.fingerprints.compute import compute
 
 DIM, HIDDEN, LAYERS, HEADS, KV, VOCAB, CONTEXT, GROUP = 32, 48, 2, 4, 2, 40, 8, 16
 MATRICES = {

@@ -1,11 +1,11 @@
-"""registry.machine."""
+"""registry.fingerprints.device."""
 
 import pytest
 import torch
 from threadpoolctl import threadpool_info
 
 from registry.errors import DeviceUnavailable
-from registry.machine import chosen, cores, gathering, one_thread_each
+from registry.fingerprints.device import chosen, cores, gathering, one_thread_each
 
 
 def limits() -> list[int]:

@@ -1,4 +1,4 @@
-"""registry.matrices: measuring one by one, in batches, and on a GPU."""
+"""registry.fingerprints.meter: measuring one by one, in batches, and on a GPU."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,11 +8,11 @@ import pytest
 import torch
 from checkpoints_made import llama, write_folder
 
-from registry import measure
 from registry.architectures.layout import classify
 from registry.checkpoints import open_checkpoint
-from registry.fingerprints import Fingerprint
-from registry.matrices import Batches, Piece
+from registry.fingerprints import compute as computing
+from registry.fingerprints.meter import Batches, Piece
+from registry.fingerprints.record import Fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -54,12 +54,12 @@ def test_without_a_limit_each_is_given_out_by_itself(folder):
 def test_batches_change_nothing(folder, monkeypatch, limit, threads):
     """The fingerprint is the same, bit for bit, whatever is computed together."""
     expected = compute(folder)
-    monkeypatch.setattr(measure, "gathering", lambda *_: limit)
+    monkeypatch.setattr(computing, "gathering", lambda *_: limit)
     assert compute(folder, threads=threads) == expected
 
 
 def compute(folder: Path, **options: object) -> Fingerprint:
-    return measure.compute(open_checkpoint(folder), **options)
+    return computing.compute(open_checkpoint(folder), **options)
 
 
 @pytest.mark.gpu

@@ -1,4 +1,4 @@
-"""registry.measure: the fingerprint against the slow obvious way."""
+"""registry.fingerprints.compute: the fingerprint against the slow obvious way."""
 
 import json
 import math
@@ -20,13 +20,13 @@ from gguf_made import write as write_gguf
 from hub_server import Hub
 from sklearn.cluster import KMeans
 
-from registry import matrices as measuring
 from registry.architectures.layout import classify
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import open_checkpoint
 from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, ZeroMatrix
-from registry.fingerprints import RANKS, Fingerprint
-from registry.measure import compute
+from registry.fingerprints import meter as measuring
+from registry.fingerprints.compute import compute
+from registry.fingerprints.record import RANKS, Fingerprint
 from registry.numerics import spectrum
 from registry.numerics.spectrum import TOLERANCE, Spectrum
 

@@ -1,4 +1,4 @@
-"""registry.pipeline: reading ahead of workers."""
+"""registry.fingerprints.readahead: reading ahead of workers."""
 
 import threading
 import weakref
@@ -8,8 +8,8 @@ from threading import Barrier, Event, Lock
 import pytest
 import torch
 
-from registry import pipeline
-from registry.pipeline import Job, flow
+from registry.fingerprints import readahead
+from registry.fingerprints.readahead import Job, flow
 
 Task = Callable[[], object]
 
@@ -59,7 +59,7 @@ def test_reading_goes_on_while_workers_compute():
 @pytest.mark.parametrize("workers", [1, 3, 8])
 def test_memory_is_bounded(monkeypatch, workers):
     """Never more is held than BUDGET, taking what waits, what is in work and what is done together."""
-    monkeypatch.setattr(pipeline, "BUDGET", 9000)
+    monkeypatch.setattr(readahead, "BUDGET", 9000)
     alive: weakref.WeakSet[torch.Tensor] = weakref.WeakSet()
     lock, most = Lock(), 0
 
@@ -83,7 +83,7 @@ def test_memory_is_bounded(monkeypatch, workers):
 
 def test_the_largest_is_always_admitted(monkeypatch):
     """Though it alone is more than BUDGET."""
-    monkeypatch.setattr(pipeline, "BUDGET", 10)
+    monkeypatch.setattr(readahead, "BUDGET", 10)
     assert dict(flow([job(i, nbytes=10**i) for i in range(6)], 2)) == {i: [i] for i in range(6)}
 
 

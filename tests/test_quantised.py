@@ -23,7 +23,7 @@ from registry.errors import (
     QuantisedWeights,
     UnknownQuantisation,
 )
-from registry.measure import compute
+from registry.fingerprints.compute import compute
 from registry.report.answers import fingerprint_json
 
 STEM = "model.layers.0.self_attn.q_proj"

@@ -1,4 +1,4 @@
-"""registry.quick and registry.glimpse: the base's name from a part of the bytes."""
+"""registry.quick and registry.fingerprints.partial: the base's name from a part of the bytes."""
 
 import models_made as made
 import pytest
@@ -9,7 +9,7 @@ from test_adapters import write_adapter
 import registry
 from registry.checkpoints import open_checkpoint
 from registry.errors import QuickNeedsModel
-from registry.glimpse import Glimpse
+from registry.fingerprints.partial import Glimpse
 
 ROOT = made.grown()
 

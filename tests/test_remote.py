@@ -29,8 +29,8 @@ from registry.errors import (
     HubUnreachable,
     SeveralCheckpoints,
 )
-from registry.fingerprints import Fingerprint
-from registry.measure import compute
+from registry.fingerprints.compute import compute
+from registry.fingerprints.record import Fingerprint
 
 PART = 100_000  # bytes of a request in these tests
 CONTENT = random.Random(0).randbytes(1_000_000)

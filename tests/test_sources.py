@@ -1,4 +1,4 @@
-"""registry.sources: a fingerprint on a machine that has little more than torch."""
+"""registry.fingerprints.from_source: a fingerprint on a machine that has little more than torch."""
 
 import json
 import os
@@ -21,7 +21,7 @@ import json, sys
 absent, source = sys.argv[1].split(), sys.argv[2]
 for name in absent:
     sys.modules[name] = None  # an import of it fails
-from registry.sources import read
+from registry.fingerprints.from_source import read
 checkpoint, found = read(source)
 print(json.dumps([found.digest, found.std, [c.labels for c in found.clusterings]]))
 """

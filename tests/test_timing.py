@@ -1,9 +1,9 @@
-"""registry.timing."""
+"""registry.fingerprints.timing."""
 
 from threading import Barrier, Thread
 
-from registry import timing
-from registry.timing import STAGES, Timing
+from registry.fingerprints import timing
+from registry.fingerprints.timing import STAGES, Timing
 
 
 def test_stages_are_summed(monkeypatch):

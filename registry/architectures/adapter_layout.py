@@ -66,10 +66,10 @@ def known_heads() -> tuple[tuple[int, int, int], ...]:
 def arrange(checkpoint: Checkpoint) -> Layout:
     """Find the projections. Raises NoProjections, CannotSplit."""
     adapts = checkpoint.kind == "adapter"
-    own = layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
-    if not layout.sites:
-        names = [entry.name for entry in layout.unknown] or [entry.name for entry in checkpoint.entries]
+    found = layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
+    if not found.sites:
+        names = [entry.name for entry in found.unknown] or [entry.name for entry in checkpoint.entries]
         raise NoProjections(
             source=checkpoint.source, count=len(checkpoint.entries), examples=", ".join(names[:3]) or "none"
         )
-    return layout
+    return found

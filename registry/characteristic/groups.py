@@ -9,7 +9,7 @@ from typing import Any
 
 from registry.characteristic.laws import POWER_LAW, Law, decided, law_of
 from registry.characteristic.vectors import Vectors, between, vectors
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 
 from registry.errors import IdenticalLayers, NoSuchProjection, RankNotStored, TooFewLayers
-from registry.fingerprints import Fingerprint, Matrix
+from registry.fingerprints.record import Fingerprint, Matrix
 
 LEAST = 25  # distances that a law is fitted to
 SAME = 1e-12  # a distance that is nothing but rounding: two equal vectors

@@ -45,9 +45,9 @@ def identify(
     Example: registry identify ./unknown_model
     """
     from registry import Registry
+    from registry.fingerprints.timing import Timing
     from registry.progress import Bar
     from registry.report import answers, tables
-    from registry.timing import Timing
 
     if quick and report:
         raise click.UsageError("--quick reads too little for a --report.")
@@ -92,8 +92,8 @@ def compare(a: str, b: str, as_json: bool, timing: bool, **options: Any) -> None
     Example: registry compare ./child llama-small
     """
     from registry import Registry
+    from registry.fingerprints.timing import Timing
     from registry.report import answers, tables
-    from registry.timing import Timing
 
     clock = Timing()
     with Registry() as registry:
@@ -123,8 +123,8 @@ def verify(source: str, claimed: str, as_json: bool, timing: bool, **options: An
     """
     from registry import Registry
     from registry.comparing import consistency
+    from registry.fingerprints.timing import Timing
     from registry.report import answers, tables
-    from registry.timing import Timing
 
     clock = Timing()
     with Registry() as registry:

@@ -61,9 +61,9 @@ def ingest_each(
 
     Returns what was stored and what was not, as --json has it. quiet: nothing of it goes to stdout.
     """
+    from registry.fingerprints.timing import Timing
     from registry.progress import Bar
     from registry.report import answers, tables
-    from registry.timing import Timing
 
     done, failed = [], []
     for each in sources:
@@ -101,9 +101,9 @@ def fingerprint(source: str, path: Path | None, as_json: bool, timing: bool, **o
     Example: registry fingerprint ./model -o model.json
     """
     import registry
+    from registry.fingerprints.timing import Timing
     from registry.progress import Bar
     from registry.report import answers, tables
-    from registry.timing import Timing
 
     clock = Timing()
     with Bar(source) as bar:

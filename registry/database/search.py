@@ -36,7 +36,7 @@ from registry.database.schema import (
     SpaceRow,
 )
 from registry.database.store import columns
-from registry.fingerprints import RANKS, VERSION, Branch, Clustering, Fingerprint, Matrix, Space
+from registry.fingerprints.record import RANKS, VERSION, Branch, Clustering, Fingerprint, Matrix, Space
 from registry.lineage.fit import Base
 from registry.lineage.recipe import VALUES, spread_distance
 from registry.lineage.traits import KINDS, Sketches

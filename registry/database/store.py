@@ -22,7 +22,7 @@ from registry.database.schema import (
     VerdictRow,
 )
 from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken, NoVerdict
-from registry.fingerprints import VERSION, Adapter, Branch, Clustering, Fingerprint, Histogram, Matrix, Space
+from registry.fingerprints.record import VERSION, Adapter, Branch, Clustering, Fingerprint, Histogram, Matrix, Space
 
 if TYPE_CHECKING:
     from registry.characteristic.groups import Characteristic, Comparison

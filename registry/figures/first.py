@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 from registry.architectures.roles import PROJECTIONS
 from registry.errors import NothingToDraw
 from registry.figures.style import MARKERS, bars, figure, mark, plain
-from registry.fingerprints import Clustering, Fingerprint
+from registry.fingerprints.record import Clustering, Fingerprint
 from registry.numerics.histograms import edges
 
 Named = tuple[str, Fingerprint]

@@ -11,7 +11,7 @@ from registry.characteristic.laws import law_of
 from registry.characteristic.vectors import Distances, all_vectors, cosine_distances, vectors, within
 from registry.figures.first import clustering, label_table, projected, scaled_counts, walked
 from registry.figures.second import SEED, all_pairs
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 Named = tuple[str, Fingerprint]
 BLOCKS = " ▁▂▃▄▅▆▇█"

@@ -22,7 +22,7 @@ from registry.characteristic.vectors import (
 )
 from registry.errors import CharacteristicError
 from registry.figures.style import bars, figure, mark, plain
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 Named = tuple[str, Fingerprint]
 BINS = 48

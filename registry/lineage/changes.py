@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints import Matrix
+from registry.fingerprints.record import Matrix
 from registry.lineage.alignment import Alignment
 from registry.lineage.traits import Traits
 

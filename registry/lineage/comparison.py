@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 from registry.lineage.alignment import Alignment, align
 from registry.lineage.changes import Changes
 from registry.lineage.nulls import nulls

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 
 VALUES = 8  # singular values of each matrix
 SCALE = 0.5  # weight of how large all weights are, beside how they differ between projections

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from registry.fingerprints import Matrix
+from registry.fingerprints.record import Matrix
 from registry.lineage.traits import Spot, Traits
 
 RANK = 16  # singular values of each matrix that are compared

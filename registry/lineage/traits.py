@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints import Branch, Fingerprint, Matrix
+from registry.fingerprints.record import Branch, Fingerprint, Matrix
 from registry.numerics.sketches import unit
 
 BRANCHES = ("attention", "mlp")

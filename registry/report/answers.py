@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints import Adapter, Fingerprint
+from registry.fingerprints.record import Adapter, Fingerprint
 
 if TYPE_CHECKING:
     from registry.database.store import Summary

@@ -10,7 +10,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints import Fingerprint
+from registry.fingerprints.record import Fingerprint
 from registry.lens import DISTANCES, Point, Seen, table, tested, trajectories
 from registry.report.tables import table as drawn_table
 

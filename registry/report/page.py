@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from registry.database.search import Match
-    from registry.fingerprints import Fingerprint
+    from registry.fingerprints.record import Fingerprint
     from registry.lineage.verdict import Evidence, Verdict
 
 Named = tuple[str, "Fingerprint"]

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints import Clustering, Fingerprint
+from registry.fingerprints.record import Clustering, Fingerprint
 from registry.report.answers import places
 
 if TYPE_CHECKING:

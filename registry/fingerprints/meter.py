@@ -1,6 +1,5 @@
 """From the tensors of a checkpoint to the statistics of its projection matrices, by several threads on one device."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -12,51 +11,23 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from registry import lora
 from registry.architectures.layout import Site
 from registry.architectures.residual_stream import Stream
-from registry.branches import Half, half
 from registry.checkpoints import Entry, Update
-from registry.fingerprints import Matrix, Progress
-from registry.numerics.digest import cast_digest, tensor_digest
+from registry.fingerprints import adapter_updates
+from registry.fingerprints.branch_sketches import half
+from registry.fingerprints.digests import digests
+from registry.fingerprints.matrix import Measured, Rest, described, start_of
+from registry.fingerprints.readahead import Job, flow
+from registry.fingerprints.record import Matrix, Progress
+from registry.fingerprints.subspace_sketches import gram
+from registry.fingerprints.timing import Timing
 from registry.numerics.histograms import histogram
 from registry.numerics.moments import Moments, moments
-from registry.numerics.sketches import folded, sketch, texture
+from registry.numerics.sketches import sketch, texture
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
-from registry.pipeline import Job, flow
-from registry.spaces import gram
-from registry.timing import Timing
 
 T = TypeVar("T")
-START = 4096  # values at the beginning of every tensor that a quick look reads
-FOLDED = 256  # numbers that they are turned to
-
-
-@dataclass(frozen=True)
-class Measured:
-    """A projection matrix, the `index`-th of its site, and what is pooled with that of others.
-
-    half: its side of a branch. gram: of what it reads or writes. start: of the first in a tensor, an image of the
-    tensor's first values. histogram: counts by bin.
-    """
-
-    matrix: Matrix
-    moments: Moments
-    site: Site
-    index: int
-    half: Half | None = None
-    gram: torch.Tensor | None = None
-    start: np.ndarray | None = None
-    histogram: np.ndarray | None = None
-
-
-@dataclass(frozen=True)
-class Rest:
-    """The digest of a tensor that is no projection."""
-
-    digest: str
-    entry: Entry
-    cast_digest: str | None = None
 
 
 @dataclass(frozen=True)
@@ -141,7 +112,7 @@ class Meter:
     def tasks(self, entry: Entry, site: Site | None, batches: Batches) -> list[Task]:
         """Read an entry, and say what is to be done with it."""
         if site is None and isinstance(entry, Update):
-            return [partial(self.rest, entry, lambda: (lora.digest(entry), None))]
+            return [partial(self.rest, entry, lambda: (adapter_updates.digest(entry), None))]
         if site is None:
             return [partial(self.rest, entry, partial(digests, self.read(entry)))]
         if isinstance(entry, Update) and entry.factors:
@@ -181,7 +152,7 @@ class Meter:
     def thin(self, site: Site, update: Update, left: torch.Tensor, right: torch.Tensor) -> Found:
         """Statistics of an update that has factors, without multiplying them."""
         with self.timing.stage("spectrum"):
-            found = enumerate(lora.statistics(site, update, left, right, self.rank))
+            found = enumerate(adapter_updates.statistics(site, update, left, right, self.rank))
             return [Measured(described(site, i, *each[:5]), each[2], site, i, gram=each[5]) for i, each in found]
 
     def dense(  # what is known of a matrix
@@ -213,7 +184,7 @@ class Meter:
     def sketched(self, piece: Piece, matrix: Matrix, stats: Moments) -> Measured:
         """With what is compared with other models."""
         with self.timing.stage("sketches"):
-            image = sketch(piece.matrix, lora.SKETCHED[matrix.projection])
+            image = sketch(piece.matrix, adapter_updates.SKETCHED[matrix.projection])
             distinct, zeros = texture(piece.matrix)
             side = half(self.stream, piece.site, piece.index, piece.matrix)
             own = tuple(image.flatten().tolist())
@@ -242,53 +213,3 @@ class Meter:
         with closing(flow(jobs, self.threads, remote=remote)) as results:
             for _, found in results:
                 yield from found
-
-
-def start_of(tensor: torch.Tensor) -> np.ndarray:
-    """An image of a tensor's first values, row by row: of length 1, 256 numbers."""
-    while tensor.ndim > 1 and len(tensor) > 1 and tensor[0].numel() >= START:
-        tensor = tensor[0]
-    rows = START if tensor.ndim == 1 else -(-START // max(1, tensor[0].numel()))
-    return folded(tensor[:rows].reshape(-1)[:START], FOLDED)
-
-
-def digests(tensor: torch.Tensor) -> tuple[str, str | None]:
-    """The digest of a tensor as text, and that of its values in bf16 where that changes them."""
-    cast = cast_digest(tensor)
-    return tensor_digest(tensor).hex(), cast.hex() if cast else None
-
-
-def described(  # noqa: PLR0917  # what was measured, one after the other
-    site: Site,
-    index: int,
-    shape: tuple[int, int],
-    digest: str,
-    stats: Moments,
-    spectrum: Spectrum,
-    image: torch.Tensor | None,
-) -> Matrix:
-    """The record of one of a site's projection matrices."""
-    return Matrix(
-        layer=site.layer,
-        projection=site.parts[index],
-        tensor=site.entry.name,
-        rows=shape[0],
-        cols=shape[1],
-        mean=stats.mean,
-        std=stats.std,
-        skewness=known(stats.skewness),
-        kurtosis=known(stats.kurtosis),
-        min=known(stats.min),
-        max=known(stats.max),
-        nonfinite=stats.nonfinite,
-        digest=digest,
-        singular_values=spectrum.values,
-        expert=site.experts[index],
-        bounds=spectrum.bounds,
-        sketch=None if image is None else tuple(image.flatten().tolist()),
-    )
-
-
-def known(value: float) -> float | None:
-    """None for what was not computed."""
-    return None if math.isnan(value) else value

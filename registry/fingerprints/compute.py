@@ -1,30 +1,43 @@
 """Computes the fingerprint of a checkpoint."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
-from registry import lora
 from registry.architectures.adapter_layout import arrange
-from registry.architectures.layout import Layout, Site
+from registry.architectures.layout import Layout
 from registry.architectures.residual_stream import Stream, read_stream
 from registry.architectures.roles import PROJECTIONS
-from registry.assemble import assemble, clusterings
-from registry.branches import Halves
 from registry.checkpoints import Checkpoint
 from registry.errors import NonFiniteWeights, UnknownRank, UntrainedAdapter, ZeroMatrix
-from registry.fingerprints import RANK, RANKS, Clustering, Fingerprint, Histogram, Matrix, Progress
-from registry.machine import chosen, cores, gathering, one_thread_each
-from registry.matrices import Measured, Meter, Rest, Wanted
+from registry.fingerprints import adapter_updates
+from registry.fingerprints.branch_sketches import Halves
+from registry.fingerprints.clustering import certified
+from registry.fingerprints.device import chosen, cores, gathering, one_thread_each
+from registry.fingerprints.digests import content_digest, digest_of_cast
+from registry.fingerprints.matrix import Measured, Rest
+from registry.fingerprints.meter import Meter, Wanted
+from registry.fingerprints.record import (
+    RANK,
+    RANKS,
+    VERSION,
+    Adapter,
+    Clustering,
+    Fingerprint,
+    Histogram,
+    Matrix,
+    Progress,
+)
+from registry.fingerprints.subspace_sketches import spaces
+from registry.fingerprints.timing import Timing
 from registry.numerics.histograms import BINS
-from registry.numerics.spectrum import TOLERANCE
-from registry.timing import Timing
+from registry.numerics.moments import merge
+from registry.numerics.sketches import unit
 
 Histograms = dict[str, np.ndarray]
 """Counts by bin, of every projection."""
-FINE = TOLERANCE / 100  # of spectra that leave a label in doubt: float64 throughout
 
 
 def compute(
@@ -59,7 +72,7 @@ def compute(
         adapter = None
         if checkpoint.kind == "adapter":
             measured, untouched = touched(measured, checkpoint.source)
-            adapter = lora.facts(layout, untouched)
+            adapter = adapter_updates.facts(layout, untouched)
         check([each.matrix for each in measured], checkpoint.source, allow_nonfinite)
         measured, found = certified(meter, measured, remote=checkpoint.remote)
     pooled = () if adapter else tuple(Histogram(p, tuple(own.tolist())) for p, own in sorted(histograms.items()))
@@ -114,42 +127,52 @@ def check(matrices: Sequence[Matrix], source: str, allow_nonfinite: bool) -> Non
             raise ZeroMatrix(tensor=m.tensor)
 
 
-def certified(meter: Meter, measured: list[Measured], *, remote: bool) -> tuple[list[Measured], tuple[Clustering, ...]]:
-    """The clusterings, after the spectra that leave a label in doubt were computed again, as far as that helps."""
-    found = clustered(meter, measured)
-    done: set[int] = set()
-    for everything in (False, True):  # at last all: centroids move with the errors of every spectrum
-        doubtful = {position for each in found for position in each.undetermined or ()}
-        concerned = set(range(len(measured))) if doubtful and everything else doubtful
-        again = [i for i in sorted(concerned - done) if coarse(measured[i].matrix)]
-        if again:
-            measured = tightened(meter, measured, again, remote=remote)
-            found = clustered(meter, measured)
-            done |= set(again)
-    return measured, found
+def assemble(
+    checkpoint: Checkpoint,
+    layout: Layout,
+    measured: Sequence[Measured],
+    rest: Sequence[Rest],
+    halves: Halves,
+    *,
+    rank: int,
+    clusterings: tuple[Clustering, ...],
+    adapter: Adapter | None,
+) -> Fingerprint:
+    """The model's record from its matrices'."""
+    matrices = [each.matrix for each in measured]
+    pooled = [merge(each.moments for each in measured if each.matrix.projection == p) for p in PROJECTIONS]
+    widths = Counter(m.cols for m in matrices if m.projection not in ("output", "down"))
+    return Fingerprint(
+        version=VERSION,
+        digest=content_digest(matrices, rest),
+        architecture=layout.naming if checkpoint.architecture is None else checkpoint.architecture,
+        dtype=Counter(site.entry.dtype.name for site in layout.sites).most_common(1)[0][0],
+        stored=Counter(site.entry.stored for site in layout.sites).most_common(1)[0][0],
+        parameters=sum(site.entry.count for site in layout.sites) + count_once(rest),
+        layers=len({m.layer for m in matrices}),
+        hidden_size=widths.most_common(1)[0][0] if widths else 0,
+        projections=tuple(p for p in PROJECTIONS if any(m.projection == p for m in matrices)),
+        std=tuple(stats.std for stats in pooled),
+        rank=rank,
+        clusterings=clusterings,
+        matrices=tuple(matrices),
+        nonfinite=sum(m.nonfinite for m in matrices),
+        unknown=tuple(entry.name for entry in layout.unknown),
+        adapter=adapter,
+        branches=halves.branches(),
+        spaces=spaces([(each.matrix, each.gram) for each in measured if each.gram is not None]),
+        vocabulary=halves.stream.vocabulary,
+        cast_digest=digest_of_cast(matrices, rest),
+        start=together([each.start for each in measured if each.start is not None]),
+    )
 
 
-def clustered(meter: Meter, measured: Sequence[Measured]) -> tuple[Clustering, ...]:
-    """The clusterings of all matrices."""
-    with meter.timing.stage("K-Means"):
-        return clusterings([each.matrix for each in measured], meter.rank)
+def together(images: Sequence[np.ndarray]) -> tuple[float, ...] | None:
+    """The mean of images of length 1, scaled to length 1 itself."""
+    return tuple(unit(np.sum(images, axis=0)).tolist()) if images else None
 
 
-def coarse(matrix: Matrix) -> bool:
-    """Whether its bounds would shrink at the finer tolerance."""
-    return max(matrix.bounds or (), default=0.0) > FINE * matrix.singular_values[0]
-
-
-def tightened(meter: Meter, measured: Sequence[Measured], positions: Sequence[int], *, remote: bool) -> list[Measured]:
-    """The same with finer spectra at some positions."""
-    better = list(measured)
-    where = {(measured[i].site.entry.name, measured[i].index): i for i in positions}
-    sites: defaultdict[str, list[int]] = defaultdict(list)
-    for name, index in sorted(where):
-        sites[name].append(index)
-    wanted: list[tuple[Site, list[int]]] = [(measured[where[name, own[0]]].site, own) for name, own in sites.items()]
-    for site, index, spectrum in meter.tightened(wanted, FINE, remote=remote):
-        position = where[site.entry.name, index]
-        matrix = replace(measured[position].matrix, singular_values=spectrum.values, bounds=spectrum.bounds)
-        better[position] = replace(measured[position], matrix=matrix)
-    return better
+def count_once(rest: Sequence[Rest]) -> int:
+    """Weights outside the projections; a matrix that is stored twice (tied embeddings) counts once."""
+    tied = {each.digest: each.entry.count for each in rest if len(each.entry.shape) > 1}
+    return sum(tied.values()) + sum(each.entry.count for each in rest if len(each.entry.shape) == 1)

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from registry.architectures.roles import WRITING
-from registry.fingerprints import Matrix, Space
+from registry.fingerprints.record import Matrix, Space
 from registry.numerics.sketches import signs, times, transposed_times, unit
 
 SIZE, SEED = 16, 31

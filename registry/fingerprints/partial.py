@@ -11,10 +11,10 @@ import torch
 from registry.architectures.layout import Site, classify
 from registry.architectures.residual_stream import read_stream
 from registry.architectures.roles import INWARD, OUTWARD
-from registry.branches import Halves, half
 from registry.checkpoints import Checkpoint, Entry
-from registry.fingerprints import Branch
-from registry.matrices import START, start_of
+from registry.fingerprints.branch_sketches import Halves, half
+from registry.fingerprints.matrix import START, start_of
+from registry.fingerprints.record import Branch
 from registry.numerics.sketches import unit
 
 

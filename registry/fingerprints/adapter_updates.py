@@ -12,13 +12,13 @@ import torch
 from registry.architectures.layout import Layout, Site
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry, Update
-from registry.fingerprints import Adapter
+from registry.fingerprints.record import Adapter
+from registry.fingerprints.subspace_sketches import thin_gram
 from registry.numerics.digest import tensor_digest
 from registry.numerics.lowrank import product, side
 from registry.numerics.moments import Moments, merge, moments
 from registry.numerics.sketches import thin_sketch
 from registry.numerics.spectrum import Spectrum
-from registry.spaces import thin_gram
 
 Statistics = tuple[tuple[int, int], str, Moments, Spectrum, torch.Tensor, torch.Tensor]
 """Shape, digest, moments, singular values, sketch and Gram sketch of one projection's update."""

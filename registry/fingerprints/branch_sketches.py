@@ -17,7 +17,7 @@ import torch
 from registry.architectures.layout import Site
 from registry.architectures.residual_stream import Stream
 from registry.architectures.roles import INWARD, OUTWARD
-from registry.fingerprints import Branch
+from registry.fingerprints.record import Branch
 from registry.numerics.sketches import finite, pieces, signs, times, transposed_times, unit
 
 SIZE = 16  # rows and columns of a sketch of the stream's own axes

@@ -67,7 +67,7 @@ class Clustering:
 
 @dataclass(frozen=True)
 class Branch:
-    """What attention or the mlp of one layer does to the residual stream, as sketches of length 1 (registry.branches).
+    """What attention or the mlp of one layer does to the residual stream, as sketches of length 1 (branch_sketches).
 
     branch: 'attention' or 'mlp'. stream: in the stream's own axes; token: in those of the tokens, None where no
     embedding was found.
@@ -81,7 +81,7 @@ class Branch:
 
 @dataclass(frozen=True)
 class Space:
-    """The directions that one layer reads from the residual stream or writes to it, as a sketch (registry.spaces).
+    """The directions that one layer reads from the residual stream or writes to it, as a sketch (subspace_sketches).
 
     side: 'reads' or 'writes'.
     """

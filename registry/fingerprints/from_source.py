@@ -9,9 +9,9 @@ from typing import TypedDict, Unpack
 
 from registry.architectures.adapter_merge import open_merged
 from registry.checkpoints import Checkpoint
-from registry.fingerprints import Fingerprint, Progress
-from registry.measure import compute
-from registry.timing import Timing
+from registry.fingerprints.compute import compute
+from registry.fingerprints.record import Fingerprint, Progress
+from registry.fingerprints.timing import Timing
 
 
 class Measuring(TypedDict, total=False):
