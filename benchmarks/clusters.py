@@ -18,7 +18,7 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from registry.numerics.clusters import canonical, cluster
+from registry.numerics.kmeans import canonical, cluster
 
 SIZES = ((600, 16, 2), (600, 16, 3), (600, 64, 2), (600, 64, 3), (112, 16, 2), (224, 16, 2), (6000, 16, 2))
 LARGE = (60000, 16, 2)

@@ -1,4 +1,4 @@
-"""registry.numerics.certainty."""
+"""registry.numerics.label_certainty."""
 
 from dataclasses import replace
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from test_clusters import spectra
 
-from registry.numerics.certainty import undetermined, unit_errors
-from registry.numerics.clusters import Clusters, cluster, lloyd
+from registry.numerics.kmeans import Clusters, cluster, lloyd
+from registry.numerics.label_certainty import undetermined, unit_errors
 from registry.numerics.spectrum import normalised
 
 

@@ -1,4 +1,4 @@
-"""registry.numerics.clusters."""
+"""registry.numerics.kmeans."""
 
 from itertools import combinations, product
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.cluster import KMeans
 
-from registry.numerics.clusters import cluster, inertia, run_lengths
+from registry.numerics.kmeans import cluster, inertia, run_lengths
 
 
 def spectra(seed: int, n: int, d: int = 16) -> np.ndarray:

@@ -1,11 +1,11 @@
-"""registry.numerics.dense: singular values from the Gram matrix in float64."""
+"""registry.numerics.gram_spectrum: singular values from the Gram matrix in float64."""
 
 import matrices
 import numpy as np
 import pytest
 import torch
 
-from registry.numerics.dense import dense, gram_matrix
+from registry.numerics.gram_spectrum import dense, gram_matrix
 
 
 @pytest.mark.parametrize("kind", matrices.KINDS)

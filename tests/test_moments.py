@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from registry.numerics import passes
-from registry.numerics.moments import SEGMENT, Moments, merge, moments
-from registry.numerics.passes import CHUNK, COMPILED_FROM
+from registry.numerics import moments as measuring
+from registry.numerics.moments import COMPILED_FROM, SEGMENT, Moments, merge, moments
+from registry.numerics.passes import CHUNK
 
 DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2]
 SIZE = 3 * CHUNK + 5
@@ -25,7 +25,7 @@ def drawn(size: int, seed: int = 1) -> torch.Tensor:
 @pytest.fixture(params=[math.inf, 1], ids=["plain", "compiled"])
 def way(request, monkeypatch):
     """Both ways of reading a tensor, whatever its size."""
-    monkeypatch.setattr(passes, "COMPILED_FROM", request.param)
+    monkeypatch.setattr(measuring, "COMPILED_FROM", request.param)
     return request.param
 
 
@@ -222,7 +222,7 @@ def test_compiled_and_plain_agree(dtype, mean, monkeypatch):
     """Without the compiled kernels std, mean and limits are the same to 1e-13."""
     tensor = (drawn(COMPILED_FROM + 2) * 0.5 + mean).to(dtype)
     found = moments(tensor)
-    monkeypatch.setattr(passes, "compiled", lambda: None)
+    monkeypatch.setattr(measuring, "compiled", lambda: None)
     expected = moments(tensor)
     assert (found.count, found.min, found.max) == (expected.count, expected.min, expected.max)
     assert found.std == pytest.approx(expected.std, rel=1e-13)

@@ -1,4 +1,4 @@
-"""registry.numerics.passes and registry.numerics.compiled_passes: one pass, plain and compiled."""
+"""registry.numerics.passes and registry.numerics.compiled.passes: one pass, plain and compiled."""
 
 import os
 import subprocess
@@ -9,10 +9,11 @@ import pytest
 import torch
 from numba.core.errors import TypingError
 
-from registry.numerics import compiled_passes, passes
-from registry.numerics.compiled_passes import FORMATS, compiled_pass
-from registry.numerics.moments import moments
-from registry.numerics.passes import COMPILED_FROM, one_pass, plain
+from registry.numerics import moments as measuring
+from registry.numerics.compiled import passes as kernels
+from registry.numerics.compiled.passes import FORMATS, compiled_pass
+from registry.numerics.moments import COMPILED_FROM, moments, one_pass
+from registry.numerics.passes import plain
 
 NARROW = [dtype for dtype, form in FORMATS.items() if form.width <= 16]
 
@@ -27,7 +28,7 @@ def every_value(dtype: torch.dtype) -> torch.Tensor:
 @pytest.fixture
 def fresh_kernels():
     """Kernels compiled anew, and forgotten afterwards."""
-    made = compiled_passes.single_powers, compiled_passes.double_powers
+    made = kernels.single_powers, kernels.double_powers
     for factory in made:
         factory.cache_clear()
     yield
@@ -101,8 +102,7 @@ def test_small_tensors_wait_for_no_compiler():
     """The compiler is imported when the first large tensor comes."""
     code = """
 import sys, torch
-from registry.numerics.moments import moments
-from registry.numerics.passes import COMPILED_FROM
+from registry.numerics.moments import COMPILED_FROM, moments
 moments(torch.ones(48, 48)), moments(torch.ones(COMPILED_FROM - 1).bfloat16())
 assert "numba" not in sys.modules
 moments(torch.ones(COMPILED_FROM).bfloat16())
@@ -115,10 +115,10 @@ def test_without_numba(monkeypatch):
     """Large tensors are measured all the same."""
     tensor = torch.randn(COMPILED_FROM, generator=torch.Generator().manual_seed(0)).bfloat16()
     expected = moments(tensor)
-    monkeypatch.setitem(sys.modules, "registry.numerics.compiled_passes", None)
-    passes.compiled.cache_clear()
+    monkeypatch.setitem(sys.modules, "registry.numerics.compiled.passes", None)
+    measuring.compiled.cache_clear()
     assert moments(tensor).std == pytest.approx(expected.std, rel=1e-13)
-    passes.compiled.cache_clear()
+    measuring.compiled.cache_clear()
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("no locator available"), OSError("disk full")], ids=str)
@@ -149,7 +149,7 @@ def test_processes_share_the_cache(tmp_path):
     """Several processes may compile at once and read each other's machine code."""
     code = """
 import torch
-from registry.numerics.compiled_passes import compiled_pass
+from registry.numerics.compiled.passes import compiled_pass
 assert compiled_pass(torch.ones(8).bfloat16(), 0.0).powers == (8, 8, 8, 8)
 """
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}

@@ -78,8 +78,8 @@ def test_lost_rows(way, what):
 
 def test_without_numba(monkeypatch):
     """Where the compiler is missing, torch multiplies."""
-    monkeypatch.setitem(sys.modules, "registry.numerics.compiled_products", None)
-    monkeypatch.delattr("registry.numerics.compiled_products", raising=False)
+    monkeypatch.setitem(sys.modules, "registry.numerics.compiled.products", None)
+    monkeypatch.delattr("registry.numerics.compiled.products", raising=False)
     products.kernels.cache_clear()
     assert products.kernels(torch.float32) is None
     products.kernels.cache_clear()
@@ -89,12 +89,12 @@ def test_a_machine_that_numba_cannot_serve(monkeypatch):
     """Nor does a compiler that fails stop anyone."""
     from numba.core.errors import TypingError
 
-    from registry.numerics import compiled_products
+    from registry.numerics.compiled import products as kernels
 
     def fail(*_):
         raise TypingError("unknown machine")
 
-    monkeypatch.setattr(compiled_products, "add_gram", fail)
+    monkeypatch.setattr(kernels, "add_gram", fail)
     products.kernels.cache_clear()
     assert products.kernels(torch.float32) is None
     products.kernels.cache_clear()

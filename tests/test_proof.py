@@ -1,12 +1,12 @@
-"""registry.numerics.proof: whether a value was missed."""
+"""registry.numerics.spectrum_proof: whether a value was missed."""
 
 import matrices
 import numpy as np
 import pytest
 import torch
 
-from registry.numerics.proof import proven
 from registry.numerics.spectrum import Spectrum, top_singular_values
+from registry.numerics.spectrum_proof import proven
 
 FALLING = np.linspace(5.0, 1.0, 60)
 MATRIX = torch.from_numpy(matrices.with_values(np.random.default_rng(1), 90, 60, FALLING))

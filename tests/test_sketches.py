@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from registry.numerics import sketches
+from registry.numerics import sketches, unit_vectors
 
 DRAW = torch.Generator().manual_seed(0)
 ONE, OTHER = (torch.randn(700, 500, generator=DRAW) for _ in range(2))
@@ -38,8 +38,8 @@ def test_folding_keeps_angles():
 
 def test_what_has_no_length_becomes_zeros():
     """Infinities do not spread."""
-    assert sketches.unit(np.array([3.0, 4.0])) == pytest.approx([0.6, 0.8], abs=1e-3)
-    assert not sketches.unit(np.array([np.inf, 1.0])).any()
+    assert unit_vectors.unit(np.array([3.0, 4.0])) == pytest.approx([0.6, 0.8], abs=1e-3)
+    assert not unit_vectors.unit(np.array([np.inf, 1.0])).any()
 
 
 @pytest.mark.parametrize(("bits", "most"), [(4, 0.12), (8, 0.7)])

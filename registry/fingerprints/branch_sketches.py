@@ -18,7 +18,8 @@ from registry.architectures.layout import Site
 from registry.architectures.residual_stream import Stream
 from registry.architectures.roles import INWARD, OUTWARD
 from registry.fingerprints.record import Branch
-from registry.numerics.sketches import finite, pieces, signs, times, transposed_times, unit
+from registry.numerics.sketches import finite, pieces, signs, times, transposed_times
+from registry.numerics.unit_vectors import unit
 
 SIZE = 16  # rows and columns of a sketch of the stream's own axes
 KEPT = 256  # numbers of a sketch of the tokens' axes

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +11,9 @@ from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.matrix import Measured
 from registry.fingerprints.meter import Meter
 from registry.fingerprints.record import RANKS, Clustering, Matrix
-from registry.numerics.certainty import undetermined, unit_errors
-from registry.numerics.clusters import Clusters, cluster
+from registry.numerics.kmeans import Clusters, cluster
+from registry.numerics.label_certainty import undetermined, unit_errors
 from registry.numerics.spectrum import TOLERANCE, normalised
-from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from registry.architectures.layout import Site

@@ -34,7 +34,7 @@ from registry.fingerprints.subspace_sketches import spaces
 from registry.fingerprints.timing import Timing
 from registry.numerics.histograms import BINS
 from registry.numerics.moments import merge
-from registry.numerics.sketches import unit
+from registry.numerics.unit_vectors import unit
 
 Histograms = dict[str, np.ndarray]
 """Counts by bin, of every projection."""

@@ -15,7 +15,7 @@ from registry.checkpoints import Checkpoint, Entry
 from registry.fingerprints.branch_sketches import Halves, half
 from registry.fingerprints.matrix import START, start_of
 from registry.fingerprints.record import Branch
-from registry.numerics.sketches import unit
+from registry.numerics.unit_vectors import unit
 
 
 class Glimpse:

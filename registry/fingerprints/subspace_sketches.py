@@ -15,7 +15,8 @@ import torch
 
 from registry.architectures.roles import WRITING
 from registry.fingerprints.record import Matrix, Space
-from registry.numerics.sketches import signs, times, transposed_times, unit
+from registry.numerics.sketches import signs, times, transposed_times
+from registry.numerics.unit_vectors import unit
 
 SIZE, SEED = 16, 31
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Branch, Fingerprint, Matrix
-from registry.numerics.sketches import unit
+from registry.numerics.unit_vectors import unit
 
 BRANCHES = ("attention", "mlp")
 KINDS = ("stream", "token")

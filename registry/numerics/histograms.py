@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import torch
 
-from registry.numerics.kernels import loaded
+from registry.numerics.compiled.loading import loaded
 
 LOW, HIGH = -24, 7  # powers of two that are told apart
 PARTS = 8  # bins between two powers
@@ -41,7 +41,7 @@ WORDS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32:
 @cache
 def compiled() -> Callable[[np.ndarray], np.ndarray] | None:
     """Counts of the patterns of 16 bits, or of the first 12 of 32, where numba can be loaded."""
-    module = loaded("compiled_histograms")  # numba takes half a second to import
+    module = loaded("histograms")  # numba takes half a second to import
     return module.pattern_counts if module else None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import torch
 
-from registry.numerics.dense import largest
+from registry.numerics.gram_spectrum import largest
 from registry.numerics.moments import Moments
 from registry.numerics.spectrum import Spectrum
 

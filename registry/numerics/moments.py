@@ -6,14 +6,15 @@ tensors nor the number of threads changes a bit. Everything derived from them is
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import reduce
+from functools import cache, reduce
 
 import torch
 
-from registry.numerics.passes import Pass, one_pass
+from registry.numerics.compiled.loading import loaded
+from registry.numerics.passes import Pass, plain
 
 SEGMENT = 1 << 24  # values: sums in float64 stay good to 1e-12, and their turning into integers costs nothing
 GRID = 1074  # every float64 is a multiple of 2^-1074, and so is every value of a narrower type
@@ -144,3 +145,24 @@ def scale(largest: float) -> int:
     """The exponent of the power of two that brings values to 1; 0 where their fourth powers fit into float64."""
     exponent = math.frexp(largest)[1]
     return -exponent if abs(exponent) > ORDINARY and 0 < largest < math.inf else 0
+
+
+COMPILED_FROM = 1 << 20  # values: a smaller tensor takes three milliseconds at most without the kernels
+
+
+Kernel = Callable[[torch.Tensor, float], Pass | None]
+
+
+def one_pass(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pass:
+    """Power sums of a flat tensor of any floating type, about a pivot and scaled by a power of two."""
+    ordinary = values.device.type == "cpu" and values.numel() >= COMPILED_FROM and not exponent
+    kernel = compiled() if ordinary else None
+    found = kernel(values, pivot) if kernel else None
+    return found or plain(values, pivot, exponent)
+
+
+@cache
+def compiled() -> Kernel | None:
+    """The compiled pass, where numba can be loaded."""
+    module = loaded("passes")  # numba takes half a second to import
+    return module.compiled_pass if module else None

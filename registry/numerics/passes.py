@@ -1,19 +1,15 @@
 """One pass over the values of a tensor: the sums of their first four powers about a pivot, straight from storage.
 
-A large tensor in memory is read by compiled kernels (registry.numerics.compiled_passes), which take a second to load or
+A large tensor in memory is read by compiled kernels (registry.numerics.compiled.passes), which take a second to load or
 compile; every other one, also on a GPU, in chunks that are turned to float64 one at a time.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import torch
 
-from registry.numerics.kernels import loaded
-
-COMPILED_FROM = 1 << 20  # values: a smaller tensor takes three milliseconds at most without the kernels
 CHUNK = 1 << 14  # values: float64 copies stay in the second-level cache, and torch adds so few up on one thread
 DEVICE_CHUNK = 1 << 24  # values: enough to fill any GPU
 
@@ -29,24 +25,6 @@ class Pass:
     nonfinite: int
     pivot: float = 0.0
     exponent: int = 0
-
-
-Kernel = Callable[[torch.Tensor, float], Pass | None]
-
-
-def one_pass(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pass:
-    """Power sums of a flat tensor of any floating type, about a pivot and scaled by a power of two."""
-    ordinary = values.device.type == "cpu" and values.numel() >= COMPILED_FROM and not exponent
-    kernel = compiled() if ordinary else None
-    found = kernel(values, pivot) if kernel else None
-    return found or plain(values, pivot, exponent)
-
-
-@cache
-def compiled() -> Kernel | None:
-    """The compiled pass, where numba can be loaded."""
-    module = loaded("compiled_passes")  # numba takes half a second to import
-    return module.compiled_pass if module else None
 
 
 def plain(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pass:

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from registry.numerics.kernels import loaded
+from registry.numerics.compiled.loading import loaded
 
 ALIASES = {torch.bfloat16: torch.uint16, torch.float16: torch.int16, torch.float32: torch.float32}  # as kernels read
 LOST = 1e-12  # of a vector's squared length: what is left of it then is mostly rounding
@@ -22,7 +22,7 @@ BLOCK = 1 << 22  # elements of a matrix that torch's products hold as float32 at
 @cache
 def kernels(dtype: torch.dtype) -> ModuleType | None:
     """The compiled products for matrices of a type; None where numba is missing or cannot compile them."""
-    compiled_products = loaded("compiled_products")  # only large matrices need wait for numba
+    compiled_products = loaded("products")  # only large matrices need wait for numba
     if compiled_products is None:
         return None
     one = array(torch.ones(1, 1, dtype=dtype))

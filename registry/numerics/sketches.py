@@ -8,6 +8,8 @@ from functools import lru_cache
 import numpy as np
 import torch
 
+from registry.numerics.unit_vectors import unit
+
 PIECE, DEVICE_PIECE = 1 << 17, 1 << 26  # values that are turned to float32 at a time: in a cache, and on a GPU
 RUN = 128  # values that stand side by side, looked at together
 RUNS = 64  # looked at in one matrix
@@ -71,13 +73,6 @@ def folded(values: torch.Tensor, width: int) -> np.ndarray:
     """Any tensor as `width` numbers of length 1 whose angles are near those of the tensors; zeros stay zero."""
     flat = values.reshape(-1).to(torch.float32)
     return unit((flat @ signs(len(flat), width, FOLD_SEED)).double().numpy())
-
-
-def unit(values: np.ndarray) -> np.ndarray:
-    """Scaled to length 1, and rounded to what half precision holds; zeros, and what has no length, become zeros."""
-    length = float(np.linalg.norm(values))
-    scaled = values / length if 0 < length < np.inf else np.zeros_like(values)
-    return scaled.astype(np.float16).astype(np.float64)
 
 
 def texture(matrix: torch.Tensor) -> tuple[float, float]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from registry.numerics.dense import dense, largest
+from registry.numerics.gram_spectrum import dense, largest
 from registry.numerics.lanczos import lanczos
 from registry.numerics.products import ALIASES, Gram
-from registry.numerics.proof import proven
+from registry.numerics.spectrum_proof import proven
 
 TOLERANCE = 1e-5  # relative to sigma_1: labels of the clustering vector can flip above it
 TIGHTEST = 1e-5  # what float32 vectors reach for certain; below it the Gram matrix is summed in float64

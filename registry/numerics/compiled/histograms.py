@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from registry.numerics.jit import compiled
+from registry.numerics.compiled.jit import compiled
 
 LANES = 4  # tables, so that equal neighbours do not wait for each other
 

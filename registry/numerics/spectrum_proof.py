@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from scipy.linalg import eigvals_banded, ldl
 
-from registry.numerics.dense import gram_matrix, slack
+from registry.numerics.gram_spectrum import gram_matrix, slack
 
 
 def proven(matrix: torch.Tensor, values: Sequence[float], bounds: Sequence[float]) -> int:

@@ -21,7 +21,7 @@ import torch
 from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
-from registry.numerics.jit import compiled
+from registry.numerics.compiled.jit import compiled
 from registry.numerics.passes import Pass, joined, plain
 
 BLOCK = 2048  # values: what is visited twice, and what is fetched ahead, stays in the first-level cache

@@ -15,6 +15,6 @@ def loaded(name: str) -> ModuleType | None:
     """A module of kernels of this package; None where numba is missing."""
     with LOADING:
         try:
-            return import_module(f"registry.numerics.{name}")
+            return import_module(f"registry.numerics.compiled.{name}")
         except ImportError:
             return None

@@ -13,7 +13,7 @@ from numba import types
 from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
-from registry.numerics.jit import compiled
+from registry.numerics.compiled.jit import compiled
 
 __all__ = ["NumbaError", "add", "add_gram", "dots"]
 

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import numpy as np
 
-from registry.numerics.clusters import Clusters, inertia
+from registry.numerics.kmeans import Clusters, inertia
 
 EPSILON = float(np.finfo(np.float64).eps)
 
