@@ -31,9 +31,9 @@ from registry.database.server import Server
 from registry.errors import CannotSplit
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.comparison import Comparison, std_distance
-from registry.lineage.recipe import distance, profile
+from registry.lineage.features import Traits
 from registry.lineage.spectra import closeness
-from registry.lineage.traits import Traits
+from registry.lineage.training_recipe import distance, profile
 from registry.lineage.verdict import judge
 
 SIDE = 16  # a cosine of two sketches is this many standard deviations of chance
@@ -177,7 +177,7 @@ def curves(a: Traits, b: Traits) -> float:
 
 
 def calibration(pairs: list[Pair]) -> str:
-    """The tails of independent pairs, as registry/calibration.toml has them."""
+    """The tails of independent pairs, as registry/lineage/calibration.toml has them."""
     strangers = [p.numbers for p in pairs if not p.derived] + [{"spectra": value} for value in untrained()]
     kinds = ("stream", "token", "spectra", "start", "layer")
     return "\n".join(tail(kind, np.array([own[kind] for own in strangers if kind in own])) for kind in kinds)
@@ -285,7 +285,7 @@ def near_twins(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, 
 
 def adapters(models: list[dict], prints: dict[str, Fingerprint]) -> dict:
     """How adapters fit their own base and others of the same shapes, in standard deviations."""
-    from registry.lineage.fit import agreement, fits_shapes  # noqa: PLC0415
+    from registry.lineage.adapter_base import agreement, fits_shapes  # noqa: PLC0415
 
     own, others, first = [], [], []
     roots = [m for m in models if m["change"] == "root"]

@@ -20,7 +20,7 @@ import numpy as np
 import registry
 from registry.errors import RegistryError
 from registry.fingerprints.record import Fingerprint
-from registry.lens import DISTANCES, Seen, look, permuted, table, tested, trajectories
+from registry.lineage.adapter_comparison import DISTANCES, Seen, look, permuted, table, tested, trajectories
 
 TOLD = ("emotion", "keywords", "therapist")  # data sets that a name tells
 

@@ -25,8 +25,8 @@ from registry.database import search, store
 from registry.database.connection import open_database
 from registry.database.server import Server
 from registry.fingerprints.record import Branch, Clustering, Fingerprint, Matrix
-from registry.judgement import verdict_on
 from registry.numerics.unit_vectors import unit
+from registry.workflows.judge import verdict_on
 
 LAYERS, REPEATS, KINDS = 32, 9, 40
 SIZES = {"query": 18, "value": 18}

@@ -28,7 +28,7 @@ FAMILIES = {  # the first that fits a model's name counts
     "bert": "bert", "detr": "detr",
 }  # fmt: skip
 HALVES = 20  # random splits of the models
-OURS = "log ratios and half the scale"  # which ranks families in registry.lineage.recipe
+OURS = "log ratios and half the scale"  # which ranks families in registry.lineage.training_recipe
 
 
 def main() -> None:

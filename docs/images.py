@@ -10,7 +10,7 @@ from pathlib import Path
 import registry
 from registry.figures.kinds import KINDS
 from registry.figures.style import save
-from registry.lens import look
+from registry.lineage.adapter_comparison import look
 
 PAGES = Path(__file__).parent
 EXAMPLES = PAGES.parent / "examples" / "checkpoints"

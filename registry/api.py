@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from registry.architectures.inspection import Inspection
+    from registry.characteristic.dsv import Measured
     from registry.characteristic.groups import Characteristic
     from registry.characteristic.laws import Pareto
-    from registry.distances import Measured
     from registry.fingerprints.from_source import Options
     from registry.fingerprints.partial import Glimpse
-    from registry.identify import Identification
-    from registry.ingest import Ingested
-    from registry.lens import Seen
+    from registry.lineage.adapter_comparison import Seen
     from registry.lineage.verdict import Verdict
-    from registry.lora_init import Initialised, Starting
+    from registry.lora_init.start import Initialised, Starting
+    from registry.workflows.identify import Identification
+    from registry.workflows.ingest import Ingested
 
 TOOL_VERSION = version("weight-registry")
 
@@ -59,7 +59,7 @@ def compare(a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **opti
 
     The verdict's `score` is larger the more surely one comes from the other, and comparable across pairs.
     """
-    from registry.comparing import compare as own  # noqa: PLC0415  # see the module's docstring
+    from registry.workflows.compare import compare as own  # noqa: PLC0415  # see the module's docstring
 
     return own(a, b, **options)
 
@@ -95,7 +95,7 @@ class Registry:
 
         registry.fingerprints.from_source.Options has the options.
         """
-        from registry.ingest import ingest  # noqa: PLC0415
+        from registry.workflows.ingest import ingest  # noqa: PLC0415
 
         with translated(self._engine.url):
             return ingest(self._engine, source, TOOL_VERSION, family=family, name=name, **options)
@@ -105,14 +105,14 @@ class Registry:
 
         registry.fingerprints.from_source.Options has the options.
         """
-        from registry.identify import identify  # noqa: PLC0415
+        from registry.workflows.identify import identify  # noqa: PLC0415
 
         with translated(self._engine.url):
             return identify(self._engine, source, k=k, **options)
 
     def identify_quickly(self, source: str | Path, *, download: bool = False) -> "tuple[Verdict, Glimpse]":
         """Tell which registered model a source comes from, reading no more of it than that needs."""
-        from registry.quick import identify_quickly  # noqa: PLC0415
+        from registry.workflows.identify_quick import identify_quickly  # noqa: PLC0415
 
         with translated(self._engine.url):
             return identify_quickly(self._engine, source, download=download)
@@ -124,7 +124,8 @@ class Registry:
 
         What is there as a file or folder is taken for a source, then what is registered under the name.
         """
-        from registry.comparing import fingerprint_of, pair_verdict  # noqa: PLC0415
+        from registry.lineage.pair import pair_verdict  # noqa: PLC0415
+        from registry.workflows.compare import fingerprint_of  # noqa: PLC0415
 
         one, other = (fingerprint_of(self._known(each), options) for each in (a, b))
         return pair_verdict(one, other, b.digest[:12] if isinstance(b, Fingerprint) else str(b))
@@ -160,8 +161,8 @@ class Registry:
     def distances(
         self, model: "str | Path | Fingerprint", pairs: "Sequence[tuple[str, str]]" = (), *, rank: int = 16
     ) -> "tuple[tuple[Measured, ...], tuple[Pareto, ...]]":
-        """The laws of the distances between a model's singular-value vectors; see registry.distances.laws."""
-        from registry.distances import laws  # noqa: PLC0415
+        """The laws of the distances between a model's singular-value vectors; see registry.characteristic.dsv.laws."""
+        from registry.characteristic.dsv import laws  # noqa: PLC0415
 
         return laws(self._fingerprint(self._known(model), rank), rank, pairs)
 
@@ -170,9 +171,9 @@ class Registry:
     ) -> "Initialised":
         """Write an adapter for `base` whose factors start in the shape of `like`'s characteristic.
 
-        base: a source, or a registered model whose source is still there. See registry.lora_init. Raises RegistryError.
+        base: a source, or a registered model whose source is still there. See lora_init.start. Raises RegistryError.
         """
-        from registry.lora_init import lora_init  # noqa: PLC0415
+        from registry.lora_init.start import lora_init  # noqa: PLC0415
 
         reference = str(like), self.characteristic(like)
         return lora_init(self._source(str(base)), reference, output, **options)
@@ -190,7 +191,7 @@ class Registry:
         They are merged into `base`, or into the base that they declare, if its weights are here: a source, or a
         registered model's.
         """
-        from registry.lens import Seen, look  # noqa: PLC0415
+        from registry.lineage.adapter_comparison import Seen, look  # noqa: PLC0415
 
         def weights(declared: str | None) -> str | None:
             name = base or declared
@@ -219,7 +220,7 @@ class Registry:
     def like(self, adapter: Fingerprint, k: int = 10) -> "list[tuple[str, str | None, float]]":
         """The k registered adapters with the nearest std vectors, over projections in common: name, base, distance."""
         from registry.database.search import spreads  # noqa: PLC0415
-        from registry.lens import spread_apart  # noqa: PLC0415
+        from registry.lineage.adapter_comparison import spread_apart  # noqa: PLC0415
 
         with self._session() as session:
             known = [row for row in spreads(session, "adapter") if row[2] != adapter.digest]
@@ -232,7 +233,7 @@ class Registry:
 
     def _fingerprint(self, known: "str | Path | Fingerprint", rank: int) -> Fingerprint:
         """A fingerprint as it is, or that of a source with so many singular values."""
-        from registry.comparing import fingerprint_of  # noqa: PLC0415
+        from registry.workflows.compare import fingerprint_of  # noqa: PLC0415
 
         return fingerprint_of(known, {"rank": rank})
 

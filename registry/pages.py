@@ -10,8 +10,8 @@ from registry.report.page import page
 
 if TYPE_CHECKING:
     from registry.database.store import Summary
-    from registry.identify import Identification
     from registry.lineage.verdict import Verdict
+    from registry.workflows.identify import Identification
 
 Find = Callable[[str], Fingerprint]
 """Gives a registered model's fingerprint by its name."""

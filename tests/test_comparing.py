@@ -1,4 +1,4 @@
-"""registry.comparing and the commands compare, verify and explain."""
+"""registry.workflows.compare and the commands compare, verify and explain."""
 
 import json
 
@@ -11,8 +11,8 @@ from test_adapters import write_adapter
 
 import cli
 import registry
-from registry.comparing import consistency, pair_verdict
 from registry.errors import NotComparable
+from registry.lineage.pair import consistency, pair_verdict
 
 ROOT = made.grown()
 

@@ -1,4 +1,4 @@
-"""registry.lens and the command lora: adapters beside each other."""
+"""registry.lineage.adapter_comparison and the command lora: adapters beside each other."""
 
 import json
 
@@ -10,8 +10,8 @@ from test_adapters import write_adapter
 
 import cli
 import registry
-from registry import lens
-from registry.lens import clustering_distance, look, path, permuted, std_distance, trajectories
+from registry.lineage import adapter_comparison
+from registry.lineage.adapter_comparison import clustering_distance, look, path, permuted, std_distance, trajectories
 
 
 def factors(seed, scale=1.0, projections=("q_proj", "v_proj"), layers=4, rank=4, size=32):
@@ -52,13 +52,13 @@ def test_an_untrained_adapter_is_told(folders):
     """And takes part in nothing."""
     seen = look(str(folders["untrained"]))
     assert seen.own is None
-    assert lens.tested([seen, look(f"x={folders['a1']}"), look(f"y={folders['a2']}")]) == []
+    assert adapter_comparison.tested([seen, look(f"x={folders['a1']}"), look(f"y={folders['a2']}")]) == []
 
 
 def test_labels_that_tell_distances_apart(folders):
     """Adapters of one data set are nearer, and a permutation test says how often that comes by chance."""
     seen = [look(f"{label}={folders[name]}") for label, name in (("a", "a1"), ("a", "a2"), ("b", "b1"), ("b", "b2"))]
-    found = next(each for each in lens.tested(seen) if (each.vector, each.label) == ("std", "data"))
+    found = next(each for each in adapter_comparison.tested(seen) if (each.vector, each.label) == ("std", "data"))
     assert found.within < found.between
     assert found.p_value == pytest.approx(1 / 3, abs=0.02)  # two of two pairings in three
 
@@ -91,7 +91,7 @@ def test_chance_alone_has_no_small_p_values():
 )  # fmt: skip
 def test_runs_are_told_by_name(source, run):
     """As trainers call their checkpoints."""
-    from registry.lens import Seen
+    from registry.lineage.adapter_comparison import Seen
 
     assert Seen("n", source, None, None, None).run == run
 

@@ -7,10 +7,10 @@ import torch
 from checkpoints_made import write_folder
 
 import registry
-from registry.lineage.alignment import align
 from registry.lineage.comparison import Comparison
-from registry.lineage.mixture import mixture
-from registry.lineage.traits import Traits
+from registry.lineage.features import Traits
+from registry.lineage.layer_alignment import align
+from registry.lineage.merge_shares import mixture
 from registry.lineage.verdict import Candidates, judge
 
 

@@ -1,4 +1,4 @@
-"""registry.lora_init and the commands of the second paper, with peft reading what is written."""
+"""registry.lora_init.start and the commands of the second paper, with peft reading what is written."""
 
 import json
 
@@ -16,7 +16,7 @@ import cli
 import registry
 from registry.characteristic.groups import Characteristic, Group, characteristic
 from registry.errors import BaseIsAdapter, BaseNotWritable, FolderNotEmpty, NoCharacteristic, NoTargets
-from registry.lora_init import lora_init
+from registry.lora_init.start import lora_init
 
 REFERENCE = (
     "reference",

@@ -1,10 +1,10 @@
-"""registry.lineage.nulls: what chance gives."""
+"""registry.lineage.calibration: what chance gives."""
 
 import math
 
 import pytest
 
-from registry.lineage.nulls import Null, among, nulls, quantiles, stranger_share
+from registry.lineage.calibration import Null, among, nulls, quantiles, stranger_share
 
 NULL = Null(pairs=100, above=0.05, start=2.0, scale=0.5, strongest=3.0)
 

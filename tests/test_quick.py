@@ -1,4 +1,4 @@
-"""registry.quick and registry.fingerprints.partial: the base's name from a part of the bytes."""
+"""registry.workflows.identify_quick and registry.fingerprints.partial: the base's name from a part of the bytes."""
 
 import models_made as made
 import pytest

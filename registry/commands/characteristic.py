@@ -48,8 +48,8 @@ def dsv(model: str, between: tuple[str, ...], rank: int, as_json: bool) -> None:
     Example: registry dsv llama-small --between q,gate
     """
     from registry import Registry
+    from registry.characteristic.dsv import pair_of
     from registry.characteristic.groups import published_of
-    from registry.distances import pair_of
     from registry.report import laws
 
     pairs = [pair_of(text) for text in between]

@@ -122,8 +122,8 @@ def verify(source: str, claimed: str, as_json: bool, timing: bool, **options: An
     Example: registry verify ./child --base llama-small
     """
     from registry import Registry
-    from registry.comparing import consistency
     from registry.fingerprints.timing import Timing
+    from registry.lineage.pair import consistency
     from registry.report import answers, tables
 
     clock = Timing()

@@ -37,9 +37,9 @@ from registry.database.schema import (
 )
 from registry.database.store import columns
 from registry.fingerprints.record import RANKS, VERSION, Branch, Clustering, Fingerprint, Matrix, Space
-from registry.lineage.fit import Base
-from registry.lineage.recipe import VALUES, spread_distance
-from registry.lineage.traits import KINDS, Sketches
+from registry.lineage.adapter_base import Base
+from registry.lineage.features import KINDS, Sketches
+from registry.lineage.training_recipe import VALUES, spread_distance
 from registry.lineage.verdict import Candidates
 
 NEAREST = text(
@@ -59,7 +59,7 @@ HEAD = 20  # bytes of an array of one dimension before its numbers
 class Match:
     """A registered model beside an unknown one: cosine distances of the two vectors of paper 2509.19122.
 
-    spread_distance: of the std vectors too, in the way that names families best (registry.lineage.recipe).
+    spread_distance: of the std vectors too, in the way that names families best (registry.lineage.training_recipe).
     """
 
     model: str
@@ -206,7 +206,7 @@ def bases(session: Session, adapter: Fingerprint) -> list[Base]:
 
 
 def profiles(session: Session, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Of some models what registry.lineage.recipe.profile gives, averaged by the server."""
+    """Of some models what registry.lineage.training_recipe.profile gives, averaged by the server."""
     scale = MatrixRow.std * func.sqrt(func.greatest(MatrixRow.rows, MatrixRow.cols))
     logs = [func.avg(func.ln(MatrixRow.singular_values[i + 1] / scale)) for i in range(VALUES)]
     whole = MatrixRow.singular_values[VALUES] > 0  # values fall

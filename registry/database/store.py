@@ -118,7 +118,7 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
     model.spaces = [SpaceRow(**shared(each, SpaceRow)) for each in fingerprint.spaces]
     model.histograms = [HistogramRow(**shared(each, HistogramRow)) for each in fingerprint.histograms]
-    from registry.lineage.traits import KINDS, Sketches  # noqa: PLC0415  # torch comes with it
+    from registry.lineage.features import KINDS, Sketches  # noqa: PLC0415  # torch comes with it
 
     sketches = Sketches.of(fingerprint.branches)
     model.outline = OutlineRow(start=fingerprint.start, **{kind: sketches.outline(kind) for kind in KINDS})

@@ -9,8 +9,8 @@ import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Matrix
-from registry.lineage.alignment import Alignment
-from registry.lineage.traits import Traits
+from registry.lineage.features import Traits
+from registry.lineage.layer_alignment import Alignment
 
 KIN = 0.25  # cosine of two layers from which one comes from the other; strangers' stay under 0.2
 FLOOR = {"bfloat16": 2e-3, "float16": 3e-4, "float32": 1e-6, "float64": 1e-9}  # of a rounded matrix, relative

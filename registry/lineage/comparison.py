@@ -7,11 +7,11 @@ from functools import cached_property
 import numpy as np
 
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.alignment import Alignment, align
+from registry.lineage.calibration import nulls
 from registry.lineage.changes import Changes
-from registry.lineage.nulls import nulls
+from registry.lineage.features import KINDS, Traits
+from registry.lineage.layer_alignment import Alignment, align
 from registry.lineage.spectra import closeness
-from registry.lineage.traits import KINDS, Traits
 
 
 @dataclass(frozen=True)

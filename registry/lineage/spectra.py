@@ -6,7 +6,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from registry.fingerprints.record import Matrix
-from registry.lineage.traits import Spot, Traits
+from registry.lineage.features import Spot, Traits
 
 RANK = 16  # singular values of each matrix that are compared
 LEAST = 1e-9  # a distance that is nothing but rounding

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from registry.lineage.calibration import among, nulls, stranger_share
+from registry.lineage.change_kinds import phrases
 from registry.lineage.comparison import Comparison
-from registry.lineage.history import phrases
-from registry.lineage.nulls import among, nulls, stranger_share
 
 SAME_WEIGHTS = "same weights"
 QUANTISED = "quantised copy"

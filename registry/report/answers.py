@@ -10,9 +10,9 @@ from registry.fingerprints.record import Adapter, Fingerprint
 
 if TYPE_CHECKING:
     from registry.database.store import Summary
-    from registry.identify import Identification
-    from registry.ingest import Ingested
     from registry.lineage.verdict import Verdict
+    from registry.workflows.identify import Identification
+    from registry.workflows.ingest import Ingested
 
 SCHEMA_VERSION = 2
 

@@ -10,10 +10,10 @@ from rich.text import Text
 from registry.report.tables import short_count, table
 
 if TYPE_CHECKING:
+    from registry.characteristic.dsv import Measured
     from registry.characteristic.groups import Characteristic, Comparison
     from registry.characteristic.laws import Law, Pareto
-    from registry.distances import Measured
-    from registry.lora_init import Initialised
+    from registry.lora_init.start import Initialised
 
 NUMBERS = ("distances", "mean", "alpha", "95 %", "KS")
 

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Fingerprint
-from registry.lens import DISTANCES, Point, Seen, table, tested, trajectories
+from registry.lineage.adapter_comparison import DISTANCES, Point, Seen, table, tested, trajectories
 from registry.report.tables import table as drawn_table
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from registry.database.admin import Status
     from registry.database.search import Match
     from registry.database.store import FamilySummary, Summary
-    from registry.identify import Identification
-    from registry.ingest import Ingested
     from registry.lineage.verdict import Evidence, Verdict
+    from registry.workflows.identify import Identification
+    from registry.workflows.ingest import Ingested
 
 SHOWN = 5  # names of a long list
 LEAST_SHOWN = 1e-15  # a probability below is not told apart

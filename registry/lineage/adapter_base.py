@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.fingerprints.record import Fingerprint, Space
-from registry.lineage.nulls import among, nulls
+from registry.lineage.calibration import among, nulls
 from registry.lineage.verdict import CERTAIN, DERIVED, SAME_WEIGHTS, UNKNOWN, Evidence, Verdict
 
 

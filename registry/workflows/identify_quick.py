@@ -12,7 +12,7 @@ from registry.checkpoints import open_checkpoint
 from registry.database import search
 from registry.errors import QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
-from registry.lineage.nulls import among, nulls
+from registry.lineage.calibration import among, nulls
 from registry.lineage.verdict import CERTAIN, DERIVED, UNKNOWN, Evidence, Verdict
 
 MOST, LEAST = 0.02, 1 << 26  # share of a model, or bytes of a small one, that are read at most

@@ -1,27 +1,15 @@
-"""Two sources side by side, without a database."""
-
-from pathlib import Path
-from typing import Unpack
+"""The verdict on one pair of fingerprints, and whether it bears out a claim."""
 
 from registry.errors import NotComparable
-from registry.fingerprints.from_source import Options, read
-from registry.fingerprints.record import RANKS, Fingerprint
+from registry.fingerprints.record import Fingerprint
+from registry.lineage.adapter_base import Base, fits_shapes, fitting, judge_adapter
 from registry.lineage.comparison import Comparison
-from registry.lineage.fit import Base, fits_shapes, fitting, judge_adapter
 from registry.lineage.verdict import UNKNOWN, Verdict, judge
 
 CONSISTENT, CONTRADICTED, UNDECIDABLE = "consistent", "contradicted", "undecidable"
+
+
 OPEN = 0.01  # p-value below which a claim is not contradicted, though not shown either
-
-
-def compare(a: str | Path | Fingerprint, b: str | Path | Fingerprint, **options: Unpack[Options]) -> Verdict:
-    """Whether `a` comes from `b`. Both are sources or fingerprints; `a` may be an adapter and `b` a base.
-
-    The verdict has `verdict`, `score` (larger is more surely derived, comparable across pairs), `p_value` and
-    `evidence`. Raises RegistryError.
-    """
-    one, other = fingerprint_of(a, options), fingerprint_of(b, options)
-    return pair_verdict(one, other, str(b) if not isinstance(b, Fingerprint) else other.digest[:12])
 
 
 def pair_verdict(one: Fingerprint, other: Fingerprint, name: str, family: str | None = None) -> Verdict:
@@ -34,14 +22,6 @@ def pair_verdict(one: Fingerprint, other: Fingerprint, name: str, family: str | 
         return judge_adapter(one, (name, family or name) if one.digest == other.digest else None, [])
     base = Base(name, family or name, other.spaces)
     return judge_adapter(one, None, fitting(one, [base] if fits_shapes(one, other) else []))
-
-
-def fingerprint_of(source: str | Path | Fingerprint, options: Options) -> Fingerprint:
-    """A fingerprint as it is, or that of a source at the rank that is compared."""
-    if isinstance(source, Fingerprint):
-        return source
-    options.setdefault("rank", RANKS[0])
-    return read(source, **options)[1]
 
 
 def consistency(verdict: Verdict) -> str:

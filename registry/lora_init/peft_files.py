@@ -13,7 +13,7 @@ import torch
 
 from registry.checkpoints import Checkpoint, Entry
 from registry.errors import BaseNotWritable, FolderNotEmpty
-from registry.initialise import Plan, Start
+from registry.lora_init.factors import Plan, Start
 
 SHARD = 4 << 30  # bytes of a shard of a base that is written
 BASE = "base"  # the folder of such a base, inside the adapter's
@@ -67,9 +67,9 @@ def prefix(base: Checkpoint) -> str:
 @cache
 def prefixes() -> dict[str, str]:
     """peft.toml, parsed."""
-    found: dict[str, str] = tomllib.loads(files("registry").joinpath("peft.toml").read_text(encoding="utf-8"))[
-        "prefixes"
-    ]
+    found: dict[str, str] = tomllib.loads(
+        files("registry.lora_init").joinpath("peft.toml").read_text(encoding="utf-8")
+    )["prefixes"]
     return found
 
 

@@ -11,7 +11,7 @@ from registry.database import search, store
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
-from registry.judgement import verdict_on
+from registry.workflows.judge import verdict_on
 
 
 @dataclass(frozen=True)

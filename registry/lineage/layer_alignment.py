@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from registry.lineage.traits import BRANCHES, Sketches
+from registry.lineage.features import BRANCHES, Sketches
 
 DRAWS = 200  # random tables that say how alike strangers' layers look once they are assigned
 LARGEST = 48  # layers: of more, the null of that many is taken, which is a little wider

@@ -12,8 +12,8 @@ from registry.database.search import Match
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import RANKS, Fingerprint
 from registry.fingerprints.timing import Timing
-from registry.judgement import verdict_on
 from registry.lineage.verdict import Verdict
+from registry.workflows.judge import verdict_on
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 from registry.database import search, store
 from registry.database.search import Match
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.alignment import align
+from registry.lineage.adapter_base import fitting, judge_adapter
 from registry.lineage.comparison import Comparison
-from registry.lineage.fit import fitting, judge_adapter
-from registry.lineage.mixture import TRAINED, merged
-from registry.lineage.recipe import distance, profile
-from registry.lineage.traits import KINDS, Sketches, Traits
+from registry.lineage.features import KINDS, Sketches, Traits
+from registry.lineage.layer_alignment import align
+from registry.lineage.merge_shares import TRAINED, merged
+from registry.lineage.training_recipe import distance, profile
 from registry.lineage.verdict import ACCEPTED, DERIVED, UNKNOWN, Candidates, Evidence, Verdict, judge, recipe_chance
 
 SHORTLIST = 8  # models that outlines give

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
+from registry.lineage.calibration import nulls
 from registry.lineage.changes import Changes
 from registry.lineage.comparison import Comparison
-from registry.lineage.nulls import nulls
 
 ALIKE = 0.5  # cosine of two matrices' sketches above which they stand in the same axes
 NEAR = 0.9999  # below which a matrix has changed visibly

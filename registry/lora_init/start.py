@@ -10,8 +10,8 @@ import torch
 from registry.characteristic.groups import Characteristic
 from registry.checkpoints import open_checkpoint
 from registry.errors import BaseIsAdapter, NoCharacteristic
-from registry.initialise import STD, Plan, Start, initialise, targeted
-from registry.peft import BASE, check_free, write_adapter
+from registry.lora_init.factors import STD, Plan, Start, initialise, targeted
+from registry.lora_init.peft_files import BASE, check_free, write_adapter
 
 SAMPLE, LENGTH = 4, 64  # sequences of tokens on which the output is looked at, and tokens of each
 
