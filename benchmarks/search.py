@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Checkpoint
-from registry.database import search, store
+from registry.database import fingerprints, nearest
 from registry.database.connection import open_database
 from registry.database.server import Server
 from registry.fingerprints.record import Branch, Clustering, Fingerprint, Matrix
@@ -77,7 +77,9 @@ def main() -> None:
         with server.connected() as url, open_database(url) as engine, Session(engine) as session:
             models = [invented(seed) for seed in range(KINDS)]
             for i, model in enumerate(models):
-                store.save(session, Checkpoint("s", f"model-{i}", None, {}, None, ()), model, "1", "f", f"model-{i}")
+                fingerprints.save(
+                    session, Checkpoint("s", f"model-{i}", None, {}, None, ()), model, "1", "f", f"model-{i}"
+                )
             session.commit()
             session.execute(text(RANDOM))
             for statement in COPY.split(";")[:-1]:
@@ -95,14 +97,14 @@ def timed(session: Session, asked: Fingerprint) -> dict:
     found = {}
     gc.freeze()  # what this benchmark made is not looked through again
     for name, fingerprint in (("relative", asked), ("stranger", invented(999))):
-        alike = [match.model for match in search.nearest(session, fingerprint, 10)]
-        alike += [copy for copy, _ in search.by_outline(session, fingerprint, 10)]
+        alike = [match.model for match in nearest.nearest(session, fingerprint, 10)]
+        alike += [copy for copy, _ in nearest.by_outline(session, fingerprint, 10)]
         session.execute(text(MATRICES), {"names": list(set(alike)), "kinds": KINDS})
         spent = []
         for _ in range(REPEATS):
             session.expunge_all()
             begin = time.perf_counter()
-            verdict = verdict_on(session, fingerprint, search.nearest(session, fingerprint, 10))
+            verdict = verdict_on(session, fingerprint, nearest.nearest(session, fingerprint, 10))
             spent.append(1000 * (time.perf_counter() - begin))
         found |= {f"{name}_ms": round(float(np.median(spent)), 1), f"{name}_verdict": verdict.model or verdict.verdict}
     return found

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from sqlalchemy.orm import Session
 
-from registry.database import store
+from registry.database import characteristics, fingerprints, models, verdicts
 from registry.database.connection import open_database, translated
 from registry.errors import ModelNotFound
 from registry.fingerprints.record import Fingerprint
@@ -139,10 +139,10 @@ class Registry:
         except ModelNotFound:
             return source
 
-    def explain(self, name: str) -> "tuple[store.Summary, Verdict, datetime]":
+    def explain(self, name: str) -> "tuple[models.Summary, Verdict, datetime]":
         """A registered model, the verdict that was stored with it, and when it was given."""
         with self._session() as session:
-            return store.kept_verdict(session, name)
+            return verdicts.kept_verdict(session, name)
 
     def characteristic(self, model: "str | Path | Fingerprint", *, rank: int = 16) -> "Characteristic":
         """The groups of projections of a registered model, a source or a fingerprint (paper 2509.00046, 3.1).
@@ -155,7 +155,7 @@ class Registry:
         found = characteristic(self._fingerprint(known, rank), rank)
         if isinstance(known, Fingerprint) and isinstance(model, str):
             with self._session() as session:
-                store.keep_characteristic(session, model, found)
+                characteristics.keep_characteristic(session, model, found)
         return found
 
     def distances(
@@ -219,7 +219,7 @@ class Registry:
 
     def like(self, adapter: Fingerprint, k: int = 10) -> "list[tuple[str, str | None, float]]":
         """The k registered adapters with the nearest std vectors, over projections in common: name, base, distance."""
-        from registry.database.search import spreads  # noqa: PLC0415
+        from registry.database.nearest import spreads  # noqa: PLC0415
         from registry.lineage.adapter_comparison import spread_apart  # noqa: PLC0415
 
         with self._session() as session:
@@ -250,25 +250,25 @@ class Registry:
         model, verdict, judged_at = self.explain(name)
         return explained(model, self.show(name)[1], verdict, judged_at, lambda other: self.show(other)[1])
 
-    def show(self, name: str) -> tuple[store.Summary, Fingerprint]:
+    def show(self, name: str) -> tuple[models.Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""
         with self._session() as session:
-            return store.load(session, name)
+            return fingerprints.load(session, name)
 
-    def models(self) -> list[store.Summary]:
+    def models(self) -> list[models.Summary]:
         """All registered models, by family and name."""
         with self._session() as session:
-            return store.listing(session)
+            return models.listing(session)
 
-    def families(self) -> list[store.FamilySummary]:
+    def families(self) -> list[models.FamilySummary]:
         """All families and their models."""
         with self._session() as session:
-            return store.families(session)
+            return models.families(session)
 
-    def remove(self, name: str) -> store.Summary:
+    def remove(self, name: str) -> models.Summary:
         """Delete a model; returns what it was."""
         with self._session() as session:
-            return store.remove(session, name)
+            return models.remove(session, name)
 
     @contextmanager
     def _session(self) -> Iterator[Session]:

@@ -9,7 +9,7 @@ from registry.fingerprints.record import Fingerprint
 from registry.report.page import page
 
 if TYPE_CHECKING:
-    from registry.database.store import Summary
+    from registry.database.models import Summary
     from registry.lineage.verdict import Verdict
     from registry.workflows.identify import Identification
 

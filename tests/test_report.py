@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from registry.database.search import Match
+from registry.database.nearest import Match
 from registry.lineage.verdict import Evidence, Verdict
 from registry.report.answers import answer, plain
 from registry.report.tables import short_count

@@ -9,7 +9,7 @@ from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Adapter, Fingerprint
 
 if TYPE_CHECKING:
-    from registry.database.store import Summary
+    from registry.database.models import Summary
     from registry.lineage.verdict import Verdict
     from registry.workflows.identify import Identification
     from registry.workflows.ingest import Ingested

@@ -17,7 +17,7 @@ from registry.report.tables import chances, headline, probability
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from registry.database.search import Match
+    from registry.database.nearest import Match
     from registry.fingerprints.record import Fingerprint
     from registry.lineage.verdict import Evidence, Verdict
 

@@ -17,8 +17,8 @@ from registry.report.answers import places
 if TYPE_CHECKING:
     from registry.architectures.inspection import Inspection
     from registry.database.admin import Status
-    from registry.database.search import Match
-    from registry.database.store import FamilySummary, Summary
+    from registry.database.models import FamilySummary, Summary
+    from registry.database.nearest import Match
     from registry.lineage.verdict import Evidence, Verdict
     from registry.workflows.identify import Identification
     from registry.workflows.ingest import Ingested

@@ -7,8 +7,8 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import search
-from registry.database.search import Match
+from registry.database import nearest
+from registry.database.nearest import Match
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import RANKS, Fingerprint
 from registry.fingerprints.timing import Timing
@@ -43,6 +43,6 @@ def identify(engine: Engine, source: str | Path, *, k: int = 10, **options: Unpa
     _, fingerprint = read(source, **options)
     timing = options.get("timing") or Timing()
     with timing.stage("database"), Session(engine) as session:
-        matches = search.nearest(session, fingerprint, k)
+        matches = nearest.nearest(session, fingerprint, k)
         verdict = verdict_on(session, fingerprint, matches)
     return Identification(str(source), fingerprint, verdict, tuple(matches))

@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.checkpoints import open_checkpoint
-from registry.database import search
+from registry.database import nearest
 from registry.errors import QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
 from registry.lineage.calibration import among, nulls
@@ -35,7 +35,7 @@ def identify_quickly(engine: Engine, source: str | Path, *, download: bool = Fal
 
 def verdict_from(session: Session, glimpse: Glimpse) -> Verdict:
     """Read on until it is certain, or too much was read."""
-    candidates = search.count(session, "model")
+    candidates = nearest.count(session, "model")
     verdict = Verdict(UNKNOWN)
     for verdict in verdicts(session, glimpse, candidates):
         if verdict.related:
@@ -45,7 +45,7 @@ def verdict_from(session: Session, glimpse: Glimpse) -> Verdict:
 
 def verdicts(session: Session, glimpse: Glimpse, candidates: int) -> Iterator[Verdict]:
     """What can be said after every piece."""
-    found = search.by_start(session, glimpse.start, NEAREST)
+    found = nearest.by_start(session, glimpse.start, NEAREST)
     lines = []
     if found:
         (model, family), cosine = found[0]
@@ -54,7 +54,7 @@ def verdicts(session: Session, glimpse: Glimpse, candidates: int) -> Iterator[Ve
     seen: dict[tuple[str, str], list[float]] = defaultdict(list)
     limit = max(int(MOST * glimpse.total), LEAST)
     for looked, branch in enumerate(glimpse.branches(limit), 1):
-        for named, cosine in search.by_branch(session, branch, NEAREST).items():
+        for named, cosine in nearest.by_branch(session, branch, NEAREST).items():
             seen[named].append(SIDE * cosine)
         if seen:
             (model, family), values = max(seen.items(), key=lambda pair: sum(pair[1]))

@@ -7,7 +7,7 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import search, store
+from registry.database import fingerprints, models, nearest, verdicts
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
@@ -21,7 +21,7 @@ class Ingested:
     rank_before: what these weights were registered with already, as `model`; None where they are new.
     """
 
-    model: store.Summary
+    model: models.Summary
     fingerprint: Fingerprint
     rank_before: int | None
 
@@ -53,8 +53,10 @@ def ingest(
     checkpoint, fingerprint = read(source, **options)
     timing = options.get("timing") or Timing()
     with timing.stage("database"), Session(engine) as session, session.begin():
-        verdict = verdict_on(session, fingerprint, search.nearest(session, fingerprint, 1))
-        model, before = store.save(session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name)
+        verdict = verdict_on(session, fingerprint, nearest.nearest(session, fingerprint, 1))
+        model, before = fingerprints.save(
+            session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name
+        )
         if before is None:
-            store.keep_verdict(session, model.name, verdict)
+            verdicts.keep_verdict(session, model.name, verdict)
     return Ingested(model, fingerprint, before)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from registry.database import search, store
-from registry.database.search import Match
+from registry.database import fingerprints, models, nearest
+from registry.database.nearest import Match
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import fitting, judge_adapter
 from registry.lineage.comparison import Comparison
@@ -28,7 +28,7 @@ def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Mat
     """What the registry says of a fingerprint. matches: the nearest models by the papers' vectors."""
     if fingerprint.kind == "adapter":
         return verdict_on_adapter(session, fingerprint)
-    candidates = search.comparable(session, fingerprint)
+    candidates = nearest.comparable(session, fingerprint)
     own = Traits(fingerprint)
     near = relatives(session, own)
     pairs = [Candidate.of(session, own, name, candidates) for name in near[:1]]
@@ -46,7 +46,7 @@ def by_recipe(
     session: Session, fingerprint: Fingerprint, matches: Sequence[Match], candidates: Candidates
 ) -> list[str]:
     """Names of the nearest by the papers' vectors in the order of their recipes, first those that may be one family."""
-    own, found = profile(fingerprint), search.profiles(session, [match.model for match in matches])
+    own, found = profile(fingerprint), nearest.profiles(session, [match.model for match in matches])
 
     def place(match: Match) -> tuple[bool, float]:
         return recipe_chance(match.std_distance, candidates) > ACCEPTED, distance(own, found[match.model])
@@ -65,7 +65,7 @@ class Candidate:
     @classmethod
     def of(cls, session: Session, own: Traits, name: str, candidates: Candidates) -> "Candidate":
         """Load a model and compare it."""
-        family, fingerprint = search.family_and_fingerprint(session, name)
+        family, fingerprint = fingerprints.family_and_fingerprint(session, name)
         found = Comparison(own, Traits(fingerprint))
         return cls(name, found, judge(found, name, family, candidates))
 
@@ -82,12 +82,12 @@ def among_relatives(
 
 def relatives(session: Session, own: Traits) -> list[str]:
     """The registered models that are most likely relatives, by name: the same weights first, then by their branches."""
-    same = search.same_weights(session, own.fingerprint)
-    found = [pair for pair in search.by_outline(session, own.fingerprint, SHORTLIST) if pair[0] not in same]
+    same = nearest.same_weights(session, own.fingerprint)
+    found = [pair for pair in nearest.by_outline(session, own.fingerprint, SHORTLIST) if pair[0] not in same]
     near = [name for name, _ in found]
     if sum(cosine > ALONE for _, cosine in found) == 1:
         return [*same, *near]
-    sketches = search.sketches_of(session, near)
+    sketches = nearest.sketches_of(session, near)
     ordered = sorted(near, key=lambda name: likeness(own.sketches, sketches[name]), reverse=True)
     return [*same, *ordered]
 
@@ -100,6 +100,6 @@ def likeness(one: Sketches, other: Sketches) -> float:
 
 def verdict_on_adapter(session: Session, fingerprint: Fingerprint) -> Verdict:
     """The same adapter if it is registered, else the base that it fits."""
-    twin = store.with_digest(session, fingerprint.digest)
-    fits = fitting(fingerprint, search.bases(session, fingerprint))
+    twin = models.with_digest(session, fingerprint.digest)
+    fits = fitting(fingerprint, nearest.bases(session, fingerprint))
     return judge_adapter(fingerprint, (twin.name, twin.family) if twin else None, fits)

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,8 +35,8 @@ from registry.database.schema import (
     OutlineRow,
     SpaceRow,
 )
-from registry.database.store import columns
-from registry.fingerprints.record import RANKS, VERSION, Branch, Clustering, Fingerprint, Matrix, Space
+from registry.database.wire import halves, rectangle
+from registry.fingerprints.record import VERSION, Branch, Fingerprint, Space
 from registry.lineage.adapter_base import Base
 from registry.lineage.features import KINDS, Sketches
 from registry.lineage.training_recipe import VALUES, spread_distance
@@ -50,9 +50,6 @@ NEAREST = text(
     bindparam("shares", type_=ClusteringRow.shares.type),
     bindparam("projections", type_=FingerprintRow.projections.type),
 )
-
-
-HEAD = 20  # bytes of an array of one dimension before its numbers
 
 
 @dataclass(frozen=True)
@@ -216,63 +213,3 @@ def profiles(session: Session, names: Sequence[str]) -> dict[str, np.ndarray]:
     for name, projection, *means in session.execute(query.group_by(Model.name, MatrixRow.projection)):
         found[name][PROJECTIONS.index(projection)] = means
     return found
-
-
-def family_and_fingerprint(session: Session, name: str) -> tuple[str, Fingerprint]:
-    """A registered model as far as it is compared: its spectra to the smallest rank, one clustering, no bounds.
-
-    Sixteen times as fast as the whole, for arrays come in the bytes that the server holds.
-    """
-    model = session.execute(
-        select(Model, FingerprintRow, OutlineRow.start, ClusteringRow)
-        .join(FingerprintRow, FingerprintRow.model_id == Model.id)
-        .join(ClusteringRow, ClusteringRow.model_id == Model.id)
-        .outerjoin(OutlineRow, OutlineRow.model_id == Model.id)
-        .where(Model.name == name, Model.fingerprint_version == VERSION, ClusteringRow.rank == RANKS[0])
-    ).one()
-    row, whole, start, clustering = model
-    own = {**columns(row, Fingerprint), **columns(whole, Fingerprint), "version": row.fingerprint_version}
-    vectors = Clustering(**{**columns(clustering, Clustering), "vector": clustering.shares})
-    found = {
-        "clusterings": (vectors,),
-        "matrices": matrices_of(session, row.id),
-        "branches": branches_of(session, row.id),
-    }
-    return row.family.name, Fingerprint(**{**own, **found, "rank": RANKS[0], "start": start})
-
-
-def matrices_of(session: Session, model: int) -> tuple[Matrix, ...]:
-    """The matrices of a model without bounds."""
-    names = [f.name for f in fields(Matrix) if f.name not in ("singular_values", "bounds", "sketch")]
-    arrays = (func.array_send(MatrixRow.singular_values[1 : RANKS[0]]), func.array_send(MatrixRow.sketch))
-    query = select(*(getattr(MatrixRow, name) for name in names), *arrays).where(MatrixRow.model_id == model)
-    return tuple(
-        Matrix(**dict(zip(names, values, strict=True)), singular_values=numbers(spectrum, 8), sketch=numbers(sketch, 4))
-        for *values, spectrum, sketch in session.execute(query.order_by(MatrixRow.position))
-    )
-
-
-def branches_of(session: Session, model: int) -> tuple[Branch, ...]:
-    """The branches' sketches of a model."""
-    sent = [func.halfvec_send(column) for column in (BranchRow.stream, BranchRow.token)]
-    query = select(BranchRow.layer, BranchRow.branch, *sent).where(BranchRow.model_id == model)
-    rows = session.execute(query.order_by(BranchRow.layer, BranchRow.branch))
-    return tuple(Branch(layer, branch, *map(halves, sketches)) for layer, branch, *sketches in rows)
-
-
-def numbers(sent: bytes | None, size: int) -> Any:
-    """The numbers of an array in Postgres' binary form: 20 bytes about it, then every number after its size."""
-    if sent is None:
-        return None
-    form = np.dtype([("size", ">i4"), ("value", f">f{size}")])
-    return np.frombuffer(sent, form, offset=min(HEAD, len(sent)))["value"].astype(float)
-
-
-def halves(sent: bytes | None) -> Any:
-    """The numbers of a halfvec in Postgres' binary form: a count, two empty bytes, big-endian halves."""
-    return None if sent is None else np.frombuffer(sent, ">f2", offset=4).astype(float)
-
-
-def rectangle(sent: bytes) -> np.ndarray:
-    """The numbers of halfvecs of 256, one after the other: a row each."""
-    return np.frombuffer(sent, ">f2").reshape(-1, 258)[:, 2:].astype(float)
