@@ -27,7 +27,7 @@ from sklearn.metrics import roc_auc_score
 
 from registry import Registry, fingerprint
 from registry.architectures.roles import PROJECTIONS
-from registry.database.server import Server
+from registry.database.embedded.server import Server
 from registry.errors import CannotSplit
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.comparison import Comparison, std_distance

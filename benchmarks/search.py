@@ -23,7 +23,7 @@ from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Checkpoint
 from registry.database import fingerprints, nearest
 from registry.database.connection import open_database
-from registry.database.server import Server
+from registry.database.embedded.server import Server
 from registry.fingerprints.record import Branch, Clustering, Fingerprint, Matrix
 from registry.numerics.unit_vectors import unit
 from registry.workflows.judge import verdict_on

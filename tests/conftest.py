@@ -11,7 +11,7 @@ from checkpoints_made import llama, write_folder
 from hypothesis import settings
 
 from registry.database.connection import open_database
-from registry.database.server import Server
+from registry.database.embedded.server import Server
 
 DATA = Path(os.environ.get("REGISTRY_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
 EXAMPLES = Path(__file__).parents[1] / "examples" / "checkpoints"

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 import cli
 from registry.architectures.roles import PROJECTIONS
 from registry.commands.common import UNKNOWN
-from registry.database.server import Server
+from registry.database.embedded.server import Server
 from registry.fingerprints.device import cores
 
 
@@ -325,6 +325,6 @@ def test_psql_address(own_server):
 
 
 def server_binaries() -> list[str]:
-    from registry.database.postgres import find_binaries
+    from registry.database.embedded.binaries import find_binaries
 
     return [str(find_binaries() / "psql")]

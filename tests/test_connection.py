@@ -19,8 +19,9 @@ from conftest import execute
 from sqlalchemy import create_engine
 
 import registry
-from registry.database import connection, server
+from registry.database import connection
 from registry.database.connection import normalised, open_database
+from registry.database.embedded import server
 from registry.database.migrate import migrations, upgrade
 from registry.database.schema import REVISION, Base
 from registry.errors import (
@@ -234,7 +235,7 @@ def test_the_extension_is_not_installed(empty_url, monkeypatch):
 def test_a_platform_without_the_embedded_server(monkeypatch):
     """Where its locks do not exist, the sentence names the way out."""
     monkeypatch.delenv("REGISTRY_DATABASE_URL", raising=False)
-    monkeypatch.setitem(sys.modules, "registry.database.server", None)
+    monkeypatch.setitem(sys.modules, "registry.database.embedded.server", None)
     with pytest.raises(ServerUnavailable, match="needs Linux or macOS.*set REGISTRY_DATABASE_URL"), open_database():
         pass
 

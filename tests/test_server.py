@@ -20,11 +20,11 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 import pytest
 
-from registry.database import postgres
-from registry.database import server as module
-from registry.database.keeper import LINGER
-from registry.database.postgres import reachable
-from registry.database.server import Server, last_line, locked
+from registry.database.embedded import binaries
+from registry.database.embedded import server as module
+from registry.database.embedded.binaries import reachable
+from registry.database.embedded.keeper import LINGER
+from registry.database.embedded.server import Server, last_line, locked
 from registry.errors import ServerFailed, ServerUnavailable
 
 ROOT = Path(__file__).parents[1]
@@ -34,7 +34,7 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs 
 CLIENT = """
 import sys
 from pathlib import Path
-from registry.database.server import Server
+from registry.database.embedded.server import Server
 server = Server(Path(sys.argv[1]))
 with server.connected() as url:
     print(server.status_lines()[0], flush=True)
@@ -344,7 +344,7 @@ def test_what_the_client_is_refused_for(server, monkeypatch):
 
 def test_stale_pid_file_of_a_living_process(server):
     """After a crash the server's process id may be another's, which is not waited for nor signalled."""
-    account = postgres.identity(postgres.unprivileged())  # another user's would not mislead Postgres
+    account = binaries.identity(binaries.unprivileged())  # another user's would not mislead Postgres
     with subprocess.Popen(["sleep", "60"], cwd="/", **account) as other:
         stale = f"{other.pid}\n{server.cluster}\n1700000000\n5432\n/tmp/registry-gone\n\n  1 2\nready\n"
         (server.cluster / "postmaster.pid").write_text(stale)
@@ -548,10 +548,10 @@ def installed(parent):
 
 def said(binaries):
     """What the server's user gets from the installed Postgres."""
-    account = postgres.unprivileged()
+    account = binaries.unprivileged()
     command = [binaries / "same"]
     return subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd="/", **postgres.identity(account)
+        command, capture_output=True, text=True, check=True, cwd="/", **binaries.identity(account)
     ).stdout
 
 
@@ -604,7 +604,7 @@ def test_nowhere_to_copy_binaries(shared, tmp_path, monkeypatch):
 @AS_ROOT
 def test_server_runs_as_another_user(server):
     """Root's server runs as the unprivileged owner of its files."""
-    uid, _ = postgres.unprivileged()
+    uid, _ = binaries.unprivileged()
     with server.connected():
         assert uid == Path(f"/proc/{postmaster(server)}").stat().st_uid
         assert uid == server.cluster.stat().st_uid
@@ -619,4 +619,4 @@ def test_nobody_to_run_as(monkeypatch):
 
     monkeypatch.setattr(pwd, "getpwnam", nobody)
     with pytest.raises(ServerUnavailable, match="no user postgres or nobody"):
-        postgres.unprivileged()
+        binaries.unprivileged()

@@ -12,7 +12,7 @@ from registry.database.schema import REVISION
 from registry.errors import NoEmbeddedServer
 
 if TYPE_CHECKING:
-    from registry.database.server import Server
+    from registry.database.embedded.server import Server
 
 VERSIONS = text(
     "SELECT current_setting('server_version'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')"

@@ -23,7 +23,7 @@ from registry.errors import (
 )
 
 if TYPE_CHECKING:
-    from registry.database.server import Server
+    from registry.database.embedded.server import Server
 
 OLDEST = 15  # Postgres
 EXTENSION = "vector"
@@ -48,7 +48,7 @@ def open_database(url: str | None = None) -> Iterator[Engine]:
 def embedded_server() -> "Server":
     """The embedded server in the configured data folder. Raises ServerUnavailable on a platform without one."""
     try:
-        from registry.database.server import Server  # noqa: PLC0415  # needs what Windows lacks
+        from registry.database.embedded.server import Server  # noqa: PLC0415  # needs what Windows lacks
     except ImportError as exc:
         raise ServerUnavailable(reason="it needs Linux or macOS") from exc
     return Server(settings.data_dir())

@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 import psycopg
 
-from registry.database.postgres import (
+from registry.database.embedded.binaries import (
     CLIENT,
     environment,
     find_binaries,
