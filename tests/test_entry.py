@@ -1,4 +1,4 @@
-"""registry.checkpoints.entry: tensors that no memory can hold are one sentence, wherever the memory is asked for."""
+"""registry.checkpoints.tensors: tensors that no memory can hold are one sentence, wherever the memory is asked for."""
 
 import json
 import struct
@@ -13,11 +13,11 @@ from registry.architectures.layout import classify
 from registry.checkpoints.adapters import read_adapter
 from registry.checkpoints.blob import Span
 from registry.checkpoints.dtypes import BF16, F32, U8, DType
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.gguf import dequantised
 from registry.checkpoints.gguf_header import Row
 from registry.checkpoints.quantised.bits import fill_rows
 from registry.checkpoints.safetensors import read_safetensors
+from registry.checkpoints.tensors import Entry
 from registry.errors import TensorTooLarge
 
 PETA = 1 << 50  # more than an address space of 47 bits has

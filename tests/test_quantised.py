@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.dtypes import of
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.quantised.bits import BLOCK, E2M1, fill_rows, unpack
+from registry.checkpoints.tensors import Entry
 from registry.errors import (
     BrokenQuantisation,
     CheckpointError,

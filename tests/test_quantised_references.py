@@ -6,8 +6,8 @@ from checkpoints_made import write_folder
 
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.dtypes import of
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised import dequantised
+from registry.checkpoints.tensors import Entry
 from registry.errors import IncompleteQuantisation
 
 BF16, F16, F32 = torch.bfloat16, torch.float16, torch.float32

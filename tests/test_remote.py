@@ -17,8 +17,8 @@ from quantisers import Parts, compressed
 from registry.checkpoints import hub_errors, open_checkpoint, remote
 from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.hub import open_hub
+from registry.checkpoints.parallel import side_by_side
 from registry.checkpoints.remote import BLOCK, SMALL, RemoteBlob
-from registry.checkpoints.threads import side_by_side
 from registry.errors import (
     BrokenFile,
     CheckpointError,

@@ -1,10 +1,10 @@
-"""registry.checkpoints.threads."""
+"""registry.checkpoints.parallel."""
 
 from threading import Barrier, Event, Lock
 
 import pytest
 
-from registry.checkpoints.threads import WIDTH, side_by_side
+from registry.checkpoints.parallel import WIDTH, side_by_side
 
 
 def test_every_item_is_worked_on():

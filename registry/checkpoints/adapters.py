@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import F32, F64, DType
-from registry.checkpoints.entry import Entry, Update
 from registry.checkpoints.outline import Outline
 from registry.checkpoints.recipe import Recipe, read_recipe
+from registry.checkpoints.tensors import Entry, Update
 from registry.errors import BrokenAdapter, UnsupportedAdapter
 
 if TYPE_CHECKING:

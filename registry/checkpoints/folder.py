@@ -7,10 +7,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from registry.checkpoints.blob import Blob, LocalBlob, read_bytes
-from registry.checkpoints.card import read_json
-from registry.checkpoints.entry import Contents, Entry
 from registry.checkpoints.llama2c import is_llama2c, read_llama2c
+from registry.checkpoints.model_card import read_json
 from registry.checkpoints.safetensors import read_safetensors
+from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import (
     BrokenFile,
     BrokenJSON,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from registry.checkpoints.blob import Blob, Span, read_bytes
 from registry.checkpoints.dtypes import F32, I8
-from registry.checkpoints.entry import Entry
+from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile
 
 if TYPE_CHECKING:

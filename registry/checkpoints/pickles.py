@@ -16,7 +16,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, Span
-from registry.checkpoints.entry import Entry
+from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile, RegistryError, UnsafePickle
 
 GLOBAL = re.compile(r"GLOBAL ([\w.]+)")  # in torch's complaint about a class or function it does not know

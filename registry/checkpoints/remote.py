@@ -17,7 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, but not marked so
 
 from registry.checkpoints.hub_errors import HTTP, patiently, translated
-from registry.checkpoints.threads import side_by_side
+from registry.checkpoints.parallel import side_by_side
 from registry.errors import BrokenFile, HubUnreachable, HubWithoutRanges
 
 PART = 8 << 20  # bytes of one request; what a tensor has more is fetched side by side

@@ -11,7 +11,7 @@ from typing import Any
 from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, Span, read_bytes
 from registry.checkpoints.dtypes import DType
-from registry.checkpoints.entry import Entry
+from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile
 
 HEADER_LIMIT = 32 << 20  # bytes; 100,000 tensors need about 15 MB

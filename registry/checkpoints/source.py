@@ -7,8 +7,6 @@ from typing import Any
 
 from registry.checkpoints.adapters import is_adapter, read_adapter
 from registry.checkpoints.blob import LocalBlob
-from registry.checkpoints.card import declared_base, read_config, read_json
-from registry.checkpoints.entry import Contents, Entry
 from registry.checkpoints.folder import (
     ADAPTERS,
     Files,
@@ -17,7 +15,9 @@ from registry.checkpoints.folder import (
     open_folder,
     weight_files,
 )
+from registry.checkpoints.model_card import declared_base, read_config, read_json
 from registry.checkpoints.quantised import dequantised
+from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
 ADAPTER_CONFIG = "adapter_config.json"

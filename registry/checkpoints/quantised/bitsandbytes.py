@@ -10,9 +10,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import BF16, F16, F32, U8, DType
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows
 from registry.checkpoints.quantised.group import Group
+from registry.checkpoints.tensors import Entry
 
 if TYPE_CHECKING:
     from torch import Tensor

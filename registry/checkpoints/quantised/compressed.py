@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.checkpoints.dtypes import I16
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
+from registry.checkpoints.tensors import Entry
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import BF16, F16, F32, DType
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import numbered
+from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenQuantisation
 
 if TYPE_CHECKING:

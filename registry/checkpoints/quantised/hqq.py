@@ -12,9 +12,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.checkpoints.dtypes import I32, U8
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows
 from registry.checkpoints.quantised.group import PLAIN, Group
+from registry.checkpoints.tensors import Entry
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -9,9 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.checkpoints.dtypes import F8_E4M3, F8_E5M2, I8
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows, numbered
 from registry.checkpoints.quantised.group import Group
+from registry.checkpoints.tensors import Entry
 
 if TYPE_CHECKING:
     from torch import Tensor

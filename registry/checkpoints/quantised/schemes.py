@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import F8_E4M3, F8_E5M2, F8_E8M0, F32, F64, I8, I32, I64, U8, U32, DType
-from registry.checkpoints.entry import Entry
+from registry.checkpoints.parallel import side_by_side
 from registry.checkpoints.quantised.bitsandbytes import STATE, four_bits, int8
 from registry.checkpoints.quantised.compressed import packed
 from registry.checkpoints.quantised.fp4 import fp4
@@ -20,7 +20,7 @@ from registry.checkpoints.quantised.mlx import mlx
 from registry.checkpoints.quantised.mxfp4 import mxfp4
 from registry.checkpoints.quantised.scaled import KINDS, scaled
 from registry.checkpoints.quantised.words import words
-from registry.checkpoints.threads import side_by_side
+from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenQuantisation, IncompleteQuantisation, UnknownQuantisation
 
 if TYPE_CHECKING:

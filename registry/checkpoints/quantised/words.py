@@ -7,9 +7,9 @@ column of words, AWQ a row of outputs into a row of words. Shapes tell the bits;
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry.checkpoints.entry import Entry
 from registry.checkpoints.quantised.bits import fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
+from registry.checkpoints.tensors import Entry
 
 if TYPE_CHECKING:
     from torch import Tensor
