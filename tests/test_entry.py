@@ -13,10 +13,10 @@ from registry.architectures.layout import classify
 from registry.checkpoints.adapters import read_adapter
 from registry.checkpoints.blob import Span
 from registry.checkpoints.dtypes import BF16, F32, U8, DType
-from registry.checkpoints.gguf import dequantised
-from registry.checkpoints.gguf_header import Row
+from registry.checkpoints.formats.gguf import dequantised
+from registry.checkpoints.formats.gguf_header import Row
+from registry.checkpoints.formats.safetensors import read_safetensors
 from registry.checkpoints.quantised.bits import fill_rows
-from registry.checkpoints.safetensors import read_safetensors
 from registry.checkpoints.tensors import Entry
 from registry.errors import TensorTooLarge
 

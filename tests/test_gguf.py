@@ -1,4 +1,4 @@
-"""registry.checkpoints.gguf and gguf_header: files written by llama.cpp's own package, and files that lie."""
+"""registry.checkpoints.formats.gguf and gguf_header: files written by llama.cpp's own package, and files that lie."""
 
 import struct
 import tracemalloc

@@ -1,4 +1,4 @@
-"""registry.checkpoints.llama2c: files written as llama2.c's export.py writes them, and files that are not."""
+"""registry.checkpoints.formats.llama2c: files written as llama2.c's export.py writes them, and files that are not."""
 
 import struct
 from pathlib import Path

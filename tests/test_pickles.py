@@ -1,4 +1,4 @@
-"""registry.checkpoints.pickles."""
+"""registry.checkpoints.formats.pickle."""
 
 import argparse
 import os
@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from registry.checkpoints.blob import LocalBlob
-from registry.checkpoints.pickles import read_pickle as read_blob
+from registry.checkpoints.formats.pickle import read_pickle as read_blob
 from registry.errors import BrokenFile, UnsafePickle
 
 

@@ -1,4 +1,4 @@
-"""registry.checkpoints.safetensors and blob."""
+"""registry.checkpoints.formats.safetensors and blob."""
 
 import pytest
 import torch
@@ -7,8 +7,8 @@ from safetensors.torch import save_file
 
 from registry.checkpoints.blob import LocalBlob, Span
 from registry.checkpoints.dtypes import F32
-from registry.checkpoints.safetensors import DTYPES
-from registry.checkpoints.safetensors import read_safetensors as read_blob
+from registry.checkpoints.formats.safetensors import DTYPES
+from registry.checkpoints.formats.safetensors import read_safetensors as read_blob
 from registry.errors import BrokenFile, UnreadableFile
 
 

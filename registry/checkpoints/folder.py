@@ -7,9 +7,9 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from registry.checkpoints.blob import Blob, LocalBlob, read_bytes
-from registry.checkpoints.llama2c import is_llama2c, read_llama2c
+from registry.checkpoints.formats.llama2c import is_llama2c, read_llama2c
+from registry.checkpoints.formats.safetensors import read_safetensors
 from registry.checkpoints.model_card import read_json
-from registry.checkpoints.safetensors import read_safetensors
 from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import (
     BrokenFile,
@@ -37,14 +37,14 @@ def bare(read: Callable[[Blob], list[Entry]]) -> Reader:
 
 def read_pickle(blob: Blob) -> list[Entry]:
     """A pickle, whose index only torch can read."""
-    from registry.checkpoints import pickles  # noqa: PLC0415  # other formats need not wait for torch
+    from registry.checkpoints.formats import pickle  # noqa: PLC0415  # other formats need not wait for torch
 
-    return pickles.read_pickle(blob)
+    return pickle.read_pickle(blob)
 
 
 def read_gguf(blob: Blob) -> Contents:
     """A GGUF file, whose library brings numpy."""
-    from registry.checkpoints import gguf  # noqa: PLC0415  # other formats need not wait for it
+    from registry.checkpoints.formats import gguf  # noqa: PLC0415  # other formats need not wait for it
 
     return gguf.read_gguf(blob)
 

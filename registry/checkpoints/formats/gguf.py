@@ -16,7 +16,7 @@ from gguf.quants import dequantize
 
 from registry.checkpoints.blob import Blob, Span, read_bytes
 from registry.checkpoints.dtypes import BF16, F16, F32, F64, I8, I16, I32, I64, DType
-from registry.checkpoints.gguf_header import Row, read_header
+from registry.checkpoints.formats.gguf_header import Row, read_header
 from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import BrokenFile, QuantisedWeights
 
