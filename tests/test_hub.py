@@ -1,4 +1,4 @@
-"""registry.checkpoints.hub, through the real hub client and a hub on this machine.
+"""registry.checkpoints.hub.listing, through the real hub client and a hub on this machine.
 
 The client reads its settings when it is imported, so models are opened in processes of their own.
 """
@@ -22,7 +22,7 @@ import torch
 from checkpoints_made import llama, write_folder, write_shards
 from hub_server import ANSWERS, DAMAGE, LENGTHS, MUTE, Hub
 
-from registry.checkpoints.hub_errors import reason, translated
+from registry.checkpoints.hub.errors import reason, translated
 from registry.errors import HubCacheUnwritable
 
 ROOT = Path(__file__).parents[1]

@@ -1,4 +1,4 @@
-"""registry.checkpoints.remote, by the real hub client and a hub on this machine."""
+"""registry.checkpoints.hub.range_reads, by the real hub client and a hub on this machine."""
 
 import io
 import json
@@ -14,11 +14,12 @@ from hub_server import Hub, Request
 from huggingface_hub import constants
 from quantisers import Parts, compressed
 
-from registry.checkpoints import hub_errors, open_checkpoint, remote
+from registry.checkpoints import open_checkpoint
 from registry.checkpoints.blob import LocalBlob
-from registry.checkpoints.hub import open_hub
+from registry.checkpoints.hub import errors
+from registry.checkpoints.hub.listing import open_hub
+from registry.checkpoints.hub.range_reads import BLOCK, SMALL, RemoteBlob
 from registry.checkpoints.parallel import side_by_side
-from registry.checkpoints.remote import BLOCK, SMALL, RemoteBlob
 from registry.errors import (
     BrokenFile,
     CheckpointError,
@@ -61,7 +62,7 @@ def client(hub, tmp_path, monkeypatch) -> Path:
 def pauses(monkeypatch) -> list[float]:
     """The pauses that were to be made."""
     made: list[float] = []
-    monkeypatch.setattr(hub_errors.time, "sleep", made.append)
+    monkeypatch.setattr(errors.time, "sleep", made.append)
     return made
 
 

@@ -98,14 +98,14 @@ def described(source: str, name: str, revision: str | None, files: Files, conten
 
 def from_hub(source: str, *, download: bool) -> Checkpoint:
     """A model of the hub, at the commit that the revision points to now."""
-    from registry.checkpoints import hub  # noqa: PLC0415  # the client takes long to import
+    from registry.checkpoints.hub import listing  # noqa: PLC0415  # the client takes long to import
 
     match = HUB_ID.fullmatch(source)
     if match is None:
         raise SourceNotFound(source=source)
     model, revision, file = match["model"], match["revision"], match["file"]
-    files, sha = (hub.download if download else hub.open_hub)(model, revision, file)
-    weights = hub.weights(model, list(files), file)
+    files, sha = (listing.download if download else listing.open_hub)(model, revision, file)
+    weights = listing.weights(model, list(files), file)
     contents = open_file(files, file, source) if file else open_folder(files, source)
     remote = not all(isinstance(files[name], LocalBlob) for name in weights)
     return replace(described(source, source, sha, files, contents), remote=remote)

@@ -16,7 +16,7 @@ from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_ETAG_TIMEO
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, but not marked so
 
-from registry.checkpoints.hub_errors import HTTP, patiently, translated
+from registry.checkpoints.hub.errors import HTTP, patiently, translated
 from registry.checkpoints.parallel import side_by_side
 from registry.errors import BrokenFile, HubUnreachable, HubWithoutRanges
 

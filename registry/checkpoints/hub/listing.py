@@ -9,9 +9,9 @@ from huggingface_hub.errors import OfflineModeIsEnabled
 
 from registry.checkpoints.blob import Blob, LocalBlob
 from registry.checkpoints.folder import Files, listed, local_files, only_model, weight_files, with_siblings
-from registry.checkpoints.hub_errors import patiently, translated
+from registry.checkpoints.hub.errors import patiently, translated
+from registry.checkpoints.hub.range_reads import RemoteBlob
 from registry.checkpoints.parallel import side_by_side
-from registry.checkpoints.remote import RemoteBlob
 from registry.errors import HubFileNotFound, HubOffline, HubUnreachable
 
 BESIDE = ("config.json", "adapter_config.json", "README.md")

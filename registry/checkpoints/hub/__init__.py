@@ -1,0 +1,1 @@
+"""Models on a hub, read by HTTP range requests where they lie."""
