@@ -10,12 +10,12 @@ import torch
 from gguf.constants import GGMLQuantizationType as Kind
 
 from registry.architectures.layout import classify
-from registry.checkpoints.adapters import read_adapter
 from registry.checkpoints.blob import Span
 from registry.checkpoints.dtypes import BF16, F32, U8, DType
 from registry.checkpoints.formats.gguf import dequantised
 from registry.checkpoints.formats.gguf_header import Row
 from registry.checkpoints.formats.safetensors import read_safetensors
+from registry.checkpoints.peft.adapter import read_adapter
 from registry.checkpoints.quantised.bits import fill_rows
 from registry.checkpoints.tensors import Entry
 from registry.errors import TensorTooLarge

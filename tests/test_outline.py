@@ -1,9 +1,9 @@
-"""registry.checkpoints.outline: shapes as torch would have them."""
+"""registry.checkpoints.peft.shapes: shapes as torch would have them."""
 
 import pytest
 import torch
 
-from registry.checkpoints.outline import Outline
+from registry.checkpoints.peft.shapes import Outline
 
 FORMULAS = {
     "product": lambda a, b: a @ b,

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from registry.checkpoints.adapters import is_adapter, read_adapter
 from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.folder import (
     ADAPTERS,
@@ -16,6 +15,7 @@ from registry.checkpoints.folder import (
     weight_files,
 )
 from registry.checkpoints.model_card import declared_base, read_config, read_json
+from registry.checkpoints.peft.adapter import is_adapter, read_adapter
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile

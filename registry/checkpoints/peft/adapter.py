@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import F32, F64, DType
-from registry.checkpoints.outline import Outline
-from registry.checkpoints.recipe import Recipe, read_recipe
+from registry.checkpoints.peft.config import Recipe, read_recipe
+from registry.checkpoints.peft.shapes import Outline
 from registry.checkpoints.tensors import Entry, Update
 from registry.errors import BrokenAdapter, UnsupportedAdapter
 
