@@ -16,7 +16,7 @@ import registry
 from registry.architectures.roles import PROJECTIONS
 from registry.characteristic.vectors import vectors
 from registry.errors import NothingToDraw
-from registry.figures import first, lines, second
+from registry.figures import fingerprint_figures, law_figures, text_figures
 from registry.figures.kinds import KINDS
 from registry.numerics.histograms import BINS, SIDE, edges, histogram
 
@@ -35,7 +35,7 @@ def models(tmp_path_factory):
 
 def test_std_vectors(models):
     """A line for every model, over its largest entry."""
-    drawn = first.std(models).axes[0].lines
+    drawn = fingerprint_figures.std(models).axes[0].lines
     for line, (name, fingerprint) in zip(drawn, models, strict=True):
         assert line.get_label() == name
         assert line.get_ydata() == pytest.approx(np.array(fingerprint.std) / max(fingerprint.std))
@@ -43,14 +43,14 @@ def test_std_vectors(models):
 
 def test_clustering_vectors(models):
     """A bar for every projection and model."""
-    bars = first.clusters(models).axes[0].containers
+    bars = fingerprint_figures.clusters(models).axes[0].containers
     for container, (_, fingerprint) in zip(bars, models, strict=True):
         assert [bar.get_height() for bar in container] == pytest.approx(fingerprint.clusterings[0].vector)
 
 
 def test_labels(models):
     """A cell for every projection and layer."""
-    for axes, (_, fingerprint) in zip(first.labels(models).axes, models, strict=False):
+    for axes, (_, fingerprint) in zip(fingerprint_figures.labels(models).axes, models, strict=False):
         table = np.asarray(axes.images[0].get_array())
         assert table.shape == (len(PROJECTIONS), fingerprint.layers)
         own = [table[PROJECTIONS.index(m.projection), m.layer] for m in fingerprint.matrices]
@@ -59,24 +59,24 @@ def test_labels(models):
 
 def test_pca(models):
     """A point for every matrix, filled in query's cluster."""
-    axes = first.pca(models[:1]).axes[0]
+    axes = fingerprint_figures.pca(models[:1]).axes[0]
     points = {tuple(np.round(xy, 9)): len(c.get_facecolor()) for c in axes.collections for xy in c.get_offsets()}
     fingerprint = models[0][1]
-    expected, _ = first.projected(fingerprint, 16)
+    expected, _ = fingerprint_figures.projected(fingerprint, 16)
     for point, label in zip(expected, fingerprint.clusterings[0].labels, strict=True):
         assert bool(points[tuple(np.round(point, 9))]) == bool(label)
 
 
 def test_densities(models):
     """A curve for every projection whose area is one, of all weights."""
-    for line in first.densities(models[:1]).axes[0].lines:
+    for line in fingerprint_figures.densities(models[:1]).axes[0].lines:
         assert np.trapezoid(line.get_ydata(), line.get_xdata()) == pytest.approx(1, abs=0.01)
 
 
 def test_distances(models):
     """Every vector with every other, projection by projection."""
     name, fingerprint = models[1]
-    shown = np.asarray(second.distances([(name, fingerprint)]).axes[0].images[0].get_array())
+    shown = np.asarray(law_figures.distances([(name, fingerprint)]).axes[0].images[0].get_array())
     rows = np.concatenate([own.rows for own in vectors(fingerprint, 16).values()])
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     assert shown == pytest.approx(unit @ unit.T, abs=1e-12)
@@ -84,14 +84,14 @@ def test_distances(models):
 
 def test_laws(models):
     """The histogram's area is the share that is shown, and the title says which law it is."""
-    axes = second.laws(models[1:]).axes[0]
+    axes = law_figures.laws(models[1:]).axes[0]
     assert axes.get_title().startswith("made: ")
     assert sum(bar.get_height() * bar.get_width() for bar in axes.patches) == pytest.approx(1)
 
 
 def test_a_polar_plot_turns_once(models):
     """Counts add up to all distances that are not zero."""
-    axes = second.polar(models[1:]).axes[0]
+    axes = law_figures.polar(models[1:]).axes[0]
     assert sum(bar.get_height() for bar in axes.patches) <= 16 * 16
     assert max(bar.get_x() for bar in axes.patches) < 2 * np.pi
 
@@ -99,7 +99,7 @@ def test_a_polar_plot_turns_once(models):
 def test_losses():
     """A curve and a band for every start."""
     curve = {"mean": [3.0, 2.0, 1.0], "low": [2.9, 1.9, 0.9], "high": [3.1, 2.1, 1.1]}
-    axes = second.loss({"steps": 20, "ways": {"default": {"curve": curve}, "pissa": {"curve": curve}}}).axes[0]
+    axes = law_figures.loss({"steps": 20, "ways": {"default": {"curve": curve}, "pissa": {"curve": curve}}}).axes[0]
     assert [line.get_label() for line in axes.lines] == ["default", "pissa"]
     assert axes.lines[0].get_xdata() == pytest.approx([0, 10, 20])
     assert len(axes.collections) == 2
@@ -124,23 +124,23 @@ def test_paths(tmp_path):
     models = [
         (str(share), registry.fingerprint(folder, rank=16)) for share, folder in zip(shares, adapters, strict=True)
     ]
-    points = first.paths(models).axes[0].lines[0].get_xydata()
+    points = fingerprint_figures.paths(models).axes[0].lines[0].get_xydata()
     lengths = np.linalg.norm(points, axis=1)
     assert lengths / lengths[-1] == pytest.approx([0, *shares], abs=1e-6)
-    assert len(list(lines.paths(models))) == 3
+    assert len(list(text_figures.paths(models))) == 3
     with pytest.raises(NothingToDraw, match="give adapters"):
-        first.paths([("tiny", registry.fingerprint(EXAMPLES / "llama-tiny", rank=16))])
+        fingerprint_figures.paths([("tiny", registry.fingerprint(EXAMPLES / "llama-tiny", rank=16))])
 
 
 def test_what_is_not_there_is_told(models):
     """A deeper clustering than is stored, and weights that were not counted."""
     shallow = registry.fingerprint(EXAMPLES / "llama-tiny", rank=16)
     with pytest.raises(NothingToDraw, match="clustering at rank 64 to draw; ingest it with --rank 64"):
-        first.clusters([("tiny", shallow)], 64)
+        fingerprint_figures.clusters([("tiny", shallow)], 64)
     from dataclasses import replace
 
     with pytest.raises(NothingToDraw, match="ingest it again"):
-        first.densities([("old", replace(shallow, histograms=()))])
+        fingerprint_figures.densities([("old", replace(shallow, histograms=()))])
 
 
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"loss", "generator", "paths"}))
@@ -153,7 +153,7 @@ def test_lines_fit_a_terminal(models, kind):
 
 def test_a_curve_of_blocks():
     """The largest value is a full block, and what is at the bottom is blank."""
-    assert lines.spark([0, 1, 2, 4]) == " ▂▄█"
+    assert text_figures.spark([0, 1, 2, 4]) == " ▂▄█"
 
 
 # --- histograms -----------------------------------------------------------------------------------------------------

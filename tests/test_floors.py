@@ -11,7 +11,7 @@ FLOORS = [
     {"fingerprints"},
     {"characteristic", "lineage"},
     {"database", "figures", "lora_init"},
-    {"pictures", "workflows"},
+    {"workflows"},
     {"report"},
     {"commands", "pages"},
     {"api", "cli"},

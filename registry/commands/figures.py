@@ -26,7 +26,7 @@ def plot(kind: str, models: tuple[str, ...], path: Path | None, show: bool, rank
     Example: registry plot clusters llama-small llama-tiny -o clusters.svg
     """
     from registry import Registry
-    from registry.pictures import draw, write
+    from registry.figures.draw import draw, write
 
     if show and path is None:
         path = Path(mkdtemp(prefix="registry-")) / f"{kind}.svg"

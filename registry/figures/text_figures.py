@@ -9,8 +9,8 @@ from registry.architectures.roles import PROJECTIONS
 from registry.characteristic import generator
 from registry.characteristic.laws import law_of
 from registry.characteristic.vectors import Distances, all_vectors, cosine_distances, vectors, within
-from registry.figures.first import clustering, label_table, projected, scaled_counts, walked
-from registry.figures.second import SEED, all_pairs
+from registry.figures.fingerprint_figures import clustering, label_table, projected, scaled_counts, walked
+from registry.figures.law_figures import SEED, all_pairs
 from registry.fingerprints.record import Fingerprint
 
 Named = tuple[str, Fingerprint]
