@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from registry.commands import characteristic, database, figures, lineage, lora, models, sources
+from registry.commands import adapters, characteristic, checkpoints, database, models, plot, verdicts
 from registry.errors import RegistryError
 
 
@@ -37,11 +37,11 @@ def main() -> None:
 
 
 for command in (
-    *(sources.ingest, sources.fingerprint, sources.inspect),
-    *(lineage.identify, lineage.compare, lineage.verify, lineage.explain, lineage.report),
+    *(checkpoints.ingest, checkpoints.fingerprint, checkpoints.inspect),
+    *(verdicts.identify, verdicts.compare, verdicts.verify, verdicts.explain, verdicts.report),
     *(models.show, models.list_, models.remove, models.families),
-    *(characteristic.characteristic, characteristic.dsv, characteristic.lora_init),
-    *(lora.lora, figures.plot, database.db),
+    *(characteristic.characteristic, characteristic.dsv, adapters.lora_init),
+    *(adapters.lora, plot.plot, database.db),
 ):
     main.add_command(command)
 

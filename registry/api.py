@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from registry.database import characteristics, fingerprints, models, verdicts
 from registry.database.connection import open_database, translated
+from registry.database.models import FamilySummary, Summary
 from registry.errors import ModelNotFound
 from registry.fingerprints.record import Fingerprint
 
@@ -139,7 +140,7 @@ class Registry:
         except ModelNotFound:
             return source
 
-    def explain(self, name: str) -> "tuple[models.Summary, Verdict, datetime]":
+    def explain(self, name: str) -> "tuple[Summary, Verdict, datetime]":
         """A registered model, the verdict that was stored with it, and when it was given."""
         with self._session() as session:
             return verdicts.kept_verdict(session, name)
@@ -250,22 +251,22 @@ class Registry:
         model, verdict, judged_at = self.explain(name)
         return explained(model, self.show(name)[1], verdict, judged_at, lambda other: self.show(other)[1])
 
-    def show(self, name: str) -> tuple[models.Summary, Fingerprint]:
+    def show(self, name: str) -> tuple[Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""
         with self._session() as session:
             return fingerprints.load(session, name)
 
-    def models(self) -> list[models.Summary]:
+    def models(self) -> list[Summary]:
         """All registered models, by family and name."""
         with self._session() as session:
             return models.listing(session)
 
-    def families(self) -> list[models.FamilySummary]:
+    def families(self) -> list[FamilySummary]:
         """All families and their models."""
         with self._session() as session:
             return models.families(session)
 
-    def remove(self, name: str) -> models.Summary:
+    def remove(self, name: str) -> Summary:
         """Delete a model; returns what it was."""
         with self._session() as session:
             return models.remove(session, name)

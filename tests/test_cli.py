@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 import cli
 from registry.architectures.roles import PROJECTIONS
-from registry.commands.common import UNKNOWN
+from registry.commands.options import UNKNOWN
 from registry.database.embedded.server import Server
 from registry.fingerprints.device import cores
 

@@ -1,8 +1,8 @@
-"""registry.progress."""
+"""registry.commands.progress."""
 
 import time
 
-from registry.progress import Bar
+from registry.commands.progress import Bar
 
 
 def test_progress_appears_after_a_second(capsys, monkeypatch):

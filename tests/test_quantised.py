@@ -24,7 +24,7 @@ from registry.errors import (
     UnknownQuantisation,
 )
 from registry.fingerprints.compute import compute
-from registry.report.answers import fingerprint_json
+from registry.report.fingerprints import fingerprint_json
 
 STEM = "model.layers.0.self_attn.q_proj"
 SHUFFLED = torch.randperm(64, generator=torch.Generator().manual_seed(1)).tolist()

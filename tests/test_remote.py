@@ -16,7 +16,7 @@ from quantisers import Parts, compressed
 
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.blob import LocalBlob
-from registry.checkpoints.hub import errors
+from registry.checkpoints.hub import errors, range_reads
 from registry.checkpoints.hub.listing import open_hub
 from registry.checkpoints.hub.range_reads import BLOCK, SMALL, RemoteBlob
 from registry.checkpoints.parallel import side_by_side
@@ -54,7 +54,7 @@ def client(hub, tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.delenv("HF_TOKEN", raising=False)
-    monkeypatch.setattr(remote, "PART", PART)
+    monkeypatch.setattr(range_reads, "PART", PART)
     return cache
 
 
@@ -167,7 +167,7 @@ def test_what_passes_is_survived(hub, kind, times, span):
 
 def test_a_cut_answer_is_resumed(hub, monkeypatch):
     """Where it ended; nothing is fetched twice."""
-    monkeypatch.setattr(remote, "PART", len(CONTENT))
+    monkeypatch.setattr(range_reads, "PART", len(CONTENT))
     blob = blob_on(hub)
     hub.fault("org/model", "cut", times=1)
     assert filled(blob, 400_000, 700_000) == CONTENT[400_000:700_000]
@@ -225,7 +225,7 @@ def test_a_file_that_is_sent_whole(hub):
 
 def test_a_silent_hub(hub, pauses, monkeypatch):
     """It is given up on."""
-    monkeypatch.setattr(remote, "HF_HUB_ETAG_TIMEOUT", 0.4)
+    monkeypatch.setattr(range_reads, "HF_HUB_ETAG_TIMEOUT", 0.4)
     blob = blob_on(hub)
     hub.fault("org/model", "silent")
     with pytest.raises(HubUnreachable, match=r"\(timed out\)"):
@@ -236,8 +236,8 @@ def test_a_silent_hub(hub, pauses, monkeypatch):
 def test_a_trickle(hub, monkeypatch):
     """A hub that sends a little now and then is given up on too."""
     seconds = iter(range(0, 10**9, 1000))
-    monkeypatch.setattr(remote, "monotonic", lambda: next(seconds))
-    monkeypatch.setattr(remote, "PART", len(CONTENT))
+    monkeypatch.setattr(range_reads, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(range_reads, "PART", len(CONTENT))
     with pytest.raises(HubUnreachable, match=r"\(it sends next to nothing\)"):
         filled(blob_on(hub), 1, len(CONTENT))
 

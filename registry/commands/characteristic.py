@@ -1,10 +1,9 @@
 """Commands of the second paper: distances of singular values, groups of projections, LoRA starts."""
 
-from pathlib import Path
-
 import click
 
-from registry.commands.common import as_json, download, model, option, output
+from registry.commands.options import as_json, model, option
+from registry.commands.printing import output
 
 rank = option(
     "--rank",
@@ -28,12 +27,17 @@ def characteristic(model: str, rank: int, as_json: bool) -> None:
     """
     from registry import Registry
     from registry.characteristic.groups import published_of
-    from registry.report import laws
+    from registry.report import characteristic
 
     with Registry() as registry:
         found = registry.characteristic(model, rank=rank)
     told = (model, found, published_of(model))
-    output(as_json, lambda it: laws.characteristic_json(*it), lambda it: laws.characteristic_table(*it), told)
+    output(
+        as_json,
+        lambda it: characteristic.characteristic_json(*it),
+        lambda it: characteristic.characteristic_table(*it),
+        told,
+    )
 
 
 @click.command()
@@ -50,36 +54,10 @@ def dsv(model: str, between: tuple[str, ...], rank: int, as_json: bool) -> None:
     from registry import Registry
     from registry.characteristic.dsv import pair_of
     from registry.characteristic.groups import published_of
-    from registry.report import laws
+    from registry.report import characteristic
 
     pairs = [pair_of(text) for text in between]
     with Registry() as registry:
         measured, fits = registry.distances(model, pairs, rank=rank)
     told = (model, rank, measured, fits, published_of(model))
-    output(as_json, lambda it: laws.distances_json(*it), lambda it: laws.distances_table(*it), told)
-
-
-@click.command("lora-init")
-@click.argument("base")
-@option("--like", required=True, metavar="REFERENCE", help="The model whose characteristic shapes it, or a source.")
-@option("--rank", "lora_rank", type=click.IntRange(1), default=16, show_default=True, help="Rank of the update.")
-@option("--alpha", type=float, help="Its scaling times the rank [default: the rank].")
-@option("--targets", multiple=True, metavar="NAME", help="Projections or modules, may be repeated [default: all].")
-@option("--std", type=click.FloatRange(0, min_open=True), help="Standard deviation of A and B [default: 0.02].")
-@option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same gives the same adapter.")
-@option("--keep-output", is_flag=True, help="Write the base less the start too, so that nothing moves at step 0.")
-@option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, help="A new or empty folder.")
-@download
-@as_json
-def lora_init(base: str, like: str, folder: Path, as_json: bool, **options: object) -> None:
-    """Write a LoRA adapter for BASE whose factors start in the shape of a reference's characteristic.
-
-    \b
-    Example: registry lora-init ./llama-small --like llama-large --rank 8 -o ./start
-    """
-    from registry import Registry
-    from registry.report import laws
-
-    with Registry() as registry:
-        done = registry.lora_init(base, like, folder, **options)  # type: ignore[arg-type]
-    output(as_json, lambda it: {"reference": like, "initialised": it}, lambda it: laws.initialised_text(it, like), done)
+    output(as_json, lambda it: characteristic.distances_json(*it), lambda it: characteristic.distances_table(*it), told)

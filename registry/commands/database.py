@@ -2,7 +2,8 @@
 
 import click
 
-from registry.commands.common import as_json, output
+from registry.commands.options import as_json
+from registry.commands.printing import output
 
 
 @click.group()
@@ -19,9 +20,9 @@ def db() -> None:
 def status(as_json: bool) -> None:
     """Say where the database is, what runs there and how full it is."""
     from registry.database import admin
-    from registry.report import answers, tables
+    from registry.report import answers, models
 
-    output(as_json, answers.plain, tables.status_table, admin.status())
+    output(as_json, answers.plain, models.status_table, admin.status())
 
 
 @db.command()

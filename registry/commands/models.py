@@ -2,7 +2,8 @@
 
 import click
 
-from registry.commands.common import as_json, model, output
+from registry.commands.options import as_json, model
+from registry.commands.printing import output
 
 
 @click.command()
@@ -15,11 +16,11 @@ def show(model: str, as_json: bool) -> None:
     Example: registry show llama-small
     """
     from registry import Registry
-    from registry.report import answers, tables
+    from registry.report import models
 
     with Registry() as registry:
         found = registry.show(model)
-    output(as_json, answers.show_json, lambda it: tables.show_table(*it), found)
+    output(as_json, models.show_json, lambda it: models.show_table(*it), found)
 
 
 @click.command("list")
@@ -31,11 +32,11 @@ def list_(as_json: bool) -> None:
     Example: registry list --json
     """
     from registry import Registry
-    from registry.report import tables
+    from registry.report.models import models_table
 
     with Registry() as registry:
-        models = registry.models()
-    output(as_json, lambda it: {"models": it}, tables.models_table, models)
+        found = registry.models()
+    output(as_json, lambda it: {"models": it}, models_table, found)
 
 
 @click.command()
@@ -63,8 +64,8 @@ def families(as_json: bool) -> None:
     Example: registry families
     """
     from registry import Registry
-    from registry.report import tables
+    from registry.report import models
 
     with Registry() as registry:
         found = registry.families()
-    output(as_json, lambda it: {"families": it}, tables.families_table, found)
+    output(as_json, lambda it: {"families": it}, models.families_table, found)

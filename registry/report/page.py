@@ -12,7 +12,8 @@ import matplotlib as mpl
 
 from registry.figures.kinds import KINDS
 from registry.figures.style import SETTINGS
-from registry.report.tables import chances, headline, probability
+from registry.report.tables import probability
+from registry.report.verdicts import chances, headline
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -1,5 +1,13 @@
 """Adapters through the first paper's lens, for reading and as JSON. Pure."""
 
+from typing import TYPE_CHECKING
+
+from registry.report.tables import short_count
+
+if TYPE_CHECKING:
+    from registry.lora_init.start import Initialised
+
+
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -126,3 +134,18 @@ def run_table(run: str, points: Sequence[Point]) -> RenderableType:
     rows = [(p.step, f"{p.norm:.3g}", "" if p.moved is None else f"{p.moved:.3g}", f"{p.likeness:.3f}") for p in points]
     numbers = ("step", "norm", "moved", "cosine to the last")
     return Group(Text(run), drawn_table(*numbers, rows=rows, right=numbers))
+
+
+def initialised_text(done: "Initialised", reference: str) -> str:
+    """What became of an adapter, as sentences."""
+    size = f"{done.modules} modules, {short_count(done.parameters)} parameters"
+    lines = [f"wrote {done.folder}: {size}, shaped by {reference} for {done.base}"]
+    lines += [f"scaling B A is {done.weights:.2%} of the weights that it is added to"]
+    if done.output:
+        moved = f"{done.output.relative:.2g} of its size, {done.output.divergence:.2g} nats a token"
+        lines += [f"before the first step the output moves by {moved}"]
+    else:
+        lines += [f"how far the output moves was not looked at: {done.why}"]
+    if done.keep_output:
+        lines += [f"the start was taken off the base: load {done.folder}/base and the adapter together"]
+    return "\n".join(lines)

@@ -5,18 +5,8 @@ from typing import Any
 
 import click
 
-from registry.commands.common import (
-    UNKNOWN,
-    as_json,
-    model,
-    option,
-    output,
-    reading,
-    say_timing,
-    source,
-    timing_json,
-    write,
-)
+from registry.commands.options import UNKNOWN, as_json, model, option, reading, source
+from registry.commands.printing import output, say_timing, timing_json, write
 
 VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": 4}  # exit codes of `verify`
 
@@ -45,9 +35,9 @@ def identify(
     Example: registry identify ./unknown_model
     """
     from registry import Registry
+    from registry.commands.progress import Bar
     from registry.fingerprints.timing import Timing
-    from registry.progress import Bar
-    from registry.report import answers, tables
+    from registry.report import verdicts
 
     if quick and report:
         raise click.UsageError("--quick reads too little for a --report.")
@@ -60,8 +50,8 @@ def identify(
         spent = clock.seconds() if timing else None
         if report:
             write(report, registry.page(found))
-    content = answers.identification_json(found) | timing_json(spent)
-    output(as_json, lambda _: content, tables.identification_table, found)
+    content = verdicts.identification_json(found) | timing_json(spent)
+    output(as_json, lambda _: content, verdicts.identification_table, found)
     if not as_json:
         say_timing(spent)
     if found.verdict.model is None:
@@ -71,12 +61,12 @@ def identify(
 def identify_quickly(source: str, *, as_json: bool, download: bool) -> None:
     """Print what a part of a checkpoint tells."""
     from registry import Registry
-    from registry.report import answers, tables
+    from registry.report import verdicts
 
     with Registry() as registry:
         verdict, glimpse = registry.identify_quickly(source, download=download)
-    content = {"source": source, **answers.verdict_json(verdict), "read": glimpse.read, "bytes": glimpse.total}
-    output(as_json, lambda _: content, lambda it: tables.verdict_table(source, it), verdict)
+    content = {"source": source, **verdicts.verdict_json(verdict), "read": glimpse.read, "bytes": glimpse.total}
+    output(as_json, lambda _: content, lambda it: verdicts.verdict_table(source, it), verdict)
     if verdict.model is None:
         raise SystemExit(UNKNOWN)
 
@@ -93,14 +83,14 @@ def compare(a: str, b: str, as_json: bool, timing: bool, **options: Any) -> None
     """
     from registry import Registry
     from registry.fingerprints.timing import Timing
-    from registry.report import answers, tables
+    from registry.report import verdicts
 
     clock = Timing()
     with Registry() as registry:
         verdict = registry.compare(a, b, **options, timing=clock)
     spent = clock.seconds() if timing else None
-    content = {"a": a, "b": b} | answers.verdict_json(verdict) | timing_json(spent)
-    output(as_json, lambda _: content, lambda it: tables.verdict_table(a, it), verdict)
+    content = {"a": a, "b": b} | verdicts.verdict_json(verdict) | timing_json(spent)
+    output(as_json, lambda _: content, lambda it: verdicts.verdict_table(a, it), verdict)
     if not as_json:
         say_timing(spent)
     if verdict.model is None:
@@ -124,14 +114,14 @@ def verify(source: str, claimed: str, as_json: bool, timing: bool, **options: An
     from registry import Registry
     from registry.fingerprints.timing import Timing
     from registry.lineage.pair import consistency
-    from registry.report import answers, tables
+    from registry.report import verdicts
 
     clock = Timing()
     with Registry() as registry:
         verdict = registry.compare(source, claimed, **options, timing=clock)
     outcome, spent = consistency(verdict), clock.seconds() if timing else None
-    content = {"source": source, "base": claimed, "outcome": outcome} | answers.verdict_json(verdict)
-    told = tables.verified_table(source, claimed, outcome, verdict)
+    content = {"source": source, "base": claimed, "outcome": outcome} | verdicts.verdict_json(verdict)
+    told = verdicts.verified_table(source, claimed, outcome, verdict)
     output(as_json, lambda _: content | timing_json(spent), lambda _: told, verdict)
     if not as_json:
         say_timing(spent)
@@ -148,11 +138,11 @@ def explain(model: str, as_json: bool) -> None:
     Example: registry explain llama-tiny-code
     """
     from registry import Registry
-    from registry.report import answers, tables
+    from registry.report import verdicts
 
     with Registry() as registry:
         found = registry.explain(model)
-    output(as_json, lambda it: answers.explained_json(*it), lambda it: tables.explained_table(*it), found)
+    output(as_json, lambda it: verdicts.explained_json(*it), lambda it: verdicts.explained_table(*it), found)
 
 
 @click.command()

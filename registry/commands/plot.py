@@ -5,7 +5,7 @@ from tempfile import mkdtemp
 
 import click
 
-from registry.commands.common import option
+from registry.commands.options import option
 
 KINDS = (
     *("densities", "std", "pca", "labels", "clusters", "paths"),

@@ -6,19 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from registry.commands.common import (
-    as_json,
-    dumps,
-    emit,
-    option,
-    output,
-    reading,
-    say_notes,
-    say_timing,
-    source,
-    timing_json,
-    write,
-)
+from registry.commands.options import as_json, option, reading, source
+from registry.commands.printing import dumps, emit, output, say_notes, say_timing, timing_json, write
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -61,9 +50,9 @@ def ingest_each(
 
     Returns what was stored and what was not, as --json has it. quiet: nothing of it goes to stdout.
     """
+    from registry.commands.progress import Bar
     from registry.fingerprints.timing import Timing
-    from registry.progress import Bar
-    from registry.report import answers, tables
+    from registry.report import fingerprints, models
 
     done, failed = [], []
     for each in sources:
@@ -76,10 +65,10 @@ def ingest_each(
             click.echo(f"Error: {exc}", err=True)
             continue
         spent = clock.seconds() if timed else None
-        done.append(answers.ingested_json(result) | timing_json(spent))
+        done.append(models.ingested_json(result) | timing_json(spent))
         if not quiet:
-            click.echo(tables.ingested_line(result))
-            say_notes(tables.notes(result.fingerprint))
+            click.echo(models.ingested_line(result))
+            say_notes(fingerprints.notes(result.fingerprint))
             say_timing(spent)
     return done, failed
 
@@ -101,19 +90,19 @@ def fingerprint(source: str, path: Path | None, as_json: bool, timing: bool, **o
     Example: registry fingerprint ./model -o model.json
     """
     import registry
+    from registry.commands.progress import Bar
     from registry.fingerprints.timing import Timing
-    from registry.progress import Bar
-    from registry.report import answers, tables
+    from registry.report import answers, fingerprints
 
     clock = Timing()
     with Bar(source) as bar:
         found = registry.fingerprint(source, **options, progress=bar, timing=clock)
     spent = clock.seconds() if timing else None
-    content = answers.fingerprint_json(found) | timing_json(spent)
+    content = fingerprints.fingerprint_json(found) | timing_json(spent)
     if path:
         write(path, dumps(answers.answer(**content)))
     else:
-        output(as_json, lambda _: content, lambda it: tables.fingerprint_table(it, source), found)
+        output(as_json, lambda _: content, lambda it: fingerprints.fingerprint_table(it, source), found)
     if not as_json:
         say_timing(spent)
 
@@ -128,6 +117,6 @@ def inspect(source: str, as_json: bool) -> None:
     Example: registry inspect ./model
     """
     from registry.architectures.inspection import inspect as look
-    from registry.report import answers, tables
+    from registry.report import answers, fingerprints
 
-    output(as_json, answers.plain, tables.inspection_table, look(source))
+    output(as_json, answers.plain, fingerprints.inspection_table, look(source))

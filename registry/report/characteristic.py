@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from registry.report.tables import short_count, table
+from registry.report.tables import table
 
 if TYPE_CHECKING:
     from registry.characteristic.dsv import Measured
     from registry.characteristic.groups import Characteristic, Comparison
     from registry.characteristic.laws import Law, Pareto
-    from registry.lora_init.start import Initialised
 
 NUMBERS = ("distances", "mean", "alpha", "95 %", "KS")
 
@@ -98,18 +97,3 @@ def distances_table(
     if starts:
         drawn += [table(f"scipy.stats.genpareto of {measured[0].name}, from", *told, rows=starts, right=told)]
     return Group(Text("\n".join(lines)), *drawn)
-
-
-def initialised_text(done: "Initialised", reference: str) -> str:
-    """What became of an adapter, as sentences."""
-    size = f"{done.modules} modules, {short_count(done.parameters)} parameters"
-    lines = [f"wrote {done.folder}: {size}, shaped by {reference} for {done.base}"]
-    lines += [f"scaling B A is {done.weights:.2%} of the weights that it is added to"]
-    if done.output:
-        moved = f"{done.output.relative:.2g} of its size, {done.output.divergence:.2g} nats a token"
-        lines += [f"before the first step the output moves by {moved}"]
-    else:
-        lines += [f"how far the output moves was not looked at: {done.why}"]
-    if done.keep_output:
-        lines += [f"the start was taken off the base: load {done.folder}/base and the adapter together"]
-    return "\n".join(lines)
