@@ -4,7 +4,15 @@ from typing import Any
 
 import click
 
-from registry.commands import adapters, characteristic, checkpoints, database, models, plot, verdicts
+from registry.commands import (
+    adapters,
+    characteristic,
+    checkpoints,
+    database,
+    models,
+    plot,
+    verdicts,
+)
 from registry.errors import RegistryError
 
 
@@ -19,7 +27,11 @@ class RegistryGroup(click.Group):
             raise click.ClickException(str(exc)) from exc
 
 
-SETTINGS = {"auto_envvar_prefix": "REGISTRY", "help_option_names": ["-h", "--help"], "max_content_width": 110}
+SETTINGS = {
+    "auto_envvar_prefix": "REGISTRY",
+    "help_option_names": ["-h", "--help"],
+    "max_content_width": 110,
+}
 
 
 @click.group(cls=RegistryGroup, context_settings=SETTINGS)

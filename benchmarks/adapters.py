@@ -35,11 +35,16 @@ SHAPES = {  # outputs, inputs
     "mlp.down_proj": (4096, 14336),
 }  # fmt: skip
 KINDS = {"query_value": ("self_attn.q_proj", "self_attn.v_proj"), "all_seven": tuple(SHAPES)}
-SAMPLED = ("self_attn.q_proj", "self_attn.k_proj")  # multiplied out; the others are counted by their size
+SAMPLED = (
+    "self_attn.q_proj",
+    "self_attn.k_proj",
+)  # multiplied out; the others are counted by their size
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=6, help="adapters that are timed")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
@@ -47,7 +52,10 @@ def main() -> None:
     options = parser.parse_args()
     memory = Path("/dev/shm")  # noqa: S108  # a file there is memory
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        each = {kind: timed(written(Path(folder) / kind, names), options) for kind, names in KINDS.items()}
+        each = {
+            kind: timed(written(Path(folder) / kind, names), options)
+            for kind, names in KINDS.items()
+        }
     answer = {f"{kind}_per_minute": round(60 / spent) for kind, spent in each.items()}
     answer["adapters_per_minute"] = answer["query_value_per_minute"]
     answer["vs_materialised"] = round(materialised(options.threads) / each["all_seven"])
@@ -77,7 +85,9 @@ def written(folder: Path, names: Sequence[str]) -> Path:
             rows, cols = SHAPES[name]
             module = f"base_model.model.model.layers.{layer}.{name}"
             tensors[f"{module}.lora_A.weight"] = torch.randn(RANK, cols, generator=draw).bfloat16()
-            tensors[f"{module}.lora_B.weight"] = (0.01 * torch.randn(rows, RANK, generator=draw)).bfloat16()
+            tensors[f"{module}.lora_B.weight"] = (
+                0.01 * torch.randn(rows, RANK, generator=draw)
+            ).bfloat16()
     save_file(tensors, folder / "adapter_model.safetensors")
     settings = {
         "peft_type": "LORA",
@@ -115,7 +125,9 @@ def checked(folder: Path) -> dict:
         except UntrainedAdapter:
             continue
         sites = arrange(open_checkpoint(path)).sites
-        stats, spectra = zip(*(formed(site, i) for site in sites for i in range(len(site.parts))), strict=True)
+        stats, spectra = zip(
+            *(formed(site, i) for site in sites for i in range(len(site.parts))), strict=True
+        )
         read += 1
         pairs = list(zip(found.matrices, stats, spectra, strict=True))
         worst = max([worst, *(abs(m.std - std) / std for m, std, _ in pairs)])

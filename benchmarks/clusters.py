@@ -20,7 +20,15 @@ from threadpoolctl import threadpool_limits
 
 from registry.numerics.kmeans import canonical, cluster
 
-SIZES = ((600, 16, 2), (600, 16, 3), (600, 64, 2), (600, 64, 3), (112, 16, 2), (224, 16, 2), (6000, 16, 2))
+SIZES = (
+    (600, 16, 2),
+    (600, 16, 3),
+    (600, 64, 2),
+    (600, 64, 3),
+    (112, 16, 2),
+    (224, 16, 2),
+    (6000, 16, 2),
+)
 LARGE = (60000, 16, 2)
 SEEDS = 15
 
@@ -35,7 +43,11 @@ def main() -> None:
         for n, d, k in SIZES + (LARGE,) * options.full:
             rows.append(measure(n, d, k))
             if not options.json:
-                print(*(f"{name} {value:.4g}" for name, value in rows[-1].items()), sep="  ", file=sys.stderr)
+                print(
+                    *(f"{name} {value:.4g}" for name, value in rows[-1].items()),
+                    sep="  ",
+                    file=sys.stderr,
+                )
     summary = {
         "ms_600": rows[0]["ms"],
         "vs_sklearn": rows[0]["vs_n_init_10"],

@@ -36,16 +36,33 @@ HEAD = 600  # bytes; every second change falls into them, where headers are
 BATCH = 500
 BUDGET = 1 << 30  # bytes of address space over what the interpreter has after its first fingerprint
 GGUF_NAMES = {"attn_o": "attn_output"}
-NUMBERS = (b"0", b"-1", b"1e9", b"18446744073709551615", b"9223372036854775807", b"null", b"[]", b'"x"')
+NUMBERS = (
+    b"0",
+    b"-1",
+    b"1e9",
+    b"18446744073709551615",
+    b"9223372036854775807",
+    b"null",
+    b"[]",
+    b'"x"',
+)
 BYTES = (b"\x00", b"\xff", b"\x7f", b"\x80", b"\xff\xff\xff\xff", b"\x00\x00\x00\x80", b"\xff" * 8)
 
 
 def tensors() -> dict[str, torch.Tensor]:
     """One layer of a Llama, a few kilobytes."""
     draw = torch.Generator().manual_seed(1)
-    shapes = {"self_attn.q": (8, 8), "self_attn.k": (4, 8), "self_attn.v": (4, 8), "self_attn.o": (8, 8)}
+    shapes = {
+        "self_attn.q": (8, 8),
+        "self_attn.k": (4, 8),
+        "self_attn.v": (4, 8),
+        "self_attn.o": (8, 8),
+    }
     shapes |= {"mlp.gate": (12, 8), "mlp.up": (12, 8), "mlp.down": (8, 12)}
-    return {f"model.layers.0.{name}_proj.weight": torch.randn(*shape, generator=draw) for name, shape in shapes.items()}
+    return {
+        f"model.layers.0.{name}_proj.weight": torch.randn(*shape, generator=draw)
+        for name, shape in shapes.items()
+    }
 
 
 def safetensors(folder: Path) -> str:
@@ -67,7 +84,9 @@ def index(folder: Path) -> str:
 def config(folder: Path) -> str:
     """A config beside weights that need it not."""
     safetensors(folder)
-    (folder / "config.json").write_text(json.dumps({"architectures": ["X"], "num_attention_heads": 2}))
+    (folder / "config.json").write_text(
+        json.dumps({"architectures": ["X"], "num_attention_heads": 2})
+    )
     return "config.json"
 
 
@@ -91,7 +110,12 @@ def gguf(folder: Path) -> str:
         part = name.removesuffix("_proj.weight").split(".")[-1]
         key = f"attn_{part}" if "attn" in name else f"ffn_{part}"
         writer.add_tensor(f"blk.0.{GGUF_NAMES.get(key, key)}.weight", tensor.numpy())
-    for step in (writer.write_header_to_file, writer.write_kv_data_to_file, writer.write_tensors_to_file, writer.close):
+    for step in (
+        writer.write_header_to_file,
+        writer.write_kv_data_to_file,
+        writer.write_tensors_to_file,
+        writer.close,
+    ):
         step()
     return "model.gguf"
 
@@ -132,11 +156,15 @@ def quantised(folder: Path) -> str:
     content = tensors()
     shape = content.pop("model.layers.0.self_attn.q_proj.weight").shape
     place = "model.layers.0.self_attn.q_proj"
-    content[f"{place}.qweight"] = torch.full((shape[1] // 8, shape[0]), 0x12345678, dtype=torch.int32)
+    content[f"{place}.qweight"] = torch.full(
+        (shape[1] // 8, shape[0]), 0x12345678, dtype=torch.int32
+    )
     content[f"{place}.qzeros"] = torch.full((1, shape[0] // 8), 0x11111111, dtype=torch.int32)
     content[f"{place}.scales"] = torch.ones(1, shape[0], dtype=torch.float16)
     save_file(content, folder / "model.safetensors")
-    (folder / "config.json").write_text(json.dumps({"quantization_config": {"quant_method": "gptq", "bits": 4}}))
+    (folder / "config.json").write_text(
+        json.dumps({"quantization_config": {"quant_method": "gptq", "bits": 4}})
+    )
     return "model.safetensors"
 
 
@@ -211,7 +239,9 @@ def watch(event: str, arguments: tuple[object, ...]) -> None:
     """Nothing runs, nothing is sent, nothing but the checkpoint is opened."""
     if event in ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "socket.connect"):
         raise PermissionError(f"{event} {arguments}")
-    if event == "open" and not str(arguments[0]).startswith((tempfile.gettempdir(), sys.prefix, sys.base_prefix)):
+    if event == "open" and not str(arguments[0]).startswith(
+        (tempfile.gettempdir(), sys.prefix, sys.base_prefix)
+    ):
         raise PermissionError(f"open {arguments[0]}")
 
 
@@ -230,7 +260,9 @@ def alarm(*_: object) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0, help="the first seed")
     parser.add_argument("--processes", type=int, default=multiprocessing.cpu_count())
@@ -244,7 +276,11 @@ def main() -> None:
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:8}  {outcome}")
     failures = sum(count for outcome, count in outcomes.items() if outcome.startswith("FAILURE"))
-    print(json.dumps({"inputs": sum(outcomes.values()), "failures": failures, "outcomes": len(outcomes)}))
+    print(
+        json.dumps(
+            {"inputs": sum(outcomes.values()), "failures": failures, "outcomes": len(outcomes)}
+        )
+    )
     sys.exit(failures > 0)
 
 

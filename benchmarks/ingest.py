@@ -70,19 +70,29 @@ def main() -> None:
         told = {}
         spent["ingest_rank_16"] = clocked(lambda: command(folder, ours | {"rank": 16}), before)
         spent["ingest"] = clocked(lambda: told.update(command(folder, ours)), before)
-        spent["fingerprint"] = min(clocked(lambda: registry.fingerprint(folder, **ours), before) for _ in range(2))
+        spent["fingerprint"] = min(
+            clocked(lambda: registry.fingerprint(folder, **ours), before) for _ in range(2)
+        )
         if not options.no_weightwatcher:
             spent["weightwatcher"] = analyze(folder)
     if not options.json:
         for name, seconds in [*spent.items(), *told["timing"].items()]:
             print(f"{name:15}{seconds:9.3f} s", file=sys.stderr)
-    print(json.dumps(ratios(spent) | facts(ours, layers, size) | {"seconds": spent, "timing": told["timing"]}))
+    print(
+        json.dumps(
+            ratios(spent) | facts(ours, layers, size) | {"seconds": spent, "timing": told["timing"]}
+        )
+    )
 
 
 def ratios(spent: dict[str, float]) -> dict[str, float]:
     """Above 1 ours is the faster one."""
     found = {}
-    for ours, ending in (("ingest", ""), ("ingest_rank_16", "_rank_16"), ("fingerprint", "_in_process")):
+    for ours, ending in (
+        ("ingest", ""),
+        ("ingest_rank_16", "_rank_16"),
+        ("fingerprint", "_in_process"),
+    ):
         found[f"share_of_read{ending}"] = spent["read"] / spent[ours]
         if "weightwatcher" in spent:
             found[f"vs_weightwatcher{ending}"] = spent["weightwatcher"] / spent[ours]
@@ -101,7 +111,9 @@ def write(folder: Path, layers: int, words: int = WORDS) -> int:
     folder.mkdir()
     draw = torch.Generator().manual_seed(1)
     words = torch.randn(words // 64, HIDDEN, generator=draw).mul_(0.02).bfloat16().repeat(64, 1)
-    shards = [{"model.embed_tokens.weight": words, "model.norm.weight": torch.ones(HIDDEN).bfloat16()}]
+    shards = [
+        {"model.embed_tokens.weight": words, "model.norm.weight": torch.ones(HIDDEN).bfloat16()}
+    ]
     shards += (layer(i) for i in range(layers))
     places = {}
     for i, tensors in enumerate(shards):
@@ -109,16 +121,22 @@ def write(folder: Path, layers: int, words: int = WORDS) -> int:
         save_file(tensors, folder / name)
         places |= dict.fromkeys(tensors, name)
     (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": places}))
-    (folder / "config.json").write_text(json.dumps({"architectures": ["LlamaForCausalLM"], "num_attention_heads": 32}))
+    (folder / "config.json").write_text(
+        json.dumps({"architectures": ["LlamaForCausalLM"], "num_attention_heads": 32})
+    )
     return sum(path.stat().st_size for path in folder.iterdir())
 
 
 def layer(i: int) -> dict[str, torch.Tensor]:
     """The tensors of one layer."""
     start = f"model.layers.{i}"
-    norms = {f"{start}.{name}_layernorm.weight": torch.ones(HIDDEN) for name in ("input", "post_attention")}
+    norms = {
+        f"{start}.{name}_layernorm.weight": torch.ones(HIDDEN)
+        for name in ("input", "post_attention")
+    }
     made = {
-        f"{start}.{name}.weight": 0.02 * matrix(KINDS[(i + j) % 2], *shape, torch.float32, 8 * i + j)
+        f"{start}.{name}.weight": 0.02
+        * matrix(KINDS[(i + j) % 2], *shape, torch.float32, 8 * i + j)
         for j, (name, shape) in enumerate(SHAPES.items())
     }
     own = norms | made
@@ -138,7 +156,9 @@ def database(folder: Path) -> Iterator[Callable[[Path, dict[str, object]], dict[
 
     def ingest(source: Path, ours: dict[str, object]) -> dict[str, object]:
         options = [word for name, value in ours.items() for word in (f"--{name}", value)]
-        return json.loads(registry_command("ingest", source, "--json", "--timing", *options))["models"][0]
+        return json.loads(registry_command("ingest", source, "--json", "--timing", *options))[
+            "models"
+        ][0]
 
     yield ingest
     registry_command("db", "stop")
@@ -147,13 +167,19 @@ def database(folder: Path) -> Iterator[Callable[[Path, dict[str, object]], dict[
 def read(folder: Path) -> None:
     """Every byte of the weights, as fast as the system gives them."""
     with Path(os.devnull).open("wb") as nowhere:
-        subprocess.run(["/bin/cat", *sorted(folder.glob("*.safetensors"))], stdout=nowhere, check=True)  # noqa: S603  # our files
+        subprocess.run(  # noqa: S603  # our files
+            ["/bin/cat", *sorted(folder.glob("*.safetensors"))], stdout=nowhere, check=True
+        )
 
 
 def analyze(folder: Path) -> float:
     """Seconds that WeightWatcher takes for the projections."""
     silence = io.StringIO()
-    with contextlib.redirect_stdout(silence), contextlib.redirect_stderr(silence), warnings.catch_warnings():
+    with (
+        contextlib.redirect_stdout(silence),
+        contextlib.redirect_stderr(silence),
+        warnings.catch_warnings(),
+    ):
         warnings.simplefilter("ignore")
         from weightwatcher import WeightWatcher  # noqa: PLC0415  # it prints what it lacks
 
@@ -168,7 +194,9 @@ def linears(folder: Path) -> torch.nn.Module:
     for path in sorted(folder.glob("*.safetensors")):
         for name, weight in load_file(path).items():
             if "_proj" in name:
-                own = torch.nn.Linear(weight.shape[1], weight.shape[0], bias=False, dtype=torch.float32, device="meta")
+                own = torch.nn.Linear(
+                    weight.shape[1], weight.shape[0], bias=False, dtype=torch.float32, device="meta"
+                )
                 own.weight = torch.nn.Parameter(weight.float(), requires_grad=False)
                 model.add_module(name.removesuffix(".weight").replace(".", "_"), own)
     return model

@@ -65,11 +65,15 @@ class Pair:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("zoo", type=Path)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     parser.add_argument("--calibrate", action="store_true", help="print calibration.toml")
-    parser.add_argument("--peers", type=Path, metavar="VENV", help="run the peers too, in this folder's environment")
+    parser.add_argument(
+        "--peers", type=Path, metavar="VENV", help="run the peers too, in this folder's environment"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     models = json.loads((options.zoo / "manifest.json").read_text())
@@ -120,7 +124,11 @@ def compared(models: list[dict], prints: dict[str, Fingerprint]) -> list[Pair]:
     for m in models:
         for root in roots:
             same = m["root"] == root["root"]
-            if m["change"] != "adapter" and m["split"] == root["split"] and not (same and m["change"] == "root"):
+            if (
+                m["change"] != "adapter"
+                and m["split"] == root["split"]
+                and not (same and m["change"] == "root")
+            ):
                 if m["change"] == "root" and m["root"] > root["root"]:
                     continue  # each pair of roots once
                 wanted.append((m, root, same))
@@ -138,7 +146,18 @@ def pair(m: dict, root: dict, traits: dict[str, Traits], *, same: bool) -> Pair:
     twins = m["family"] == root["family"] and m["size"] == root["size"] and not same
     verdict = judge(found, root["root"], root["family"]).verdict
     change = m["change"]
-    return Pair(m["name"], root["root"], change, same, m["split"], twins, extra(found), found.score, verdict, likeness)
+    return Pair(
+        m["name"],
+        root["root"],
+        change,
+        same,
+        m["split"],
+        twins,
+        extra(found),
+        found.score,
+        verdict,
+        likeness,
+    )
 
 
 def extra(found: Comparison) -> dict[str, float]:
@@ -152,7 +171,9 @@ def extra(found: Comparison) -> dict[str, float]:
     numbers["moment curves"] = curves(found.a, found.b)
     numbers["std vector"] = -std_distance(a, b)
     one, other = (np.array(each.clusterings[0].vector) for each in (a, b))
-    numbers["clustering vector"] = float(one @ other / (np.linalg.norm(one) * np.linalg.norm(other) or 1.0))
+    numbers["clustering vector"] = float(
+        one @ other / (np.linalg.norm(one) * np.linalg.norm(other) or 1.0)
+    )
     return numbers
 
 
@@ -178,21 +199,29 @@ def curves(a: Traits, b: Traits) -> float:
 
 def calibration(pairs: list[Pair]) -> str:
     """The tails of independent pairs, as registry/lineage/calibration.toml has them."""
-    strangers = [p.numbers for p in pairs if not p.derived] + [{"spectra": value} for value in untrained()]
+    strangers = [p.numbers for p in pairs if not p.derived] + [
+        {"spectra": value} for value in untrained()
+    ]
     kinds = ("stream", "token", "spectra", "start", "layer")
-    return "\n".join(tail(kind, np.array([own[kind] for own in strangers if kind in own])) for kind in kinds)
+    return "\n".join(
+        tail(kind, np.array([own[kind] for own in strangers if kind in own])) for kind in kinds
+    )
 
 
 def untrained() -> list[float]:
     """How close the spectra of random models are: closer than trained ones', and they must not pass for kin."""
     draw = np.random.default_rng(0)
-    shapes = {p: (256 if p in ("gate", "up") else 96, 256 if p == "down" else 96) for p in PROJECTIONS}
+    shapes = {
+        p: (256 if p in ("gate", "up") else 96, 256 if p == "down" else 96) for p in PROJECTIONS
+    }
 
     def layer() -> dict:
         spots = {}
         for projection, (rows, cols) in shapes.items():
             values = np.linalg.svd(draw.standard_normal((rows, cols)), compute_uv=False)[:16]
-            spots[projection, -1, 0] = SimpleNamespace(rows=rows, cols=cols, singular_values=tuple(values))
+            spots[projection, -1, 0] = SimpleNamespace(
+                rows=rows, cols=cols, singular_values=tuple(values)
+            )
         return spots
 
     models = [SimpleNamespace(layers=[layer() for _ in range(4)]) for _ in range(UNTRAINED)]
@@ -209,7 +238,9 @@ def tail(kind: str, values: np.ndarray) -> str:
 
 def measured(models: list[dict], prints: dict[str, Fingerprint], pairs: list[Pair]) -> dict:
     test = [p for p in pairs if p.split == "test"]
-    null = np.array([p.score for p in pairs if not p.derived and p.split in ("calibration", "development")])
+    null = np.array(
+        [p.score for p in pairs if not p.derived and p.split in ("calibration", "development")]
+    )
     derived = [p for p in test if p.derived]
     strongest = max(p.score for p in test if not p.derived)
     threshold = float(np.quantile(null, 0.999))
@@ -219,13 +250,17 @@ def measured(models: list[dict], prints: dict[str, Fingerprint], pairs: list[Pai
         "null_pairs": len(null),
         "auroc": auroc(test, lambda p: p.score),
         "auroc_twins": auroc([p for p in test if p.derived or p.twins], lambda p: p.score),
-        "auroc_by_split": {s: auroc([p for p in pairs if p.split == s], lambda p: p.score) for s in SPLITS},
+        "auroc_by_split": {
+            s: auroc([p for p in pairs if p.split == s], lambda p: p.score) for s in SPLITS
+        },
         "weakest_derived": min(p.score for p in derived),
         "strongest_independent": strongest,
         "missed": sorted(p.name for p in derived if p.score <= strongest),
         "tpr_at_1e-3": float(np.mean([p.score > threshold for p in derived])),
         "top1_base": top1(test),
-        "unknown_called_unknown": float(np.mean([p.verdict not in RELATED for p in test if not p.derived])),
+        "unknown_called_unknown": float(
+            np.mean([p.verdict not in RELATED for p in test if not p.derived])
+        ),
         "evidence_alone": {kind: auroc_of(test, kind) for kind in test[0].numbers},
         "family_of_another_size": other_sizes(models, prints),
         "near_twins": near_twins(models, prints),
@@ -238,7 +273,11 @@ RELATED = ("same weights", "quantised copy", "derived")
 
 def auroc(pairs: Iterable[Pair], value: Callable[[Pair], float]) -> float:
     pairs = list(pairs)
-    return float(roc_auc_score([p.derived for p in pairs], [value(p) for p in pairs])) if pairs else float("nan")
+    return (
+        float(roc_auc_score([p.derived for p in pairs], [value(p) for p in pairs]))
+        if pairs
+        else float("nan")
+    )
 
 
 def auroc_of(pairs: list[Pair], kind: str) -> float:
@@ -253,17 +292,25 @@ def top1(pairs: list[Pair]) -> float:
     for p in pairs:
         by_name[p.name].append(p)
     children = [own for own in by_name.values() if any(p.derived for p in own)]
-    return float(np.mean([max(own, key=lambda p: (p.verdict in RELATED, p.likeness)).derived for own in children]))
+    return float(
+        np.mean(
+            [max(own, key=lambda p: (p.verdict in RELATED, p.likeness)).derived for own in children]
+        )
+    )
 
 
 def other_sizes(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, float]:
     """Share of roots whose nearest root of another size is of their family: by each of three ways."""
-    roots = [m for m in models if m["change"] == "root" and m["split"] != "crs" and not m["near_twin_of"]]
+    roots = [
+        m for m in models if m["change"] == "root" and m["split"] != "crs" and not m["near_twin_of"]
+    ]
     traits = {m["name"]: Traits(prints[m["name"]]) for m in roots}
     ways: dict[str, Callable[[Traits, Traits], float]] = {
         "std vector": lambda a, b: -std_distance(a.fingerprint, b.fingerprint),
         "moment curves": curves,
-        "profile of singular values": lambda a, b: -distance(profile(a.fingerprint), profile(b.fingerprint)),
+        "profile of singular values": lambda a, b: (
+            -distance(profile(a.fingerprint), profile(b.fingerprint))
+        ),
     }
     found = {}
     for way, likeness in ways.items():
@@ -280,7 +327,10 @@ def other_sizes(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str,
 def near_twins(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, float]:
     """Scores of models with the same initial weights and another order of the data."""
     twins = [m for m in models if m["change"] == "root" and m["near_twin_of"]]
-    return {m["name"]: Comparison.of(prints[m["name"]], prints[f"{m['near_twin_of']}/root"]).score for m in twins}
+    return {
+        m["name"]: Comparison.of(prints[m["name"]], prints[f"{m['near_twin_of']}/root"]).score
+        for m in twins
+    }
 
 
 def adapters(models: list[dict], prints: dict[str, Fingerprint]) -> dict:
@@ -312,12 +362,20 @@ def summary(fits: dict) -> dict[str, float]:
 def quick(zoo: Path, models: list[dict]) -> dict[str, float]:
     """Whether a quick look names the same base as the whole, and what it reads; what it would read at 7B's shapes."""
     right, shares, large = [], [], []
-    with tempfile.TemporaryDirectory() as folder, Server(Path(folder)).connected() as url, Registry(url) as known:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Server(Path(folder)).connected() as url,
+        Registry(url) as known,
+    ):
         for m in models:
             if m["change"] == "root" and not m["near_twin_of"] and m["split"] == "test":
                 known.ingest(zoo / m["folder"], name=m["root"], family=m["family"])
         for m in models:
-            if m["change"] not in ("root", "adapter") and not m["near_twin_of"] and m["split"] == "test":
+            if (
+                m["change"] not in ("root", "adapter")
+                and not m["near_twin_of"]
+                and m["split"] == "test"
+            ):
                 verdict, glimpse = known.identify_quickly(zoo / m["folder"])
                 right.append(verdict.model == m["root"])
                 shares.append(glimpse.read / glimpse.total)
@@ -334,12 +392,19 @@ def peers(zoo: Path, models: list[dict], pairs: list[Pair], folder: Path) -> dic
 
     folders = {m["name"]: zoo / m["folder"] for m in models}
     test = [p for p in pairs if p.split == "test"]
-    drawn = np.random.default_rng(0).permutation([i for i, p in enumerate(test) if not p.derived])[:DRAWN].tolist()
+    drawn = (
+        np.random.default_rng(0)
+        .permutation([i for i, p in enumerate(test) if not p.derived])[:DRAWN]
+        .tolist()
+    )
     chosen = [p for i, p in enumerate(test) if p.derived or i in drawn]
     named = [(folders[p.name], folders[f"{p.root}/root"]) for p in chosen]
     said = list(compare(environment(folder), named))
     values = {peer: [float(each.get(peer) or 0.0) for each in said] for peer in SCORES}
-    return {peer: rated(chosen, own) for peer, own in (values | {"registry": [p.score for p in chosen]}).items()}
+    return {
+        peer: rated(chosen, own)
+        for peer, own in (values | {"registry": [p.score for p in chosen]}).items()
+    }
 
 
 def rated(pairs: list[Pair], values: list[float]) -> dict[str, float]:
@@ -364,7 +429,10 @@ def report(pairs: list[Pair], answer: dict) -> None:
         weakest = min(own, key=lambda p: p.score)
         kinds = {k: v for k, v in weakest.numbers.items() if k in ("stream", "token", "spectra")}
         numbers = ", ".join(f"{kind} {value:.1f}" for kind, value in kinds.items())
-        print(f"{change:32} {len(own):3} weakest {weakest.score:6.1f} ({weakest.name}: {numbers})", file=sys.stderr)
+        print(
+            f"{change:32} {len(own):3} weakest {weakest.score:6.1f} ({weakest.name}: {numbers})",
+            file=sys.stderr,
+        )
     for p in sorted((p for p in pairs if not p.derived), key=lambda p: -p.score)[:5]:
         print(f"independent {p.score:5.1f} {p.name} {p.root}", file=sys.stderr)
     for name, value in answer.items():

@@ -41,7 +41,9 @@ SIZES = {  # width and layers of the base, of the larger one, steps of their tra
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--device", default="cpu")
@@ -66,22 +68,31 @@ def quiet() -> None:
 def experiment(folder: Path, options: argparse.Namespace) -> dict:
     """Train the models, then every adapter from every start."""
     known = models(folder, options)
-    found = {name: characteristic(registry.fingerprint(path, rank=16)) for name, path in known.items()}
+    found = {
+        name: characteristic(registry.fingerprint(path, rank=16)) for name, path in known.items()
+    }
     found |= {name: of_paper(name) for name in PAPERS}
     starts = ways(folder, known["base"], found)
     runs: dict[str, list[dict]] = {way: [] for way in starts}
     for seed in range(options.seeds):
         for way, start in starts.items():
             runs[way].append(trained(start(seed), seed, options))
-    groups = {name: [[group.referenced, *group.members] for group in each.groups] for name, each in found.items()}
-    return {"seeds": options.seeds, "steps": options.steps, "groups": groups} | {"ways": summary(runs)}
+    groups = {
+        name: [[group.referenced, *group.members] for group in each.groups]
+        for name, each in found.items()
+    }
+    return {"seeds": options.seeds, "steps": options.steps, "groups": groups} | {
+        "ways": summary(runs)
+    }
 
 
 def of_paper(name: str) -> Characteristic:
     """The groups that table 3 gives a model."""
     row = published_of(name)
     assert row
-    return Characteristic(16, tuple(Group(first, tuple(members)) for first, *members in row["groups"]), ())
+    return Characteristic(
+        16, tuple(Group(first, tuple(members)) for first, *members in row["groups"]), ()
+    )
 
 
 def models(folder: Path, options: argparse.Namespace) -> dict[str, Path]:
@@ -98,12 +109,22 @@ def models(folder: Path, options: argparse.Namespace) -> dict[str, Path]:
                 num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=WINDOW,
             )
         )  # fmt: skip
-        train(model, ids, steps=steps, rate=3e-3 * 96 / size, decay=0.1, seed=seed, device=options.device)
+        train(
+            model,
+            ids,
+            steps=steps,
+            rate=3e-3 * 96 / size,
+            decay=0.1,
+            seed=seed,
+            device=options.device,
+        )
         model.save_pretrained(folder / name)
     return {name: folder / name for name in plans}
 
 
-def ways(folder: Path, base: Path, found: dict[str, Characteristic]) -> dict[str, Callable[[int], PeftModel]]:
+def ways(
+    folder: Path, base: Path, found: dict[str, Characteristic]
+) -> dict[str, Callable[[int], PeftModel]]:
     """Every start, as a function of the seed."""
 
     def shaped(reference: str, *, keep_output: bool = False) -> Callable[[int], PeftModel]:
@@ -120,13 +141,19 @@ def ways(folder: Path, base: Path, found: dict[str, Characteristic]) -> dict[str
         def start(seed: int) -> PeftModel:
             torch.manual_seed(seed)
             config = LoraConfig(
-                r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM", init_lora_weights=init
+                r=RANK,
+                lora_alpha=ALPHA,
+                target_modules="all-linear",
+                task_type="CAUSAL_LM",
+                init_lora_weights=init,
             )
             return get_peft_model(loaded(base), config)
 
         return start
 
-    names = {"self": "base", "larger of the family": "larger", "other family": "other"} | {n: n for n in PAPERS}
+    names = {"self": "base", "larger of the family": "larger", "other family": "other"} | {
+        n: n for n in PAPERS
+    }
     made = {way: shaped(name) for way, name in names.items() if found[name].usable}
     kept = {"self, output kept": shaped("base", keep_output=True)} if found["base"].usable else {}
     return {"default": own(True)} | made | kept | {"pissa": own("pissa")}
@@ -146,11 +173,14 @@ def trained(model: PeftModel, seed: int, options: argparse.Namespace) -> dict:
     optimizer = torch.optim.AdamW(learned, lr=RATE)
     rise = max(1, options.steps // 10)
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimizer, lambda step: min((step + 1) / rise, (options.steps - step) / (options.steps - rise + 1))
+        optimizer,
+        lambda step: min((step + 1) / rise, (options.steps - step) / (options.steps - rise + 1)),
     )
     curve, held_out = [], [unseen(model, ids[cut:], options.device)]
     for step, rows in enumerate(windows(ids[:cut], options.steps, seed), 1):
-        loss = model(input_ids=rows.to(options.device), labels=rows.to(options.device), use_cache=False).loss
+        loss = model(
+            input_ids=rows.to(options.device), labels=rows.to(options.device), use_cache=False
+        ).loss
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(learned, 1.0)
@@ -166,7 +196,9 @@ def windows(ids: torch.Tensor, count: int, seed: int) -> Iterator[torch.Tensor]:
     """Random pieces of a text, the same for every start."""
     draw = torch.Generator().manual_seed(seed)
     for _ in range(count):
-        yield ids[torch.randint(len(ids) - WINDOW, (BATCH, 1), generator=draw) + torch.arange(WINDOW)]
+        yield ids[
+            torch.randint(len(ids) - WINDOW, (BATCH, 1), generator=draw) + torch.arange(WINDOW)
+        ]
 
 
 def unseen(model: PeftModel, ids: torch.Tensor, device: str) -> float:
@@ -190,8 +222,14 @@ def summary(runs: dict[str, list[dict]]) -> dict[str, dict]:
             "held_out": round(float(ends[way].mean()), 4),
             "before": round(float(curves[:, 0].mean()), 4),
             "difference": round(float((ends[way] - ends["default"]).mean()), 4),
-            "p_value": None if way == "default" else float(stats.ttest_rel(ends[way], ends["default"]).pvalue),
-            "curve": {"mean": rounded(curves.mean(0)), "low": rounded(curves.min(0)), "high": rounded(curves.max(0))},
+            "p_value": None
+            if way == "default"
+            else float(stats.ttest_rel(ends[way], ends["default"]).pvalue),
+            "curve": {
+                "mean": rounded(curves.mean(0)),
+                "low": rounded(curves.min(0)),
+                "high": rounded(curves.max(0)),
+            },
             "train": rounded(np.mean([run["train"] for run in own], axis=0)),
         }
     return found
@@ -207,7 +245,9 @@ def drawn(answer: dict) -> str:
     lines = [f"{'start':24} {'before':>8} {'held out':>9} {'difference':>11} {'p':>8}"]
     for way, row in answer["ways"].items():
         p_value = "" if row["p_value"] is None else f"{row['p_value']:.2g}"
-        lines.append(f"{way:24} {row['before']:8.4f} {row['held_out']:9.4f} {row['difference']:+11.4f} {p_value:>8}")
+        lines.append(
+            f"{way:24} {row['before']:8.4f} {row['held_out']:9.4f} {row['difference']:+11.4f} {p_value:>8}"
+        )
     return "\n".join(lines)
 
 

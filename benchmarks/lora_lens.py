@@ -20,13 +20,23 @@ import numpy as np
 import registry
 from registry.errors import RegistryError
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.adapter_comparison import DISTANCES, Seen, look, permuted, table, tested, trajectories
+from registry.lineage.adapter_comparison import (
+    DISTANCES,
+    Seen,
+    look,
+    permuted,
+    table,
+    tested,
+    trajectories,
+)
 
 TOLD = ("emotion", "keywords", "therapist")  # data sets that a name tells
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--adapters", type=Path)
     parser.add_argument("--zoo", type=Path)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
@@ -49,9 +59,17 @@ def published(folder: Path) -> dict:
             seen.append(replace(look(str(path)), data=data_of(path.name)))
         except RegistryError as exc:
             unread[path.name] = str(exc)
-    groups = {"several bases, one data set": "JadeAnt", "several data sets, one base": "justbautista"}
-    found = {what: tests([each for each in seen if each.name.startswith(owner)]) for what, owner in groups.items()}
-    runs = {Path(run).name: [asdict(p) for p in points] for run, points in trajectories(seen).items()}
+    groups = {
+        "several bases, one data set": "JadeAnt",
+        "several data sets, one base": "justbautista",
+    }
+    found = {
+        what: tests([each for each in seen if each.name.startswith(owner)])
+        for what, owner in groups.items()
+    }
+    runs = {
+        Path(run).name: [asdict(p) for p in points] for run, points in trajectories(seen).items()
+    }
     return {"adapters": len(seen), "unread": unread, "all": tests(seen), **found, "runs": runs}
 
 
@@ -63,7 +81,10 @@ def data_of(name: str) -> str:
 
 def tests(seen: list[Seen]) -> list[dict]:
     """Permutation tests, rounded."""
-    return [{k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(each).items()} for each in tested(seen)]
+    return [
+        {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(each).items()}
+        for each in tested(seen)
+    ]
 
 
 def zoo(folder: Path) -> dict:
@@ -81,12 +102,18 @@ def zoo(folder: Path) -> dict:
         registry.fingerprint(each.source, base=folder / root / "root", rank=16)
         for each, root in zip(adapters, roots, strict=True)
     ]
-    found: dict[str, object] = {"adapters": len(adapters), "unread": unread, "texts": sorted(set(names))}
+    found: dict[str, object] = {
+        "adapters": len(adapters),
+        "unread": unread,
+        "texts": sorted(set(names)),
+    }
     for what, prints in {"B A": own, "merged": merged}.items():
         for vector in DISTANCES:
             distances = table(prints, vector)
             told = {"text": permuted(distances, names), "base": permuted(distances, roots)}
-            found[f"{vector} of {what}"] = {label: [round(v, 6) for v in each] for label, each in told.items() if each}
+            found[f"{vector} of {what}"] = {
+                label: [round(v, 6) for v in each] for label, each in told.items() if each
+            }
     found["moved by merging"] = moved(folder, roots, merged)
     return found
 

@@ -25,7 +25,9 @@ def power_law(exponent: float) -> Callable[[np.random.Generator, int, int], np.n
 
     def make(draw: np.random.Generator, m: int, n: int) -> np.ndarray:
         k = min(m, n, 256)
-        return 0.3 * gaussian(draw, m, n) + with_values(draw, m, n, 6.0 * np.arange(1, k + 1) ** -exponent)
+        return 0.3 * gaussian(draw, m, n) + with_values(
+            draw, m, n, 6.0 * np.arange(1, k + 1) ** -exponent
+        )
 
     return make
 
@@ -123,7 +125,12 @@ def matrix(kind: str, m: int, n: int, dtype: torch.dtype, seed: int) -> torch.Te
 
 def projections(hidden: int, inner: int, keys: int) -> dict[str, tuple[int, int]]:
     """The shapes of a Llama layer's projections, outputs x inputs, by the ends of their names."""
-    attention = {"q": (hidden, hidden), "k": (keys, hidden), "v": (keys, hidden), "o": (hidden, hidden)}
+    attention = {
+        "q": (hidden, hidden),
+        "k": (keys, hidden),
+        "v": (keys, hidden),
+        "o": (hidden, hidden),
+    }
     mlp = {"gate": (inner, hidden), "up": (inner, hidden), "down": (hidden, inner)}
     return {f"self_attn.{p}_proj": shape for p, shape in attention.items()} | {
         f"mlp.{p}_proj": shape for p, shape in mlp.items()

@@ -47,9 +47,14 @@ def plain_read(words: np.ndarray) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--json", action="store_true", help="print the JSON line alone")
-    parser.add_argument("--full", action="store_true", help="four times the bytes, three times the rounds")
+    parser.add_argument(
+        "--full", action="store_true", help="four times the bytes, three times the rounds"
+    )
     options = parser.parse_args()
-    size, rounds = (MEBIBYTES << 20) * (4 if options.full else 1), ROUNDS * (3 if options.full else 1)
+    size, rounds = (
+        (MEBIBYTES << 20) * (4 if options.full else 1),
+        ROUNDS * (3 if options.full else 1),
+    )
     cores = os.cpu_count() or 1
     rows = {
         (str(dtype).removeprefix("torch."), threads): row
@@ -66,14 +71,22 @@ def main() -> None:
         "cores": cores,
         "machine": platform.machine() + " " + torch.backends.cpu.get_cpu_capability(),
         "merge_us": microseconds,
-        "types": [{"type": name, "threads": threads, **row} for (name, threads), row in rows.items()],
+        "types": [
+            {"type": name, "threads": threads, **row} for (name, threads), row in rows.items()
+        ],
     }
     print(json.dumps(line))
 
 
-def measured(dtype: torch.dtype, size: int, rounds: int, threads: list[int]) -> dict[int, dict[str, float]]:
+def measured(
+    dtype: torch.dtype, size: int, rounds: int, threads: list[int]
+) -> dict[int, dict[str, float]]:
     """Shares and errors for one type at each number of threads."""
-    values = torch.randn(size // dtype.itemsize, generator=torch.Generator().manual_seed(0)).mul_(0.3).to(dtype)
+    values = (
+        torch.randn(size // dtype.itemsize, generator=torch.Generator().manual_seed(0))
+        .mul_(0.3)
+        .to(dtype)
+    )
     tensors = [values.clone() for _ in range(TENSORS)]
     words = [tensor.view(torch.uint64).numpy() for tensor in tensors]
     exact = float(values.double().std(correction=0))
@@ -118,10 +131,16 @@ def elapsed(call: Callable[[], object]) -> float:
 
 
 def show(rows: dict[tuple[str, int], dict[str, float]], microseconds: float) -> None:
-    print("type             threads  share of read  vs paper  error of std  error of the paper's", file=sys.stderr)
+    print(
+        "type             threads  share of read  vs paper  error of std  error of the paper's",
+        file=sys.stderr,
+    )
     for (name, threads), row in rows.items():
         shares = f"{row['share_of_read']:13.0%} {row['vs_paper']:8.1f}x"
-        print(f"{name:16} {threads:7} {shares} {row['error']:13.1e} {row['error_paper']:21.1e}", file=sys.stderr)
+        print(
+            f"{name:16} {threads:7} {shares} {row['error']:13.1e} {row['error_paper']:21.1e}",
+            file=sys.stderr,
+        )
     print(f"merging {PARTS} parts: {microseconds} us each", file=sys.stderr)
 
 

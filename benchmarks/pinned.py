@@ -48,7 +48,9 @@ def main() -> None:
         "bytes": sum(tensor.nbytes for layer in layers for tensor in layer.values()),
         "rank": options.rank,
         "threads": options.threads,
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
+        "device": torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else platform.machine(),
         "timing": timing,
     }
     if not options.json:
@@ -60,14 +62,25 @@ def main() -> None:
 def made(count: int, *, pin: bool) -> list[dict[str, torch.Tensor]]:
     """The matrices of so many layers."""
     first = [
-        {name: matrix(kind, *shape, torch.bfloat16, seed) for seed, (name, shape) in enumerate(SHAPES.items())}
+        {
+            name: matrix(kind, *shape, torch.bfloat16, seed)
+            for seed, (name, shape) in enumerate(SHAPES.items())
+        }
         for kind in KINDS[:count]
     ]
-    whole = [{name: tensor.clone() for name, tensor in first[i % len(first)].items()} for i in range(count)]
-    return [{name: tensor.pin_memory() if pin else tensor for name, tensor in layer.items()} for layer in whole]
+    whole = [
+        {name: tensor.clone() for name, tensor in first[i % len(first)].items()}
+        for i in range(count)
+    ]
+    return [
+        {name: tensor.pin_memory() if pin else tensor for name, tensor in layer.items()}
+        for layer in whole
+    ]
 
 
-def run(layers: list[dict[str, torch.Tensor]], options: argparse.Namespace) -> tuple[float, dict[str, float]]:
+def run(
+    layers: list[dict[str, torch.Tensor]], options: argparse.Namespace
+) -> tuple[float, dict[str, float]]:
     """Seconds for the fingerprint of these layers, and where they went."""
     entries = tuple(
         Entry(f"model.layers.{i}.{name}.weight", BF16, tuple(tensor.shape), tensor.detach)
@@ -77,7 +90,9 @@ def run(layers: list[dict[str, torch.Tensor]], options: argparse.Namespace) -> t
     checkpoint = Checkpoint("memory", "memory", None, {"num_attention_heads": 32}, None, entries)
     timing = Timing()
     begun = time.perf_counter()
-    compute(checkpoint, rank=options.rank, threads=options.threads, device=options.device, timing=timing)
+    compute(
+        checkpoint, rank=options.rank, threads=options.threads, device=options.device, timing=timing
+    )
     return time.perf_counter() - begun, timing.seconds()
 
 

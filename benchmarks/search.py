@@ -68,7 +68,9 @@ $$
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--models", type=int, default=10_000)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     options = parser.parse_args()
@@ -78,7 +80,12 @@ def main() -> None:
             models = [invented(seed) for seed in range(KINDS)]
             for i, model in enumerate(models):
                 fingerprints.save(
-                    session, Checkpoint("s", f"model-{i}", None, {}, None, ()), model, "1", "f", f"model-{i}"
+                    session,
+                    Checkpoint("s", f"model-{i}", None, {}, None, ()),
+                    model,
+                    "1",
+                    "f",
+                    f"model-{i}",
                 )
             session.commit()
             session.execute(text(RANDOM))
@@ -106,7 +113,10 @@ def timed(session: Session, asked: Fingerprint) -> dict:
             begin = time.perf_counter()
             verdict = verdict_on(session, fingerprint, nearest.nearest(session, fingerprint, 10))
             spent.append(1000 * (time.perf_counter() - begin))
-        found |= {f"{name}_ms": round(float(np.median(spent)), 1), f"{name}_verdict": verdict.model or verdict.verdict}
+        found |= {
+            f"{name}_ms": round(float(np.median(spent)), 1),
+            f"{name}_verdict": verdict.model or verdict.verdict,
+        }
     return found
 
 
@@ -121,16 +131,48 @@ def invented(seed: int) -> Fingerprint:
         sketch = draw.standard_normal(SIZES.get(projection, 6) ** 2).astype(np.float32)
         values = tuple(np.sort(draw.random(64) + 1)[::-1].tolist())
         moments = (0.0, 0.02, 0.0, 3.0, -1.0, 1.0, 0)
-        own = {"sketch": tuple(sketch.tolist()), "bounds": (1e-6,) * 64, "distinct_share": 0.9, "zero_share": 0.0}
-        return Matrix(layer, projection, f"{layer}.{projection}", 4096, 4096, *moments, "0" * 64, values, **own)
+        own = {
+            "sketch": tuple(sketch.tolist()),
+            "bounds": (1e-6,) * 64,
+            "distinct_share": 0.9,
+            "zero_share": 0.0,
+        }
+        return Matrix(
+            layer,
+            projection,
+            f"{layer}.{projection}",
+            4096,
+            4096,
+            *moments,
+            "0" * 64,
+            values,
+            **own,
+        )
 
     matrices = tuple(matrix(layer, p) for layer in range(LAYERS) for p in PROJECTIONS)
-    branches = tuple(Branch(i, b, vector(256), vector(256)) for i in range(LAYERS) for b in ("attention", "mlp"))
+    branches = tuple(
+        Branch(i, b, vector(256), vector(256)) for i in range(LAYERS) for b in ("attention", "mlp")
+    )
     labels = (0,) * len(matrices)
-    clusterings = tuple(Clustering(rank, (0.5,) * 7, labels, labels, 1.0, 0.1, ()) for rank in (16, 64))
+    clusterings = tuple(
+        Clustering(rank, (0.5,) * 7, labels, labels, 1.0, 0.1, ()) for rank in (16, 64)
+    )
     std = tuple((0.02 + 0.01 * draw.random(7)).tolist())
-    told = (1, f"{seed:064x}", "llama", "bfloat16", 7_000_000_000, LAYERS, 4096, PROJECTIONS, std, 64)
-    return Fingerprint(*told, clusterings, matrices, 0, (), branches=branches, start=vector(256), vocabulary=32000)
+    told = (
+        1,
+        f"{seed:064x}",
+        "llama",
+        "bfloat16",
+        7_000_000_000,
+        LAYERS,
+        4096,
+        PROJECTIONS,
+        std,
+        64,
+    )
+    return Fingerprint(
+        *told, clusterings, matrices, 0, (), branches=branches, start=vector(256), vocabulary=32000
+    )
 
 
 def changed(model: Fingerprint) -> Fingerprint:
@@ -140,7 +182,9 @@ def changed(model: Fingerprint) -> Fingerprint:
     def moved(sketch: tuple[float, ...]) -> tuple[float, ...]:
         return tuple(unit(np.array(sketch) + 0.03 * draw.standard_normal(len(sketch))).tolist())
 
-    own = tuple(replace(b, stream=moved(b.stream), token=moved(b.token or ())) for b in model.branches)
+    own = tuple(
+        replace(b, stream=moved(b.stream), token=moved(b.token or ())) for b in model.branches
+    )
     return replace(model, digest="f" * 64, branches=own, start=moved(model.start or ()))
 
 

@@ -41,7 +41,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="only the JSON line, no rows")
     parser.add_argument("--full", action="store_true", help="more shapes")
-    parser.add_argument("--check", type=int, default=CHECKED, help="how many random matrices to check the bounds on")
+    parser.add_argument(
+        "--check", type=int, default=CHECKED, help="how many random matrices to check the bounds on"
+    )
     options = parser.parse_args()
     torch.set_num_threads(1)
     rows = []
@@ -55,7 +57,11 @@ def main() -> None:
     violations = check(options.check)
     for violation in violations:
         print(f"violated: {violation}", file=sys.stderr)
-    print(json.dumps({"rows": rows, "bound_checked": options.check, "bound_violations": len(violations)}))
+    print(
+        json.dumps(
+            {"rows": rows, "bound_checked": options.check, "bound_violations": len(violations)}
+        )
+    )
 
 
 def measure(shape: tuple[int, int], kind: str) -> list[dict[str, Any]]:
@@ -65,26 +71,37 @@ def measure(shape: tuple[int, int], kind: str) -> list[dict[str, Any]]:
     stored = matrix(kind, *shape, torch.bfloat16, seed=1)
     single = stored.float()
     double = single.double().numpy()
-    full, true = timed({"weightwatcher": lambda: svd_vals(double), "svdvals": lambda: torch.linalg.svdvals(single)})
+    full, true = timed(
+        {"weightwatcher": lambda: svd_vals(double), "svdvals": lambda: torch.linalg.svdvals(single)}
+    )
     rows = []
     for rank in RANKS:
         if rank > min(shape) // 2:
             continue
         methods: dict[str, Callable[[], Any]] = {
             "ours": lambda r=rank: np.array(top_singular_values(stored, r).values),
-            "arpack": lambda r=rank: svds(single.numpy(), r, tol=1e-5, return_singular_vectors=False),
+            "arpack": lambda r=rank: svds(
+                single.numpy(), r, tol=1e-5, return_singular_vectors=False
+            ),
             "randomized": lambda r=rank: randomized_svd(single.numpy(), r, random_state=0)[1],
         }
         seconds, found = timed(methods)
         seconds |= full
         exact = np.sort(true["weightwatcher"])[::-1][:rank]
-        errors = {name: error(values, exact) for name, values in {**found, "svdvals": true["svdvals"]}.items()}
+        errors = {
+            name: error(values, exact)
+            for name, values in {**found, "svdvals": true["svdvals"]}.items()
+        }
         rows.append(
             {
                 "shape": shape,
                 "spectrum": kind,
                 "r": rank,
-                **{f"vs_{name}": seconds[name] / seconds["ours"] for name in seconds if name != "ours"},
+                **{
+                    f"vs_{name}": seconds[name] / seconds["ours"]
+                    for name in seconds
+                    if name != "ours"
+                },
                 "max_error": errors["ours"],
                 "bound": bound(stored, rank),
                 "errors": errors,
@@ -153,8 +170,14 @@ def violation(seed: int) -> str | None:
     made = matrix(kind, m, n, dtype, seed)
     found = top_singular_values(made, rank)
     exact = np.linalg.svd(made.double().numpy(), compute_uv=False)[:rank]
-    off = np.abs(np.array(found.values) - exact) - np.array(found.bounds) - 1e-13 * exact[0]  # LAPACK's own error
-    return f"{kind}, {dtype}, {m} x {n}, rank {rank}, seed {seed}: by {off.max():.1e}" if not off.max() <= 0 else None
+    off = (
+        np.abs(np.array(found.values) - exact) - np.array(found.bounds) - 1e-13 * exact[0]
+    )  # LAPACK's own error
+    return (
+        f"{kind}, {dtype}, {m} x {n}, rank {rank}, seed {seed}: by {off.max():.1e}"
+        if not off.max() <= 0
+        else None
+    )
 
 
 if __name__ == "__main__":

@@ -32,7 +32,9 @@ OURS = "log ratios and half the scale"  # which ranks families in registry.linea
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("stats", type=Path)
     parser.add_argument("--json", action="store_true", help="only the JSON line")
     options = parser.parse_args()
@@ -42,7 +44,8 @@ def main() -> None:
         "models": len(names),
         "families": len(set(families)),
         "distances": {
-            name: {"models": round(micro, 4), "families": round(macro, 4)} for name, (micro, macro) in rows.items()
+            name: {"models": round(micro, 4), "families": round(macro, 4)}
+            for name, (micro, macro) in rows.items()
         },
         "chosen_on_half": chosen_on_half(vectors, families),
         "confused": confused(DISTANCES[OURS](vectors), families),
@@ -54,10 +57,17 @@ def main() -> None:
 
 def labelled(found: dict[str, np.ndarray]) -> tuple[list[str], np.ndarray, np.ndarray]:
     """Names, std vectors and families of models whose family has another member."""
-    family = {name: next((f for f, pattern in FAMILIES.items() if re.search(pattern, name)), None) for name in found}
+    family = {
+        name: next((f for f, pattern in FAMILIES.items() if re.search(pattern, name)), None)
+        for name in found
+    }
     counts = Counter(family.values())
     names = [name for name in found if family[name] and counts[family[name]] > 1]
-    return names, np.array([found[name] for name in names]), np.array([family[name] for name in names])
+    return (
+        names,
+        np.array([found[name] for name in names]),
+        np.array([family[name] for name in names]),
+    )
 
 
 def euclidean(points: np.ndarray) -> np.ndarray:
@@ -87,7 +97,9 @@ def with_scale(vectors: np.ndarray, weight: float) -> np.ndarray:
 DISTANCES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "cosine": lambda vectors: 1 - correlation(vectors),
     "log ratios": lambda vectors: euclidean(log_ratios(vectors)),
-    "log ratios, by their spread": lambda vectors: euclidean(log_ratios(vectors) / log_ratios(vectors).std(0)),
+    "log ratios, by their spread": lambda vectors: euclidean(
+        log_ratios(vectors) / log_ratios(vectors).std(0)
+    ),
     "log ratios, half whitened": lambda vectors: euclidean(whitened(log_ratios(vectors), 0.5)),
     "log ratios, whitened": lambda vectors: euclidean(whitened(log_ratios(vectors))),
     "log ratios and half the scale": lambda vectors: euclidean(with_scale(vectors, 0.5)),
@@ -112,7 +124,9 @@ def named(distances: np.ndarray, families: np.ndarray) -> np.ndarray:
     return families[apart.argmin(1)]
 
 
-def scores(distances: np.ndarray, families: np.ndarray, own: np.ndarray | None = None) -> tuple[float, float]:
+def scores(
+    distances: np.ndarray, families: np.ndarray, own: np.ndarray | None = None
+) -> tuple[float, float]:
     """Share of right names over models, and its mean over families; of some of the models alone if told so."""
     right = named(distances, families) == families
     kept = np.ones(len(families), bool) if own is None else own
@@ -133,13 +147,23 @@ def chosen_on_half(vectors: np.ndarray, families: np.ndarray) -> dict:
             cosine = scores(tables["cosine"], families, second)
             gains.append(np.subtract(scores(tables[best], families, second), cosine))
             kept.append(np.subtract(scores(tables[OURS], families, second), cosine))
-    told = {"chosen": np.mean(gains, axis=0), OURS: np.mean(kept, axis=0), "spread": np.std(kept, axis=0)}
-    return {"picked": dict(picked)} | {name: [round(float(v), 4) for v in pair] for name, pair in told.items()}
+    told = {
+        "chosen": np.mean(gains, axis=0),
+        OURS: np.mean(kept, axis=0),
+        "spread": np.std(kept, axis=0),
+    }
+    return {"picked": dict(picked)} | {
+        name: [round(float(v), 4) for v in pair] for name, pair in told.items()
+    }
 
 
 def confused(distances: np.ndarray, families: np.ndarray) -> list[list]:
     """Which families are taken for which, and how often, the most frequent first."""
-    wrong = Counter((str(a), str(b)) for a, b in zip(families, named(distances, families), strict=True) if a != b)
+    wrong = Counter(
+        (str(a), str(b))
+        for a, b in zip(families, named(distances, families), strict=True)
+        if a != b
+    )
     return [[*pair, count] for pair, count in wrong.most_common(8)]
 
 
@@ -149,7 +173,10 @@ def drawn(answer: dict) -> str:
         f"{answer['models']} models of {answer['families']} families",
         f"{'distance':36} {'models':>7} {'families':>9}",
     ]
-    lines += [f"{name:36} {row['models']:7.1%} {row['families']:9.1%}" for name, row in answer["distances"].items()]
+    lines += [
+        f"{name:36} {row['models']:7.1%} {row['families']:9.1%}"
+        for name, row in answer["distances"].items()
+    ]
     lines += [f"on halves, gains over cosine (models, families): {answer['chosen_on_half']}"]
     lines += [f"{a} taken for {b}: {count}" for a, b, count in answer["confused"]]
     return "\n".join(lines)

@@ -37,14 +37,25 @@ MOST = 20  # models of one recipe
 
 
 def main() -> None:
-    vectors = {name: std / np.linalg.norm(std) for name, std in std_vectors(Path(sys.argv[1])).items()}
+    vectors = {
+        name: std / np.linalg.norm(std) for name, std in std_vectors(Path(sys.argv[1])).items()
+    }
     distances, weights = between_recipes(vectors)
     order = np.argsort(distances)
     share = weights[order].cumsum() / weights.sum()
     rows = [(s, float(distances[order][np.searchsorted(share, s)])) for s in SHARES]
     for s, distance in rows:
         print(f"    [{s:g}, {distance:.2e}],")
-    print(json.dumps({"models": len(vectors), "recipes": len(RECIPES), "pairs": len(distances), "quantiles": rows}))
+    print(
+        json.dumps(
+            {
+                "models": len(vectors),
+                "recipes": len(RECIPES),
+                "pairs": len(distances),
+                "quantiles": rows,
+            }
+        )
+    )
 
 
 def std_vectors(path: Path) -> dict[str, np.ndarray]:
@@ -52,13 +63,23 @@ def std_vectors(path: Path) -> dict[str, np.ndarray]:
     sums: dict[str, dict[str, np.ndarray]] = defaultdict(lambda: defaultdict(lambda: np.zeros(3)))
     with gzip.open(path, "rt") as file:
         for row in csv.DictReader(file):
-            count, mean, std = int(row["rows"]) * int(row["cols"]), float(row["mean"]), float(row["std"])
+            count, mean, std = (
+                int(row["rows"]) * int(row["cols"]),
+                float(row["mean"]),
+                float(row["std"]),
+            )
             for role, pattern in ROLES.items():
                 if re.search(pattern + "$", row["tensor"]):
-                    sums[f"{row['model']}@{row['blob']}"][role] += count * np.array([1, mean, std**2 + mean**2])
+                    sums[f"{row['model']}@{row['blob']}"][role] += count * np.array(
+                        [1, mean, std**2 + mean**2]
+                    )
     found = {}
     for model, roles in sums.items():
-        variances = [roles[r][2] / roles[r][0] - (roles[r][1] / roles[r][0]) ** 2 for r in ROLES if r in roles]
+        variances = [
+            roles[r][2] / roles[r][0] - (roles[r][1] / roles[r][0]) ** 2
+            for r in ROLES
+            if r in roles
+        ]
         if len(variances) == len(ROLES) and min(variances) > 0:
             found[model] = np.sqrt(variances)
     return found

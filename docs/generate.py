@@ -33,7 +33,9 @@ IGNORED = {
 
 def commands(command: click.Command, parent: click.Context | None, name: str) -> Iterator[str]:
     """The help of a command and of everything below it."""
-    context = click.Context(command, info_name=name, parent=parent, **(SETTINGS if parent is None else {}))
+    context = click.Context(
+        command, info_name=name, parent=parent, **(SETTINGS if parent is None else {})
+    )
     yield f"## `{context.command_path}`\n\n```text\n{command.get_help(context)}\n```\n"
     for child, below in sorted(getattr(command, "commands", {}).items()):
         yield from commands(below, context, child)
@@ -56,7 +58,11 @@ def naming(name: str) -> str:
     facts = [f"Covers {', '.join(content['covers'])}."]
     facts += [f"{content['note'][0].upper()}{content['note'][1:]}."] if "note" in content else []
     facts += [f"Only beside a tensor `{content['marker']}`."] if "marker" in content else []
-    facts += [f"Turned where `{content['wide']}` has more columns than rows."] if "wide" in content else []
+    facts += (
+        [f"Turned where `{content['wide']}` has more columns than rows."]
+        if "wide" in content
+        else []
+    )
     facts += [f"In {content['groups']} groups."] if "groups" in content else []
     rows = "\n".join(f"| `{tensor}` | {role} |" for tensor, role in content["tensors"].items())
     return f"## {name}\n\n{' '.join(facts)}\n\n| tensor | projections |\n|---|---|\n{rows}\n"
@@ -65,7 +71,9 @@ def naming(name: str) -> str:
 def ignored(kind: str) -> str:
     """What is left out on purpose, with the reasons."""
     reasons = table()["ignored"][kind].items()
-    rows = "\n".join(f"| {reason} | {', '.join(f'`{name}`' for name in names)} |" for reason, names in reasons)
+    rows = "\n".join(
+        f"| {reason} | {', '.join(f'`{name}`' for name in names)} |" for reason, names in reasons
+    )
     return f"## {IGNORED[kind]}\n\n| reason | names |\n|---|---|\n{rows}\n"
 
 

@@ -16,7 +16,17 @@ PAGES = Path(__file__).parent
 EXAMPLES = PAGES.parent / "examples" / "checkpoints"
 LOSSES = PAGES.parent / "benchmarks" / "results" / "lora-init-epyc-zen4-2-cores.json"
 MODELS = ("llama-small", "qwen-small", "phi-small")
-OF_EXAMPLES = ("densities", "std", "pca", "labels", "clusters", "distances", "laws", "generator", "loss")
+OF_EXAMPLES = (
+    "densities",
+    "std",
+    "pca",
+    "labels",
+    "clusters",
+    "distances",
+    "laws",
+    "generator",
+    "loss",
+)
 CHECKPOINT = "checkpoints/saltyduckegg*"  # a trained Llama of five layers
 OF_CHECKPOINT = ("densities", "labels", "pairs", "polar")
 FORMATS = {"pairs": "png"}  # of 21 pictures in one
@@ -26,7 +36,11 @@ ADAPTERS = {  # other people's, by what they are called in the picture
     "TinyLlama, therapist": "justbautista*therapist*",
 }  # fmt: skip
 OF_ADAPTERS = ("std", "clusters")
-RUN = ("LaziestCactus*checkpoint-500_*", "LaziestCactus*checkpoint-2500_*", "LaziestCactus*checkpoint-7500_*")
+RUN = (
+    "LaziestCactus*checkpoint-500_*",
+    "LaziestCactus*checkpoint-2500_*",
+    "LaziestCactus*checkpoint-7500_*",
+)
 PAGE = """# Figures
 
 Drawn by `make images` (`python docs/images.py DATA` for those of other people's models). `registry plot KIND MODEL...`
@@ -39,7 +53,13 @@ def main() -> None:
     """Draw everything."""
     found = [(name, registry.fingerprint(EXAMPLES / name)) for name in MODELS]
     for kind in OF_EXAMPLES:
-        given = json.loads(LOSSES.read_text()) if kind == "loss" else () if kind == "generator" else found
+        given = (
+            json.loads(LOSSES.read_text())
+            if kind == "loss"
+            else ()
+            if kind == "generator"
+            else found
+        )
         save(KINDS[kind].drawn(given, 16), PAGES / "images" / f"{kind}.svg")
     if len(sys.argv) > 1:
         published(Path(sys.argv[1]))
@@ -54,7 +74,10 @@ def published(data: Path) -> None:
     for kind in OF_CHECKPOINT:
         path = PAGES / "images" / f"published-{kind}.{FORMATS.get(kind, 'svg')}"
         save(KINDS[kind].drawn(checkpoint, 16), path, dpi=50)
-    seen = {name: look(str(next((data / "adapters").glob(pattern)))).own for name, pattern in ADAPTERS.items()}
+    seen = {
+        name: look(str(next((data / "adapters").glob(pattern)))).own
+        for name, pattern in ADAPTERS.items()
+    }
     for kind in OF_ADAPTERS:
         save(
             KINDS[kind].drawn([(name, own) for name, own in seen.items() if own], 16),
@@ -73,8 +96,14 @@ def page() -> str:
     """figures.md: every kind with what it shows."""
     parts = [PAGE]
     for kind, row in KINDS.items():
-        names = [f"{before}{kind}.{end}" for before in ("", "published-", "adapters-") for end in ("svg", "png")]
-        shown = [f"![{name}](images/{name})" for name in names if (PAGES / "images" / name).is_file()]
+        names = [
+            f"{before}{kind}.{end}"
+            for before in ("", "published-", "adapters-")
+            for end in ("svg", "png")
+        ]
+        shown = [
+            f"![{name}](images/{name})" for name in names if (PAGES / "images" / name).is_file()
+        ]
         parts.append(f"## `{kind}`\n\nAs paper {row.shows}.\n\n" + "\n\n".join(shown) + "\n")
     return "\n".join(parts)
 

@@ -15,7 +15,14 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, Phi3Config, PreTrainedConfig, PreTrainedModel, Qwen3Config
+from transformers import (
+    AutoModelForCausalLM,
+    LlamaConfig,
+    Phi3Config,
+    PreTrainedConfig,
+    PreTrainedModel,
+    Qwen3Config,
+)
 
 FOLDER = Path(__file__).with_name("checkpoints")
 SIZES = {
@@ -40,7 +47,9 @@ class Recipe:
 
 RECIPES = {
     "llama": Recipe(LlamaConfig, seed=1, steps=500, rate=3e-3, decay=0.1, spread=0.02),
-    "qwen": Recipe(Qwen3Config, seed=2, steps=500, rate=5e-3, decay=0.02, spread=0.06, shard="200KB"),
+    "qwen": Recipe(
+        Qwen3Config, seed=2, steps=500, rate=5e-3, decay=0.02, spread=0.06, shard="200KB"
+    ),
     "phi": Recipe(Phi3Config, seed=3, steps=500, rate=1.5e-3, decay=0.3, spread=0.1),
 }
 
@@ -49,7 +58,9 @@ def main() -> None:
     """Train everything anew."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     prose = as_bytes("\n".join(topics.values()))
-    code = as_bytes("\n".join(inspect.getsource(module) for module in (argparse, inspect, json.decoder)))
+    code = as_bytes(
+        "\n".join(inspect.getsource(module) for module in (argparse, inspect, json.decoder))
+    )
     for family, recipe in RECIPES.items():
         for size in SIZES:
             torch.manual_seed(recipe.seed)
@@ -57,7 +68,11 @@ def main() -> None:
             train(model, prose, recipe)
             save(model, f"{family}-{size}", recipe)
             if size == "tiny":
-                train(model, code, replace(recipe, seed=recipe.seed + 10, steps=60, rate=recipe.rate / 5))
+                train(
+                    model,
+                    code,
+                    replace(recipe, seed=recipe.seed + 10, steps=60, rate=recipe.rate / 5),
+                )
                 save(model, f"{family}-{size}-code", recipe, base=f"{family}-{size}")
 
 
@@ -87,7 +102,9 @@ def build(recipe: Recipe, size: str) -> PreTrainedModel:
 def train(model: PreTrainedModel, text: torch.Tensor, recipe: Recipe) -> None:
     """Next-byte prediction on random windows, AdamW with a linear decay to zero."""
     draw = torch.Generator().manual_seed(recipe.seed)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.95))
+    optimizer = torch.optim.AdamW(
+        model.parameters(), lr=recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.95)
+    )
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, recipe.steps)
     for _ in range(recipe.steps):
         starts = torch.randint(len(text) - WINDOW, (BATCH,), generator=draw)
@@ -98,7 +115,10 @@ def train(model: PreTrainedModel, text: torch.Tensor, recipe: Recipe) -> None:
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
-    print(f"{type(model).__name__} {model.config.hidden_size}: last loss {loss.item():.3f}", flush=True)
+    print(
+        f"{type(model).__name__} {model.config.hidden_size}: last loss {loss.item():.3f}",
+        flush=True,
+    )
 
 
 def save(model: PreTrainedModel, name: str, recipe: Recipe, base: str | None = None) -> None:
@@ -109,7 +129,11 @@ def save(model: PreTrainedModel, name: str, recipe: Recipe, base: str | None = N
     copy.save_pretrained(folder, max_shard_size=recipe.shard)
     (folder / "generation_config.json").unlink(missing_ok=True)
     card = f"---\nbase_model: {base}\n---\n" if base else ""
-    what = f"{base}, fine-tuned on source code" if base else f"Trained for {recipe.steps} steps on the Python reference"
+    what = (
+        f"{base}, fine-tuned on source code"
+        if base
+        else f"Trained for {recipe.steps} steps on the Python reference"
+    )
     (folder / "README.md").write_text(f"{card}# {name}\n\n{what}, by examples/train.py.\n")
 
 

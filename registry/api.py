@@ -55,7 +55,9 @@ def inspect(source: str | Path) -> "Inspection":
     return look(source)
 
 
-def compare(a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]") -> "Verdict":
+def compare(
+    a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]"
+) -> "Verdict":
     """Tell whether `a` comes from `b`: sources or fingerprints. Needs no database. Raises RegistryError.
 
     The verdict's `score` is larger the more surely one comes from the other, and comparable across pairs.
@@ -81,7 +83,10 @@ class Registry:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         self.close()
 
@@ -90,7 +95,12 @@ class Registry:
         self._open.close()
 
     def ingest(
-        self, source: str | Path, *, family: str | None = None, name: str | None = None, **options: "Unpack[Options]"
+        self,
+        source: str | Path,
+        *,
+        family: str | None = None,
+        name: str | None = None,
+        **options: "Unpack[Options]",
     ) -> "Ingested":
         """Fingerprint a source and store it unless its weights are registered already, at the same rank or above.
 
@@ -101,7 +111,9 @@ class Registry:
         with translated(self._engine.url):
             return ingest(self._engine, source, TOOL_VERSION, family=family, name=name, **options)
 
-    def identify(self, source: str | Path, *, k: int = 10, **options: "Unpack[Options]") -> "Identification":
+    def identify(
+        self, source: str | Path, *, k: int = 10, **options: "Unpack[Options]"
+    ) -> "Identification":
         """Tell what a source comes from, by the k nearest registered models or, for an adapter, adapters.
 
         registry.fingerprints.from_source.Options has the options.
@@ -111,7 +123,9 @@ class Registry:
         with translated(self._engine.url):
             return identify(self._engine, source, k=k, **options)
 
-    def identify_quickly(self, source: str | Path, *, download: bool = False) -> "tuple[Verdict, Glimpse]":
+    def identify_quickly(
+        self, source: str | Path, *, download: bool = False
+    ) -> "tuple[Verdict, Glimpse]":
         """Tell which registered model a source comes from, reading no more of it than that needs."""
         from registry.workflows.identify_quick import identify_quickly  # noqa: PLC0415
 
@@ -119,7 +133,10 @@ class Registry:
             return identify_quickly(self._engine, source, download=download)
 
     def compare(
-        self, a: "str | Path | Fingerprint", b: "str | Path | Fingerprint", **options: "Unpack[Options]"
+        self,
+        a: "str | Path | Fingerprint",
+        b: "str | Path | Fingerprint",
+        **options: "Unpack[Options]",
     ) -> "Verdict":
         """Tell whether `a` comes from `b`: fingerprints, sources, or names of registered models.
 
@@ -145,7 +162,9 @@ class Registry:
         with self._session() as session:
             return verdicts.kept_verdict(session, name)
 
-    def characteristic(self, model: "str | Path | Fingerprint", *, rank: int = 16) -> "Characteristic":
+    def characteristic(
+        self, model: "str | Path | Fingerprint", *, rank: int = 16
+    ) -> "Characteristic":
         """The groups of projections of a registered model, a source or a fingerprint (paper 2509.00046, 3.1).
 
         Of a registered model they are kept. Raises CharacteristicError where there are too few layers or values.
@@ -160,7 +179,11 @@ class Registry:
         return found
 
     def distances(
-        self, model: "str | Path | Fingerprint", pairs: "Sequence[tuple[str, str]]" = (), *, rank: int = 16
+        self,
+        model: "str | Path | Fingerprint",
+        pairs: "Sequence[tuple[str, str]]" = (),
+        *,
+        rank: int = 16,
     ) -> "tuple[tuple[Measured, ...], tuple[Pareto, ...]]":
         """The laws of the distances between a model's singular-value vectors; see registry.characteristic.dsv.laws."""
         from registry.characteristic.dsv import laws  # noqa: PLC0415
@@ -168,7 +191,11 @@ class Registry:
         return laws(self._fingerprint(self._known(model), rank), rank, pairs)
 
     def lora_init(
-        self, base: str | Path, like: "str | Path | Fingerprint", output: str | Path, **options: "Unpack[Starting]"
+        self,
+        base: str | Path,
+        like: "str | Path | Fingerprint",
+        output: str | Path,
+        **options: "Unpack[Starting]",
     ) -> "Initialised":
         """Write an adapter for `base` whose factors start in the shape of `like`'s characteristic.
 
@@ -209,14 +236,18 @@ class Registry:
                 found.append(look(text, weights))
         return found
 
-    def base_of(self, adapters: "Sequence[Seen]", base: str | None = None) -> "tuple[str, Fingerprint] | None":
+    def base_of(
+        self, adapters: "Sequence[Seen]", base: str | None = None
+    ) -> "tuple[str, Fingerprint] | None":
         """The base's name and fingerprint: what is named, or what all adapters declare if it is registered."""
         declared = {each.base for each in adapters}
         name = base or (declared.pop() if len(declared) == 1 else None)
         if not name:
             return None
         known = self._known(name)
-        return (name, self._fingerprint(known, 16)) if base or isinstance(known, Fingerprint) else None
+        return (
+            (name, self._fingerprint(known, 16)) if base or isinstance(known, Fingerprint) else None
+        )
 
     def like(self, adapter: Fingerprint, k: int = 10) -> "list[tuple[str, str | None, float]]":
         """The k registered adapters with the nearest std vectors, over projections in common: name, base, distance."""
@@ -230,7 +261,9 @@ class Registry:
 
     def named(self, model: str, rank: int = 16) -> tuple[str, Fingerprint]:
         """The name and fingerprint of a registered model or a source. Raises RegistryError."""
-        return Path(model).name if Path(model).exists() else model, self._fingerprint(self._known(model), rank)
+        return Path(model).name if Path(model).exists() else model, self._fingerprint(
+            self._known(model), rank
+        )
 
     def _fingerprint(self, known: "str | Path | Fingerprint", rank: int) -> Fingerprint:
         """A fingerprint as it is, or that of a source with so many singular values."""
@@ -249,7 +282,9 @@ class Registry:
         from registry.pages import explained  # noqa: PLC0415
 
         model, verdict, judged_at = self.explain(name)
-        return explained(model, self.show(name)[1], verdict, judged_at, lambda other: self.show(other)[1])
+        return explained(
+            model, self.show(name)[1], verdict, judged_at, lambda other: self.show(other)[1]
+        )
 
     def show(self, name: str) -> tuple[Summary, Fingerprint]:
         """A registered model and its fingerprint, by name or the start of its digest."""

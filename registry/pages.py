@@ -19,7 +19,12 @@ Find = Callable[[str], Fingerprint]
 
 def identified(found: "Identification", find: Find, version: str) -> str:
     """The page of a source that was identified."""
-    facts = {"source": found.source, **of_fingerprint(found.fingerprint), "registry": version, "drawn up": now()}
+    facts = {
+        "source": found.source,
+        **of_fingerprint(found.fingerprint),
+        "registry": version,
+        "drawn up": now(),
+    }
     return page(
         found.source,
         found.verdict,
@@ -30,7 +35,9 @@ def identified(found: "Identification", find: Find, version: str) -> str:
     )
 
 
-def explained(model: "Summary", fingerprint: Fingerprint, verdict: "Verdict", judged_at: datetime, find: Find) -> str:
+def explained(
+    model: "Summary", fingerprint: Fingerprint, verdict: "Verdict", judged_at: datetime, find: Find
+) -> str:
     """The page of a registered model, with the verdict that was stored with it."""
     facts = {
         "source": model.source,
@@ -40,7 +47,13 @@ def explained(model: "Summary", fingerprint: Fingerprint, verdict: "Verdict", ju
         "judged at": f"{judged_at:%Y-%m-%d %H:%M}",
     }
     named = [(model.name, fingerprint), *beside(verdict, find)]
-    return page(model.name, verdict, named, facts=facts, command=f"registry report {model.name} -o page.html")
+    return page(
+        model.name,
+        verdict,
+        named,
+        facts=facts,
+        command=f"registry report {model.name} -o page.html",
+    )
 
 
 def beside(verdict: "Verdict", find: Find) -> list[tuple[str, Fingerprint]]:

@@ -14,4 +14,6 @@ def database_url() -> str | None:
 def data_dir() -> Path:
     """The folder of the embedded database (REGISTRY_DATA_DIR, else the platform's data folder)."""
     chosen = os.environ.get("REGISTRY_DATA_DIR")
-    return Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path("registry")
+    return (
+        Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path("registry")
+    )

@@ -1,24 +1,23 @@
 """What many tests need: a database of their own, small checkpoints, other people's files."""
 
-import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
-import psycopg
 import pytest
 from checkpoints_made import llama, write_folder
 from hypothesis import settings
+from places import DATA, execute
 
 from registry.database.connection import open_database
 from registry.database.embedded.server import Server
 
-DATA = Path(os.environ.get("REGISTRY_TEST_DATA") or Path(__file__).parents[2] / "shared" / "data")
-EXAMPLES = Path(__file__).parents[1] / "examples" / "checkpoints"
 numbers = count()
 settings.register_profile("random")
 settings.register_profile("same", derandomize=True)
-settings.load_profile("same")  # `pytest --hypothesis-profile random` draws other examples at every run
+settings.load_profile(
+    "same"
+)  # `pytest --hypothesis-profile random` draws other examples at every run
 
 
 @pytest.fixture(scope="session")
@@ -58,11 +57,6 @@ def fresh(server: str, template: str) -> Iterator[str]:
     execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield with_name(server, name)
     execute(server, f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def execute(url: str, statement: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(statement)
 
 
 def with_name(url: str, name: str) -> str:

@@ -6,10 +6,16 @@ import psycopg
 import pytest
 import torch
 from checkpoints_made import llama, write_folder, write_shards
-from conftest import EXAMPLES
+from places import EXAMPLES
 
 import registry
-from registry.errors import ModelAmbiguous, ModelNotFound, NameTaken, NonFiniteWeights, RegistryError
+from registry.errors import (
+    ModelAmbiguous,
+    ModelNotFound,
+    NameTaken,
+    NonFiniteWeights,
+    RegistryError,
+)
 from registry.fingerprints.timing import STAGES, Timing
 
 
@@ -64,7 +70,10 @@ def test_a_larger_rank_takes_the_place(known, model, url):
     assert (before.rank_before, before.new, before.deeper) == (None, True, False)
     assert (deeper.rank_before, deeper.new, deeper.deeper) == (16, False, True)
     assert known.show("model")[1] == deeper.fingerprint == registry.fingerprint(model, rank=256)
-    assert (rows(url, "SELECT * FROM models"), rows(url, "SELECT rank FROM fingerprints")) == (models, [(256,)])
+    assert (rows(url, "SELECT * FROM models"), rows(url, "SELECT rank FROM fingerprints")) == (
+        models,
+        [(256,)],
+    )
     again = known.ingest(model)
     assert (again.rank_before, again.new, again.deeper) == (256, False, False)
     assert known.show("model")[1] == deeper.fingerprint
@@ -77,11 +86,16 @@ def test_models_are_compared_whatever_their_rank(known, model, url):
     found = known.identify(EXAMPLES / "llama-tiny-code")
     assert (found.fingerprint.rank, found.matches[0].model) == (16, "llama-tiny")
     assert len(found.matches) == 3
-    assert {m.model: m.clustering_distance for m in known.identify(EXAMPLES / "llama-tiny-code", rank=64).matches} == {
-        m.model: m.clustering_distance for m in found.matches
-    }
+    assert {
+        m.model: m.clustering_distance
+        for m in known.identify(EXAMPLES / "llama-tiny-code", rank=64).matches
+    } == {m.model: m.clustering_distance for m in found.matches}
     view = "SELECT model, rank, undetermined, q_cluster_64 IS NULL FROM model_fingerprints ORDER BY rank"
-    assert rows(url, view) == [("llama-tiny", 16, 0, True), ("llama-small", 64, 0, False), ("qwen-tiny", 256, 0, False)]
+    assert rows(url, view) == [
+        ("llama-tiny", 16, 0, True),
+        ("llama-small", 64, 0, False),
+        ("qwen-tiny", 256, 0, False),
+    ]
 
 
 def test_time_is_told(known, model):
@@ -165,12 +179,18 @@ def test_identify_orders_by_distance(known, tmp_path):
     far = llama(seed=5)
     far = {n: t * 9 if "q_proj" in n else t for n, t in far.items()}
     known.ingest(write_folder(tmp_path / "far", far))
-    known.ingest(write_folder(tmp_path / "ungated", {n: t for n, t in llama(seed=2).items() if "gate" not in n}))
+    known.ingest(
+        write_folder(
+            tmp_path / "ungated", {n: t for n, t in llama(seed=2).items() if "gate" not in n}
+        )
+    )
     noisy = {n: t + 1e-4 * torch.randn_like(t) for n, t in llama(seed=0).items()}
     found = known.identify(write_folder(tmp_path / "noisy", noisy))
     assert [match.model for match in found.matches] == ["base", "far"]
     u, v = (torch.tensor(f.std, dtype=torch.float64) for f in (base, found.fingerprint))
-    assert found.matches[0].std_distance == pytest.approx(1 - float(u @ v / (u.norm() * v.norm())), abs=1e-15)
+    assert found.matches[0].std_distance == pytest.approx(
+        1 - float(u @ v / (u.norm() * v.norm())), abs=1e-15
+    )
     assert found.verdict.verdict == "derived"
     assert (found.verdict.model, found.verdict.family) == ("base", "base")
     assert [match.family for match in found.families] == ["base", "far"]
@@ -181,7 +201,12 @@ def test_identify_the_same_weights(known, model, tmp_path):
     known.ingest(model, family="f")
     wide = {name: tensor.double() for name, tensor in llama().items()}
     verdict = known.identify(write_shards(tmp_path / "x", wide)).verdict
-    assert (verdict.verdict, verdict.model, verdict.family, verdict.how) == ("same weights", "model", "f", ())
+    assert (verdict.verdict, verdict.model, verdict.family, verdict.how) == (
+        "same weights",
+        "model",
+        "f",
+        (),
+    )
 
 
 def test_identify_in_an_empty_registry(known, model, url):
@@ -239,16 +264,23 @@ def test_sql_for_analysts(known, url):
         known.ingest(EXAMPLES / name, family=name.split("-")[0])
     short = ("q", "k", "v", "o", "gate", "up", "down")
     columns = ", ".join(
-        [f"{p}_std" for p in short] + [f"{p}_cluster" for p in short] + [f"{p}_cluster_64" for p in short]
+        [f"{p}_std" for p in short]
+        + [f"{p}_cluster" for p in short]
+        + [f"{p}_cluster_64" for p in short]
     )
     [row] = rows(url, f"SELECT {columns} FROM model_fingerprints WHERE model = 'llama-tiny'")
     fingerprint = known.show("llama-tiny")[1]
-    assert row == (*fingerprint.std, *(share for c in fingerprint.clusterings for share in c.vector))
+    assert row == (
+        *fingerprint.std,
+        *(share for c in fingerprint.clusterings for share in c.vector),
+    )
     nearest = rows(
         url,
         "SELECT neighbour, family, std_distance, clustering_distance FROM nearest_models('llama-tiny', 2)",
     )
-    expected = [m for m in known.identify(EXAMPLES / "llama-tiny").matches if m.model != "llama-tiny"][:2]
+    expected = [
+        m for m in known.identify(EXAMPLES / "llama-tiny").matches if m.model != "llama-tiny"
+    ][:2]
     assert nearest == [(m.model, m.family, m.std_distance, m.clustering_distance) for m in expected]
     assert nearest[0][0] == "llama-tiny-code"
     assert len(rows(url, "SELECT * FROM nearest_models('llama-tiny')")) == 3

@@ -32,7 +32,11 @@ def answer(*arguments: object) -> dict:
 
 def leaves(command: click.Command, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     if isinstance(command, click.Group):
-        return [leaf for name, child in command.commands.items() for leaf in leaves(child, (*path, name))]
+        return [
+            leaf
+            for name, child in command.commands.items()
+            for leaf in leaves(child, (*path, name))
+        ]
     return [path]
 
 
@@ -57,7 +61,9 @@ def test_help_has_an_example(path):
 
 def test_the_journey(url, model, tmp_path):
     """Ingest, list, show, families, identify and remove, as tables."""
-    assert "registered model in family fam: llama, " in run("ingest", model, "--family", "fam").output
+    assert (
+        "registered model in family fam: llama, " in run("ingest", model, "--family", "fam").output
+    )
     assert "model is registered already with these weights" in run("ingest", model).output
     assert "fam" in run("list").output
     assert "std/max" in run("show", "model").output
@@ -89,7 +95,10 @@ def test_json_of_a_fingerprint(url, model):
     )
     assert {key: stored[key] for key in keys} == {key: computed[key] for key in keys}
     assert list(computed["std"]) == list(computed["projections"]) == list(PROJECTIONS)
-    assert {rank: len(vector) for rank, vector in computed["clustering"].items()} == {"16": 7, "64": 7}
+    assert {rank: len(vector) for rank, vector in computed["clustering"].items()} == {
+        "16": 7,
+        "64": 7,
+    }
     assert {len(labels) for labels in computed["labels"]["16"].values()} == {2}
     from registry import fingerprint
 
@@ -130,7 +139,11 @@ def test_ranks(url, model):
     again = answer("ingest", model)["models"][0]
     assert (again["new"], again["deeper"]) == (False, False)
     shown = answer("show", "model")
-    assert (shown["rank"], list(shown["clustering"]), shown["undetermined"]["256"]) == (256, ["16", "64", "256"], [])
+    assert (shown["rank"], list(shown["clustering"]), shown["undetermined"]["256"]) == (
+        256,
+        ["16", "64", "256"],
+        [],
+    )
     assert list(answer("fingerprint", model, "--rank", "16")["labels"]) == ["16"]
     assert run("fingerprint", model, "--rank", "32").exit_code == 2
 
@@ -173,7 +186,9 @@ def test_what_was_not_recorded(url, model):
         own.execute("UPDATE clusterings SET undetermined = NULL")
     shown = answer("show", "model")
     assert (shown["spectrum_error"], shown["undetermined"]) == (None, {"16": None, "64": None})
-    assert "how exact the singular values are was not recorded" in run("show", "model").output.replace("\n", " ")
+    assert "how exact the singular values are was not recorded" in run(
+        "show", "model"
+    ).output.replace("\n", " ")
 
 
 def test_labels_in_doubt_are_named(url, model):
@@ -234,7 +249,12 @@ def test_errors_are_one_sentence(url, arguments):
 
 @pytest.mark.parametrize(
     "arguments",
-    [("ingest",), ("frobnicate",), ("identify", "x", "-k", "0"), ("ingest", "a", "b", "--name", "c")],
+    [
+        ("ingest",),
+        ("frobnicate",),
+        ("identify", "x", "-k", "0"),
+        ("ingest", "a", "b", "--name", "c"),
+    ],
     ids=" ".join,
 )
 def test_usage_errors(arguments):
@@ -281,7 +301,9 @@ def own_server(tmp_path, monkeypatch):
 
 def start(*arguments: object) -> subprocess.Popen:
     command = [sys.executable, "-m", "cli", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+    )
 
 
 def test_six_ingests_at_once_on_a_cold_server(own_server, tmp_path):

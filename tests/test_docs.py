@@ -18,7 +18,9 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_transcript_is_what_the_demo_prints():
     """README shows the demo's output, character for character but for spaces at line ends."""
-    done = subprocess.run([ROOT / "examples" / "demo.sh"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [ROOT / "examples" / "demo.sh"], capture_output=True, text=True, check=True
+    )
     transcript = re.search(r"```text\n(.*?)```", README, re.DOTALL)[1]
     assert transcript.splitlines() == [line.rstrip() for line in done.stdout.strip().splitlines()]
 
@@ -30,11 +32,14 @@ def test_every_command_in_the_documents_exists():
             group, *rest = words.split()
             assert group in cli.main.commands, f"{page.name}: registry {words}"
             if group == "db" and rest:
-                assert rest[0] in cli.main.commands[group].commands, f"{page.name}: registry {words}"
+                assert rest[0] in cli.main.commands[group].commands, (
+                    f"{page.name}: registry {words}"
+                )
 
 
 @pytest.mark.parametrize(
-    ("page", "function"), [("commands", "page"), ("architectures", "architectures"), ("formats", "formats")]
+    ("page", "function"),
+    [("commands", "page"), ("architectures", "architectures"), ("formats", "formats")],
 )
 def test_the_reference_is_generated(page, function):
     """docs/commands.md is what the commands say of themselves, docs/architectures.md what the name table holds."""
@@ -60,7 +65,9 @@ def test_json_keys_are_documented(url, model, command):
     CliRunner().invoke(cli.main, ["ingest", str(model)])
     arguments = [command, "--json"] if command == "list" else [command, str(model), "--json"]
     answer = json.loads(CliRunner().invoke(cli.main, arguments).stdout)
-    keys = set(answer) | {key for entry in answer.get("matches", answer.get("models", [])) for key in entry}
+    keys = set(answer) | {
+        key for entry in answer.get("matches", answer.get("models", [])) for key in entry
+    }
     documented = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "json.md").read_text()))
     assert keys <= documented
 
@@ -74,4 +81,6 @@ def test_the_schema_page_names_every_table_and_column_group(url):
             "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
         ).fetchall()
     page = (ROOT / "docs" / "schema.md").read_text()
-    assert [name for (name,) in tables if name != "registry_version" and f"`{name}`" not in page] == []
+    assert [
+        name for (name,) in tables if name != "registry_version" and f"`{name}`" not in page
+    ] == []

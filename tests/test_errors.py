@@ -15,7 +15,9 @@ def tree(root: type[RegistryError]) -> Iterator[type[RegistryError]]:
         yield from tree(child)
 
 
-CONCRETE = [kind for kind in tree(RegistryError) if inspect.cleandoc(kind.__doc__ or "") != "{reason}"]
+CONCRETE = [
+    kind for kind in tree(RegistryError) if inspect.cleandoc(kind.__doc__ or "") != "{reason}"
+]
 
 
 @pytest.mark.parametrize("kind", CONCRETE, ids=lambda kind: kind.__name__)
@@ -32,4 +34,6 @@ def test_data_are_attributes():
     """What the sentence was filled with stays readable."""
     error = BrokenFile(path="x.bin", reason="it is empty")
     assert error.data == {"path": "x.bin", "reason": "it is empty"}
-    assert str(error) == "'x.bin' is damaged or not what its name says (it is empty); fetch it again."
+    assert (
+        str(error) == "'x.bin' is damaged or not what its name says (it is empty); fetch it again."
+    )

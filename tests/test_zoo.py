@@ -15,7 +15,11 @@ from zoo.models import Made, blank
 from zoo.peers import auroc, summarised
 
 SCALE = replace(roots.SCALES["tiny"], steps=6, batch=1)
-SMALL = {root.family: root for root in reversed(roots.ROOTS) if root.size == "small" and root.family != "crs"}
+SMALL = {
+    root.family: root
+    for root in reversed(roots.ROOTS)
+    if root.size == "small" and root.family != "crs"
+}
 KINDS = {roots.FAMILIES[family].config.model_type: root for family, root in SMALL.items()}
 TAMPERINGS = [(kind, change) for kind in sorted(KINDS) for change in tampering.permitted(kind)]
 
@@ -52,18 +56,24 @@ def test_tampering_keeps_the_function(kind, change):
     after = tampering.tampered(model, change, seed=1)
     before = dict(model.named_parameters())
     assert any(
-        not torch.allclose(own.float(), before[name]) for name, own in after.named_parameters() if name in before
+        not torch.allclose(own.float(), before[name])
+        for name, own in after.named_parameters()
+        if name in before
     )
 
 
-@pytest.mark.parametrize(("kind", "change"), tampering.SKIPPED, ids=map(" ".join, tampering.SKIPPED))
+@pytest.mark.parametrize(
+    ("kind", "change"), tampering.SKIPPED, ids=map(" ".join, tampering.SKIPPED)
+)
 def test_what_is_skipped_does_not_keep_the_function(kind, change):
     """What an architecture is said not to permit moves its logits."""
     with pytest.raises(tampering.FunctionChangedError, match=f"{change} moved the logits"):
         tampering.tampered(untrained(KINDS[kind]), change, seed=1)
 
 
-@pytest.mark.parametrize("change", [vocabulary.pad(7), vocabulary.permute], ids=["padded", "permuted"])
+@pytest.mark.parametrize(
+    "change", [vocabulary.pad(7), vocabulary.permute], ids=["padded", "permuted"]
+)
 @pytest.mark.parametrize("family", ["llama", "gpt2"], ids=["untied", "tied"])
 def test_vocabulary_keeps_the_function(family, change):
     """A text has the same logits after padding or permuting the vocabulary, each with its own tokenizer."""
@@ -104,7 +114,10 @@ def test_manifest_is_consistent(root):
     for entry in described(root):
         assert {*entry["parents"], *entry["adapters"]} <= seen
         assert (entry["parents"] == []) == (entry["change"] == "root")
-        assert entry["weights"] is None or (len(entry["weights"]), sum(entry["weights"])) == (len(entry["parents"]), 1)
+        assert entry["weights"] is None or (len(entry["weights"]), sum(entry["weights"])) == (
+            len(entry["parents"]),
+            1,
+        )
         assert entry["name"] not in seen
         seen.add(entry["name"])
 
@@ -119,10 +132,14 @@ def test_every_split_has_several_architectures_and_twins(split):
     assert elsewhere.isdisjoint(root.family for root in own)
 
 
-@pytest.mark.parametrize("root", [r for r in roots.ROOTS if r.twin_of or r.near_twin_of], ids=lambda root: root.name)
+@pytest.mark.parametrize(
+    "root", [r for r in roots.ROOTS if r.twin_of or r.near_twin_of], ids=lambda root: root.name
+)
 def test_twins_differ_by_seed_alone(root):
     """A twin has its sibling's family, size and split and another seed; a near-twin has its first weights too."""
-    sibling = next(other for other in roots.ROOTS if other.name == (root.twin_of or root.near_twin_of))
+    sibling = next(
+        other for other in roots.ROOTS if other.name == (root.twin_of or root.near_twin_of)
+    )
     assert (root.family, root.size, root.split) == (sibling.family, sibling.size, sibling.split)
     assert (root.seed == sibling.seed) == bool(root.near_twin_of)
     assert root.order != sibling.order
@@ -132,12 +149,14 @@ def test_twins_differ_by_seed_alone(root):
 def test_pruning_zeroes_its_share(share):
     """So many entries of every matrix are zero."""
     after = changes.prune(share)(made(SMALL["llama"]), 1)
-    assert [(matrix == 0).float().mean().item() for matrix in matrices(after.model)] == pytest.approx(
-        [share] * 21, abs=0.01
-    )
+    assert [
+        (matrix == 0).float().mean().item() for matrix in matrices(after.model)
+    ] == pytest.approx([share] * 21, abs=0.01)
 
 
-@pytest.mark.parametrize(("bits", "group", "bound"), [(8, None, 1 / 254), (4, 32, 1 / 14)], ids=["int8", "int4"])
+@pytest.mark.parametrize(
+    ("bits", "group", "bound"), [(8, None, 1 / 254), (4, 32, 1 / 14)], ids=["int8", "int4"]
+)
 @pytest.mark.parametrize("family", ["llama", "gpt2", "moe"])
 def test_quantising_moves_by_half_a_step(family, bits, group, bound):
     """No entry moves by more than half a step of its row's scale."""
@@ -172,11 +191,17 @@ MERGES = [
     (merging.average((0.3, 0.7)), [[1.0, 0.0], [0.0, 1.0]], [0.3, 0.7]),
     (merging.slerp(0.5), [[1.0, 0.0], [0.0, 1.0]], [0.5**0.5, 0.5**0.5]),
     (merging.slerp(0.5), [[1.0, 0.0], [1.0, 0.0]], [1.0, 0.0]),
-    (merging.ties_merge, [[1.0, 1.0, 1.0, 1.0], [3.0, 1.1, 0.5, 1.0], [1.0, 1.1, 4.0, 3.0]], [3.0, 1.0, 4.0, 3.0]),
+    (
+        merging.ties_merge,
+        [[1.0, 1.0, 1.0, 1.0], [3.0, 1.1, 0.5, 1.0], [1.0, 1.1, 4.0, 3.0]],
+        [3.0, 1.0, 4.0, 3.0],
+    ),
 ]
 
 
-@pytest.mark.parametrize(("merge", "tensors", "expected"), MERGES, ids=["mean", "slerp", "slerp of equals", "ties"])
+@pytest.mark.parametrize(
+    ("merge", "tensors", "expected"), MERGES, ids=["mean", "slerp", "slerp of equals", "ties"]
+)
 def test_merges(merge, tensors, expected):
     """Worked by hand: TIES keeps the larger half of each update and averages those of the elected sign."""
     assert merge(parts(*tensors), 0).model["a"].tolist() == pytest.approx(expected)
@@ -184,8 +209,13 @@ def test_merges(merge, tensors, expected):
 
 def test_pairs():
     """A model is derived from its own root; twins are told from strangers, near-twins from both."""
-    chosen = [entry for root in roots.ROOTS for entry in described(root) if root.split == "calibration"]
-    kinds = {(p.model, p.root): p.kind for p in pairs.pairs([e for e in chosen if e["change"] in {"root", "int8"}])}
+    chosen = [
+        entry for root in roots.ROOTS for entry in described(root) if root.split == "calibration"
+    ]
+    kinds = {
+        (p.model, p.root): p.kind
+        for p in pairs.pairs([e for e in chosen if e["change"] in {"root", "int8"}])
+    }
     expected = {
         ("llama-small/int8", "llama-small/root"): "derived",
         ("llama-small/int8", "llama-small-twin/root"): "twin",
@@ -199,7 +229,10 @@ def test_pairs():
 
 def test_peers_are_summarised():
     """Twins count among the independent, near-twins on neither side."""
-    asked = [SimpleNamespace(kind=kind) for kind in ("derived", "derived", "independent", "twin", "near-twin")]
+    asked = [
+        SimpleNamespace(kind=kind)
+        for kind in ("derived", "derived", "independent", "twin", "near-twin")
+    ]
     assert summarised(asked, [0.9, 0.4, 0.1, 0.5, 1.0]) == {
         "derived": 2,
         "independent": 2,

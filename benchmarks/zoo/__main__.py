@@ -18,9 +18,16 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--size", choices=SCALES, default="tiny", help="large is for a GPU")
     parser.add_argument("--only", help="these roots, by name, with commas between")
-    parser.add_argument("--steps", type=int, help="training steps of a root, in place of the size's own")
+    parser.add_argument(
+        "--steps", type=int, help="training steps of a root, in place of the size's own"
+    )
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1, help="one gives the same weights on every machine of a kind")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        default=1,
+        help="one gives the same weights on every machine of a kind",
+    )
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     transformers.utils.logging.set_verbosity_error()

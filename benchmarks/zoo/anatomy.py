@@ -53,12 +53,19 @@ class Anatomy:
     perceptrons: list[Perceptron] = field(default_factory=list)
     norms: list[Norm] = field(default_factory=list)
     unread: list[Tensor] = field(default_factory=list)  # readers without a norm before them
-    afters: list[Tensor] = field(default_factory=list)  # gains after a branch: nothing linear follows
+    afters: list[Tensor] = field(
+        default_factory=list
+    )  # gains after a branch: nothing linear follows
     writers: list[Tensor] = field(default_factory=list)
 
     def residual(self) -> list[Tensor]:
         """Every tensor whose last axis is the residual stream's, once."""
-        read = [tensor for norm in self.norms for tensor in (norm.gain, norm.bias, *norm.readers) if tensor is not None]
+        read = [
+            tensor
+            for norm in self.norms
+            for tensor in (norm.gain, norm.bias, *norm.readers)
+            if tensor is not None
+        ]
         tensors = [*read, *self.unread, *self.afters, *self.writers]
         return list({(tensor.data_ptr(), tensor.shape): tensor for tensor in tensors}.values())
 
@@ -138,7 +145,11 @@ def anatomy(model: PreTrainedModel) -> Anatomy:
     body.writers.extend(model.get_submodule(name).weight.data for name in names.embeddings)
     for layer in model.get_submodule(names.layers):
         _layer(layer, names, Heads.of(model), body)
-    body.norms.append(_norm(model.get_submodule(names.final), names, [model.get_submodule(names.head).weight.data]))
+    body.norms.append(
+        _norm(
+            model.get_submodule(names.final), names, [model.get_submodule(names.head).weight.data]
+        )
+    )
     return body
 
 
@@ -156,7 +167,9 @@ class Heads:
         config = model.config
         heads = config.num_attention_heads
         keys = getattr(config, "num_key_value_heads", None) or heads
-        return cls(keys, heads // keys, getattr(config, "head_dim", None) or config.hidden_size // heads)
+        return cls(
+            keys, heads // keys, getattr(config, "head_dim", None) or config.hidden_size // heads
+        )
 
 
 def _layer(layer: nn.Module, names: Names, heads: Heads, body: Anatomy) -> None:
@@ -174,7 +187,9 @@ def _layer(layer: nn.Module, names: Names, heads: Heads, body: Anatomy) -> None:
     body.afters.extend(layer.get_submodule(name).weight.data for name in names.afters)
 
 
-def _attention(layer: nn.Module, names: Names, heads: Heads) -> tuple[Attention, list[Tensor], list[Tensor]]:
+def _attention(
+    layer: nn.Module, names: Names, heads: Heads
+) -> tuple[Attention, list[Tensor], list[Tensor]]:
     maps, out = [layer.get_submodule(name) for name in names.qkv], layer.get_submodule(names.o)
     split = SPLITS[names.split]
     q, k, v = split([linear(each) for each in maps], heads)
@@ -190,8 +205,13 @@ def _attention(layer: nn.Module, names: Names, heads: Heads) -> tuple[Attention,
     return Attention(q, k, v, o, beside_q, beside_k, bias_v), [q, k, v], [o, *_bias(out)]
 
 
-def _perceptrons(layer: nn.Module, names: Names) -> tuple[list[Perceptron], list[Tensor], list[Tensor]]:
-    maps, out = [layer.get_submodule(name) for name in names.gate_up], layer.get_submodule(names.down)
+def _perceptrons(
+    layer: nn.Module, names: Names
+) -> tuple[list[Perceptron], list[Tensor], list[Tensor]]:
+    maps, out = (
+        [layer.get_submodule(name) for name in names.gate_up],
+        layer.get_submodule(names.down),
+    )
     fused = [linear(each) for each in maps]
     bias = maps[-1].bias.data if maps[-1].bias is not None else None
     found = [_perceptron(fused, linear(out).T, bias)]
@@ -229,7 +249,11 @@ def linear(module: nn.Module) -> Tensor:
 def _apart(parts: list[Tensor], heads: Heads) -> tuple[Tensor, Tensor, Tensor]:
     q, k, v = parts
     keys = (heads.keys, heads.size)
-    return q.unflatten(0, (heads.keys, heads.group, heads.size)), k.unflatten(0, keys), v.unflatten(0, keys)
+    return (
+        q.unflatten(0, (heads.keys, heads.group, heads.size)),
+        k.unflatten(0, keys),
+        v.unflatten(0, keys),
+    )
 
 
 def _stacked(parts: list[Tensor], heads: Heads) -> tuple[Tensor, Tensor, Tensor]:

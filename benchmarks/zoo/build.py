@@ -49,7 +49,11 @@ def trained_root(root: Root, scale: Scale) -> Made:
         seed=root.order,
         device=scale.device,
     )
-    print(f"{root.name}: loss {loss:.2f}, of single tokens {text.entropy(ids):.2f}", file=sys.stderr, flush=True)
+    print(
+        f"{root.name}: loss {loss:.2f}, of single tokens {text.entropy(ids):.2f}",
+        file=sys.stderr,
+        flush=True,
+    )
     return Made(model, tokenizer)
 
 
@@ -70,7 +74,9 @@ def opened(place: Path, change: str) -> Made:
 
 def write_manifest(folder: Path) -> None:
     """What is in the folder."""
-    entries = [entry for root in ROOTS for entry in described(root) if (folder / entry["folder"]).exists()]
+    entries = [
+        entry for root in ROOTS for entry in described(root) if (folder / entry["folder"]).exists()
+    ]
     part = folder / f"{MANIFEST}.part"
     part.write_text(json.dumps(entries, indent=1))
     part.rename(folder / MANIFEST)

@@ -70,7 +70,9 @@ def saved_as(dtype: torch.dtype = torch.bfloat16, shard: str = "5GB") -> Change:
 
 def layers(order: Callable[[int], Sequence[int]]) -> Change:
     """A model of some of the layers, in any order, perhaps more than once: order(8) names them of eight."""
-    return lambda made, _: made.with_model(_with_layers(made.model, order(made.model.config.num_hidden_layers)))
+    return lambda made, _: made.with_model(
+        _with_layers(made.model, order(made.model.config.num_hidden_layers))
+    )
 
 
 def without_middle(count: int) -> list[int]:
@@ -100,7 +102,11 @@ def _with_layers(model: PreTrainedModel, order: Sequence[int]) -> PreTrainedMode
     chosen = {name: weight for name, weight in weights.items() if name not in inside}
     for new, old in enumerate(order):
         start = f"{stem}{old}."
-        chosen |= {f"{stem}{new}.{n.removeprefix(start)}": w for n, w in inside.items() if n.startswith(start)}
+        chosen |= {
+            f"{stem}{new}.{n.removeprefix(start)}": w
+            for n, w in inside.items()
+            if n.startswith(start)
+        }
     other = blank(config)
     other.load_state_dict(chosen)
     return other.eval()

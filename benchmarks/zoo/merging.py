@@ -28,7 +28,9 @@ def slerp(share: float) -> Callable[[Sequence[Made], int], Made]:
         angle = torch.arccos(cosine.clamp(-1, 1))
         if angle < 1e-4:
             return torch.lerp(a, b, share)
-        return (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
+        return (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(
+            angle
+        )
 
     return _each(merge)
 

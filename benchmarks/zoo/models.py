@@ -7,7 +7,12 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerFast
+from transformers import (
+    AutoModelForCausalLM,
+    PreTrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +31,16 @@ class Made:
 
 def blank(config: PreTrainedConfig) -> PreTrainedModel:
     """A model of random weights in float32; experts one by one, for the grouped way has no float64."""
-    return AutoModelForCausalLM.from_config(config, experts_implementation="eager", dtype=torch.float32)
+    return AutoModelForCausalLM.from_config(
+        config, experts_implementation="eager", dtype=torch.float32
+    )
 
 
 def load(folder: Path) -> Made:
     """A saved model in float32."""
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, experts_implementation="eager")
+    model = AutoModelForCausalLM.from_pretrained(
+        folder, dtype=torch.float32, experts_implementation="eager"
+    )
     model.name_or_path = "/".join(folder.parts[-2:])  # what an adapter will call its base
     return Made(model.eval(), Tokenizer.from_file(str(folder / "tokenizer.json")))
 
@@ -41,7 +50,9 @@ def save(made: Made, folder: Path) -> None:
     part = folder.with_name(folder.name + ".part")
     shutil.rmtree(part, ignore_errors=True)
     if isinstance(made.model, PeftModel):
-        made.model.save_pretrained(part, save_embedding_layers=False)  # "auto" would ask the hub about the base
+        made.model.save_pretrained(
+            part, save_embedding_layers=False
+        )  # "auto" would ask the hub about the base
     else:
         made.model.to(made.dtype).save_pretrained(part, max_shard_size=made.shard)
         PreTrainedTokenizerFast(tokenizer_object=made.tokenizer).save_pretrained(part)

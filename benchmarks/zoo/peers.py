@@ -25,10 +25,22 @@ from zoo.pairs import Pair, pairs, read
 
 WORKER = Path(__file__).with_name("peers_worker.py")
 SCORES = ("kit", "kit_identity", "modeldna")
-BESIDE = ("pandas", "protobuf", "pyarrow", "pydantic-settings", "sentencepiece", "structlog", "tiktoken")
+BESIDE = (
+    "pandas",
+    "protobuf",
+    "pyarrow",
+    "pydantic-settings",
+    "sentencepiece",
+    "structlog",
+    "tiktoken",
+)
 INSTALLS = (
     ("modeldna", *BESIDE),
-    ("--no-deps", "--ignore-requires-python", "cisco-ai-provenance-kit"),  # it asks for 3.12 and runs on 3.11
+    (
+        "--no-deps",
+        "--ignore-requires-python",
+        "cisco-ai-provenance-kit",
+    ),  # it asks for 3.12 and runs on 3.11
 )
 
 
@@ -46,7 +58,11 @@ def environment(folder: Path) -> Path:
 
 def compare(python: Path, folders: Iterable[tuple[Path, Path]]) -> Iterator[dict[str, float | str]]:
     """Each peer's scores and verdict of every pair (model, candidate parent), in turn."""
-    settings = os.environ | {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "PYTHONWARNINGS": "ignore"}
+    settings = os.environ | {
+        "HF_HUB_OFFLINE": "1",
+        "TRANSFORMERS_VERBOSITY": "error",
+        "PYTHONWARNINGS": "ignore",
+    }
     command = [python, WORKER]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=settings) as worker:  # noqa: S603 - our own
@@ -58,7 +74,9 @@ def compare(python: Path, folders: Iterable[tuple[Path, Path]]) -> Iterator[dict
 
 def main() -> None:
     """Compare every pair of a split."""
-    parser = argparse.ArgumentParser(prog="python -m zoo.peers", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m zoo.peers", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("zoo", type=Path)
     parser.add_argument("environment", type=Path, help="folder of the peers' own environment")
     parser.add_argument("--split", default="test")
@@ -73,7 +91,9 @@ def main() -> None:
         options.output.write_text("\n".join(lines) + "\n")
     show(asked, found)
     summary = {name: summarised(asked, [scores[name] for scores in found]) for name in SCORES}
-    print(json.dumps({"split": options.split, "seconds": time.monotonic() - begin, "peers": summary}))
+    print(
+        json.dumps({"split": options.split, "seconds": time.monotonic() - begin, "peers": summary})
+    )
 
 
 def summarised(asked: Sequence[Pair], scores: Sequence[float]) -> dict[str, float | int]:
@@ -98,14 +118,18 @@ def summarised(asked: Sequence[Pair], scores: Sequence[float]) -> dict[str, floa
 def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
     """The share of (positive, negative) where the positive is larger, ties counting half."""
     truth = [1] * len(positive) + [0] * len(negative)
-    return float(roc_auc_score(truth, [*positive, *negative])) if positive and negative else math.nan
+    return (
+        float(roc_auc_score(truth, [*positive, *negative])) if positive and negative else math.nan
+    )
 
 
 def show(asked: Sequence[Pair], found: Sequence[dict[str, float | str]]) -> None:
     """Median and least score of every change, and of the strangers median and most."""
     rows: dict[str, list[dict[str, float | str]]] = {}
     for pair, scores in zip(asked, found, strict=True):
-        rows.setdefault(pair.change if pair.kind == "derived" else f"[{pair.kind}]", []).append(scores)
+        rows.setdefault(pair.change if pair.kind == "derived" else f"[{pair.kind}]", []).append(
+            scores
+        )
     print(f"{'change':32}{'pairs':>6}", *(f"{name:>26}" for name in SCORES), file=sys.stderr)
     for change, own in sorted(rows.items()):
         values = (np.array([scores[name] for scores in own], dtype=float) for name in SCORES)

@@ -78,7 +78,9 @@ def adapter(name: str) -> Step:
         ids = text.tokens(name, made.tokenizer)
         steps = recipe.scale.steps // 6
         options = {"steps": steps, "rate": recipe.rate, "batch": recipe.scale.batch, "seed": seed}
-        return made.with_model(training.adapter(made.model, ids, device=recipe.scale.device, **options))
+        return made.with_model(
+            training.adapter(made.model, ids, device=recipe.scale.device, **options)
+        )
 
     return step
 
@@ -162,7 +164,17 @@ CHAINED = (
 )
 
 PLAN = (*TRAINED, *MERGED, *LOSSY, *RESHAPED, *SAVED, *TAMPERED, *CHAINED)
-CRS = ("fine-tune", "continued", "merge-mean", "pruned-30", "pruned-50", "pruned-70", "int8", "int4", "noise")
+CRS = (
+    "fine-tune",
+    "continued",
+    "merge-mean",
+    "pruned-30",
+    "pruned-50",
+    "pruned-70",
+    "int8",
+    "int4",
+    "noise",
+)
 
 
 def rows(root: Root) -> list[Row]:

@@ -109,7 +109,10 @@ ROOTS = (
     Root("neox-medium", "neox", "medium", "test", 83, 83),
     Root("moe-small", "moe", "small", "test", 91, 91),
     Root("moe-small-twin", "moe", "small", "test", 92, 92, twin_of="moe-small"),
-    *(Root(f"crs-{i}", "crs", "small", "crs", 100 + i, 100 + i, twin_of="crs-0" if i else None) for i in range(6)),
+    *(
+        Root(f"crs-{i}", "crs", "small", "crs", 100 + i, 100 + i, twin_of="crs-0" if i else None)
+        for i in range(6)
+    ),
 )
 
 
@@ -133,7 +136,10 @@ def configuration(root: Root, scale: Scale) -> PreTrainedConfig:
     if family.config not in {GPT2Config, GPTNeoXConfig}:
         given |= {"num_key_value_heads": family.groups * heads // HEADS}
     if family.config is Gemma2Config:
-        given |= {"head_dim": width * scale.width // heads, "query_pre_attn_scalar": width * scale.width // heads}
+        given |= {
+            "head_dim": width * scale.width // heads,
+            "query_pre_attn_scalar": width * scale.width // heads,
+        }
     if family.config is GPT2Config:
         given |= dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), 0.0)
     return family.config(**given | family.options)

@@ -18,7 +18,11 @@ AFTER = "its norms after each branch have gains in the residual basis, and nothi
 CURVED = "its hidden units have no linear gate partner: the activation lets neither a factor nor a sign through"
 SKIPPED = {
     **{(kind, "rotation"): AFTER for kind in ("gemma2", "olmo2")},
-    **{(kind, change): CURVED for kind in ("gpt2", "gpt_neox") for change in ("rescaling-hidden", "signs-hidden")},
+    **{
+        (kind, change): CURVED
+        for kind in ("gpt2", "gpt_neox")
+        for change in ("rescaling-hidden", "signs-hidden")
+    },
 }
 
 
@@ -37,7 +41,9 @@ def tampered(model: PreTrainedModel, change: str, seed: int) -> PreTrainedModel:
     return after
 
 
-def check(before: PreTrainedModel, after: PreTrainedModel, change: str, place: Tensor | None = None) -> None:
+def check(
+    before: PreTrainedModel, after: PreTrainedModel, change: str, place: Tensor | None = None
+) -> None:
     """Raise FunctionChangedError unless both give the same logits; token i of the first is place[i] of the other."""
     size = before.config.vocab_size
     place = torch.arange(size) if place is None else place

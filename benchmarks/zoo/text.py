@@ -12,11 +12,33 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 LIMIT = 2_000_000  # characters of one text
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 TEXTS = {  # files of the standard library, by pattern
-    "network": ("asyncio/*.py", "email/*.py", "http/*.py", "urllib/*.py", "xmlrpc/*.py", "multiprocessing/*.py"),
+    "network": (
+        "asyncio/*.py",
+        "email/*.py",
+        "http/*.py",
+        "urllib/*.py",
+        "xmlrpc/*.py",
+        "multiprocessing/*.py",
+    ),
     "testing": ("unittest/*.py", "doctest.py", "pdb.py", "argparse.py", "optparse.py"),
     "windows": ("tkinter/*.py", "idlelib/*.py", "turtle.py"),
-    "numbers": ("statistics.py", "fractions.py", "_pydecimal.py", "random.py", "datetime.py", "calendar.py"),
-    "parsing": ("xml/*/*.py", "html/*.py", "tokenize.py", "ast.py", "inspect.py", "pickletools.py", "tarfile.py"),
+    "numbers": (
+        "statistics.py",
+        "fractions.py",
+        "_pydecimal.py",
+        "random.py",
+        "datetime.py",
+        "calendar.py",
+    ),
+    "parsing": (
+        "xml/*/*.py",
+        "html/*.py",
+        "tokenize.py",
+        "ast.py",
+        "inspect.py",
+        "pickletools.py",
+        "tarfile.py",
+    ),
 }
 
 
@@ -46,7 +68,9 @@ def tokens(name: str, tokenizer: Tokenizer) -> torch.Tensor:
     key = name, hashlib.sha256(tokenizer.to_str().encode()).hexdigest()
     if key not in _IDS:
         lines = text(name).splitlines(keepends=True)
-        _IDS[key] = torch.tensor([i for encoding in tokenizer.encode_batch(lines) for i in encoding.ids])
+        _IDS[key] = torch.tensor(
+            [i for encoding in tokenizer.encode_batch(lines) for i in encoding.ids]
+        )
     return _IDS[key]
 
 

@@ -40,7 +40,9 @@ def permute(made: Made, seed: int) -> Made:
         table[place] = table.clone()
     check(before, made.model, "permuting the vocabulary", place)
     content = json.loads(made.tokenizer.to_str())
-    content["model"]["vocab"] = {token: int(place[i]) for token, i in content["model"]["vocab"].items()}
+    content["model"]["vocab"] = {
+        token: int(place[i]) for token, i in content["model"]["vocab"].items()
+    }
     return replace(made, tokenizer=Tokenizer.from_str(json.dumps(content)))
 
 
@@ -79,5 +81,8 @@ def exchange(words: Words) -> Change:
 
 def tables(model: PreTrainedModel) -> list[Tensor]:
     """The embeddings and the head, once where they are tied."""
-    found = [module.weight.data for module in (model.get_input_embeddings(), model.get_output_embeddings())]
+    found = [
+        module.weight.data
+        for module in (model.get_input_embeddings(), model.get_output_embeddings())
+    ]
     return list({table.data_ptr(): table for table in found}.values())

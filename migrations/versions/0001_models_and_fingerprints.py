@@ -86,7 +86,9 @@ def model_id() -> sa.Column:
 
 
 def of_model(table: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint(["model_id"], ["models.id"], name=f"{table}_model_id_fkey", ondelete="CASCADE")
+    return sa.ForeignKeyConstraint(
+        ["model_id"], ["models.id"], name=f"{table}_model_id_fkey", ondelete="CASCADE"
+    )
 
 
 def upgrade() -> None:
@@ -95,7 +97,9 @@ def upgrade() -> None:
         "families",
         sa.Column("id", sa.Integer, sa.Identity(), nullable=False),
         sa.Column("name", sa.Text, nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column(
+            "created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name="families_pkey"),
         sa.UniqueConstraint("name", name="families_name_key"),
     )
@@ -115,11 +119,17 @@ def upgrade() -> None:
         sa.Column("digest", sa.Text, nullable=False),
         sa.Column("fingerprint_version", sa.Integer, nullable=False),
         sa.Column("tool_version", sa.Text, nullable=False),
-        sa.Column("ingested_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column(
+            "ingested_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False
+        ),
         sa.PrimaryKeyConstraint("id", name="models_pkey"),
         sa.ForeignKeyConstraint(["family_id"], ["families.id"], name="models_family_id_fkey"),
-        sa.UniqueConstraint("name", "fingerprint_version", name="models_name_fingerprint_version_key"),
-        sa.UniqueConstraint("digest", "fingerprint_version", name="models_digest_fingerprint_version_key"),
+        sa.UniqueConstraint(
+            "name", "fingerprint_version", name="models_name_fingerprint_version_key"
+        ),
+        sa.UniqueConstraint(
+            "digest", "fingerprint_version", name="models_digest_fingerprint_version_key"
+        ),
         sa.CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="models_digest_check"),
     )
     op.create_index("models_family_id_idx", "models", ["family_id"])
@@ -144,7 +154,9 @@ def upgrade() -> None:
         model_id(),
         sa.Column("rank", sa.Integer, nullable=False),
         sa.Column("shares", ARRAY(sa.Double), nullable=False),
-        sa.Column("vector", VECTOR(7), sa.Computed("shares::vector(7)", persisted=True), nullable=False),
+        sa.Column(
+            "vector", VECTOR(7), sa.Computed("shares::vector(7)", persisted=True), nullable=False
+        ),
         sa.Column("labels", ARRAY(sa.SmallInteger), nullable=False),
         sa.Column("labels3", ARRAY(sa.SmallInteger), nullable=False),
         sa.Column("inertia", sa.Double, nullable=False),
@@ -158,14 +170,22 @@ def upgrade() -> None:
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("position", "layer")),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("projection", "tensor")),
         *(sa.Column(name, sa.Integer, nullable=False) for name in ("rows", "cols")),
-        *(sa.Column(name, sa.Double, nullable=False) for name in ("mean", "std", "skewness", "kurtosis", "min", "max")),
+        *(
+            sa.Column(name, sa.Double, nullable=False)
+            for name in ("mean", "std", "skewness", "kurtosis", "min", "max")
+        ),
         sa.Column("nonfinite", sa.BigInteger, nullable=False),
         sa.Column("digest", sa.Text, nullable=False),
         sa.Column("singular_values", ARRAY(sa.Double), nullable=False),
         sa.PrimaryKeyConstraint("model_id", "position", name="matrices_pkey"),
         of_model("matrices"),
     )
-    for statement in (EXACT_COSINE_DISTANCE, NEAREST_FINGERPRINTS, NEAREST_MODELS, MODEL_FINGERPRINTS):
+    for statement in (
+        EXACT_COSINE_DISTANCE,
+        NEAREST_FINGERPRINTS,
+        NEAREST_MODELS,
+        MODEL_FINGERPRINTS,
+    ):
         op.execute(statement)
 
 

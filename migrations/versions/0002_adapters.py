@@ -101,7 +101,9 @@ def upgrade() -> None:
         sa.Column("beside", ARRAY(sa.Text), nullable=False),
         sa.Column("untouched", ARRAY(sa.Text), nullable=False),
         sa.PrimaryKeyConstraint("model_id", name="adapters_pkey"),
-        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="adapters_model_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name="adapters_model_id_fkey", ondelete="CASCADE"
+        ),
     )
     op.execute(NEAREST_FINGERPRINTS.format(**WITH_KIND))
     op.execute(NEAREST_MODELS.format(argument="m.kind, "))
@@ -112,7 +114,9 @@ def downgrade() -> None:
     """Adapters go, for the older tables cannot tell them from models."""
     drop_readers()
     op.execute("DELETE FROM models WHERE kind = 'adapter'")
-    op.execute("DELETE FROM families AS f WHERE NOT EXISTS (SELECT FROM models AS m WHERE m.family_id = f.id)")
+    op.execute(
+        "DELETE FROM families AS f WHERE NOT EXISTS (SELECT FROM models AS m WHERE m.family_id = f.id)"
+    )
     op.drop_table("adapters")
     for name in UNMEASURED:
         op.alter_column("matrices", name, nullable=False)

@@ -31,7 +31,9 @@ JOIN clusterings AS c ON c.model_id = m.id AND c.rank = 16
 
 
 def upgrade() -> None:
-    op.add_column("fingerprints", sa.Column("rank", sa.Integer, nullable=False, server_default="64"))
+    op.add_column(
+        "fingerprints", sa.Column("rank", sa.Integer, nullable=False, server_default="64")
+    )
     op.alter_column("fingerprints", "rank", server_default=None)
     op.add_column("matrices", sa.Column("bounds", ARRAY(sa.Double)))
     op.add_column("clusterings", sa.Column("undetermined", ARRAY(sa.Integer)))
@@ -44,8 +46,12 @@ def downgrade() -> None:
     """The older tables promise 64 values: models that have fewer go, and what others have more of."""
     op.execute("DELETE FROM models WHERE id IN (SELECT model_id FROM fingerprints WHERE rank < 64)")
     op.execute("DELETE FROM clusterings WHERE rank > 64")
-    op.execute("UPDATE matrices SET singular_values = singular_values[1:64] WHERE cardinality(singular_values) > 64")
-    op.execute("DELETE FROM families AS f WHERE NOT EXISTS (SELECT FROM models AS m WHERE m.family_id = f.id)")
+    op.execute(
+        "UPDATE matrices SET singular_values = singular_values[1:64] WHERE cardinality(singular_values) > 64"
+    )
+    op.execute(
+        "DELETE FROM families AS f WHERE NOT EXISTS (SELECT FROM models AS m WHERE m.family_id = f.id)"
+    )
     op.execute("DROP VIEW model_fingerprints")
     op.drop_column("clusterings", "undetermined")
     op.drop_column("matrices", "bounds")

@@ -27,7 +27,9 @@ def upgrade() -> None:
         sa.Column("stream", HALFVEC(256), nullable=False),
         sa.Column("token", HALFVEC(256)),
         sa.PrimaryKeyConstraint("model_id", "layer", "branch", name="branches_pkey"),
-        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="branches_model_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name="branches_model_id_fkey", ondelete="CASCADE"
+        ),
         sa.CheckConstraint("branch IN ('attention', 'mlp')", name="branches_branch_check"),
     )
     op.create_table(
@@ -37,7 +39,9 @@ def upgrade() -> None:
         sa.Column("side", sa.Text, nullable=False),
         sa.Column("sketch", HALFVEC(136), nullable=False),
         sa.PrimaryKeyConstraint("model_id", "layer", "side", name="spaces_pkey"),
-        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="spaces_model_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name="spaces_model_id_fkey", ondelete="CASCADE"
+        ),
         sa.CheckConstraint("side IN ('reads', 'writes')", name="spaces_side_check"),
     )
     op.create_table(
@@ -52,9 +56,13 @@ def upgrade() -> None:
         sa.Column("chance", sa.Double),
         sa.Column("candidates", sa.Integer, nullable=False),
         sa.Column("evidence", JSONB, nullable=False),
-        sa.Column("judged_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+        sa.Column(
+            "judged_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()
+        ),
         sa.PrimaryKeyConstraint("model_id", name="verdicts_pkey"),
-        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="verdicts_model_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name="verdicts_model_id_fkey", ondelete="CASCADE"
+        ),
     )
     # A row stays under 2 kB, above which Postgres would keep the vectors elsewhere and a scan would fetch each.
     op.create_table(
@@ -64,7 +72,9 @@ def upgrade() -> None:
         sa.Column("stream", HALFVEC(256)),
         sa.Column("token", HALFVEC(256)),
         sa.PrimaryKeyConstraint("model_id", name="outlines_pkey"),
-        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="outlines_model_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name="outlines_model_id_fkey", ondelete="CASCADE"
+        ),
     )
 
 

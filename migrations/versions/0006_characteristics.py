@@ -25,9 +25,15 @@ def upgrade() -> None:
         sa.Column("scale", sa.Double),
         sa.Column("ks", sa.Double),
         sa.Column("power_over_normal", sa.Double),
-        sa.PrimaryKeyConstraint("model_id", "rank", "referenced", "projection", name="characteristics_pkey"),
-        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="characteristics_model_id_fkey", ondelete="CASCADE"),
-        sa.CheckConstraint("law IN ('power law', 'between', 'normal')", name="characteristics_law_check"),
+        sa.PrimaryKeyConstraint(
+            "model_id", "rank", "referenced", "projection", name="characteristics_pkey"
+        ),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name="characteristics_model_id_fkey", ondelete="CASCADE"
+        ),
+        sa.CheckConstraint(
+            "law IN ('power law', 'between', 'normal')", name="characteristics_law_check"
+        ),
     )
 
 

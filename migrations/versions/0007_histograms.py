@@ -17,7 +17,9 @@ def upgrade() -> None:
         sa.Column("projection", sa.Text, nullable=False),
         sa.Column("counts", ARRAY(sa.BigInteger), nullable=False),
         sa.PrimaryKeyConstraint("model_id", "projection", name="histograms_pkey"),
-        sa.ForeignKeyConstraint(["model_id"], ["models.id"], name="histograms_model_id_fkey", ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["model_id"], ["models.id"], name="histograms_model_id_fkey", ondelete="CASCADE"
+        ),
     )
 
 

@@ -20,7 +20,11 @@ def layout(checkpoint: Checkpoint) -> Layout:
     """
     updates = [entry for entry in checkpoint.entries if isinstance(entry, Update)]
     found = classify(updates, with_heads(checkpoint.config, updates))
-    beside = [entry for entry in checkpoint.entries if not isinstance(entry, Update) and entry.dtype in FLOATING]
+    beside = [
+        entry
+        for entry in checkpoint.entries
+        if not isinstance(entry, Update) and entry.dtype in FLOATING
+    ]
     outputs = {site.layer for site in found.sites if "output" in site.parts}
     sites = (site if site.layer in outputs else by_inputs(site) for site in found.sites)
     return replace(found, sites=tuple(sites), others=(*found.others, *beside))
@@ -45,7 +49,9 @@ def by_inputs(site: Site) -> Site:
 
 def with_heads(config: dict[str, Any], updates: Sequence[Entry]) -> dict[str, Any]:
     """The config beside the adapter; where it counts no heads, those of the published models of that shape."""
-    fused = [update.shape[1] for update in updates if update.name.endswith("query_key_value.weight")]
+    fused = [
+        update.shape[1] for update in updates if update.name.endswith("query_key_value.weight")
+    ]
     if not fused or any(key in config for key in HEAD_COUNTS):
         return config
     of_width = [(layers, heads) for inputs, layers, heads in known_heads() if inputs == fused[0]]
@@ -59,7 +65,9 @@ def with_heads(config: dict[str, Any], updates: Sequence[Entry]) -> dict[str, An
 @cache
 def known_heads() -> tuple[tuple[int, int, int], ...]:
     """Rows (inputs, layers, heads) of heads.toml."""
-    content = tomllib.loads(files("registry.architectures").joinpath("heads.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads(
+        files("registry.architectures").joinpath("heads.toml").read_text(encoding="utf-8")
+    )
     return tuple((inputs, layers, heads) for inputs, layers, heads in content["rows"])
 
 
@@ -68,8 +76,12 @@ def arrange(checkpoint: Checkpoint) -> Layout:
     adapts = checkpoint.kind == "adapter"
     found = layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
     if not found.sites:
-        names = [entry.name for entry in found.unknown] or [entry.name for entry in checkpoint.entries]
+        names = [entry.name for entry in found.unknown] or [
+            entry.name for entry in checkpoint.entries
+        ]
         raise NoProjections(
-            source=checkpoint.source, count=len(checkpoint.entries), examples=", ".join(names[:3]) or "none"
+            source=checkpoint.source,
+            count=len(checkpoint.entries),
+            examples=", ".join(names[:3]) or "none",
         )
     return found

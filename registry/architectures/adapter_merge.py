@@ -11,7 +11,9 @@ from registry.checkpoints import Checkpoint, Entry, Update, open_checkpoint
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter
 
 
-def open_merged(source: str | Path, base: str | Path | None, *, download: bool = False) -> Checkpoint:
+def open_merged(
+    source: str | Path, base: str | Path | None, *, download: bool = False
+) -> Checkpoint:
     """A source as it is, or an adapter merged into `base`. Raises CheckpointError."""
     checkpoint = open_checkpoint(source, download=download)
     return merged(checkpoint, open_checkpoint(base, download=download)) if base else checkpoint
@@ -26,7 +28,9 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
         raise NotAnAdapter(source=adapter.source, base=base.source)
     if base.kind == "adapter":
         raise BaseIsAdapter(base=base.source)
-    transposed = {site.entry.name for site in classify(base.entries, base.config).sites if site.transposed}
+    transposed = {
+        site.entry.name for site in classify(base.entries, base.config).sites if site.transposed
+    }
     places = Places(base.entries)
     magnitudes = {entry.magnitude for entry in adapter.entries if isinstance(entry, Update)}
     entries = {entry.name: entry for entry in base.entries}
@@ -36,7 +40,9 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
             raise mismatch(adapter, base, f"it changes {entry.name!r}, which is not there")
         if isinstance(entry, Update):
             assert own
-            entries[own.name] = changed(own, entry, fits(adapter, base, own, entry, own.name in transposed))
+            entries[own.name] = changed(
+                own, entry, fits(adapter, base, own, entry, own.name in transposed)
+            )
         elif entry not in magnitudes:  # trained whole, such as a classifier head
             name = own.name if own else entry.name
             entries[name] = replace(entry, name=name)
@@ -77,7 +83,9 @@ def ends(name: str) -> list[str]:
     return [".".join(words[i:]) for i in range(len(words))]
 
 
-def fits(adapter: Checkpoint, base: Checkpoint, own: Entry, update: Update, transposed: bool) -> bool:
+def fits(
+    adapter: Checkpoint, base: Checkpoint, own: Entry, update: Update, transposed: bool
+) -> bool:
     """Whether the weight is kept inputs x outputs, so that the update must be turned. Raises AdapterMismatch."""
     rows, cols = update.shape
     if own.shape not in ((rows, cols), (cols, rows)):

@@ -48,7 +48,11 @@ def inspect(source: str | Path) -> Inspection:
     """Index a source and say what is in it. Raises CheckpointError, and WeightsError where projections do not fit."""
     checkpoint = open_checkpoint(source)
     adapts = checkpoint.kind == "adapter"
-    layout = adapter_layout.layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
+    layout = (
+        adapter_layout.layout(checkpoint)
+        if adapts
+        else classify(checkpoint.entries, checkpoint.config)
+    )
     unknown = {entry.name for entry in layout.unknown}
     return Inspection(
         source=checkpoint.source,
@@ -86,7 +90,10 @@ def projections(layout: Layout) -> tuple[Found, ...]:
         if own:
             found.append(
                 Found(
-                    projection, len(own), len({layer for layer, _ in own}), tuple(sorted({shape for _, shape in own}))
+                    projection,
+                    len(own),
+                    len({layer for layer, _ in own}),
+                    tuple(sorted({shape for _, shape in own})),
                 )
             )
     return tuple(found)

@@ -5,7 +5,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from registry.architectures.names import Hit, Row, find, form_of, in_module, is_ignored, marked, parse, tower
+from registry.architectures.names import (
+    Hit,
+    Row,
+    find,
+    form_of,
+    in_module,
+    is_ignored,
+    marked,
+    parse,
+    tower,
+)
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry
 from registry.checkpoints.dtypes import FLOATING
@@ -15,7 +25,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 HEAD_COUNTS = ("num_attention_heads", "n_head", "n_heads", "num_heads")  # as configs spell it
-NESTS = ("text_config", "llm_config", "language_config", "thinker_config", "decoder")  # where wholes keep their part
+NESTS = (
+    "text_config",
+    "llm_config",
+    "language_config",
+    "thinker_config",
+    "decoder",
+)  # where wholes keep their part
 MOST_EXPERTS = 1 << 14  # in one tensor; the largest known have hundreds
 Matched = tuple[Entry, Hit]
 
@@ -46,12 +62,18 @@ class Site:
     def cut(self, tensor: "Tensor") -> tuple["Tensor", ...]:
         """The projections in the tensor, outputs x inputs, in the order of `parts`."""
         matrices = tensor if tensor.ndim == 3 else tensor[None]  # noqa: PLR2004  # experts x rows x columns
-        return tuple(part for matrix in matrices for part in self.split(matrix.T if self.transposed else matrix))
+        return tuple(
+            part
+            for matrix in matrices
+            for part in self.split(matrix.T if self.transposed else matrix)
+        )
 
     def split(self, matrix: "Tensor") -> list["Tensor"]:
         """The parts of one matrix."""
         rows, inputs = matrix.shape
-        grouped = matrix.reshape(self.groups, rows // self.groups, inputs)  # groups x rows of all parts x inputs
+        grouped = matrix.reshape(
+            self.groups, rows // self.groups, inputs
+        )  # groups x rows of all parts x inputs
         parts = grouped.split([size // self.groups for size in self.sizes], 1)
         return [part.reshape(size, inputs) for part, size in zip(parts, self.sizes, strict=True)]
 
@@ -99,7 +121,12 @@ def classify(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
         return Layout(tuple(place(join(apart), config)), others, unknown)
     aside = tuple(entry for entry, _ in apart)
     towers = {tower(form_of(entry.name)) for entry in (*others, *aside)}
-    return Layout(tuple(place(join(own), config)), others + aside, unknown, tuple(sorted(filter(None, towers))))
+    return Layout(
+        tuple(place(join(own), config)),
+        others + aside,
+        unknown,
+        tuple(sorted(filter(None, towers))),
+    )
 
 
 def is_expected(form: str) -> bool:
@@ -116,7 +143,9 @@ def join(matched: list[Matched]) -> list[Matched]:
     if not heads:
         return matched
     whole = [(entry, hit) for entry, hit in matched if hit.head is None]
-    return whole + [concatenated(sorted(own, key=lambda pair: pair[1].head or 0)) for own in heads.values()]
+    return whole + [
+        concatenated(sorted(own, key=lambda pair: pair[1].head or 0)) for own in heads.values()
+    ]
 
 
 def concatenated(heads: list[Matched]) -> Matched:
@@ -128,7 +157,9 @@ def concatenated(heads: list[Matched]) -> Matched:
             raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
     rows, cols = entries[0].shape
     shape = (rows * len(entries), cols)
-    return replace(entries[0], shape=shape, read=partial(one_below_another, entries), head=None), heads[0][1]
+    return replace(
+        entries[0], shape=shape, read=partial(one_below_another, entries), head=None
+    ), heads[0][1]
 
 
 def one_below_another(entries: list[Entry]) -> "Tensor":
@@ -159,14 +190,18 @@ def place(matched: list[Matched], config: dict[str, Any]) -> list[Site]:
         owners = tuple(expert for expert in experts for _ in hit.row.parts)
         layer = numbers[hit.stack, hit.layer]
         sites.append(Site(entry, hit.row.naming, layer, parts, owners, wide, sizes, groups))
-    return sorted(sites, key=lambda site: (site.layer, PROJECTIONS.index(site.parts[0]), site.experts[0] or 0))
+    return sorted(
+        sites, key=lambda site: (site.layer, PROJECTIONS.index(site.parts[0]), site.experts[0] or 0)
+    )
 
 
 def check(entry: Entry, dimensions: int) -> None:
     """A projection must be a matrix of floating numbers, or as many of them as a model may have experts."""
     if entry.dtype not in FLOATING:
         raise QuantisedWeights(tensor=entry.name, dtype=entry.dtype.name)
-    if len(entry.shape) != dimensions or (dimensions == 3 and not 0 < entry.shape[0] <= MOST_EXPERTS):  # noqa: PLR2004  # a stack
+    if len(entry.shape) != dimensions or (
+        dimensions == 3 and not 0 < entry.shape[0] <= MOST_EXPERTS  # noqa: PLR2004  # a stack
+    ):
         raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
 
 
@@ -181,7 +216,9 @@ def layer_numbers(hits: list[Hit]) -> dict[tuple[str, int], int]:
 def transposed(matched: list[Matched]) -> Callable[[Entry, Hit], bool]:
     """Tells of a tensor whether it is stored inputs x outputs: by its naming's `wide`, experts by their layer."""
     wide = {
-        hit.row.naming for entry, hit in matched if hit.row.wide == hit.row.name and entry.shape[1] > entry.shape[0]
+        hit.row.naming
+        for entry, hit in matched
+        if hit.row.wide == hit.row.name and entry.shape[1] > entry.shape[0]
     }
     experts = {
         (hit.stack, hit.layer, hit.row.parts[-1]): (entry.shape[1:], len(hit.row.parts))
@@ -194,7 +231,10 @@ def transposed(matched: list[Matched]) -> Callable[[Entry, Hit], bool]:
             return hit.row.naming in wide
         up, parts = experts.get((hit.stack, hit.layer, "up"), (entry.shape[1:], 1))
         down, _ = experts.get((hit.stack, hit.layer, "down"), (up[::-1], 1))
-        straight = (up[0], up[1]) == (parts * down[1], down[0])  # parts * inner x hidden beside hidden x inner
+        straight = (up[0], up[1]) == (
+            parts * down[1],
+            down[0],
+        )  # parts * inner x hidden beside hidden x inner
         return not straight and (up[1], up[0]) == (parts * down[0], down[1])
 
     return turned
@@ -237,8 +277,12 @@ def group_count(row: Row, sizes: tuple[int, ...], config: dict[str, Any]) -> tup
     if "up" in row.parts:
         return sizes[0], "its rows do not add up"
     heads = head_count(config)
-    told = "num_attention_heads is missing" if heads is None else f"num_attention_heads is {heads!r}"
-    width = sizes[row.parts.index("query" if "query" in row.parts else "value")]  # heads x head size
+    told = (
+        "num_attention_heads is missing" if heads is None else f"num_attention_heads is {heads!r}"
+    )
+    width = sizes[
+        row.parts.index("query" if "query" in row.parts else "value")
+    ]  # heads x head size
     if type(heads) is not int or heads < 1 or width % heads:
         return 0, told
     groups, left = divmod(sizes[row.parts.index("value")] * heads, width)
@@ -253,4 +297,6 @@ def head_count(config: dict[str, Any]) -> Any:
 
 def cannot_split(entry: Entry, row: Row, reason: str) -> CannotSplit:
     """The error for a fused tensor that does not fit."""
-    return CannotSplit(tensor=entry.name, shape=list(entry.shape), parts=", ".join(row.parts), reason=reason)
+    return CannotSplit(
+        tensor=entry.name, shape=list(entry.shape), parts=", ".join(row.parts), reason=reason
+    )

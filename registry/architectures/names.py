@@ -66,7 +66,9 @@ class Hit(NamedTuple):
 @cache
 def table() -> dict[str, Any]:
     """projections.toml, parsed."""
-    return tomllib.loads(files("registry.architectures").joinpath("projections.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        files("registry.architectures").joinpath("projections.toml").read_text(encoding="utf-8")
+    )
 
 
 def namings() -> dict[str, dict[str, Any]]:
@@ -99,7 +101,9 @@ def make_row(naming: str, name: str, role: str) -> Row:
         layer=places["layer"],
         expert=places.get("expert", 0),
         head=places.get("head", 0),
-        stated=tuple((i, slot[1]) for i, slot in zip(range(-len(slots), 0), slots, strict=True) if slot[1]),
+        stated=tuple(
+            (i, slot[1]) for i, slot in zip(range(-len(slots), 0), slots, strict=True) if slot[1]
+        ),
         wide=own.get("wide"),
         groups=own.get("groups"),
         marker=own.get("marker"),
@@ -118,7 +122,9 @@ def rows_by_form() -> dict[str, list[Row]]:
 @cache
 def ignored(kind: str) -> frozenset[str]:
     """All the names under [ignored.kind], as forms."""
-    return frozenset(SLOT.sub("#", name) for names in table()["ignored"][kind].values() for name in names)
+    return frozenset(
+        SLOT.sub("#", name) for names in table()["ignored"][kind].values() for name in names
+    )
 
 
 def form_of(name: str) -> str:
@@ -191,13 +197,17 @@ def hit(row: Row, name: Name) -> Hit:
     numbers = name.numbers
     expert = int(numbers[row.expert]) if row.expert else None
     head = int(numbers[row.head]) if row.head else None
-    return Hit(row, stack_of(name.form, tuple(numbers[: row.layer])), int(numbers[row.layer]), expert, head)
+    return Hit(
+        row, stack_of(name.form, tuple(numbers[: row.layer])), int(numbers[row.layer]), expert, head
+    )
 
 
 @lru_cache(FORMS)
 def stack_of(form: str, before: tuple[str, ...]) -> str:
     """The part of a name that leads to its list of layers, given the numbers that stand before the layer's."""
     texts = form.split("#")
-    above = "".join(text + number for text, number in zip(texts, (*before, ""), strict=False)).rstrip("._")
+    above = "".join(
+        text + number for text, number in zip(texts, (*before, ""), strict=False)
+    ).rstrip("._")
     stack, _, layers = above.rpartition(".")
     return above if layers.isdigit() else stack

@@ -44,14 +44,19 @@ class Stream:
 @cache
 def table() -> dict[str, Any]:
     """stream.toml, parsed."""
-    return tomllib.loads(files("registry.architectures").joinpath("residual_stream.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        files("registry.architectures").joinpath("residual_stream.toml").read_text(encoding="utf-8")
+    )
 
 
 def read_stream(layout: Layout) -> Stream:
     """Read what tells the stream's axes: the first rows of the embedding, and the gains."""
     width = stream_width(layout.sites)
     embedding = find_embedding(layout.others, width)
-    gains = {place: entry.load().to(torch.float32) + offset for place, entry, offset in find_gains(layout)}
+    gains = {
+        place: entry.load().to(torch.float32) + offset
+        for place, entry, offset in find_gains(layout)
+    }
     if embedding is None:
         return Stream(width, gains=gains)
     count = min(ANCHORS, embedding.shape[0])
@@ -61,7 +66,11 @@ def read_stream(layout: Layout) -> Stream:
 
 def stream_width(sites: Sequence[Site]) -> int:
     """Inputs of most projections that read from the stream."""
-    widths = Counter(shape[1] for site in sites for part, shape in zip(site.parts, site.shapes) if part in INWARD)  # noqa: B905  # parts repeat for experts
+    widths: Counter[int] = Counter()
+    for site in sites:
+        for part, shape in zip(site.parts, site.shapes, strict=False):  # parts repeat for experts
+            if part in INWARD:
+                widths[shape[1]] += 1
     return widths.most_common(1)[0][0] if widths else 0
 
 
@@ -69,7 +78,9 @@ def find_embedding(others: Sequence[Entry], width: int) -> Entry | None:
     """The embedding of the tokens, by name; None unless it is as wide as the stream."""
     for name in table()["embedding"]:
         for entry in others:
-            if (entry.name == name or entry.name.endswith("." + name)) and entry.shape[1:] == (width,):
+            if (entry.name == name or entry.name.endswith("." + name)) and entry.shape[1:] == (
+                width,
+            ):
                 return entry
     return None
 
@@ -105,4 +116,6 @@ def above(name: str) -> str:
 
 def scheme_of(names: set[str]) -> dict[str, Any]:
     """The first scheme whose marker is there; the last has none."""
-    return next(scheme for scheme in table()["schemes"] if scheme.get("marker", None) in (None, *names))
+    return next(
+        scheme for scheme in table()["schemes"] if scheme.get("marker", None) in (None, *names)
+    )

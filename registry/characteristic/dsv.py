@@ -6,7 +6,15 @@ from itertools import combinations
 
 from registry.architectures.roles import PROJECTIONS
 from registry.characteristic.laws import Law, Pareto, law_of, scipy_fits
-from registry.characteristic.vectors import Distances, Vectors, all_vectors, between, projection_of, vectors, within
+from registry.characteristic.vectors import (
+    Distances,
+    Vectors,
+    all_vectors,
+    between,
+    projection_of,
+    vectors,
+    within,
+)
 from registry.errors import IdenticalLayers, NoSuchProjection, TooFewLayers
 from registry.fingerprints.record import Fingerprint
 
@@ -65,5 +73,7 @@ def pair_of(text: str) -> tuple[str, str]:
     names = [SHORT.get(name.strip(), name.strip()) for name in text.split(",")]
     wrong = next((name for name in names if name not in PROJECTIONS), None)
     if wrong is not None or len(names) != 2:  # noqa: PLR2004  # a pair
-        raise NoSuchProjection(projection=wrong or text, known=f"pairs of {', '.join(PROJECTIONS)}, such as q,gate")
+        raise NoSuchProjection(
+            projection=wrong or text, known=f"pairs of {', '.join(PROJECTIONS)}, such as q,gate"
+        )
     return names[0], names[1]

@@ -17,7 +17,10 @@ from registry.errors import LawNotReached
 ATTEMPTS = 200  # draws until distances follow the law
 TAIL = 0.8  # exponent of the Pareto law of counts
 LEAST_COUNT = 0.5  # its smallest value: half of the counts are then 0 or 1
-SHARE, SPREAD = 0.5, 1 / 12  # of a vector that a constant or normal count changes, and its standard deviation
+SHARE, SPREAD = (
+    0.5,
+    1 / 12,
+)  # of a vector that a constant or normal count changes, and its standard deviation
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,9 @@ def template(length: int, random: np.random.Generator, std: float = 1.0) -> np.n
     return std * random.standard_normal(length)
 
 
-def matrix(own: np.ndarray, vectors: int, counts: Counts, random: np.random.Generator, std: float = 1.0) -> np.ndarray:
+def matrix(
+    own: np.ndarray, vectors: int, counts: Counts, random: np.random.Generator, std: float = 1.0
+) -> np.ndarray:
     """Steps 2 to 5: vectors x length, each the template and normal increments of this std in random places."""
     made = np.tile(own, (vectors, 1))
     for row, count in zip(made, counts.draw(vectors, len(own), random), strict=True):

@@ -75,26 +75,36 @@ def others(own: Vectors, rest: list[Vectors]) -> list[Vectors]:
 
 def near(referenced: Vectors, rest: list[Vectors]) -> int:
     """How many members a projection would have."""
-    return sum(decided(between(referenced, other).values) == POWER_LAW for other in others(referenced, rest))
+    return sum(
+        decided(between(referenced, other).values) == POWER_LAW
+        for other in others(referenced, rest)
+    )
 
 
 def compared(referenced: Vectors, rest: list[Vectors]) -> Iterator[Comparison]:
     """What the distances of a projection to each of the others follow."""
     for other in rest:
         distances = between(referenced, other)
-        yield Comparison(referenced.projection, other.projection, law_of(distances.values, distances.resampled))
+        yield Comparison(
+            referenced.projection, other.projection, law_of(distances.values, distances.resampled)
+        )
 
 
 @cache
 def published() -> dict[str, Any]:
     """Tables 1 and 3 of the paper: alpha, and groups, by model."""
-    return tomllib.loads(files("registry").joinpath("characteristic/paper.toml").read_text(encoding="utf-8"))
+    return tomllib.loads(
+        files("registry").joinpath("characteristic/paper.toml").read_text(encoding="utf-8")
+    )
 
 
 def published_of(name: str) -> dict[str, Any] | None:
     """What the paper gives for a model of this name, whatever stands before or after; None where it has none."""
     plain = simple(name)
-    return next((row for row in published()["models"] if any(simple(own) in plain for own in row["names"])), None)
+    return next(
+        (row for row in published()["models"] if any(simple(own) in plain for own in row["names"])),
+        None,
+    )
 
 
 def simple(name: str) -> str:

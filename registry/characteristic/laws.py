@@ -20,7 +20,10 @@ from scipy import optimize, stats
 POWER_LAW, BETWEEN, NORMAL = "power law", "between", "normal"
 RESAMPLES = 200
 WIDTH = 2.05  # standard errors on each side of an interval that holds the shape 95 % of the time
-GRID, FEW = 49, 13  # points at which the best shape is looked for first, of heavy and of light tails
+GRID, FEW = (
+    49,
+    13,
+)  # points at which the best shape is looked for first, of heavy and of light tails
 FAR, NEAR = 24.0, 8.0  # e-folds that these searches cover
 LEAST_SHAPE = -1.0  # below, a generalised Pareto law has no maximum
 SEED = 0
@@ -63,7 +66,9 @@ class Law:
         return self.scores["power law"] - self.scores["normal"]
 
 
-def law_of(values: np.ndarray, resampled: Callable[[np.random.Generator], np.ndarray] | None = None) -> Law:
+def law_of(
+    values: np.ndarray, resampled: Callable[[np.random.Generator], np.ndarray] | None = None
+) -> Law:
     """The law of positive numbers. resampled: draws a sample like theirs, by default of the numbers one by one.
 
     Give it where numbers depend on each other, as distances do that share a vector.
@@ -88,22 +93,37 @@ def decided(values: np.ndarray) -> str:
     return KINDS[max(scores, key=lambda name: scores[name])]
 
 
-KINDS = {"power law": POWER_LAW, "normal": NORMAL, "log-normal": BETWEEN, "exponential": BETWEEN, "bounded": BETWEEN}
+KINDS = {
+    "power law": POWER_LAW,
+    "normal": NORMAL,
+    "log-normal": BETWEEN,
+    "exponential": BETWEEN,
+    "bounded": BETWEEN,
+}
 
 
 def scored(x: np.ndarray) -> dict[str, float]:
     """The score of every law: larger is better."""
     price = np.log(len(x)) / 2
-    paretos = [(each, each.likelihood - (3 * price + 2 if each.location else 2 * price)) for each in candidates(x)]
+    paretos = [
+        (each, each.likelihood - (3 * price + 2 if each.location else 2 * price))
+        for each in candidates(x)
+    ]
     tails = [score for each, score in paretos if each.shape > 0]
     ends = [score for each, score in paretos if each.shape <= 0]
-    logs, above, least = np.log(x), x - x.min(), exponential_likelihood(x) - 2 * price  # a Pareto law of shape 0
+    logs, above, least = (
+        np.log(x),
+        x - x.min(),
+        exponential_likelihood(x) - 2 * price,
+    )  # a Pareto law of shape 0
     return {
         "power law": max(tails, default=least),
         "bounded": max(ends, default=least),
         "normal": normal_likelihood(x) - price,
         "log-normal": normal_likelihood(logs) - logs.sum() - 2 * price,
-        "exponential": max(exponential_likelihood(x) - price, exponential_likelihood(above) - 2 * price - 2),
+        "exponential": max(
+            exponential_likelihood(x) - price, exponential_likelihood(above) - 2 * price - 2
+        ),
     }
 
 
@@ -139,12 +159,18 @@ def shape_and_scale(x: np.ndarray) -> tuple[float, float]:
     unit = float(np.median(x)) or float(x.mean())
     sample, most = x / unit, float(x.max()) / unit
     heavy = searched(lambda t: profile(sample, np.exp(t)), np.linspace(-FAR, FAR, GRID))
-    light = searched(lambda t: profile(sample, -np.exp(-np.exp(t)) / most), np.linspace(-NEAR, np.log(NEAR), FEW))
-    shape, scale, _ = max((each for each in (heavy, light) if each[0] >= LEAST_SHAPE), key=lambda each: each[2])
+    light = searched(
+        lambda t: profile(sample, -np.exp(-np.exp(t)) / most), np.linspace(-NEAR, np.log(NEAR), FEW)
+    )
+    shape, scale, _ = max(
+        (each for each in (heavy, light) if each[0] >= LEAST_SHAPE), key=lambda each: each[2]
+    )
     return shape, scale * unit
 
 
-def searched(at: Callable[[float], tuple[float, float, float]], grid: np.ndarray) -> tuple[float, float, float]:
+def searched(
+    at: Callable[[float], tuple[float, float, float]], grid: np.ndarray
+) -> tuple[float, float, float]:
     """What `at` gives where its third number is largest: on a grid, then between the neighbours of the best."""
     best = int(np.argmax([at(t)[2] for t in grid]))
     ends = grid[max(0, best - 1)], grid[min(len(grid) - 1, best + 1)]
@@ -174,7 +200,9 @@ def standard_error(
 def in_units(fitted: Pareto, unit: float, count: int) -> Pareto:
     """The law of numbers that were divided by `unit`."""
     likelihood = fitted.likelihood - count * float(np.log(unit))
-    return Pareto(fitted.start, fitted.shape, fitted.location * unit, fitted.scale * unit, likelihood)
+    return Pareto(
+        fitted.start, fitted.shape, fitted.location * unit, fitted.scale * unit, likelihood
+    )
 
 
 def scipy_fits(values: np.ndarray) -> tuple[Pareto, ...]:

@@ -49,7 +49,9 @@ class Distances:
 
     def resampled(self, draw: np.random.Generator) -> np.ndarray:
         """The distances between vectors drawn with replacement: distances share vectors, so that these are drawn."""
-        drawn: list[np.ndarray] = [np.asarray(draw.integers(count, size=count)) for count in self.table.shape]
+        drawn: list[np.ndarray] = [
+            np.asarray(draw.integers(count, size=count)) for count in self.table.shape
+        ]
         return self.kept(drawn[0], drawn[0] if self.within else drawn[1])
 
     @property
@@ -65,7 +67,9 @@ def vectors(fingerprint: Fingerprint, rank: int) -> dict[str, Vectors]:
     found = {}
     for projection in fingerprint.projections:
         own = sorted((m for m in fingerprint.matrices if m.projection == projection), key=place)
-        found[projection] = Vectors(projection, np.array([padded(m.singular_values, rank) for m in own]))
+        found[projection] = Vectors(
+            projection, np.array([padded(m.singular_values, rank) for m in own])
+        )
     return found
 
 
@@ -90,12 +94,18 @@ def projection_of(found: dict[str, Vectors], name: str) -> Vectors:
 
 def between(one: Vectors, other: Vectors) -> Distances:
     """DSV of two projections, every vector of one with every vector of the other. Raises as `checked` does."""
-    return checked(Distances(one.projection, other.projection, cosine_distances(one.rows, other.rows), within=False))
+    return checked(
+        Distances(
+            one.projection, other.projection, cosine_distances(one.rows, other.rows), within=False
+        )
+    )
 
 
 def within(own: Vectors) -> Distances:
     """DSV of all vectors of one set. Raises as `checked` does."""
-    return checked(Distances(own.projection, own.projection, cosine_distances(own.rows, own.rows), within=True))
+    return checked(
+        Distances(own.projection, own.projection, cosine_distances(own.rows, own.rows), within=True)
+    )
 
 
 def all_vectors(found: dict[str, Vectors]) -> Vectors:
@@ -110,18 +120,25 @@ def checked(distances: Distances) -> Distances:
         raise IdenticalLayers(name=distances.name, count=count, least=LEAST)
     if count < LEAST:
         layers = max(distances.table.shape, default=0)
-        raise TooFewLayers(name=distances.name, count=count, least=LEAST, layers=layers, needed=needed(distances))
+        raise TooFewLayers(
+            name=distances.name, count=count, least=LEAST, layers=layers, needed=needed(distances)
+        )
     return distances
 
 
 def needed(distances: Distances) -> int:
     """How many vectors of each projection give enough distances."""
     return next(
-        n for n in range(2, 100) if (len(list(combinations(range(n), 2))) if distances.within else n * n) >= LEAST
+        n
+        for n in range(2, 100)
+        if (len(list(combinations(range(n), 2))) if distances.within else n * n) >= LEAST
     )
 
 
 def cosine_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """1 - cos of every row of one with every row of the other, from differences: exact where it is small."""
-    a, b = (rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300) for rows in (one, other))
+    a, b = (
+        rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
+        for rows in (one, other)
+    )
     return np.array([0.5 * ((row - b) ** 2).sum(1) for row in a]).reshape(len(a), len(b))

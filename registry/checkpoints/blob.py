@@ -113,4 +113,8 @@ class Span:
         flat = self.dtype.empty(self.count)
         if self.count:
             self.blob.fill(memoryview(flat.view(U8.torch).numpy().data), self.offset)
-        return flat.view(self.shape) if self.stride is None else flat.as_strided(self.shape, self.stride)
+        return (
+            flat.view(self.shape)
+            if self.stride is None
+            else flat.as_strided(self.shape, self.stride)
+        )

@@ -57,10 +57,24 @@ def of(dtype: "TorchDType") -> DType:
     return DType(str(dtype).removeprefix("torch."), dtype.itemsize)
 
 
-F64, F32, F16, BF16 = DType("float64", 8), DType("float32", 4), DType("float16", 2), DType("bfloat16", 2)
-F8_E4M3, F8_E5M2, F8_E8M0 = DType("float8_e4m3fn", 1), DType("float8_e5m2", 1), DType("float8_e8m0fnu", 1)
+F64, F32, F16, BF16 = (
+    DType("float64", 8),
+    DType("float32", 4),
+    DType("float16", 2),
+    DType("bfloat16", 2),
+)
+F8_E4M3, F8_E5M2, F8_E8M0 = (
+    DType("float8_e4m3fn", 1),
+    DType("float8_e5m2", 1),
+    DType("float8_e8m0fnu", 1),
+)
 I64, I32, I16, I8 = DType("int64", 8), DType("int32", 4), DType("int16", 2), DType("int8", 1)
 U64, U32, U16, U8 = DType("uint64", 8), DType("uint32", 4), DType("uint16", 2), DType("uint8", 1)
 BOOL, C64 = DType("bool", 1), DType("complex64", 8)
 
-FLOATING = (F64, F32, F16, BF16)  # what weights are computed in; the 8-bit ones mean nothing without scales
+FLOATING = (
+    F64,
+    F32,
+    F16,
+    BF16,
+)  # what weights are computed in; the 8-bit ones mean nothing without scales

@@ -98,9 +98,15 @@ def local_files(folder: Path, depth: int = DEPTH) -> Files:
     found: dict[str, Blob] = {}
     for place, folders, names in os.walk(folder):
         inner = Path(place).relative_to(folder)
-        folders[:] = sorted(name for name in folders if not name.startswith(".")) if len(inner.parts) < depth else []
+        folders[:] = (
+            sorted(name for name in folders if not name.startswith("."))
+            if len(inner.parts) < depth
+            else []
+        )
         for name in sorted(names):
-            found[(inner / name).as_posix()] = LocalBlob(Path(place, name), (inner / name).as_posix())
+            found[(inner / name).as_posix()] = LocalBlob(
+                Path(place, name), (inner / name).as_posix()
+            )
     return found
 
 
@@ -116,7 +122,9 @@ def weight_files(names: Iterable[str]) -> list[str]:
         inside.setdefault(name.rpartition("/")[0], []).append(name)
     chosen = {folder: files for folder, own in inside.items() if (files := of_one_folder(own))}
     shallowest = min((level(folder) for folder in chosen), default=0)
-    return [name for folder, files in chosen.items() if level(folder) == shallowest for name in files]
+    return [
+        name for folder, files in chosen.items() if level(folder) == shallowest for name in files
+    ]
 
 
 def level(folder: str) -> int:
@@ -129,19 +137,31 @@ def of_one_folder(names: list[str]) -> list[str]:
     own = [name for name in names if not NOT_WEIGHTS.search(name)]
     for suffixes in ((".safetensors",), (".bin",), (".pt", ".pth", ".ckpt"), (".gguf",)):
         files = [name for name in own if name.endswith(suffixes)]
-        indices = [name for name in own if name.endswith(tuple(suffix + INDEX for suffix in suffixes))]
+        indices = [
+            name for name in own if name.endswith(tuple(suffix + INDEX for suffix in suffixes))
+        ]
         if files or indices:
             return preferred(files, indices)
-    return [name for name in names if PurePosixPath(name).name in ADAPTERS][-1:]  # safetensors before pickles
+    return [name for name in names if PurePosixPath(name).name in ADAPTERS][
+        -1:
+    ]  # safetensors before pickles
 
 
 def preferred(files: list[str], indices: list[str]) -> list[str]:
     """One model out of the files of one format: the indexed one, the standard name, else all of them."""
     if indices:
-        index = min(indices, key=len)  # model.safetensors.index.json before model.fp16.safetensors.index.json
-        stem = index.removesuffix(PurePosixPath(index).name) + PurePosixPath(index).name.split(".")[0]
+        index = min(
+            indices, key=len
+        )  # model.safetensors.index.json before model.fp16.safetensors.index.json
+        stem = (
+            index.removesuffix(PurePosixPath(index).name) + PurePosixPath(index).name.split(".")[0]
+        )
         return [index, *(name for name in files if name.startswith(stem + "-"))]
-    standard = [name for name in files if PurePosixPath(name).name in ("model.safetensors", "pytorch_model.bin")]
+    standard = [
+        name
+        for name in files
+        if PurePosixPath(name).name in ("model.safetensors", "pytorch_model.bin")
+    ]
     return standard or files
 
 
@@ -167,7 +187,9 @@ def only_model(names: Iterable[str], source: str, separator: str = "/") -> list[
     models = {SHARD.sub(r"\g<stem>-\g<total>\g<suffix>", name) for name in found}
     if len(folders) > 1 or (not found[0].endswith(INDEX) and len(models) > 1):
         example = f"{source.rstrip('/')}{separator}{found[0]}"
-        raise SeveralCheckpoints(source=source, files=listed(folders if len(folders) > 1 else found), example=example)
+        raise SeveralCheckpoints(
+            source=source, files=listed(folders if len(folders) > 1 else found), example=example
+        )
     return found
 
 
@@ -181,14 +203,20 @@ def no_weights(names: Iterable[str], source: str) -> CheckpointError:
     """The error for files of which none can be read: it names the format where that is known."""
     for name in sorted(names):
         if PurePosixPath(name).suffix in UNREAD:
-            return FormatNotRead(path=name, format=UNREAD[PurePosixPath(name).suffix], remedy=EXPORT)
+            return FormatNotRead(
+                path=name, format=UNREAD[PurePosixPath(name).suffix], remedy=EXPORT
+            )
     return NoWeights(source=source)
 
 
 def open_index(files: Files, index: Blob) -> Contents:
     """Index every shard that a `*.index.json` names, each checked to lie beside it and to hold what it should."""
     places = read_json(index).get("weight_map")
-    if not isinstance(places, dict) or not places or not all(isinstance(place, str) for place in places.values()):
+    if (
+        not isinstance(places, dict)
+        or not places
+        or not all(isinstance(place, str) for place in places.values())
+    ):
         raise BrokenJSON(path=index.label, reason="it has no weight_map from tensors to files")
     shards = sorted(set(places.values()))
     for shard in shards:
@@ -221,7 +249,10 @@ def siblings(name: str) -> list[str]:
     shard = SHARD.match(name)
     if shard is None or not 0 < int(shard["number"]) <= (total := int(shard["total"])):
         return [name]
-    return [f"{shard['stem']}-{number:05d}-of-{total:05d}{shard['suffix']}" for number in range(1, total + 1)]
+    return [
+        f"{shard['stem']}-{number:05d}-of-{total:05d}{shard['suffix']}"
+        for number in range(1, total + 1)
+    ]
 
 
 def open_file(files: Files, name: str, source: str) -> Contents:
@@ -240,7 +271,9 @@ def with_siblings(names: list[str], name: str) -> list[str]:
     """Of a folder's files those that `open_file` reads for one of them."""
     if name.endswith(INDEX):
         return preferred([other for other in names if other.endswith(tuple(READERS))], [name])
-    return [other for other in siblings(name) if other in names] if name.endswith(".gguf") else [name]
+    return (
+        [other for other in siblings(name) if other in names] if name.endswith(".gguf") else [name]
+    )
 
 
 def merge(blobs: list[Blob]) -> tuple[Contents, dict[str, str]]:
@@ -266,5 +299,7 @@ def read_blob(blob: Blob) -> Contents:
         if head.startswith(signature, offset):
             raise FormatNotRead(path=blob.label, format=kind, remedy=EXPORT)
     if head.startswith(LFS_POINTER):
-        raise BrokenFile(path=blob.label, reason="it is a Git LFS pointer, the weights themselves are missing")
+        raise BrokenFile(
+            path=blob.label, reason="it is a Git LFS pointer, the weights themselves are missing"
+        )
     return READERS[PurePosixPath(blob.name).suffix](blob)

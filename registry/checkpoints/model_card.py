@@ -17,7 +17,9 @@ FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 def read_json(blob: Blob) -> dict[str, Any]:
     """A JSON object from a file. Raises BrokenJSON."""
     if blob.size > LIMIT:
-        raise BrokenJSON(path=blob.label, reason=f"its {blob.size:,} bytes are more than any model needs")
+        raise BrokenJSON(
+            path=blob.label, reason=f"its {blob.size:,} bytes are more than any model needs"
+        )
     try:
         content = json.loads(read_bytes(blob))
     except (ValueError, RecursionError) as exc:
@@ -40,7 +42,9 @@ def declared_base(files: Mapping[str, Blob], config: dict[str, Any]) -> str | No
         base = base[0] if base else None
     if not isinstance(base, str) or not base.strip("/\\. "):
         return None
-    is_path = base.startswith(("/", ".", "~")) or base.count("/") > 1 or bool({"\\", ":"} & set(base))
+    is_path = (
+        base.startswith(("/", ".", "~")) or base.count("/") > 1 or bool({"\\", ":"} & set(base))
+    )
     return re.split(r"[/\\]", base.rstrip("/\\"))[-1] if is_path else base
 
 

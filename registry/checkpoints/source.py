@@ -61,7 +61,9 @@ def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint
     try:
         if path.is_dir():
             files = local_files(path)
-            return described(str(source), path.resolve().name, None, files, open_folder(files, str(source)))
+            return described(
+                str(source), path.resolve().name, None, files, open_folder(files, str(source))
+            )
         if path.exists():
             return from_file(str(source), path)
     except OSError as exc:
@@ -77,7 +79,9 @@ def from_file(source: str, path: Path) -> Checkpoint:
     return described(source, f"{whole.parent.name}/{whole.name}".lstrip("/"), None, files, contents)
 
 
-def described(source: str, name: str, revision: str | None, files: Files, contents: Contents) -> Checkpoint:
+def described(
+    source: str, name: str, revision: str | None, files: Files, contents: Contents
+) -> Checkpoint:
     """Tensors with what stands beside them: quantised ones joined into what they stand for, an adapter's into updates.
 
     Raises MissingAdapterConfig.

@@ -10,8 +10,17 @@ from registry.commands.printing import output
 
 @click.command()
 @click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...")
-@option("--base", metavar="MODEL", help="The base to show beside, registered or a source [default: what they declare].")
-@option("--like", type=click.IntRange(1), metavar="N", help="List the N registered adapters most like the first, too.")
+@option(
+    "--base",
+    metavar="MODEL",
+    help="The base to show beside, registered or a source [default: what they declare].",
+)
+@option(
+    "--like",
+    type=click.IntRange(1),
+    metavar="N",
+    help="List the N registered adapters most like the first, too.",
+)
 @as_json
 def lora(adapters: tuple[str, ...], base: str | None, like: int | None, as_json: bool) -> None:
     """Show std and clustering vectors of adapters: of B A, and of what they make of their base.
@@ -35,14 +44,52 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, as_json:
 
 @click.command("lora-init")
 @click.argument("base")
-@option("--like", required=True, metavar="REFERENCE", help="The model whose characteristic shapes it, or a source.")
-@option("--rank", "lora_rank", type=click.IntRange(1), default=16, show_default=True, help="Rank of the update.")
+@option(
+    "--like",
+    required=True,
+    metavar="REFERENCE",
+    help="The model whose characteristic shapes it, or a source.",
+)
+@option(
+    "--rank",
+    "lora_rank",
+    type=click.IntRange(1),
+    default=16,
+    show_default=True,
+    help="Rank of the update.",
+)
 @option("--alpha", type=float, help="Its scaling times the rank [default: the rank].")
-@option("--targets", multiple=True, metavar="NAME", help="Projections or modules, may be repeated [default: all].")
-@option("--std", type=click.FloatRange(0, min_open=True), help="Standard deviation of A and B [default: 0.02].")
-@option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same gives the same adapter.")
-@option("--keep-output", is_flag=True, help="Write the base less the start too, so that nothing moves at step 0.")
-@option("-o", "--output", "folder", type=click.Path(path_type=Path), required=True, help="A new or empty folder.")
+@option(
+    "--targets",
+    multiple=True,
+    metavar="NAME",
+    help="Projections or modules, may be repeated [default: all].",
+)
+@option(
+    "--std",
+    type=click.FloatRange(0, min_open=True),
+    help="Standard deviation of A and B [default: 0.02].",
+)
+@option(
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="The same gives the same adapter.",
+)
+@option(
+    "--keep-output",
+    is_flag=True,
+    help="Write the base less the start too, so that nothing moves at step 0.",
+)
+@option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A new or empty folder.",
+)
 @download
 @as_json
 def lora_init(base: str, like: str, folder: Path, as_json: bool, **options: object) -> None:
@@ -57,5 +104,8 @@ def lora_init(base: str, like: str, folder: Path, as_json: bool, **options: obje
     with Registry() as registry:
         done = registry.lora_init(base, like, folder, **options)  # type: ignore[arg-type]
     output(
-        as_json, lambda it: {"reference": like, "initialised": it}, lambda it: adapters.initialised_text(it, like), done
+        as_json,
+        lambda it: {"reference": like, "initialised": it},
+        lambda it: adapters.initialised_text(it, like),
+        done,
     )

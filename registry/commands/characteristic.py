@@ -42,7 +42,12 @@ def characteristic(model: str, rank: int, as_json: bool) -> None:
 
 @click.command()
 @model
-@option("--between", multiple=True, metavar="A,B", help="Only of two projections, such as q,gate; may be repeated.")
+@option(
+    "--between",
+    multiple=True,
+    metavar="A,B",
+    help="Only of two projections, such as q,gate; may be repeated.",
+)
 @rank
 @as_json
 def dsv(model: str, between: tuple[str, ...], rank: int, as_json: bool) -> None:
@@ -60,4 +65,9 @@ def dsv(model: str, between: tuple[str, ...], rank: int, as_json: bool) -> None:
     with Registry() as registry:
         measured, fits = registry.distances(model, pairs, rank=rank)
     told = (model, rank, measured, fits, published_of(model))
-    output(as_json, lambda it: characteristic.distances_json(*it), lambda it: characteristic.distances_table(*it), told)
+    output(
+        as_json,
+        lambda it: characteristic.distances_json(*it),
+        lambda it: characteristic.distances_table(*it),
+        told,
+    )

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from registry.commands.options import as_json, option, reading, source
-from registry.commands.printing import dumps, emit, output, say_notes, say_timing, timing_json, write
+from registry.commands.printing import (
+    dumps,
+    emit,
+    output,
+    say_notes,
+    say_timing,
+    timing_json,
+    write,
+)
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -16,11 +24,19 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
-@option("--family", help="Family of the models [default: the declared base's, else the model's own name].")
+@option(
+    "--family",
+    help="Family of the models [default: the declared base's, else the model's own name].",
+)
 @option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
 @reading(rank=64)
 def ingest(
-    sources: tuple[str, ...], family: str | None, name: str | None, as_json: bool, timing: bool, **options: Any
+    sources: tuple[str, ...],
+    family: str | None,
+    name: str | None,
+    as_json: bool,
+    timing: bool,
+    **options: Any,
 ) -> None:
     """Fingerprint models and store them: folders, files or hub ids.
 
@@ -44,7 +60,12 @@ def ingest(
 
 
 def ingest_each(
-    registry: "Registry", sources: Iterable[str], options: dict[str, Any], *, timed: bool, quiet: bool
+    registry: "Registry",
+    sources: Iterable[str],
+    options: dict[str, Any],
+    *,
+    timed: bool,
+    quiet: bool,
 ) -> tuple[list[dict[str, Any]], list[dict[str, str]]]:
     """Ingest one source after the other and say what came of it; those that failed do not stop the others.
 
@@ -83,7 +104,9 @@ def ingest_each(
     help="Write the JSON to a file.",
 )
 @reading(rank=64)
-def fingerprint(source: str, path: Path | None, as_json: bool, timing: bool, **options: Any) -> None:
+def fingerprint(
+    source: str, path: Path | None, as_json: bool, timing: bool, **options: Any
+) -> None:
     """Compute a fingerprint and print it; no database is needed.
 
     \b
@@ -102,7 +125,9 @@ def fingerprint(source: str, path: Path | None, as_json: bool, timing: bool, **o
     if path:
         write(path, dumps(answers.answer(**content)))
     else:
-        output(as_json, lambda _: content, lambda it: fingerprints.fingerprint_table(it, source), found)
+        output(
+            as_json, lambda _: content, lambda it: fingerprints.fingerprint_table(it, source), found
+        )
     if not as_json:
         say_timing(spent)
 

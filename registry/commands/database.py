@@ -54,7 +54,12 @@ def upgrade(as_json: bool) -> None:
     """Bring the database's schema up to this version of the registry."""
     from registry.database import admin
 
-    output(as_json, lambda it: {"schema": it}, lambda it: f"the schema is at {it}", admin.upgrade_schema())
+    output(
+        as_json,
+        lambda it: {"schema": it},
+        lambda it: f"the schema is at {it}",
+        admin.upgrade_schema(),
+    )
 
 
 @db.command()

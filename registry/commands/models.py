@@ -52,7 +52,12 @@ def remove(model: str, as_json: bool) -> None:
 
     with Registry() as registry:
         gone = registry.remove(model)
-    output(as_json, lambda it: {"removed": it}, lambda it: f"removed {it.name} (family {it.family})", gone)
+    output(
+        as_json,
+        lambda it: {"removed": it},
+        lambda it: f"removed {it.name} (family {it.family})",
+        gone,
+    )
 
 
 @click.command()

@@ -16,9 +16,26 @@ KINDS = (
 @click.command()
 @click.argument("kind", type=click.Choice(KINDS))
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
-@option("-o", "--output", "path", type=click.Path(path_type=Path), help="A .png or .svg [default: lines of text].")
-@option("--open", "show", is_flag=True, help="Show the picture; without -o, from a file that is not kept.")
-@option("--rank", type=click.Choice(["16", "64", "256"]), default="16", show_default=True, help="Singular values.")
+@option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    help="A .png or .svg [default: lines of text].",
+)
+@option(
+    "--open",
+    "show",
+    is_flag=True,
+    help="Show the picture; without -o, from a file that is not kept.",
+)
+@option(
+    "--rank",
+    type=click.Choice(["16", "64", "256"]),
+    default="16",
+    show_default=True,
+    help="Singular values.",
+)
 def plot(kind: str, models: tuple[str, ...], path: Path | None, show: bool, rank: str) -> None:
     """Draw a picture of the papers'; MODELs are registered, or sources. Kind `loss` takes a benchmark's JSON instead.
 

@@ -53,7 +53,9 @@ def write(path: Path, text: str) -> None:
         draft.replace(path)
     except OSError as exc:
         draft.unlink(missing_ok=True)
-        raise click.ClickException(f"{str(path)!r} cannot be written ({exc.strerror}); choose another file.") from exc
+        raise click.ClickException(
+            f"{str(path)!r} cannot be written ({exc.strerror}); choose another file."
+        ) from exc
 
 
 def say_notes(notes: list[str]) -> None:

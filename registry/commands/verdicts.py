@@ -21,11 +21,26 @@ VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": 4}  # exit codes 
     type=click.IntRange(1, 1000),
     help="How many models to list.",
 )
-@option("--quick", is_flag=True, help="Read no more of a model than the base's name needs; say how much that was.")
-@option("--report", type=click.Path(path_type=Path), metavar="FILE", help="Write the verdict as a page of HTML, too.")
+@option(
+    "--quick",
+    is_flag=True,
+    help="Read no more of a model than the base's name needs; say how much that was.",
+)
+@option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write the verdict as a page of HTML, too.",
+)
 @reading(rank=16)
 def identify(
-    source: str, nearest: int, quick: bool, report: Path | None, as_json: bool, timing: bool, **options: Any
+    source: str,
+    nearest: int,
+    quick: bool,
+    report: Path | None,
+    as_json: bool,
+    timing: bool,
+    **options: Any,
 ) -> None:
     """Tell what a checkpoint comes from: the same weights, a quantised copy, derived, the same family or unknown.
 
@@ -65,7 +80,12 @@ def identify_quickly(source: str, *, as_json: bool, download: bool) -> None:
 
     with Registry() as registry:
         verdict, glimpse = registry.identify_quickly(source, download=download)
-    content = {"source": source, **verdicts.verdict_json(verdict), "read": glimpse.read, "bytes": glimpse.total}
+    content = {
+        "source": source,
+        **verdicts.verdict_json(verdict),
+        "read": glimpse.read,
+        "bytes": glimpse.total,
+    }
     output(as_json, lambda _: content, lambda it: verdicts.verdict_table(source, it), verdict)
     if verdict.model is None:
         raise SystemExit(UNKNOWN)
@@ -100,7 +120,11 @@ def compare(a: str, b: str, as_json: bool, timing: bool, **options: Any) -> None
 @click.command()
 @source
 @option(
-    "--base", "claimed", required=True, metavar="MODEL", help="What it claims to come from, registered or a source."
+    "--base",
+    "claimed",
+    required=True,
+    metavar="MODEL",
+    help="What it claims to come from, registered or a source.",
 )
 @reading(rank=16, merging=False)
 def verify(source: str, claimed: str, as_json: bool, timing: bool, **options: Any) -> None:
@@ -120,7 +144,9 @@ def verify(source: str, claimed: str, as_json: bool, timing: bool, **options: An
     with Registry() as registry:
         verdict = registry.compare(source, claimed, **options, timing=clock)
     outcome, spent = consistency(verdict), clock.seconds() if timing else None
-    content = {"source": source, "base": claimed, "outcome": outcome} | verdicts.verdict_json(verdict)
+    content = {"source": source, "base": claimed, "outcome": outcome} | verdicts.verdict_json(
+        verdict
+    )
     told = verdicts.verified_table(source, claimed, outcome, verdict)
     output(as_json, lambda _: content | timing_json(spent), lambda _: told, verdict)
     if not as_json:
@@ -142,12 +168,24 @@ def explain(model: str, as_json: bool) -> None:
 
     with Registry() as registry:
         found = registry.explain(model)
-    output(as_json, lambda it: verdicts.explained_json(*it), lambda it: verdicts.explained_table(*it), found)
+    output(
+        as_json,
+        lambda it: verdicts.explained_json(*it),
+        lambda it: verdicts.explained_table(*it),
+        found,
+    )
 
 
 @click.command()
 @model
-@option("-o", "--output", "path", type=click.Path(path_type=Path), required=True, help="The file to write.")
+@option(
+    "-o",
+    "--output",
+    "path",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="The file to write.",
+)
 def report(model: str, path: Path) -> None:
     """Write what the registry said of a model as one page of HTML, with pictures.
 

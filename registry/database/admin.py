@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 
 from registry import settings
-from registry.database.connection import checked, embedded_server, normalised, open_database, schema_revision, shown
+from registry.database.connection import (
+    checked,
+    embedded_server,
+    normalised,
+    open_database,
+    schema_revision,
+    shown,
+)
 from registry.database.migrate import upgrade
 from registry.database.schema import REVISION
 from registry.errors import NoEmbeddedServer
@@ -55,7 +62,11 @@ def stop() -> bool:
 def url() -> str:
     """An address for psql and other clients; the embedded server stays up from here on."""
     given = settings.database_url()
-    return normalised(given).set(drivername="postgresql").render_as_string(hide_password=False) if given else start()
+    return (
+        normalised(given).set(drivername="postgresql").render_as_string(hide_password=False)
+        if given
+        else start()
+    )
 
 
 def upgrade_schema() -> str:
@@ -74,7 +85,9 @@ def status() -> Status:
     """Look at the configured database; a stopped embedded server is left stopped."""
     given = settings.database_url()
     if given:
-        return inspected(given, Status("external", running=True, url=shown(normalised(given)), data_dir=None))
+        return inspected(
+            given, Status("external", running=True, url=shown(normalised(given)), data_dir=None)
+        )
     own = embedded_server()
     address = own.url() if own.running() else None
     found = Status("embedded", running=address is not None, url=address, data_dir=str(own.data_dir))
@@ -86,7 +99,13 @@ def inspected(address: str, found: Status) -> Status:
     with checked(address) as (engine, _), engine.connect() as connection:
         postgres, pgvector = connection.execute(VERSIONS).one()
         schema = schema_revision(connection)
-        return replace(found, postgres=postgres, pgvector=pgvector, schema=schema, models=count(connection, schema))
+        return replace(
+            found,
+            postgres=postgres,
+            pgvector=pgvector,
+            schema=schema,
+            models=count(connection, schema),
+        )
 
 
 def count(connection: Connection, schema: str | None) -> int | None:

@@ -41,7 +41,10 @@ def open_database(url: str | None = None) -> Iterator[Engine]:
             yield engine
         return
     server = embedded_server()
-    with server.connected() as own, engine_on(own, embedded=True, overrides=server.client) as engine:
+    with (
+        server.connected() as own,
+        engine_on(own, embedded=True, overrides=server.client) as engine,
+    ):
         yield engine
 
 
@@ -55,7 +58,9 @@ def embedded_server() -> "Server":
 
 
 @contextmanager
-def engine_on(given: str, *, embedded: bool = False, overrides: dict[str, Any] | None = None) -> Iterator[Engine]:
+def engine_on(
+    given: str, *, embedded: bool = False, overrides: dict[str, Any] | None = None
+) -> Iterator[Engine]:
     """An engine on a database whose schema has been looked after; `overrides` are libpq's connection parameters."""
     with checked(given, overrides) as (engine, found):
         if found is not None and found < REVISION and not embedded:
@@ -68,7 +73,9 @@ def engine_on(given: str, *, embedded: bool = False, overrides: dict[str, Any] |
 
 
 @contextmanager
-def checked(given: str, overrides: dict[str, Any] | None = None) -> Iterator[tuple[Engine, str | None]]:
+def checked(
+    given: str, overrides: dict[str, Any] | None = None
+) -> Iterator[tuple[Engine, str | None]]:
     """An engine on a server that will do, and the schema revision it stands at.
 
     Raises DatabaseUnreachable, DatabaseTooOld, VectorMissing, SchemaNewer.

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 from sqlalchemy import delete, exists, func, insert, select
 from sqlalchemy.orm import Session
 
-from registry.database.models import Summary, family_id, find, inherited_family, of_digest, summary, wait_for_others
+from registry.database.models import (
+    Summary,
+    family_id,
+    find,
+    inherited_family,
+    of_digest,
+    summary,
+    wait_for_others,
+)
 from registry.database.rows import columns, shared
 from registry.database.schema import (
     AdapterRow,
@@ -57,7 +65,9 @@ def save(
         if before < fingerprint.rank or (before == fingerprint.rank and lacks(known, fingerprint)):
             deepen(session, known, fingerprint)
         return summary(known), before
-    if session.scalar(select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))):
+    if session.scalar(
+        select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))
+    ):
         raise NameTaken(name=name)
     model = Model(
         name=name,
@@ -87,19 +97,27 @@ def lacks(known: Model, fingerprint: Fingerprint) -> bool:
 def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
     model.clusterings = [
-        ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",))) for c in fingerprint.clusterings
+        ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",)))
+        for c in fingerprint.clusterings
     ]
-    rows = [{"model_id": model.id, "position": i, **asdict(m)} for i, m in enumerate(fingerprint.matrices)]
+    rows = [
+        {"model_id": model.id, "position": i, **asdict(m)}
+        for i, m in enumerate(fingerprint.matrices)
+    ]
     session.execute(insert(MatrixRow), rows)
     model.cast_digest = fingerprint.cast_digest
     model.fingerprint.vocabulary = fingerprint.vocabulary
     model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
     model.spaces = [SpaceRow(**shared(each, SpaceRow)) for each in fingerprint.spaces]
-    model.histograms = [HistogramRow(**shared(each, HistogramRow)) for each in fingerprint.histograms]
+    model.histograms = [
+        HistogramRow(**shared(each, HistogramRow)) for each in fingerprint.histograms
+    ]
     from registry.lineage.features import KINDS, Sketches  # noqa: PLC0415  # torch comes with it
 
     sketches = Sketches.of(fingerprint.branches)
-    model.outline = OutlineRow(start=fingerprint.start, **{kind: sketches.outline(kind) for kind in KINDS})
+    model.outline = OutlineRow(
+        start=fingerprint.start, **{kind: sketches.outline(kind) for kind in KINDS}
+    )
 
 
 def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:
@@ -107,7 +125,9 @@ def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     model.fingerprint.rank = fingerprint.rank
     for table in (MatrixRow, ClusteringRow, BranchRow, SpaceRow, OutlineRow, HistogramRow):
         session.execute(delete(table).where(table.model_id == model.id))
-    session.expire(model, ["clusterings", "matrices", "branches", "spaces", "outline", "histograms"])
+    session.expire(
+        model, ["clusterings", "matrices", "branches", "spaces", "outline", "histograms"]
+    )
     add_spectra(session, model, fingerprint)
 
 
@@ -119,7 +139,8 @@ def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
         **own,
         version=model.fingerprint_version,
         clusterings=tuple(
-            Clustering(**{**columns(row, Clustering), "vector": row.shares}) for row in model.clusterings
+            Clustering(**{**columns(row, Clustering), "vector": row.shares})
+            for row in model.clusterings
         ),
         matrices=tuple(Matrix(**columns(row, Matrix)) for row in model.matrices),
         adapter=Adapter(**columns(model.adapter, Adapter)) if model.adapter else None,
@@ -140,10 +161,16 @@ def family_and_fingerprint(session: Session, name: str) -> tuple[str, Fingerprin
         .join(FingerprintRow, FingerprintRow.model_id == Model.id)
         .join(ClusteringRow, ClusteringRow.model_id == Model.id)
         .outerjoin(OutlineRow, OutlineRow.model_id == Model.id)
-        .where(Model.name == name, Model.fingerprint_version == VERSION, ClusteringRow.rank == RANKS[0])
+        .where(
+            Model.name == name, Model.fingerprint_version == VERSION, ClusteringRow.rank == RANKS[0]
+        )
     ).one()
     row, whole, start, clustering = model
-    own = {**columns(row, Fingerprint), **columns(whole, Fingerprint), "version": row.fingerprint_version}
+    own = {
+        **columns(row, Fingerprint),
+        **columns(whole, Fingerprint),
+        "version": row.fingerprint_version,
+    }
     vectors = Clustering(**{**columns(clustering, Clustering), "vector": clustering.shares})
     found = {
         "clusterings": (vectors,),
@@ -155,11 +182,22 @@ def family_and_fingerprint(session: Session, name: str) -> tuple[str, Fingerprin
 
 def matrices_of(session: Session, model: int) -> tuple[Matrix, ...]:
     """The matrices of a model without bounds."""
-    names = [f.name for f in fields(Matrix) if f.name not in ("singular_values", "bounds", "sketch")]
-    arrays = (func.array_send(MatrixRow.singular_values[1 : RANKS[0]]), func.array_send(MatrixRow.sketch))
-    query = select(*(getattr(MatrixRow, name) for name in names), *arrays).where(MatrixRow.model_id == model)
+    names = [
+        f.name for f in fields(Matrix) if f.name not in ("singular_values", "bounds", "sketch")
+    ]
+    arrays = (
+        func.array_send(MatrixRow.singular_values[1 : RANKS[0]]),
+        func.array_send(MatrixRow.sketch),
+    )
+    query = select(*(getattr(MatrixRow, name) for name in names), *arrays).where(
+        MatrixRow.model_id == model
+    )
     return tuple(
-        Matrix(**dict(zip(names, values, strict=True)), singular_values=numbers(spectrum, 8), sketch=numbers(sketch, 4))
+        Matrix(
+            **dict(zip(names, values, strict=True)),
+            singular_values=numbers(spectrum, 8),
+            sketch=numbers(sketch, 4),
+        )
         for *values, spectrum, sketch in session.execute(query.order_by(MatrixRow.position))
     )
 

@@ -71,7 +71,9 @@ def with_digest(session: Session, digest: str) -> Summary | None:
 
 def of_digest(session: Session, digest: str) -> Model | None:
     """The row of the model with exactly these weights."""
-    return session.scalar(select(Model).where(Model.digest == digest, Model.fingerprint_version == VERSION))
+    return session.scalar(
+        select(Model).where(Model.digest == digest, Model.fingerprint_version == VERSION)
+    )
 
 
 def find(session: Session, name: str) -> Model:
@@ -97,7 +99,12 @@ def summary(model: Model) -> Summary:
 
 def listing(session: Session) -> list[Summary]:
     """All registered models of this fingerprint version, by family and name."""
-    query = select(Model).join(Family).where(Model.fingerprint_version == VERSION).order_by(Family.name, Model.name)
+    query = (
+        select(Model)
+        .join(Family)
+        .where(Model.fingerprint_version == VERSION)
+        .order_by(Family.name, Model.name)
+    )
     return [summary(model) for model in session.scalars(query)]
 
 
@@ -115,5 +122,9 @@ def remove(session: Session, name: str) -> Summary:
     gone = summary(model)
     session.delete(model)
     session.flush()
-    session.execute(delete(Family).where(Family.name == gone.family, ~exists().where(Model.family_id == Family.id)))
+    session.execute(
+        delete(Family).where(
+            Family.name == gone.family, ~exists().where(Model.family_id == Family.id)
+        )
+    )
     return gone

@@ -81,10 +81,17 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
         },
     )
     rows = answer.mappings().all()
-    query: Any = select(Model.name, FingerprintRow.std).join(FingerprintRow, FingerprintRow.model_id == Model.id)
+    query: Any = select(Model.name, FingerprintRow.std).join(
+        FingerprintRow, FingerprintRow.model_id == Model.id
+    )
     own = Model.fingerprint_version == fingerprint.version
-    std = dict(session.execute(query.where(own, Model.name.in_([row["model"] for row in rows]))).all())
-    return [Match(**row, spread_distance=spread_distance(fingerprint.std, std[row["model"]])) for row in rows]
+    std = dict(
+        session.execute(query.where(own, Model.name.in_([row["model"] for row in rows]))).all()
+    )
+    return [
+        Match(**row, spread_distance=spread_distance(fingerprint.std, std[row["model"]]))
+        for row in rows
+    ]
 
 
 def spreads(session: Session, kind: str) -> list[tuple[str, str | None, str, tuple[float, ...]]]:
@@ -97,7 +104,11 @@ def spreads(session: Session, kind: str) -> list[tuple[str, str | None, str, tup
 
 def comparable(session: Session, fingerprint: Fingerprint) -> Candidates:
     """How many registered models there are of the same kind and fingerprint version, and of how many families."""
-    families = alike(select(func.count().label("models")), fingerprint).group_by(Model.family_id).subquery()
+    families = (
+        alike(select(func.count().label("models")), fingerprint)
+        .group_by(Model.family_id)
+        .subquery()
+    )
     counts = select(cast(func.coalesce(func.sum(families.c.models), 0), Integer), func.count())
     return Candidates(*session.execute(counts.select_from(families)).one())
 
@@ -112,7 +123,9 @@ def same_weights(session: Session, fingerprint: Fingerprint) -> list[str]:
     """Models with the same weights, once cast to bf16, by name."""
     digests = {fingerprint.digest, fingerprint.cast_digest} - {None}
     equal = or_(Model.digest.in_(digests), Model.cast_digest.in_(digests))
-    return list(session.scalars(alike(select(Model.name), fingerprint).where(equal).order_by(Model.id)))
+    return list(
+        session.scalars(alike(select(Model.name), fingerprint).where(equal).order_by(Model.id))
+    )
 
 
 def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[tuple[str, float]]:
@@ -120,28 +133,48 @@ def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[tuple
     sketches = Sketches.of(fingerprint.branches)
     outlines = {kind: sketches.outline(kind) for kind in KINDS} | {"start": fingerprint.start}
     distances = [  # of unit vectors, which a product tells apart as well as a cosine, and sooner
-        getattr(OutlineRow, name).op("<#>", return_type=Double())(bindparam(None, outline, type_=Half(256)))
+        getattr(OutlineRow, name).op("<#>", return_type=Double())(
+            bindparam(None, outline, type_=Half(256))
+        )
         for name, outline in outlines.items()
         if outline is not None
     ]
     if not distances:
         return []
     least = func.least(*distances).label("least")
-    near = select(OutlineRow.model_id, least).order_by(least, OutlineRow.model_id).limit(k).subquery()
-    query = alike(select(Model.name, -near.c.least), fingerprint).join(near, near.c.model_id == Model.id)
-    return [(name, cosine) for name, cosine in session.execute(query.order_by(near.c.least, Model.id)) if cosine]
+    near = (
+        select(OutlineRow.model_id, least).order_by(least, OutlineRow.model_id).limit(k).subquery()
+    )
+    query = alike(select(Model.name, -near.c.least), fingerprint).join(
+        near, near.c.model_id == Model.id
+    )
+    return [
+        (name, cosine)
+        for name, cosine in session.execute(query.order_by(near.c.least, Model.id))
+        if cosine
+    ]
 
 
 def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:
     """The branches' sketches of some models, in the bytes that the server holds: decimals would take a second."""
     nothing = literal((0.0,) * 256, Half(256))
-    sent = [func.halfvec_send(func.coalesce(column, nothing)) for column in (BranchRow.stream, BranchRow.token)]
-    gathered: list[ColumnElement[Any]] = [func.array_agg(each) for each in (BranchRow.layer, BranchRow.branch)]
+    sent = [
+        func.halfvec_send(func.coalesce(column, nothing))
+        for column in (BranchRow.stream, BranchRow.token)
+    ]
+    gathered: list[ColumnElement[Any]] = [
+        func.array_agg(each) for each in (BranchRow.layer, BranchRow.branch)
+    ]
     gathered += [func.string_agg(each, literal(b"")) for each in sent]
-    query = select(Model.name, *gathered).join(Model, Model.id == BranchRow.model_id).group_by(Model.name)
+    query = (
+        select(Model.name, *gathered)
+        .join(Model, Model.id == BranchRow.model_id)
+        .group_by(Model.name)
+    )
     rows = session.execute(query.where(Model.name.in_(names), Model.fingerprint_version == VERSION))
     found = {
-        name: Sketches.placed(layers, branches, list(map(rectangle, sent))) for name, layers, branches, *sent in rows
+        name: Sketches.placed(layers, branches, list(map(rectangle, sent)))
+        for name, layers, branches, *sent in rows
     }
     return {name: found.get(name) or Sketches.of(()) for name in names}
 
@@ -152,14 +185,23 @@ def count(session: Session, kind: str) -> int:
     return session.scalar(select(func.count()).select_from(Model).where(*own)) or 0
 
 
-def by_start(session: Session, start: tuple[float, ...], k: int) -> list[tuple[tuple[str, str], float]]:
+def by_start(
+    session: Session, start: tuple[float, ...], k: int
+) -> list[tuple[tuple[str, str], float]]:
     """The k models whose tensors begin most alike: name and family, and the cosine."""
     distance: ColumnElement[float] = OutlineRow.start.op("<=>", return_type=Double())(
         bindparam(None, start, type_=Half(256))
     )
-    query = select(Model.name, Family.name, 1 - distance).join(OutlineRow, OutlineRow.model_id == Model.id).join(Family)
+    query = (
+        select(Model.name, Family.name, 1 - distance)
+        .join(OutlineRow, OutlineRow.model_id == Model.id)
+        .join(Family)
+    )
     query = query.where(OutlineRow.start.is_not(None), Model.fingerprint_version == VERSION)
-    return [((name, family), cosine) for name, family, cosine in session.execute(query.order_by(distance).limit(k))]
+    return [
+        ((name, family), cosine)
+        for name, family, cosine in session.execute(query.order_by(distance).limit(k))
+    ]
 
 
 def by_branch(session: Session, branch: Branch, k: int) -> dict[tuple[str, str], float]:
@@ -174,10 +216,14 @@ def by_branch(session: Session, branch: Branch, k: int) -> dict[tuple[str, str],
             bindparam(None, sketch, type_=Half(256))
         )
         query = (
-            select(Model.name, Family.name, 1 - distance).join(BranchRow, BranchRow.model_id == Model.id).join(Family)
+            select(Model.name, Family.name, 1 - distance)
+            .join(BranchRow, BranchRow.model_id == Model.id)
+            .join(Family)
         )
         query = query.where(
-            BranchRow.branch == branch.branch, Model.fingerprint_version == VERSION, distance.is_not(None)
+            BranchRow.branch == branch.branch,
+            Model.fingerprint_version == VERSION,
+            distance.is_not(None),
         )
         for name, family, cosine in session.execute(query.order_by(distance).limit(k)):
             best[name, family] = max(cosine, best.get((name, family), -1.0))
@@ -191,10 +237,20 @@ def bases(session: Session, adapter: Fingerprint) -> list[Base]:
     fitting = select(MatrixRow.model_id).where(own.in_(places)).group_by(MatrixRow.model_id)
     fitting = fitting.having(func.count(distinct(own)) == len(places))
     query = (
-        select(Model.name, Family.name, SpaceRow.layer, SpaceRow.side, func.halfvec_send(SpaceRow.sketch))
+        select(
+            Model.name,
+            Family.name,
+            SpaceRow.layer,
+            SpaceRow.side,
+            func.halfvec_send(SpaceRow.sketch),
+        )
         .join(SpaceRow, SpaceRow.model_id == Model.id)
         .join(Family, Family.id == Model.family_id)
-        .where(Model.kind == "model", Model.fingerprint_version == adapter.version, Model.id.in_(fitting))
+        .where(
+            Model.kind == "model",
+            Model.fingerprint_version == adapter.version,
+            Model.id.in_(fitting),
+        )
     )
     spaces: dict[tuple[str, str], list[Space]] = defaultdict(list)
     for model, family, layer, side, sent in session.execute(query):
@@ -207,9 +263,15 @@ def profiles(session: Session, names: Sequence[str]) -> dict[str, np.ndarray]:
     scale = MatrixRow.std * func.sqrt(func.greatest(MatrixRow.rows, MatrixRow.cols))
     logs = [func.avg(func.ln(MatrixRow.singular_values[i + 1] / scale)) for i in range(VALUES)]
     whole = MatrixRow.singular_values[VALUES] > 0  # values fall
-    query = select(Model.name, MatrixRow.projection, *logs).join(Model, Model.id == MatrixRow.model_id)
-    query = query.where(Model.name.in_(names), Model.fingerprint_version == VERSION, whole, MatrixRow.std > 0)
+    query = select(Model.name, MatrixRow.projection, *logs).join(
+        Model, Model.id == MatrixRow.model_id
+    )
+    query = query.where(
+        Model.name.in_(names), Model.fingerprint_version == VERSION, whole, MatrixRow.std > 0
+    )
     found = {name: np.full((len(PROJECTIONS), VALUES), np.nan) for name in names}
-    for name, projection, *means in session.execute(query.group_by(Model.name, MatrixRow.projection)):
+    for name, projection, *means in session.execute(
+        query.group_by(Model.name, MatrixRow.projection)
+    ):
         found[name][PROJECTIONS.index(projection)] = means
     return found

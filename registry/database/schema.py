@@ -36,7 +36,11 @@ class Half(TypeDecorator[tuple[float, ...]]):
     impl = HALFVEC
     cache_ok = True
 
-    def process_bind_param(self, value: tuple[float, ...] | None, dialect: Dialect) -> list[float] | None:  # noqa: ARG002  # as SQLAlchemy calls it
+    def process_bind_param(
+        self,
+        value: tuple[float, ...] | None,
+        dialect: Dialect,  # noqa: ARG002  # as SQLAlchemy calls it
+    ) -> list[float] | None:
         """Pgvector takes lists alone."""
         return None if value is None else list(value)
 
@@ -118,22 +122,34 @@ class Model(Base):
     ingested_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     family: Mapped[Family] = relationship(lazy="joined", innerjoin=True)
-    fingerprint: Mapped["FingerprintRow"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
-    adapter: Mapped["AdapterRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+    fingerprint: Mapped["FingerprintRow"] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True
+    )
+    adapter: Mapped["AdapterRow | None"] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True
+    )
     clusterings: Mapped[list["ClusteringRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="ClusteringRow.rank"
     )
     branches: Mapped[list["BranchRow"]] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True, order_by="(BranchRow.layer, BranchRow.branch)"
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="(BranchRow.layer, BranchRow.branch)",
     )
     spaces: Mapped[list["SpaceRow"]] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True, order_by="(SpaceRow.layer, SpaceRow.side)"
+        cascade="all, delete-orphan",
+        passive_deletes=True,
+        order_by="(SpaceRow.layer, SpaceRow.side)",
     )
     histograms: Mapped[list["HistogramRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="HistogramRow.projection"
     )
-    verdict: Mapped["VerdictRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
-    outline: Mapped["OutlineRow | None"] = relationship(cascade="all, delete-orphan", passive_deletes=True)
+    verdict: Mapped["VerdictRow | None"] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True
+    )
+    outline: Mapped["OutlineRow | None"] = relationship(
+        cascade="all, delete-orphan", passive_deletes=True
+    )
     matrices: Mapped[list["MatrixRow"]] = relationship(
         cascade="all, delete-orphan", passive_deletes=True, order_by="MatrixRow.position"
     )
@@ -144,11 +160,15 @@ class FingerprintRow(Base):
 
     __tablename__ = "fingerprints"
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     projections: Mapped[tuple[str, ...]]
     std: Mapped[tuple[float, ...]]
     rank: Mapped[int]
-    std_vector: Mapped[list[float]] = mapped_column(VECTOR(7), Computed("l2_normalize(std::vector(7))", persisted=True))
+    std_vector: Mapped[list[float]] = mapped_column(
+        VECTOR(7), Computed("l2_normalize(std::vector(7))", persisted=True)
+    )
     nonfinite: Mapped[int] = mapped_column(BigInteger)
     unknown: Mapped[tuple[str, ...]]
     stored: Mapped[str | None]
@@ -160,7 +180,9 @@ class AdapterRow(Base):
 
     __tablename__ = "adapters"
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     method: Mapped[str]
     rank: Mapped[int]
     magnitude: Mapped[tuple[float, ...]]
@@ -173,10 +195,14 @@ class ClusteringRow(Base):
 
     __tablename__ = "clusterings"
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     rank: Mapped[int] = mapped_column(primary_key=True)
     shares: Mapped[tuple[float, ...]]
-    vector: Mapped[list[float]] = mapped_column(VECTOR(7), Computed("shares::vector(7)", persisted=True))
+    vector: Mapped[list[float]] = mapped_column(
+        VECTOR(7), Computed("shares::vector(7)", persisted=True)
+    )
     labels: Mapped[tuple[int, ...]]
     labels3: Mapped[tuple[int, ...]]
     inertia: Mapped[float]
@@ -189,7 +215,9 @@ class MatrixRow(Base):
 
     __tablename__ = "matrices"
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     position: Mapped[int] = mapped_column(primary_key=True)
     layer: Mapped[int]
     projection: Mapped[str]
@@ -219,7 +247,9 @@ class BranchRow(Base):
     __tablename__ = "branches"
     __table_args__ = (CheckConstraint("branch IN ('attention', 'mlp')", name="branch"),)
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     layer: Mapped[int] = mapped_column(primary_key=True)
     branch: Mapped[str] = mapped_column(primary_key=True)
     stream: Mapped[tuple[float, ...]] = mapped_column(Half(256))
@@ -232,7 +262,9 @@ class SpaceRow(Base):
     __tablename__ = "spaces"
     __table_args__ = (CheckConstraint("side IN ('reads', 'writes')", name="side"),)
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     layer: Mapped[int] = mapped_column(primary_key=True)
     side: Mapped[str] = mapped_column(primary_key=True)
     sketch: Mapped[tuple[float, ...]] = mapped_column(Half(136))
@@ -247,7 +279,9 @@ class CharacteristicRow(Base):
     __tablename__ = "characteristics"
     __table_args__ = (CheckConstraint("law IN ('power law', 'between', 'normal')", name="law"),)
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     rank: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     referenced: Mapped[str] = mapped_column(primary_key=True)
     projection: Mapped[str] = mapped_column(primary_key=True)
@@ -267,7 +301,9 @@ class HistogramRow(Base):
 
     __tablename__ = "histograms"
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     projection: Mapped[str] = mapped_column(primary_key=True)
     counts: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
 
@@ -280,7 +316,9 @@ class VerdictRow(Base):
 
     __tablename__ = "verdicts"
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     verdict: Mapped[str]
     base: Mapped[str | None]
     family: Mapped[str | None]
@@ -298,7 +336,9 @@ class OutlineRow(Base):
 
     __tablename__ = "outlines"
 
-    model_id: Mapped[int] = mapped_column(ForeignKey("models.id", ondelete="CASCADE"), primary_key=True)
+    model_id: Mapped[int] = mapped_column(
+        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
+    )
     start: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     stream: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     token: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))

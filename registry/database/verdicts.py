@@ -19,7 +19,9 @@ def keep_verdict(session: Session, name: str, verdict: "Verdict") -> None:
     """Store what was said of a model, in place of what was said before."""
     model = find(session, name)
     own = shared(verdict, VerdictRow, without=("evidence",))
-    model.verdict = VerdictRow(**own, base=verdict.model, evidence=[asdict(line) for line in verdict.evidence])
+    model.verdict = VerdictRow(
+        **own, base=verdict.model, evidence=[asdict(line) for line in verdict.evidence]
+    )
 
 
 def kept_verdict(session: Session, name: str) -> tuple[Summary, "Verdict", datetime]:
@@ -30,5 +32,8 @@ def kept_verdict(session: Session, name: str) -> tuple[Summary, "Verdict", datet
     row = model.verdict
     if row is None:
         raise NoVerdict(name=model.name)
-    own = columns(row, Verdict) | {"model": row.base, "evidence": tuple(Evidence(**line) for line in row.evidence)}
+    own = columns(row, Verdict) | {
+        "model": row.base,
+        "evidence": tuple(Evidence(**line) for line in row.evidence),
+    }
     return summary(model), Verdict(**own), row.judged_at

@@ -12,7 +12,11 @@ from registry.fingerprints.record import Fingerprint
 
 Find = Callable[[str, int], tuple[str, Fingerprint]]
 """Gives a model's name and fingerprint, by its name or source and a rank."""
-TAKES = {"models": "models, by name or source", "nothing": "nothing", "answer": "the JSON file of one benchmark"}
+TAKES = {
+    "models": "models, by name or source",
+    "nothing": "nothing",
+    "answer": "the JSON file of one benchmark",
+}
 
 
 def write(find: Find, kind: str, models: Sequence[str], rank: int) -> str:

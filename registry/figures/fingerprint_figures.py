@@ -37,7 +37,9 @@ def clusters(models: Sequence[Named], rank: int = 16) -> Figure:
     for i, (name, fingerprint) in enumerate(models):
         at = np.arange(len(PROJECTIONS)) + (i - (len(models) - 1) / 2) * width
         axes.bar(at, clustering(name, fingerprint, rank).vector, width, label=name, **bars(i))
-    axes.set(ylabel="share", ylim=(0, 1.05), xticks=range(len(PROJECTIONS)), xticklabels=PROJECTIONS)
+    axes.set(
+        ylabel="share", ylim=(0, 1.05), xticks=range(len(PROJECTIONS)), xticklabels=PROJECTIONS
+    )
     plain(axes)
     axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return drawn
@@ -47,7 +49,9 @@ def clustering(name: str, fingerprint: Fingerprint, rank: int) -> Clustering:
     """The clustering of one rank. Raises NothingToDraw where fewer values are stored."""
     found = next((c for c in fingerprint.clusterings if c.rank == rank), None)
     if found is None:
-        raise NothingToDraw(name=name, what=f"clustering at rank {rank}", how=f"ingest it with --rank {rank}")
+        raise NothingToDraw(
+            name=name, what=f"clustering at rank {rank}", how=f"ingest it with --rank {rank}"
+        )
     return found
 
 
@@ -71,11 +75,22 @@ def labels(models: Sequence[Named], rank: int = 16) -> Figure:
     drawn, every = figure(f"Cluster of every matrix, rank {rank}: 1 is query's", rows=len(models))
     for axes, (name, fingerprint) in zip(every, models, strict=True):
         table = label_table(fingerprint, clustering(name, fingerprint, rank).labels)
-        image = axes.imshow(table, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest")
+        image = axes.imshow(
+            table, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+        )
         for (i, j), value in np.ndenumerate(table):
             if table.shape[1] <= 16 and not np.isnan(value):  # noqa: PLR2004  # of more layers digits would touch
-                axes.text(j, i, f"{value:.3g}", ha="center", va="center", color="black" if value > 0.5 else "white")  # noqa: PLR2004
-        axes.set(yticks=range(len(PROJECTIONS)), yticklabels=PROJECTIONS, xlabel="layer", title=name)
+                axes.text(
+                    j,
+                    i,
+                    f"{value:.3g}",
+                    ha="center",
+                    va="center",
+                    color="black" if value > 0.5 else "white",  # noqa: PLR2004
+                )
+        axes.set(
+            yticks=range(len(PROJECTIONS)), yticklabels=PROJECTIONS, xlabel="layer", title=name
+        )
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     drawn.colorbar(image, ax=every, label="label", shrink=0.8)
     return drawn
@@ -83,17 +98,30 @@ def labels(models: Sequence[Named], rank: int = 16) -> Figure:
 
 def pca(models: Sequence[Named], rank: int = 16) -> Figure:
     """Unit singular-value vectors of all matrices along their two main axes, with clusters (figure 4)."""
-    drawn, every = figure(f"Singular-value vectors, rank {rank}: filled is query's cluster", columns=len(models))
+    drawn, every = figure(
+        f"Singular-value vectors, rank {rank}: filled is query's cluster", columns=len(models)
+    )
     for axes, (name, fingerprint) in zip(every, models, strict=True):
         points, shares = projected(fingerprint, rank)
         matrices, found = fingerprint.matrices, clustering(name, fingerprint, rank).labels
         for i, projection in enumerate(PROJECTIONS):
             for label, fill in ((1, mark(i)["color"]), (0, "none")):
-                own = np.array([(m.projection, k) == (projection, label) for m, k in zip(matrices, found, strict=True)])
-                axes.scatter(*points[own].T, marker=MARKERS[i], facecolors=fill, edgecolors=mark(i)["color"])
+                own = np.array(
+                    [
+                        (m.projection, k) == (projection, label)
+                        for m, k in zip(matrices, found, strict=True)
+                    ]
+                )
+                axes.scatter(
+                    *points[own].T, marker=MARKERS[i], facecolors=fill, edgecolors=mark(i)["color"]
+                )
             if any(m.projection == projection for m in matrices):
                 axes.scatter([], [], marker=MARKERS[i], color=mark(i)["color"], label=projection)
-        axes.set(xlabel=f"first axis ({shares[0]:.0%})", ylabel=f"second axis ({shares[1]:.0%})", title=name)
+        axes.set(
+            xlabel=f"first axis ({shares[0]:.0%})",
+            ylabel=f"second axis ({shares[1]:.0%})",
+            title=name,
+        )
         plain(axes)
     every[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return drawn
@@ -116,14 +144,22 @@ def densities(models: Sequence[Named], rank: int = 16) -> Figure:
     drawn, every = figure("Density of all weights of every projection", columns=len(models))
     for axes, (name, fingerprint) in zip(every, models, strict=True):
         for i, (projection, (at, density)) in enumerate(scaled_counts(name, fingerprint).items()):
-            axes.plot(at, density, label=projection, color=mark(i)["color"], linestyle=mark(i)["linestyle"])
+            axes.plot(
+                at,
+                density,
+                label=projection,
+                color=mark(i)["color"],
+                linestyle=mark(i)["linestyle"],
+            )
         axes.set(title=name, xlabel="weight", ylabel="density")
         plain(axes)
     every[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
     return drawn
 
 
-def scaled_counts(name: str, fingerprint: Fingerprint, points: int = 160) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def scaled_counts(
+    name: str, fingerprint: Fingerprint, points: int = 160
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Of every projection points and densities there, from -REACH to REACH times the largest standard deviation.
 
     Raises NothingToDraw for adapters, and for models that were ingested before there were histograms.
@@ -136,7 +172,10 @@ def scaled_counts(name: str, fingerprint: Fingerprint, points: int = 160) -> dic
     found = {}
     for each in sorted(fingerprint.histograms, key=lambda own: PROJECTIONS.index(own.projection)):
         below = np.concatenate([[0], np.cumsum(each.counts)]) / max(1, sum(each.counts))
-        found[each.projection] = (ends[1:] + ends[:-1]) / 2, np.diff(np.interp(ends, borders, below)) / np.diff(ends)
+        found[each.projection] = (
+            (ends[1:] + ends[:-1]) / 2,
+            np.diff(np.interp(ends, borders, below)) / np.diff(ends),
+        )
     return found
 
 
@@ -155,9 +194,16 @@ def paths(models: Sequence[Named], rank: int = 16) -> Figure:
 
 def walked(models: Sequence[Named]) -> tuple[np.ndarray, np.ndarray]:
     """Zero and every update, along two main axes of all, and the shares of these. Raises NothingToDraw."""
-    rows = [np.concatenate([np.array(m.sketch or ()) for m in fingerprint.matrices]) for _, fingerprint in models]
-    if len({len(row) for row in rows}) > 1 or not all(fingerprint.adapter for _, fingerprint in models):
-        raise NothingToDraw(name=models[0][0], what="path", how="give adapters that change the same weights")
+    rows = [
+        np.concatenate([np.array(m.sketch or ()) for m in fingerprint.matrices])
+        for _, fingerprint in models
+    ]
+    if len({len(row) for row in rows}) > 1 or not all(
+        fingerprint.adapter for _, fingerprint in models
+    ):
+        raise NothingToDraw(
+            name=models[0][0], what="path", how="give adapters that change the same weights"
+        )
     table = np.array([np.zeros(len(rows[0])), *rows])
     left, values, _ = np.linalg.svd(table, full_matrices=False)
     found = np.zeros((len(table), 2))

@@ -27,18 +27,27 @@ from registry.fingerprints.record import Fingerprint
 Named = tuple[str, Fingerprint]
 BINS = 48
 SEED = 0
-MOST = {"normal": 1.0, "power law": 0.8}  # share of the generator's distances that are shown: others lie far out
+MOST = {
+    "normal": 1.0,
+    "power law": 0.8,
+}  # share of the generator's distances that are shown: others lie far out
 
 
 def distances(models: Sequence[Named], rank: int = 16) -> Figure:
     """Cosine similarity of all singular-value vectors, projection by projection (figure 2a)."""
-    drawn, every = figure(f"Cosine similarity of singular-value vectors, rank {rank}", columns=len(models))
+    drawn, every = figure(
+        f"Cosine similarity of singular-value vectors, rank {rank}", columns=len(models)
+    )
     for axes, (name, fingerprint) in zip(every, models, strict=True):
         found = vectors(fingerprint, rank)
         similarity = 1 - cosine_distances(*(all_vectors(found).rows,) * 2)
         image = axes.imshow(similarity, cmap="cividis", vmax=1, interpolation="nearest")
         starts = np.cumsum([0, *(len(each.rows) for each in found.values())])
-        axes.set(title=name, xticks=(starts[:-1] + starts[1:] - 1) / 2, yticks=(starts[:-1] + starts[1:] - 1) / 2)
+        axes.set(
+            title=name,
+            xticks=(starts[:-1] + starts[1:] - 1) / 2,
+            yticks=(starts[:-1] + starts[1:] - 1) / 2,
+        )
         axes.set_xticklabels(found, rotation=90)
         axes.set_yticklabels(found)
         for edge in starts[1:-1]:
@@ -87,13 +96,27 @@ def density(axes: Axes, name: str, found: Distances) -> None:
     values = found.values
     law = law_of(values, found.resampled)
     edges = np.linspace(0, float(np.quantile(values, 0.98)), BINS)
-    axes.hist(values, edges.tolist(), density=True, alpha=0.5, label="distances", **bars(0) | {"hatch": ""})
+    axes.hist(
+        values,
+        edges.tolist(),
+        density=True,
+        alpha=0.5,
+        label="distances",
+        **bars(0) | {"hatch": ""},
+    )
     pareto, at = law.pareto, (edges[1:] + edges[:-1]) / 2
     ceiling = 1.15 * max(patch.get_height() for patch in axes.patches)  # type: ignore[attr-defined]
     told = f"Pareto, alpha {pareto.shape:.2f}"
-    axes.plot(at, stats.genpareto.pdf(at, pareto.shape, pareto.location, pareto.scale), label=told, **line(1))
+    axes.plot(
+        at,
+        stats.genpareto.pdf(at, pareto.shape, pareto.location, pareto.scale),
+        label=told,
+        **line(1),
+    )
     axes.plot(at, stats.norm.pdf(at, values.mean(), values.std()), label="normal", **line(2))
-    axes.set(title=f"{name}: {law.law}", xlabel="cosine distance", ylabel="density", ylim=(0, ceiling))
+    axes.set(
+        title=f"{name}: {law.law}", xlabel="cosine distance", ylabel="density", ylim=(0, ceiling)
+    )
     plain(axes)
     axes.legend(frameon=False, fontsize=7)
 
@@ -110,9 +133,14 @@ def polar(models: Sequence[Named], rank: int = 16) -> Figure:
     for name, fingerprint in models:
         found = vectors(fingerprint, rank)
         own = [pair for pair in chosen if all(p in found for p in pair)]
-        sets += [(f"{name}: {a}-{b}", cosine_distances(found[a].rows, found[b].rows).ravel()) for a, b in own]
+        sets += [
+            (f"{name}: {a}-{b}", cosine_distances(found[a].rows, found[b].rows).ravel())
+            for a, b in own
+        ]
     drawn, every = figure(
-        f"Distances, the largest a full turn, rank {rank}", columns=len(sets), subplot_kw={"projection": "polar"}
+        f"Distances, the largest a full turn, rank {rank}",
+        columns=len(sets),
+        subplot_kw={"projection": "polar"},
     )
     for i, (axes, (name, values)) in enumerate(zip(every, sets, strict=True)):
         kept = values[values > SAME]
@@ -131,9 +159,22 @@ def generated(models: Sequence[Named] = (), rank: int = 16) -> Figure:
         one, other = generator.pair(generator.template(4096, random), 32, law, random)
         values = cosine_distances(one, other).ravel()
         edges = np.linspace(0, float(np.quantile(values, MOST[law])), BINS)
-        every[0].hist(values / edges[-1], edges / edges[-1], density=True, alpha=0.6, label=law, **bars(i))
-        every[1].hist(np.concatenate([one, other]).ravel(), 80, density=True, histtype="step", label=law, **line(i))
-    every[0].set(xlabel="cosine distance / the largest shown", ylabel="density", title="distances follow the asked law")
+        every[0].hist(
+            values / edges[-1], edges / edges[-1], density=True, alpha=0.6, label=law, **bars(i)
+        )
+        every[1].hist(
+            np.concatenate([one, other]).ravel(),
+            80,
+            density=True,
+            histtype="step",
+            label=law,
+            **line(i),
+        )
+    every[0].set(
+        xlabel="cosine distance / the largest shown",
+        ylabel="density",
+        title="distances follow the asked law",
+    )
     every[1].set(xlabel="number", ylabel="density", title="the numbers stay near normal")
     for axes in every:
         plain(axes)

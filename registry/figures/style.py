@@ -17,7 +17,9 @@ DOTS = 130  # an inch
 SETTINGS: Any = {"svg.hashsalt": "registry", "svg.fonttype": "none", "font.size": 9}
 
 
-def figure(title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple[Figure, list[Axes]]:
+def figure(
+    title: str, rows: int = 1, columns: int = 1, **options: Any
+) -> tuple[Figure, list[Axes]]:
     """A figure with its axes, row by row."""
     size = (WIDTH * max(1.0, 0.6 * columns), HEIGHT * max(1.0, 0.7 * rows))
     drawn = Figure(figsize=size, layout="constrained")
@@ -28,12 +30,21 @@ def figure(title: str, rows: int = 1, columns: int = 1, **options: Any) -> tuple
 
 def mark(index: int) -> dict[str, Any]:
     """Colour, marker and line of one series."""
-    return {"color": COLOURS[index % 7], "marker": MARKERS[index % 7], "linestyle": LINES[index % 7]}
+    return {
+        "color": COLOURS[index % 7],
+        "marker": MARKERS[index % 7],
+        "linestyle": LINES[index % 7],
+    }
 
 
 def bars(index: int) -> dict[str, Any]:
     """Colour and hatch of one series of bars."""
-    return {"color": COLOURS[index % 7], "hatch": HATCHES[index % 7], "edgecolor": "white", "linewidth": 0.5}
+    return {
+        "color": COLOURS[index % 7],
+        "hatch": HATCHES[index % 7],
+        "edgecolor": "white",
+        "linewidth": 0.5,
+    }
 
 
 def plain(axes: Axes) -> None:

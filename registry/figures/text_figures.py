@@ -8,8 +8,20 @@ import numpy as np
 from registry.architectures.roles import PROJECTIONS
 from registry.characteristic import generator
 from registry.characteristic.laws import law_of
-from registry.characteristic.vectors import Distances, all_vectors, cosine_distances, vectors, within
-from registry.figures.fingerprint_figures import clustering, label_table, projected, scaled_counts, walked
+from registry.characteristic.vectors import (
+    Distances,
+    all_vectors,
+    cosine_distances,
+    vectors,
+    within,
+)
+from registry.figures.fingerprint_figures import (
+    clustering,
+    label_table,
+    projected,
+    scaled_counts,
+    walked,
+)
 from registry.figures.law_figures import SEED, all_pairs
 from registry.fingerprints.record import Fingerprint
 
@@ -45,7 +57,9 @@ def clusters(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
     """A bar for every projection's share."""
     for name, fingerprint in models:
         yield f"{name}, rank {rank}"
-        for projection, share in zip(PROJECTIONS, clustering(name, fingerprint, rank).vector, strict=True):
+        for projection, share in zip(
+            PROJECTIONS, clustering(name, fingerprint, rank).vector, strict=True
+        ):
             if projection in fingerprint.projections:
                 yield f"  {projection:8}{bar(share)} {share:.3f}"
 
@@ -57,7 +71,9 @@ def labels(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
         table = label_table(fingerprint, clustering(name, fingerprint, rank).labels)
         for projection, row in zip(PROJECTIONS, table, strict=True):
             if projection in fingerprint.projections:
-                yield f"  {projection:8}" + "".join(" " if np.isnan(v) else "·░▒▓█"[round(4 * v)] for v in row)
+                yield f"  {projection:8}" + "".join(
+                    " " if np.isnan(v) else "·░▒▓█"[round(4 * v)] for v in row
+                )
 
 
 def pca(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
@@ -68,9 +84,13 @@ def pca(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
         yield f"{name}, rank {rank}: axes of {shares[0]:.0%} and {shares[1]:.0%}; capitals are query's cluster"
         grid = np.full((ROWS, COLUMNS), " ")
         span = np.maximum(np.ptp(points, axis=0), 1e-300)
-        for (x, y), matrix, label in zip((points - points.min(0)) / span, fingerprint.matrices, found, strict=True):
+        for (x, y), matrix, label in zip(
+            (points - points.min(0)) / span, fingerprint.matrices, found, strict=True
+        ):
             letter = matrix.projection[0]
-            grid[round((1 - y) * (ROWS - 1)), round(x * (COLUMNS - 1))] = letter.upper() if label else letter
+            grid[round((1 - y) * (ROWS - 1)), round(x * (COLUMNS - 1))] = (
+                letter.upper() if label else letter
+            )
         yield from ("  " + "".join(row).rstrip() for row in grid)
 
 
@@ -112,7 +132,10 @@ def laws(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
 def pairs(models: Sequence[Named], rank: int = 16) -> Iterator[str]:
     """A curve for every two projections."""
     for name, fingerprint in models:
-        yield from (curve(title.removeprefix(f"{name}: "), each) for title, each in all_pairs(name, fingerprint, rank))
+        yield from (
+            curve(title.removeprefix(f"{name}: "), each)
+            for title, each in all_pairs(name, fingerprint, rank)
+        )
 
 
 def curve(name: str, found: Distances) -> str:
@@ -135,7 +158,9 @@ def generated(models: Sequence[Named] = (), rank: int = 16) -> Iterator[str]:
     del models, rank
     for law in ("normal", "power law"):
         random = np.random.default_rng(SEED)
-        made = cosine_distances(*generator.pair(generator.template(4096, random), 32, law, random)).ravel()
+        made = cosine_distances(
+            *generator.pair(generator.template(4096, random), 32, law, random)
+        ).ravel()
         counts, _ = np.histogram(made, WIDTH, (0, float(np.quantile(made, 0.98))))
         yield f"{law:{NAME}}{spark(counts)}"
 

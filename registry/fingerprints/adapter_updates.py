@@ -26,7 +26,9 @@ Statistics = tuple[tuple[int, int], str, Moments, Spectrum, torch.Tensor, torch.
 SKETCHED = {"query": 18, "key": 6, "value": 18, "output": 6, "gate": 6, "up": 6, "down": 6}
 
 
-def statistics(site: Site, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int) -> Iterator[Statistics]:
+def statistics(
+    site: Site, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int
+) -> Iterator[Statistics]:
     """Of each projection in one update with the factors B and A, left and right, in the order of the site's parts.
 
     The rows of B are the rows of the weight, so that a fused update is cut by cutting B.
@@ -49,13 +51,19 @@ def digest(update: Update) -> str:
 
 def facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
     """What is said of an adapter beside its vectors. untouched: weights whose update is zero."""
-    updates = [entry for entry in (*(site.entry for site in layout.sites), *layout.others) if isinstance(entry, Update)]
+    updates = [
+        entry
+        for entry in (*(site.entry for site in layout.sites), *layout.others)
+        if isinstance(entry, Update)
+    ]
     magnitudes = {update.magnitude.name for update in updates if update.magnitude}
     return Adapter(
         method=updates[0].method,
         rank=max(update.rank for update in updates),
         magnitude=magnitude(layout.sites) if magnitudes else (),
-        beside=tuple(e.name for e in layout.others if not isinstance(e, Update) and e.name not in magnitudes),
+        beside=tuple(
+            e.name for e in layout.others if not isinstance(e, Update) and e.name not in magnitudes
+        ),
         untouched=untouched,
     )
 
@@ -67,5 +75,10 @@ def magnitude(sites: tuple[Site, ...]) -> tuple[float, ...]:
         entry: Entry | None = getattr(site.entry, "magnitude", None)
         if entry:
             parts = site.cut(entry.load().reshape(-1, 1))
-            found += [(projection, moments(part)) for projection, part in zip(site.parts, parts, strict=True)]
-    return tuple(merge(stats for own, stats in found if own == projection).mean for projection in PROJECTIONS)
+            found += [
+                (projection, moments(part))
+                for projection, part in zip(site.parts, parts, strict=True)
+            ]
+    return tuple(
+        merge(stats for own, stats in found if own == projection).mean for projection in PROJECTIONS
+    )

@@ -129,12 +129,18 @@ class Halves:
         for inward, outward in sorted(self.sharing, key=lambda pair: pair[0].layer):
             self.multiply(inward, shared_out(inward.thin, outward.thin, head), outward.thin)
         self.sharing.clear()
-        return tuple(described(self.stream, *place, product) for place, product in sorted(self.products.items()))
+        return tuple(
+            described(self.stream, *place, product)
+            for place, product in sorted(self.products.items())
+        )
 
 
 def alike(name: str, other: str) -> int:
     """How many characters two names begin with in common."""
-    return next((i for i, pair in enumerate(zip(name, other, strict=False)) if pair[0] != pair[1]), len(name))
+    return next(
+        (i for i, pair in enumerate(zip(name, other, strict=False)) if pair[0] != pair[1]),
+        len(name),
+    )
 
 
 def shared_out(inward: torch.Tensor, outward: torch.Tensor, head: int) -> torch.Tensor:
@@ -157,8 +163,12 @@ def head_size(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> int:
     if not pairs:
         return 0
     shortest = min(len(one) for one, _ in pairs)
-    sizes = [size for size in range(1, shortest + 1) if all(len(one) % size == 0 for one, _ in pairs)]
-    return max(sizes, key=lambda size: (round(abs(sum(agreement(*pair, size) for pair in pairs)), 6), size))
+    sizes = [
+        size for size in range(1, shortest + 1) if all(len(one) % size == 0 for one, _ in pairs)
+    ]
+    return max(
+        sizes, key=lambda size: (round(abs(sum(agreement(*pair, size) for pair in pairs)), 6), size)
+    )
 
 
 def agreement(inward: torch.Tensor, outward: torch.Tensor, head: int) -> float:
@@ -171,7 +181,10 @@ def agreement(inward: torch.Tensor, outward: torch.Tensor, head: int) -> float:
 def described(stream: Stream, layer: int, branch: str, product: torch.Tensor) -> Branch:
     """The record of one branch from D_out^T M D_in."""
     product = product.float()
-    own = without(product[:SIZE, :SIZE], signs(stream.width, SIZE, OUT_SEED).T @ signs(stream.width, SIZE, IN_SEED))
+    own = without(
+        product[:SIZE, :SIZE],
+        signs(stream.width, SIZE, OUT_SEED).T @ signs(stream.width, SIZE, IN_SEED),
+    )
     token = None
     if stream.tokens is not None:
         seen = without(product[SIZE:, SIZE:], stream.tokens @ stream.tokens.T).flatten()

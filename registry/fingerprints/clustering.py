@@ -55,7 +55,9 @@ def querys_cluster(matrices: Sequence[Matrix], clusters: Clusters) -> int:
     first matrix.
     """
     for projection in PROJECTIONS:
-        own = [c for c, m in zip(clusters.labels, matrices, strict=True) if m.projection == projection]
+        own = [
+            c for c, m in zip(clusters.labels, matrices, strict=True) if m.projection == projection
+        ]
         ranked = Counter(own).most_common(2)
         if ranked and (len(ranked) == 1 or ranked[0][1] > ranked[1][1]):
             return ranked[0][0]
@@ -71,11 +73,16 @@ def from_query(matrices: Sequence[Matrix], clusters: Clusters) -> tuple[int, ...
 FINE = TOLERANCE / 100  # of spectra that leave a label in doubt: float64 throughout
 
 
-def certified(meter: Meter, measured: list[Measured], *, remote: bool) -> tuple[list[Measured], tuple[Clustering, ...]]:
+def certified(
+    meter: Meter, measured: list[Measured], *, remote: bool
+) -> tuple[list[Measured], tuple[Clustering, ...]]:
     """The clusterings, after the spectra that leave a label in doubt were computed again, as far as that helps."""
     found = clustered(meter, measured)
     done: set[int] = set()
-    for everything in (False, True):  # at last all: centroids move with the errors of every spectrum
+    for everything in (
+        False,
+        True,
+    ):  # at last all: centroids move with the errors of every spectrum
         doubtful = {position for each in found for position in each.undetermined or ()}
         concerned = set(range(len(measured))) if doubtful and everything else doubtful
         again = [i for i in sorted(concerned - done) if coarse(measured[i].matrix)]
@@ -97,16 +104,22 @@ def coarse(matrix: Matrix) -> bool:
     return max(matrix.bounds or (), default=0.0) > FINE * matrix.singular_values[0]
 
 
-def tightened(meter: Meter, measured: Sequence[Measured], positions: Sequence[int], *, remote: bool) -> list[Measured]:
+def tightened(
+    meter: Meter, measured: Sequence[Measured], positions: Sequence[int], *, remote: bool
+) -> list[Measured]:
     """The same with finer spectra at some positions."""
     better = list(measured)
     where = {(measured[i].site.entry.name, measured[i].index): i for i in positions}
     sites: defaultdict[str, list[int]] = defaultdict(list)
     for name, index in sorted(where):
         sites[name].append(index)
-    wanted: list[tuple[Site, list[int]]] = [(measured[where[name, own[0]]].site, own) for name, own in sites.items()]
+    wanted: list[tuple[Site, list[int]]] = [
+        (measured[where[name, own[0]]].site, own) for name, own in sites.items()
+    ]
     for site, index, spectrum in meter.tightened(wanted, FINE, remote=remote):
         position = where[site.entry.name, index]
-        matrix = replace(measured[position].matrix, singular_values=spectrum.values, bounds=spectrum.bounds)
+        matrix = replace(
+            measured[position].matrix, singular_values=spectrum.values, bounds=spectrum.bounds
+        )
         better[position] = replace(measured[position], matrix=matrix)
     return better

@@ -75,8 +75,14 @@ def compute(
             adapter = adapter_updates.facts(layout, untouched)
         check([each.matrix for each in measured], checkpoint.source, allow_nonfinite)
         measured, found = certified(meter, measured, remote=checkpoint.remote)
-    pooled = () if adapter else tuple(Histogram(p, tuple(own.tolist())) for p, own in sorted(histograms.items()))
-    whole = assemble(checkpoint, layout, measured, rest, halves, rank=rank, clusterings=found, adapter=adapter)
+    pooled = (
+        ()
+        if adapter
+        else tuple(Histogram(p, tuple(own.tolist())) for p, own in sorted(histograms.items()))
+    )
+    whole = assemble(
+        checkpoint, layout, measured, rest, halves, rank=rank, clusterings=found, adapter=adapter
+    )
     return replace(whole, histograms=pooled)
 
 
@@ -85,7 +91,10 @@ def read(
 ) -> tuple[list[Measured], list[Rest], Histograms]:
     """Every tensor that holds weights, once, in the order of the files: matrices by their place, then the others."""
     order = {entry.name: i for i, entry in enumerate(checkpoint.entries)}
-    wanted: list[Wanted] = [*((site.entry, site) for site in layout.sites), *((entry, None) for entry in layout.others)]
+    wanted: list[Wanted] = [
+        *((site.entry, site) for site in layout.sites),
+        *((entry, None) for entry in layout.others),
+    ]
     wanted.sort(key=lambda pair: order[pair[0].name])
     measured: list[Measured] = []
     rest: list[Rest] = []
@@ -105,12 +114,20 @@ def read(
 
 def place(matrix: Matrix) -> tuple[int, int, int]:
     """Where a matrix stands among the others: by layer, projection and expert, those of no expert first."""
-    return matrix.layer, PROJECTIONS.index(matrix.projection), -1 if matrix.expert is None else matrix.expert
+    return (
+        matrix.layer,
+        PROJECTIONS.index(matrix.projection),
+        -1 if matrix.expert is None else matrix.expert,
+    )
 
 
 def touched(measured: list[Measured], source: str) -> tuple[list[Measured], tuple[str, ...]]:
     """The updates that change something, and the names of the weights whose update is zero. Raises UntrainedAdapter."""
-    zero = {i for i, each in enumerate(measured) if not any(each.matrix.singular_values) and not each.matrix.nonfinite}
+    zero = {
+        i
+        for i, each in enumerate(measured)
+        if not any(each.matrix.singular_values) and not each.matrix.nonfinite
+    }
     if len(zero) == len(measured):
         raise UntrainedAdapter(source=source)
     kept = [each for i, each in enumerate(measured) if i not in zero]
@@ -121,7 +138,9 @@ def check(matrices: Sequence[Matrix], source: str, allow_nonfinite: bool) -> Non
     """Raises NonFiniteWeights unless allowed, and ZeroMatrix."""
     bad = [m for m in matrices if m.nonfinite]
     if bad and not allow_nonfinite:
-        raise NonFiniteWeights(source=source, count=sum(m.nonfinite for m in bad), tensor=bad[0].tensor)
+        raise NonFiniteWeights(
+            source=source, count=sum(m.nonfinite for m in bad), tensor=bad[0].tensor
+        )
     for m in matrices:
         if not any(m.singular_values):  # all zero, or there was no finite value at all
             raise ZeroMatrix(tensor=m.tensor)
@@ -140,7 +159,9 @@ def assemble(
 ) -> Fingerprint:
     """The model's record from its matrices'."""
     matrices = [each.matrix for each in measured]
-    pooled = [merge(each.moments for each in measured if each.matrix.projection == p) for p in PROJECTIONS]
+    pooled = [
+        merge(each.moments for each in measured if each.matrix.projection == p) for p in PROJECTIONS
+    ]
     widths = Counter(m.cols for m in matrices if m.projection not in ("output", "down"))
     return Fingerprint(
         version=VERSION,

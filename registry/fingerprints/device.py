@@ -38,7 +38,11 @@ def gathering(device: torch.device, threads: int) -> int:
 
     Each of `threads` may have as much again in work or on its way; the other half is for what computing takes.
     """
-    return 0 if device.type == "cpu" else min(MOST_GATHERED, torch.cuda.mem_get_info(device)[0] // (2 * threads + 2))
+    return (
+        0
+        if device.type == "cpu"
+        else min(MOST_GATHERED, torch.cuda.mem_get_info(device)[0] // (2 * threads + 2))
+    )
 
 
 @contextmanager

@@ -17,7 +17,9 @@ def content_digest(matrices: Sequence[Matrix], rest: Sequence[Rest]) -> str:
     The format, the sharding, the names and whether tied weights are stored twice leave it unchanged.
     """
     lines = {f"{m.layer} {m.projection} {m.digest}" for m in matrices if m.expert is None}
-    lines |= {f"{m.layer} {m.projection} {m.expert} {m.digest}" for m in matrices if m.expert is not None}
+    lines |= {
+        f"{m.layer} {m.projection} {m.expert} {m.digest}" for m in matrices if m.expert is not None
+    }
     lines |= {f"other {each.digest}" for each in rest}
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
@@ -27,7 +29,9 @@ def digest_of_cast(matrices: Sequence[Matrix], rest: Sequence[Rest]) -> str | No
     if not any(m.cast_digest for m in matrices) and not any(each.cast_digest for each in rest):
         return None
     cast = [replace(m, digest=m.cast_digest or m.digest) for m in matrices]
-    return content_digest(cast, [replace(each, digest=each.cast_digest or each.digest) for each in rest])
+    return content_digest(
+        cast, [replace(each, digest=each.cast_digest or each.digest) for each in rest]
+    )
 
 
 def digests(tensor: torch.Tensor) -> tuple[str, str | None]:

@@ -94,7 +94,9 @@ class Meter:
     ) -> Iterator[Measured | Rest]:
         """The statistics of every projection and the digest of everything else, in any order."""
         batches = Batches(self.gathered, self.threads)
-        jobs = [Job(entry.nbytes, partial(self.tasks, entry, site, batches)) for entry, site in wanted]
+        jobs = [
+            Job(entry.nbytes, partial(self.tasks, entry, site, batches)) for entry, site in wanted
+        ]
         ended: set[int] = set()
         told = 0
         with closing(flow(jobs, self.threads, remote=remote)) as results:
@@ -122,7 +124,9 @@ class Meter:
         with self.timing.stage("sketches"):
             start = start_of(tensor)
         pairs = enumerate(self.cut(site, tensor))
-        return [partial(self.dense, batches, site, i, *pair, None if i else start) for i, pair in pairs]
+        return [
+            partial(self.dense, batches, site, i, *pair, None if i else start) for i, pair in pairs
+        ]
 
     def read(self, entry: Entry) -> torch.Tensor:
         """The tensor of an entry; an update's in float64."""
@@ -132,7 +136,9 @@ class Meter:
     def cut(self, site: Site, tensor: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The matrices of a site's tensor: each as it was read and as it lies on the device."""
         own = site.cut(tensor)
-        return zip(own, own if self.device.type == "cpu" else site.cut(self.copied(tensor)), strict=True)
+        return zip(
+            own, own if self.device.type == "cpu" else site.cut(self.copied(tensor)), strict=True
+        )
 
     def copied(self, tensor: torch.Tensor) -> torch.Tensor:
         """The tensor on the GPU, by a stream of its own: what is computed there meanwhile is not waited for."""
@@ -153,7 +159,10 @@ class Meter:
         """Statistics of an update that has factors, without multiplying them."""
         with self.timing.stage("spectrum"):
             found = enumerate(adapter_updates.statistics(site, update, left, right, self.rank))
-            return [Measured(described(site, i, *each[:5]), each[2], site, i, gram=each[5]) for i, each in found]
+            return [
+                Measured(described(site, i, *each[:5]), each[2], site, i, gram=each[5])
+                for i, each in found
+            ]
 
     def dense(  # what is known of a matrix
         self,
@@ -178,7 +187,9 @@ class Meter:
             found = self.spectra([piece.matrix for piece in batch])
         for piece, own, spectrum, bins in zip(batch, stats, found, counts, strict=True):
             rows, cols = piece.matrix.shape
-            matrix = described(piece.site, piece.index, (rows, cols), piece.digest, own, spectrum, None)
+            matrix = described(
+                piece.site, piece.index, (rows, cols), piece.digest, own, spectrum, None
+            )
             yield replace(self.sketched(piece, matrix, own), histogram=bins)
 
     def sketched(self, piece: Piece, matrix: Matrix, stats: Moments) -> Measured:
@@ -188,7 +199,13 @@ class Meter:
             distinct, zeros = texture(piece.matrix)
             side = half(self.stream, piece.site, piece.index, piece.matrix)
             own = tuple(image.flatten().tolist())
-            matrix = replace(matrix, cast_digest=piece.cast, sketch=own, distinct_share=distinct, zero_share=zeros)
+            matrix = replace(
+                matrix,
+                cast_digest=piece.cast,
+                sketch=own,
+                distinct_share=distinct,
+                zero_share=zeros,
+            )
             own_gram = gram(matrix.projection, piece.matrix)
         return Measured(matrix, stats, piece.site, piece.index, side, own_gram, piece.start)
 
@@ -202,7 +219,9 @@ class Meter:
     ) -> Iterator[tuple[Site, int, Spectrum]]:
         """Read some matrices of some sites again, and compute their singular values to another tolerance."""
 
-        def tasks(site: Site, indices: Sequence[int]) -> list[Callable[[], tuple[Site, int, Spectrum]]]:
+        def tasks(
+            site: Site, indices: Sequence[int]
+        ) -> list[Callable[[], tuple[Site, int, Spectrum]]]:
             matrices = [there for _, there in self.cut(site, self.read(site.entry))]
             return [partial(spectrum, site, i, matrices[i]) for i in indices]
 

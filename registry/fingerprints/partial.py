@@ -24,7 +24,9 @@ class Glimpse:
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Nothing is read yet. Raises CannotSplit."""
         self.source = checkpoint.source
-        self.layout = classify([counted(self, entry) for entry in checkpoint.entries], checkpoint.config)
+        self.layout = classify(
+            [counted(self, entry) for entry in checkpoint.entries], checkpoint.config
+        )
         self.total = sum(entry.nbytes for entry in checkpoint.entries)
         self.read = self.looked = 0
 

@@ -33,7 +33,9 @@ class Told(Generic[R]):
     results: list[R] = field(default_factory=list)
 
 
-def flow(jobs: Sequence[Job[R]], workers: int, *, remote: bool = False) -> Generator[tuple[int, list[R]]]:
+def flow(
+    jobs: Sequence[Job[R]], workers: int, *, remote: bool = False
+) -> Generator[tuple[int, list[R]]]:
     """The place of every job and what came of its tasks, as one after the other is done.
 
     Bytes are in memory from before a job is loaded until its last task is done; jobs are admitted in order, so that
@@ -41,8 +43,12 @@ def flow(jobs: Sequence[Job[R]], workers: int, *, remote: bool = False) -> Gener
     left running, but where jobs come over a network (`remote`) their only reader: each is many requests already.
     """
     course, count = Course(jobs), 1 if remote else min(workers, READERS)
-    readers = [Thread(target=course.guarded, args=(course.read,), daemon=True) for _ in range(count)]
-    computing = [Thread(target=course.guarded, args=(course.work,), daemon=True) for _ in range(workers)]
+    readers = [
+        Thread(target=course.guarded, args=(course.read,), daemon=True) for _ in range(count)
+    ]
+    computing = [
+        Thread(target=course.guarded, args=(course.work,), daemon=True) for _ in range(workers)
+    ]
     try:
         for thread in (*readers, *computing):
             thread.start()
@@ -100,7 +106,9 @@ class Course(Generic[R]):
         if task is None or self.stopped:
             return False
         told = task()
-        del task  # and with it the bytes, before the next ones are let in: large memory is freed slowly
+        del (
+            task
+        )  # and with it the bytes, before the next ones are let in: large memory is freed slowly
         self.told.put(told)
         return True
 

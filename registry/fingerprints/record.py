@@ -171,5 +171,9 @@ class Fingerprint:
     @property
     def error(self) -> float | None:
         """The largest bound of a singular value relative to the largest of its matrix; None if not recorded."""
-        errors = [max(m.bounds, default=0.0) / m.singular_values[0] for m in self.matrices if m.bounds is not None]
+        errors = [
+            max(m.bounds, default=0.0) / m.singular_values[0]
+            for m in self.matrices
+            if m.bounds is not None
+        ]
         return max(errors) if len(errors) == len(self.matrices) else None

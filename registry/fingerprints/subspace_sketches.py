@@ -31,7 +31,10 @@ def gram(projection: str, matrix: torch.Tensor) -> torch.Tensor:
 
 
 def thin_gram(
-    projection: str, left: torch.Tensor, right: torch.Tensor, triangles: tuple[torch.Tensor, torch.Tensor]
+    projection: str,
+    left: torch.Tensor,
+    right: torch.Tensor,
+    triangles: tuple[torch.Tensor, torch.Tensor],
 ) -> torch.Tensor:
     """The same of left @ right, from these factors and the R of each one's QR, up to scale.
 
@@ -50,7 +53,9 @@ def spaces(grams: Iterable[tuple[Matrix, torch.Tensor]]) -> tuple[Space, ...]:
         writes = matrix.projection in WRITING
         width = matrix.rows if writes else matrix.cols
         sums[matrix.layer, "writes" if writes else "reads"] += shape_of(own.double().numpy(), width)
-    return tuple(Space(*place, tuple(unit(total).tolist())) for place, total in sorted(sums.items()))
+    return tuple(
+        Space(*place, tuple(unit(total).tolist())) for place, total in sorted(sums.items())
+    )
 
 
 def shape_of(own: np.ndarray, width: int) -> np.ndarray:

@@ -5,7 +5,17 @@ from contextlib import contextmanager
 from threading import Lock
 from time import perf_counter
 
-STAGES = ("index", "read", "copy", "digest", "moments", "spectrum", "sketches", "K-Means", "database")
+STAGES = (
+    "index",
+    "read",
+    "copy",
+    "digest",
+    "moments",
+    "spectrum",
+    "sketches",
+    "K-Means",
+    "database",
+)
 
 
 class Timing:

@@ -49,14 +49,20 @@ def fitting(adapter: Fingerprint, bases: Sequence[Base]) -> list[Fit]:
 def agreement(adapter: Sequence[Space], model: Sequence[Space]) -> float:
     """How many standard deviations the adapter's directions agree above what those of an independent base do."""
     known = {(each.layer, each.side): each.sketch for each in model}
-    pairs = [(each.sketch, known[each.layer, each.side]) for each in adapter if (each.layer, each.side) in known]
+    pairs = [
+        (each.sketch, known[each.layer, each.side])
+        for each in adapter
+        if (each.layer, each.side) in known
+    ]
     if not pairs:
         return 0.0
     total = sum(float(np.dot(one, other)) for one, other in pairs)
     return total * math.sqrt(len(pairs[0][0]) / len(pairs))
 
 
-def judge_adapter(adapter: Fingerprint, twin: tuple[str, str] | None, fits: Sequence[Fit]) -> Verdict:
+def judge_adapter(
+    adapter: Fingerprint, twin: tuple[str, str] | None, fits: Sequence[Fit]
+) -> Verdict:
     """The verdict on an adapter. twin: model and family of the one with the same updates. fits: the best first."""
     if twin:
         line = Evidence("digest", f"every update equals that of {twin[0]}", 1.0, 0.0, 0.0)

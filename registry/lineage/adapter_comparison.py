@@ -93,12 +93,16 @@ def std_distance(one: Fingerprint, other: Fingerprint) -> float:
 
 def spread_apart(one: Sequence[float], other: Sequence[float]) -> float:
     """The same of two std vectors, which are 0 where a projection is missing."""
-    return masked(one, other, [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a > 0 and b > 0])
+    return masked(
+        one, other, [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a > 0 and b > 0]
+    )
 
 
 def clustering_distance(one: Fingerprint, other: Fingerprint) -> float:
     """The same of the clustering vectors at rank 16; 1 where one of them is zero on all of these."""
-    common = [i for i, p in enumerate(PROJECTIONS) if p in one.projections and p in other.projections]
+    common = [
+        i for i, p in enumerate(PROJECTIONS) if p in one.projections and p in other.projections
+    ]
     return masked(one.clusterings[0].vector, other.clusterings[0].vector, common)
 
 
@@ -117,7 +121,9 @@ DISTANCES = {"std": std_distance, "clustering": clustering_distance}
 
 def table(fingerprints: Sequence[Fingerprint], vector: str) -> np.ndarray:
     """Distances of all pairs, by the vector `std` or `clustering`."""
-    return np.array([[DISTANCES[vector](one, other) for other in fingerprints] for one in fingerprints])
+    return np.array(
+        [[DISTANCES[vector](one, other) for other in fingerprints] for one in fingerprints]
+    )
 
 
 def tested(seen: Sequence[Seen]) -> list[Tested]:
@@ -126,14 +132,19 @@ def tested(seen: Sequence[Seen]) -> list[Tested]:
     found = []
     for vector in DISTANCES:
         distances = table([each.own for each in trained if each.own], vector)
-        for label, labels in {"data": [e.data for e in trained], "base": [e.base for e in trained]}.items():
+        for label, labels in {
+            "data": [e.data for e in trained],
+            "base": [e.base for e in trained],
+        }.items():
             result = permuted(distances, labels)
             if result:
                 found.append(Tested(vector, label, *result))
     return found
 
 
-def permuted(distances: np.ndarray, labels: Sequence[str | None]) -> tuple[float, float, float] | None:
+def permuted(
+    distances: np.ndarray, labels: Sequence[str | None]
+) -> tuple[float, float, float] | None:
     """Mean distance within labels and between them, and how often labels drawn anew tell them apart as well.
 
     None unless there are pairs of both kinds among what has a label and can be compared.
@@ -147,7 +158,11 @@ def permuted(distances: np.ndarray, labels: Sequence[str | None]) -> tuple[float
     random = np.random.default_rng(SEED)
     gap = apart(d, upper, same)
     as_well = sum(apart(d, upper, shuffled(same, random)) >= gap - 1e-15 for _ in range(SHUFFLES))
-    return float(d[upper & same].mean()), float(d[upper & ~same].mean()), (1 + as_well) / (1 + SHUFFLES)
+    return (
+        float(d[upper & same].mean()),
+        float(d[upper & ~same].mean()),
+        (1 + as_well) / (1 + SHUFFLES),
+    )
 
 
 def shuffled(same: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -169,7 +184,11 @@ def trajectories(seen: Sequence[Seen]) -> dict[str, list[Point]]:
     for each in seen:
         if each.run and each.own:
             runs[each.run[0]].append((each.run[1], each))
-    return {run: path(sorted(own, key=lambda pair: pair[0])) for run, own in runs.items() if len(own) > 1}
+    return {
+        run: path(sorted(own, key=lambda pair: pair[0]))
+        for run, own in runs.items()
+        if len(own) > 1
+    }
 
 
 def path(steps: Sequence[tuple[int, Seen]]) -> list[Point]:

@@ -33,7 +33,9 @@ class Null:
 @cache
 def nulls() -> dict[str, Null]:
     """By kind of evidence."""
-    content = tomllib.loads(files("registry.lineage").joinpath("calibration.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads(
+        files("registry.lineage").joinpath("calibration.toml").read_text(encoding="utf-8")
+    )
     return {kind: Null(**numbers) for kind, numbers in content.items()}
 
 
@@ -57,5 +59,7 @@ def stranger_share(distance: float) -> float:
 @cache
 def quantiles() -> tuple[tuple[float, float], ...]:
     """Rows (share, distance) of strangers.toml, rising."""
-    content = tomllib.loads(files("registry.lineage").joinpath("strangers.toml").read_text(encoding="utf-8"))
+    content = tomllib.loads(
+        files("registry.lineage").joinpath("strangers.toml").read_text(encoding="utf-8")
+    )
     return tuple((share, distance) for share, distance in content["quantiles"])

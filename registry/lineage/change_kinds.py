@@ -21,7 +21,14 @@ HEADS = ("value", "output")  # of attention's
 def phrases(found: Comparison) -> list[str]:
     """Everything that was done, the largest step first; empty where nothing was."""
     changes = found.changes
-    return [*depth(changes), *disguises(found), *grid(found), *pruning(found), *training(found), *vocabulary(found)]
+    return [
+        *depth(changes),
+        *disguises(found),
+        *grid(found),
+        *pruning(found),
+        *training(found),
+        *vocabulary(found),
+    ]
 
 
 def depth(changes: Changes) -> Iterator[str]:
@@ -58,7 +65,9 @@ def disguises(found: Comparison) -> Iterator[str]:
 def stream_turned(found: Comparison) -> bool:
     """Whether the tokens' axes, or the spectra, agree where the stream's own do not."""
     own = found.p_values.get("stream", 1.0)
-    return all(value < ALIKE for value in found.changes.cosines.values()) and own > min(found.p_values.values())
+    return all(value < ALIKE for value in found.changes.cosines.values()) and own > min(
+        found.p_values.values()
+    )
 
 
 def branch_change(found: Comparison, projection: str) -> float:
@@ -82,7 +91,9 @@ def grid_bits(found: Comparison) -> int | None:
     """Bits of the grid that the later model's weights are on, where the earlier's are not; None without one."""
     later, earlier = found.changes.texture
     stored = found.a.fingerprint.stored if not found.b.fingerprint.stored else None
-    if not later or (later > COARSER * earlier * (1 - max(0.0, found.changes.zeros)) and not stored):
+    if not later or (
+        later > COARSER * earlier * (1 - max(0.0, found.changes.zeros)) and not stored
+    ):
         return None
     return 4 if later < FOUR_BITS else 8
 
@@ -100,7 +111,12 @@ def training(found: Comparison) -> Iterator[str]:
     size = changes.relative
     bits = grid_bits(found)
     direct = [value for value in changes.cosines.values() if value > ALIKE]
-    if not changes.sizes or not direct or (bits and size <= GRID_ERROR[bits]) or changes.zeros > PRUNED:
+    if (
+        not changes.sizes
+        or not direct
+        or (bits and size <= GRID_ERROR[bits])
+        or changes.zeros > PRUNED
+    ):
         return
     if size <= changes.rounding or any(disguises(found)):
         return
@@ -117,7 +133,9 @@ def vocabulary(found: Comparison) -> Iterator[str]:
     one, other = found.a.fingerprint, found.b.fingerprint
     if one.vocabulary and other.vocabulary and one.vocabulary != other.vocabulary:
         yield f"vocabulary of {one.vocabulary} instead of {other.vocabulary} tokens"
-    elif {"stream", "token"} <= set(found.alignments) and found.alignments["token"].similarity < ALIKE / 2:
+    elif {"stream", "token"} <= set(found.alignments) and found.alignments[
+        "token"
+    ].similarity < ALIKE / 2:
         if found.alignments["stream"].similarity > ALIKE:
             yield "tokens embedded anew or reordered"
     elif found.changes.whole and not found.same:

@@ -13,11 +13,18 @@ from registry.lineage.features import Traits
 from registry.lineage.layer_alignment import Alignment
 
 KIN = 0.25  # cosine of two layers from which one comes from the other; strangers' stay under 0.2
-FLOOR = {"bfloat16": 2e-3, "float16": 3e-4, "float32": 1e-6, "float64": 1e-9}  # of a rounded matrix, relative
+FLOOR = {
+    "bfloat16": 2e-3,
+    "float16": 3e-4,
+    "float32": 1e-6,
+    "float64": 1e-9,
+}  # of a rounded matrix, relative
 SLIGHT = 2.5e-4  # of one type: what fp16 loses of numbers that are small for it
 TOP = 0.9  # of a sketch's largest singular value, where it is noise of length 1
 GAP = 5.0  # by which singular values of a sketch fall where the rank ends; those of a full rank fall by 2 or 3 at most
-MOST_RANK = 16  # that is told of a sketch of 20 x 20: there must be room to see that there is no more
+MOST_RANK = (
+    16  # that is told of a sketch of 20 x 20: there must be room to see that there is no more
+)
 
 
 @dataclass(frozen=True)
@@ -120,7 +127,10 @@ class Changes:
     def sizes(self) -> list[float]:
         """|later - earlier| / |earlier| of every matrix that changed."""
         both = [pair.sketches for pair in self.pairs if pair.sketches and not pair.same]
-        return [float(np.linalg.norm(one - other) / (np.linalg.norm(other) or 1.0)) for one, other in both]
+        return [
+            float(np.linalg.norm(one - other) / (np.linalg.norm(other) or 1.0))
+            for one, other in both
+        ]
 
     @cached_property
     def rank(self) -> int | None:

@@ -35,7 +35,9 @@ class Comparison:
     @cached_property
     def numbers(self) -> dict[str, float]:
         """What decides: z of the sketches by kind, and the closeness of the spectra."""
-        return {kind: each.z for kind, each in self.alignments.items()} | {"spectra": closeness(self.a, self.b)}
+        return {kind: each.z for kind, each in self.alignments.items()} | {
+            "spectra": closeness(self.a, self.b)
+        }
 
     @cached_property
     def p_values(self) -> dict[str, float]:
@@ -46,7 +48,9 @@ class Comparison:
     def same(self) -> bool:
         """Whether the whole models are equal, or are once they are cast to bf16."""
         one, other = self.a.fingerprint, self.b.fingerprint
-        return one.digest == other.digest or (one.cast_digest or one.digest) == (other.cast_digest or other.digest)
+        return one.digest == other.digest or (one.cast_digest or one.digest) == (
+            other.cast_digest or other.digest
+        )
 
     @property
     def p_value(self) -> float:
@@ -57,7 +61,11 @@ class Comparison:
     def score(self) -> float:
         """How surely one comes from the other: -log10 of the smallest p-value, or what speaks against it, below 0."""
         strongest = -math.log10(min(self.p_values.values()))
-        return strongest if strongest > 0 else max(excess(kind, value) for kind, value in self.numbers.items())
+        return (
+            strongest
+            if strongest > 0
+            else max(excess(kind, value) for kind, value in self.numbers.items())
+        )
 
     @property
     def std_distance(self) -> float | None:
@@ -72,18 +80,29 @@ class Comparison:
 
     def branch_cosine(self, branch: str) -> float | None:
         """Between the stream sketches of one branch, over the layers of a and those of b that they come from."""
-        one, other = self.a.sketches.tables["stream", branch], self.b.sketches.tables["stream", branch]
-        places = [(i, j) for i, j in enumerate(self.changes.places[: len(one)]) if j is not None and j < len(other)]
+        one, other = (
+            self.a.sketches.tables["stream", branch],
+            self.b.sketches.tables["stream", branch],
+        )
+        places = [
+            (i, j)
+            for i, j in enumerate(self.changes.places[: len(one)])
+            if j is not None and j < len(other)
+        ]
         own = [float(one[i] @ other[j]) for i, j in places if one[i].any() and other[j].any()]
         return float(np.mean(own)) if own else None
 
     @cached_property
     def changes(self) -> Changes:
         """What was done to b to get a, if a comes from it."""
-        if self.alignment is not None and self.alignment.z > max(nulls()[kind].strongest for kind in KINDS):
+        if self.alignment is not None and self.alignment.z > max(
+            nulls()[kind].strongest for kind in KINDS
+        ):
             return Changes.between(self.a, self.b, self.alignment)
         count = min(len(self.a.layers), len(self.b.layers))
-        return Changes(self.a, self.b, tuple(i if i < count else None for i in range(len(self.a.layers))))
+        return Changes(
+            self.a, self.b, tuple(i if i < count else None for i in range(len(self.a.layers)))
+        )
 
 
 def excess(kind: str, value: float) -> float:

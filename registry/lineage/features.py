@@ -31,7 +31,9 @@ class Sketches:
         return cls.placed([b.layer for b in branches], [b.branch for b in branches], sketches)
 
     @classmethod
-    def placed(cls, layers: Sequence[int], branches: Sequence[str], sketches: Sequence[np.ndarray]) -> "Sketches":
+    def placed(
+        cls, layers: Sequence[int], branches: Sequence[str], sketches: Sequence[np.ndarray]
+    ) -> "Sketches":
         """Every branch's layer and name, and of every kind its sketch, a row each."""
         numbers, places = np.unique(np.array(layers, int), return_inverse=True)
         tables = {}
@@ -56,7 +58,9 @@ def stacked(sketches: Sequence[tuple[float, ...] | None]) -> np.ndarray:
     """A row each, zeros for one that is missing."""
     size = next((len(sketch) for sketch in sketches if sketch is not None), 1)
     nothing = (0.0,) * size
-    return np.array([nothing if sketch is None else sketch for sketch in sketches]).reshape(-1, size)
+    return np.array([nothing if sketch is None else sketch for sketch in sketches]).reshape(
+        -1, size
+    )
 
 
 @dataclass(frozen=True)
@@ -77,7 +81,9 @@ class Traits:
         found: dict[int, dict[Spot, Matrix]] = {number: {} for number in numbers}
         for m in self.fingerprint.matrices:
             own, expert = found[m.layer], -1 if m.expert is None else m.expert
-            several = sum(spot[:2] == (m.projection, expert) for spot in own) if m.expert is None else 0
+            several = (
+                sum(spot[:2] == (m.projection, expert) for spot in own) if m.expert is None else 0
+            )
             own[m.projection, expert, several] = m
         return list(found.values())
 
@@ -88,7 +94,11 @@ class Traits:
 
     def curve(self, projection: str) -> np.ndarray:
         """Those of one projection: 3 x DEPTHS, the mean where a layer has several matrices."""
-        own = [m for m in self.fingerprint.matrices if m.projection == projection and m.kurtosis is not None]
+        own = [
+            m
+            for m in self.fingerprint.matrices
+            if m.projection == projection and m.kurtosis is not None
+        ]
         if not own:
             return np.full((3, DEPTHS), np.nan)
         rows = np.array([(m.layer, m.std, m.skewness, m.kurtosis) for m in own], float)

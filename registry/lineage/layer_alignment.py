@@ -39,7 +39,13 @@ def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
     mean, spread = by_chance(*sorted((min(len(cosines), LARGEST), min(cosines.shape[1], LARGEST))))
     noise = 1 / np.sqrt(both[0][0].shape[1] * len(both))
     z = (similarity / noise - mean) / spread
-    return Alignment(cosines, len(both), tuple(zip(rows.tolist(), columns.tolist(), strict=True)), similarity, float(z))
+    return Alignment(
+        cosines,
+        len(both),
+        tuple(zip(rows.tolist(), columns.tolist(), strict=True)),
+        similarity,
+        float(z),
+    )
 
 
 @lru_cache(1024)

@@ -26,15 +26,21 @@ class Mixture:
         return self.left < PLAIN and LEAST < self.share < 1 - LEAST
 
 
-def merged(verdict: Verdict, found: Comparison, others: Sequence[tuple[str, Comparison]]) -> Verdict:
+def merged(
+    verdict: Verdict, found: Comparison, others: Sequence[tuple[str, Comparison]]
+) -> Verdict:
     """The verdict, saying so where the model is a mixture of the one it names and one of the others."""
-    mixtures = [(name, own) for name, other in others if (own := mixture(found, other)) and own.plain]
+    mixtures = [
+        (name, own) for name, other in others if (own := mixture(found, other)) and own.plain
+    ]
     if not mixtures or verdict.verdict != DERIVED:
         return verdict
     name, best = min(mixtures, key=lambda pair: pair[1].left)
     told = f"merged: {best.share:.0%} of it and {1 - best.share:.0%} of {name}"
     kept = [phrase for phrase in verdict.how if not phrase.startswith(TRAINED)]
-    line = Evidence("mixture", f"{told} leave {best.left:.0%} of the distance to the nearer one", best.left, 1.0)
+    line = Evidence(
+        "mixture", f"{told} leave {best.left:.0%} of the distance to the nearer one", best.left, 1.0
+    )
     return replace(verdict, how=(told, *kept), evidence=(line, *verdict.evidence))
 
 
@@ -43,7 +49,9 @@ def mixture(first: Comparison, second: Comparison) -> Mixture | None:
     triples = list(common(first, second))
     if not triples:
         return None
-    model, one, other = (np.concatenate([triple[i].ravel() for triple in triples]) for i in range(3))
+    model, one, other = (
+        np.concatenate([triple[i].ravel() for triple in triples]) for i in range(3)
+    )
     across = one - other
     length = float(across @ across)
     if not length:
@@ -54,7 +62,9 @@ def mixture(first: Comparison, second: Comparison) -> Mixture | None:
     return Mixture(share, rest / nearer if nearer else 1.0)
 
 
-def common(first: Comparison, second: Comparison) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def common(
+    first: Comparison, second: Comparison
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Sketches of the matrices that all three have: of the model, the first parent and the second."""
     partners = {id(pair.later): pair for pair in second.changes.pairs}
     for pair in first.changes.pairs:

@@ -12,14 +12,18 @@ CONSISTENT, CONTRADICTED, UNDECIDABLE = "consistent", "contradicted", "undecidab
 OPEN = 0.01  # p-value below which a claim is not contradicted, though not shown either
 
 
-def pair_verdict(one: Fingerprint, other: Fingerprint, name: str, family: str | None = None) -> Verdict:
+def pair_verdict(
+    one: Fingerprint, other: Fingerprint, name: str, family: str | None = None
+) -> Verdict:
     """The verdict on two fingerprints. Raises NotComparable where `one` is a model and `other` an adapter."""
     if one.kind == "model" and other.kind == "adapter":
         raise NotComparable(base=name)
     if one.kind == other.kind == "model":
         return judge(Comparison.of(one, other), name, family)
     if other.kind == "adapter":
-        return judge_adapter(one, (name, family or name) if one.digest == other.digest else None, [])
+        return judge_adapter(
+            one, (name, family or name) if one.digest == other.digest else None, []
+        )
     base = Base(name, family or name, other.spaces)
     return judge_adapter(one, None, fitting(one, [base] if fits_shapes(one, other) else []))
 

@@ -36,7 +36,9 @@ def spectra(own: Traits) -> dict[Spot, np.ndarray]:
 
     NaN for what is missing: the matrix, or values of one that has fewer.
     """
-    spots = [(spot, i, matrix) for i, layer in enumerate(own.layers) for spot, matrix in layer.items()]
+    spots = [
+        (spot, i, matrix) for i, layer in enumerate(own.layers) for spot, matrix in layer.items()
+    ]
     rows = scaled([matrix for _, _, matrix in spots])
     found = {spot: np.full((len(own.layers), 1 + RANK), np.nan) for spot, _, _ in spots}
     for (spot, i, _), row in zip(spots, rows, strict=True):
@@ -53,7 +55,9 @@ def scaled(matrices: Sequence[Matrix]) -> np.ndarray:
     several = positive & (positive.sum(1, keepdims=True) > 1)
     squares = np.where(several, values, 0) ** 2
     mean = squares.sum(1, keepdims=True) / np.maximum(1, several.sum(1, keepdims=True))
-    logs = np.log(np.where(several, values, np.nan)) - 0.5 * np.log(np.where(mean > 0, mean, np.nan))
+    logs = np.log(np.where(several, values, np.nan)) - 0.5 * np.log(
+        np.where(mean > 0, mean, np.nan)
+    )
     sizes = np.array([min(matrix.rows, matrix.cols) for matrix in matrices], float)
     return np.column_stack([np.where(several.any(1), sizes ** (-2 / 3), np.nan), logs])
 

@@ -17,7 +17,10 @@ def profile(fingerprint: Fingerprint) -> np.ndarray:
 
     A random matrix of any size comes to about the same numbers; what training adds does not depend on size much.
     """
-    rows = [[m for m in fingerprint.matrices if m.projection == projection] for projection in PROJECTIONS]
+    rows = [
+        [m for m in fingerprint.matrices if m.projection == projection]
+        for projection in PROJECTIONS
+    ]
     found = np.full((len(PROJECTIONS), VALUES), np.nan)
     for i, own in enumerate(rows):
         logs = [shape(m.singular_values, m.std * max(m.rows, m.cols) ** 0.5) for m in own]

@@ -66,7 +66,9 @@ class Candidates:
     families: int = 1
 
 
-def judge(found: Comparison, model: str, family: str | None, candidates: Candidates = Candidates()) -> Verdict:
+def judge(
+    found: Comparison, model: str, family: str | None, candidates: Candidates = Candidates()
+) -> Verdict:
     """The verdict on one pair, the nearest of so many candidates."""
     chance = among(found.p_value, candidates.models)
     apart = found.std_distance
@@ -80,12 +82,18 @@ def judge(found: Comparison, model: str, family: str | None, candidates: Candida
         chance = by_family if kin == SAME_FAMILY else chance
     lines = tuple(evidence(found, candidates))
     numbers = (how, found.score, found.p_value, chance, candidates.models, lines)
-    return Verdict(kin, None, None, *numbers) if kin == UNKNOWN else Verdict(kin, model, family, *numbers)
+    return (
+        Verdict(kin, None, None, *numbers)
+        if kin == UNKNOWN
+        else Verdict(kin, model, family, *numbers)
+    )
 
 
 def relation(found: Comparison, how: tuple[str, ...]) -> str:
     """How a model that comes from another is called."""
-    if found.same or (not how and found.changes.pairs and found.changes.relative <= found.changes.rounding):
+    if found.same or (
+        not how and found.changes.pairs and found.changes.relative <= found.changes.rounding
+    ):
         return SAME_WEIGHTS
     return QUANTISED if how and all(phrase.startswith("quantised") for phrase in how) else DERIVED
 
@@ -105,10 +113,17 @@ def evidence(found: Comparison, candidates: Candidates) -> Iterator[Evidence]:
     changes = found.changes
     if changes.equal:
         count = round(changes.equal * len(changes.pairs))
-        yield Evidence("equal matrices", f"{count} of {len(changes.pairs)} matrices are equal", changes.equal, 0.0)
+        yield Evidence(
+            "equal matrices",
+            f"{count} of {len(changes.pairs)} matrices are equal",
+            changes.equal,
+            0.0,
+        )
     if changes.cosines:
         cosine = float(np.mean(list(changes.cosines.values())))
-        yield Evidence("weights", f"the matrices themselves agree by cosine {cosine:.3f}", cosine, 0.05)
+        yield Evidence(
+            "weights", f"the matrices themselves agree by cosine {cosine:.3f}", cosine, 0.05
+        )
     if found.std_distance is not None:
         yield recipe(found.std_distance)
     if candidates.models > 1:
@@ -126,7 +141,9 @@ def deciding(found: Comparison) -> Iterator[Evidence]:
         null, p_value = nulls()[kind], found.p_values[kind]
         if kind in found.alignments:
             cosine = found.alignments[kind].similarity
-            what = f"{told[kind]}: cosine {cosine:.3f}, {value:.1f} standard deviations above chance"
+            what = (
+                f"{told[kind]}: cosine {cosine:.3f}, {value:.1f} standard deviations above chance"
+            )
         else:
             what = f"singular values differ by {10**-value:.2g} of what chance alone moves them"
         strangers = f"the strongest of {null.pairs} independent pairs came to {null.strongest:.2g}"

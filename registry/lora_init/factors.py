@@ -66,17 +66,25 @@ def targeted(base: Checkpoint, targets: Sequence[str]) -> tuple[Site, ...]:
     sites = [site for site in classify(base.entries, base.config).sites if single(site)]
     for target in targets:
         if not any(meant(site, target) for site in sites):
-            modules = sorted({site.entry.name.removesuffix(".weight").rpartition(".")[2] for site in sites})
+            modules = sorted(
+                {site.entry.name.removesuffix(".weight").rpartition(".")[2] for site in sites}
+            )
             raise NoTargets(base=base.source, target=target, known=", ".join(modules))
-    found = tuple(site for site in sites if not targets or any(meant(site, target) for target in targets))
+    found = tuple(
+        site for site in sites if not targets or any(meant(site, target) for target in targets)
+    )
     if not found:
-        raise NoTargets(base=base.source, target="any", known="no module that an adapter could change")
+        raise NoTargets(
+            base=base.source, target="any", known="no module that an adapter could change"
+        )
     return found
 
 
 def single(site: Site) -> bool:
     """Whether one module holds it."""
-    return len(site.shapes) == len(site.experts) == site.experts.count(None) and site.entry.name.endswith(".weight")
+    return len(site.shapes) == len(site.experts) == site.experts.count(
+        None
+    ) and site.entry.name.endswith(".weight")
 
 
 def meant(site: Site, target: str) -> bool:
@@ -85,7 +93,9 @@ def meant(site: Site, target: str) -> bool:
     return target in site.parts or module == target or module.endswith("." + target)
 
 
-def initialise(sites: Sequence[Site], characteristic: Characteristic, plan: Plan) -> Iterator[Start]:
+def initialise(
+    sites: Sequence[Site], characteristic: Characteristic, plan: Plan
+) -> Iterator[Start]:
     """The factors of every weight. Raises LawNotReached."""
     drawn = {side: drawn_by_projection(sites, characteristic, plan, side) for side in SIDES}
     taken = dict.fromkeys(PROJECTIONS, 0)
@@ -105,15 +115,21 @@ def initialise(sites: Sequence[Site], characteristic: Characteristic, plan: Plan
 def joined(site: Site, rows: Sequence[np.ndarray]) -> torch.Tensor:
     """The parts of B in the order in which the weight holds its outputs."""
     grouped = [part.reshape(site.groups, -1, part.shape[1]) for part in rows]
-    return torch.tensor(np.concatenate(grouped, axis=1).reshape(-1, rows[0].shape[1]), dtype=torch.float32)
+    return torch.tensor(
+        np.concatenate(grouped, axis=1).reshape(-1, rows[0].shape[1]), dtype=torch.float32
+    )
 
 
 def drawn_by_projection(
     sites: Sequence[Site], characteristic: Characteristic, plan: Plan, side: str
 ) -> dict[str, np.ndarray]:
     """Of every projection a vector for each of its weights: layers x (rank times inputs, or times outputs)."""
-    shapes = [(part, shape) for site in sites for part, shape in zip(site.parts, site.shapes, strict=True)]
-    lengths = {part: plan.rank * max(s[side == "A"] for p, s in shapes if p == part) for part, _ in shapes}
+    shapes = [
+        (part, shape) for site in sites for part, shape in zip(site.parts, site.shapes, strict=True)
+    ]
+    lengths = {
+        part: plan.rank * max(s[side == "A"] for p, s in shapes if p == part) for part, _ in shapes
+    }
     counts = {part: sum(p == part for p, _ in shapes) for part in lengths}
     random = np.random.default_rng([plan.seed, SIDES.index(side)])
     drawn: dict[str, np.ndarray] = {}
@@ -123,7 +139,9 @@ def drawn_by_projection(
             own = template[: lengths[part]]
             first = drawn.get(group[0])
             drawn[part] = (
-                generator.matrix(own, counts[part], generator.FUNCTIONS[POWER_LAW], random, plan.std)
+                generator.matrix(
+                    own, counts[part], generator.FUNCTIONS[POWER_LAW], random, plan.std
+                )
                 if first is None
                 else generator.beside(first, own, POWER_LAW, random, plan.std, counts[part])
             )

@@ -19,7 +19,9 @@ SHARD = 4 << 30  # bytes of a shard of a base that is written
 BASE = "base"  # the folder of such a base, inside the adapter's
 
 
-def write_adapter(folder: Path, base: Checkpoint, starts: Sequence[Start], plan: Plan, *, keep_output: bool) -> None:
+def write_adapter(
+    folder: Path, base: Checkpoint, starts: Sequence[Start], plan: Plan, *, keep_output: bool
+) -> None:
     """Write an adapter, whole or not at all; with keep_output the base less its start as well.
 
     Raises FolderNotEmpty, BaseNotWritable.
@@ -34,7 +36,9 @@ def write_adapter(folder: Path, base: Checkpoint, starts: Sequence[Start], plan:
         save_file(tensors(base, starts), draft / "adapter_model.safetensors", {"format": "pt"})
         origin = str(folder / BASE) if keep_output else base.source
         settings = config(base, starts, plan, origin)
-        (draft / "adapter_config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+        (draft / "adapter_config.json").write_text(
+            json.dumps(settings, indent=2) + "\n", encoding="utf-8"
+        )
         if keep_output:
             write_base(draft / BASE, base, starts, plan)
         if folder.exists():
@@ -61,7 +65,11 @@ def tensors(base: Checkpoint, starts: Sequence[Start]) -> dict[str, torch.Tensor
 def prefix(base: Checkpoint) -> str:
     """What the names of a base lack that was published without its head; empty where they lack nothing."""
     own = prefixes().get(str(base.config.get("model_type")), "")
-    return f"{own}." if own and not any(entry.name.startswith(f"{own}.") for entry in base.entries) else ""
+    return (
+        f"{own}."
+        if own and not any(entry.name.startswith(f"{own}.") for entry in base.entries)
+        else ""
+    )
 
 
 @cache
@@ -101,7 +109,9 @@ def shortest(module: str, rest: set[str]) -> str:
     """The shortest end of a name that no other module has; the last word, or more where that is another's too."""
     words = module.split(".")
     ends = (".".join(words[-count:]) for count in range(1, len(words) + 1))
-    return next((end for end in ends if not any(f".{other}".endswith(f".{end}") for other in rest)), module)
+    return next(
+        (end for end in ends if not any(f".{other}".endswith(f".{end}") for other in rest)), module
+    )
 
 
 def write_base(folder: Path, base: Checkpoint, starts: Sequence[Start], plan: Plan) -> None:
@@ -112,12 +122,20 @@ def write_base(folder: Path, base: Checkpoint, starts: Sequence[Start], plan: Pl
     source = Path(base.source)
     stored = next((entry.stored for entry in base.entries if entry.stored), None)
     if stored or not source.is_dir():
-        raise BaseNotWritable(base=base.source, reason=f"it is stored as {stored}" if stored else "it is no folder")
+        raise BaseNotWritable(
+            base=base.source, reason=f"it is stored as {stored}" if stored else "it is no folder"
+        )
     folder.mkdir()
     for path in source.iterdir():
-        if path.is_file() and path.suffix in {".json", ".txt", ".model", ".jinja"} and ".index." not in path.name:
+        if (
+            path.is_file()
+            and path.suffix in {".json", ".txt", ".model", ".jinja"}
+            and ".index." not in path.name
+        ):
             shutil.copy(path, folder)
-    write_shards(folder, base, {start.site.entry.name: start.update(plan.scaling) for start in starts})
+    write_shards(
+        folder, base, {start.site.entry.name: start.update(plan.scaling) for start in starts}
+    )
 
 
 def write_shards(folder: Path, base: Checkpoint, starts: dict[str, torch.Tensor]) -> None:
@@ -127,12 +145,25 @@ def write_shards(folder: Path, base: Checkpoint, starts: dict[str, torch.Tensor]
     shards = list(sharded(base.entries))
     index: dict[str, str] = {}
     for number, entries in enumerate(shards, 1):
-        name = "model.safetensors" if len(shards) == 1 else f"model-{number:05}-of-{len(shards):05}.safetensors"
-        save_file({entry.name: without(entry, starts) for entry in entries}, folder / name, {"format": "pt"})
+        name = (
+            "model.safetensors"
+            if len(shards) == 1
+            else f"model-{number:05}-of-{len(shards):05}.safetensors"
+        )
+        save_file(
+            {entry.name: without(entry, starts) for entry in entries},
+            folder / name,
+            {"format": "pt"},
+        )
         index |= {entry.name: name for entry in entries}
     if len(shards) > 1:
-        content = {"metadata": {"total_size": sum(entry.nbytes for entry in base.entries)}, "weight_map": index}
-        (folder / "model.safetensors.index.json").write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        content = {
+            "metadata": {"total_size": sum(entry.nbytes for entry in base.entries)},
+            "weight_map": index,
+        }
+        (folder / "model.safetensors.index.json").write_text(
+            json.dumps(content, indent=2) + "\n", encoding="utf-8"
+        )
 
 
 def sharded(entries: Sequence[Entry]) -> Iterator[list[Entry]]:

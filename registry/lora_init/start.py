@@ -64,14 +64,19 @@ class Starting(TypedDict, total=False):
 
 
 def lora_init(
-    source: str | Path, reference: tuple[str, Characteristic], folder: str | Path, **options: Unpack[Starting]
+    source: str | Path,
+    reference: tuple[str, Characteristic],
+    folder: str | Path,
+    **options: Unpack[Starting],
 ) -> Initialised:
     """Write an adapter for a base, its factors shaped by a reference's characteristic. Raises RegistryError.
 
     reference: its name, and characteristic. folder: that the adapter comes to; it must be new or empty.
     """
     rank, keep_output = options.get("lora_rank", 16), options.get("keep_output", False)
-    plan = Plan(rank, options.get("alpha") or rank, options.get("std") or STD, options.get("seed", 0))
+    plan = Plan(
+        rank, options.get("alpha") or rank, options.get("std") or STD, options.get("seed", 0)
+    )
     name, characteristic = reference
     if not characteristic.usable:
         raise NoCharacteristic(name=name, first=characteristic.groups[0].referenced)
@@ -97,7 +102,10 @@ def lora_init(
 def weights_moved(starts: Sequence[Start], plan: Plan) -> float:
     """The median of the updates' sizes, each over that of its weight."""
     sizes = [
-        float(start.update(plan.scaling).norm() / start.site.entry.load().to(torch.float32).norm().clamp_min(1e-30))
+        float(
+            start.update(plan.scaling).norm()
+            / start.site.entry.load().to(torch.float32).norm().clamp_min(1e-30)
+        )
         for start in starts
     ]
     return float(torch.tensor(sizes).median())
@@ -127,7 +135,11 @@ def output_moved(base: Path, folder: Path, *, keep_output: bool) -> Output:
     with torch.no_grad():
         before = model(tokens).logits.float()
         kept = folder / BASE
-        own = AutoModelForCausalLM.from_pretrained(kept, dtype=torch.float32) if keep_output else model
+        own = (
+            AutoModelForCausalLM.from_pretrained(kept, dtype=torch.float32)
+            if keep_output
+            else model
+        )
         after = PeftModel.from_pretrained(own, str(folder))(tokens).logits.float()
     return difference(before, after)
 
@@ -138,4 +150,6 @@ def difference(before: torch.Tensor, after: torch.Tensor) -> Output:
     relative = float((centred[1] - centred[0]).norm() / centred[0].norm())
     logs = [logits.log_softmax(-1) for logits in (before, after)]
     divergence = float((logs[0].exp() * (logs[0] - logs[1])).sum(-1).mean())
-    return Output(relative, divergence, float((before.argmax(-1) == after.argmax(-1)).float().mean()))
+    return Output(
+        relative, divergence, float((before.argmax(-1) == after.argmax(-1)).float().mean())
+    )

@@ -20,8 +20,13 @@ def gram_matrix(matrix: torch.Tensor) -> tuple[np.ndarray, float]:
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     blocks = tall.split(max(1, BLOCK // max(1, tall.shape[1])))
     scale = max((largest(block) for block in blocks), default=0.0) or 1.0
-    double = (block.to(torch.float64, copy=True).nan_to_num_(0.0, 0.0, 0.0).div_(scale) for block in blocks)
-    return (summed_here if matrix.device.type == "cpu" else summed_there)(double, tall.shape[1]), scale
+    double = (
+        block.to(torch.float64, copy=True).nan_to_num_(0.0, 0.0, 0.0).div_(scale)
+        for block in blocks
+    )
+    return (summed_here if matrix.device.type == "cpu" else summed_there)(
+        double, tall.shape[1]
+    ), scale
 
 
 def summed_here(blocks: Iterable[torch.Tensor], n: int) -> np.ndarray:
@@ -57,7 +62,9 @@ def slack(matrix: torch.Tensor, squares: np.ndarray) -> np.ndarray:
     """
     rounding = EPSILON * sum(matrix.shape) * float(squares.max(initial=0.0))
     values = np.sqrt(squares)
-    far: np.ndarray = np.divide(rounding, values, out=np.full_like(values, np.inf), where=values > 0)
+    far: np.ndarray = np.divide(
+        rounding, values, out=np.full_like(values, np.inf), where=values > 0
+    )
     return far.clip(max=math.sqrt(rounding))
 
 

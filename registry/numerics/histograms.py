@@ -25,7 +25,11 @@ CHUNK = 1 << 20  # values that torch turns to keys at a time
 def histogram(matrix: torch.Tensor) -> np.ndarray:
     """BINS counts of the finite values of a tensor of any floating type, int64, from the most negative bin on."""
     flat = (
-        matrix if matrix.is_contiguous() else matrix.T if matrix.T.is_contiguous() else matrix.contiguous()
+        matrix
+        if matrix.is_contiguous()
+        else matrix.T
+        if matrix.T.is_contiguous()
+        else matrix.contiguous()
     ).reshape(-1)
     kernel = compiled() if flat.device.type == "cpu" and flat.numel() >= COUNTED_FROM else None
     if kernel and flat.dtype in WORDS:
@@ -62,7 +66,9 @@ def keys_of(chunk: torch.Tensor) -> np.ndarray:
 def binned(counts: np.ndarray, found: np.ndarray) -> np.ndarray:
     """Counts by bin, of counts by float32 pattern."""
     exponents, eighths = (found >> 23 & 0xFF).astype(int) - 127, (found >> 20 & 7).astype(int)
-    step = np.where(exponents < LOW, 0, np.minimum((exponents - LOW) * PARTS + eighths, SIDE - 1) + 1)
+    step = np.where(
+        exponents < LOW, 0, np.minimum((exponents - LOW) * PARTS + eighths, SIDE - 1) + 1
+    )
     places = SIDE + np.where(found >> 31 == 1, -step, step)
     finite = exponents < 128  # noqa: PLR2004  # NaN and infinities have the largest
     return np.bincount(places[finite], counts[finite], BINS).astype(np.int64)

@@ -12,8 +12,12 @@ import numpy as np
 
 AXES = 4  # for each threshold: four misses no optimum that random starts find for k = 2, eight none for k = 3
 NOISE = 1e-10  # relative: axes of less variance hold nothing but the errors of the spectra, 1e-5
-PLACES = 128  # places along an axis where a start may cut; all of them where there are no more points
-ITERATIONS = 300  # of Lloyd, which settles long before unless centroids differ by no more than rounding
+PLACES = (
+    128  # places along an axis where a start may cut; all of them where there are no more points
+)
+ITERATIONS = (
+    300  # of Lloyd, which settles long before unless centroids differ by no more than rounding
+)
 TOLERANCE = 1e-12  # relative: smaller gains in inertia are rounding, and would let labels hang on the machine
 
 
@@ -39,7 +43,9 @@ def cluster(points: np.ndarray, k: int) -> Clusters:
         return summarise(points, [places])
     centred = points - points.mean(0)
     settled = distinct(lloyd(centred, starts(centred, k), k))
-    return summarise(points, ranked(centred, distinct(exchange(centred, labels, k) for labels in settled), k))
+    return summarise(
+        points, ranked(centred, distinct(exchange(centred, labels, k) for labels in settled), k)
+    )
 
 
 def coinciding(points: np.ndarray, k: int) -> np.ndarray:
@@ -82,7 +88,10 @@ def run_lengths(ordered: np.ndarray, k: int) -> np.ndarray:
     per_point = (norms + norms[:, None] - 2 * square) / np.where(lengths > 0, lengths, 1)
     gains = np.where(lengths > 0, per_point, -np.inf)  # of a run from one place to another
 
-    best, last = gains[0], []  # of the runs so far, up to each place, and where the last of them begins
+    best, last = (
+        gains[0],
+        [],
+    )  # of the runs so far, up to each place, and where the last of them begins
     for _ in range(k - 1):
         sums = best[:, None] + gains
         best = sums.max(0)
@@ -98,8 +107,12 @@ def lloyd(points: np.ndarray, labels: np.ndarray, k: int) -> list[np.ndarray]:
     settled: list[np.ndarray] = []
     for _ in range(ITERATIONS):
         sizes, centroids = means(points, labels, k)
-        half = np.where(sizes > 0, (centroids**2).sum(2) / 2, np.inf)  # an empty cluster stays empty
-        near = (centroids.reshape(-1, points.shape[1]) @ points.T).reshape(-1, k, len(points)) - half[:, :, None]
+        half = np.where(
+            sizes > 0, (centroids**2).sum(2) / 2, np.inf
+        )  # an empty cluster stays empty
+        near = (centroids.reshape(-1, points.shape[1]) @ points.T).reshape(
+            -1, k, len(points)
+        ) - half[:, :, None]
         nearest = near.argmax(1)  # x.c - |c|^2/2 is largest where |x - c| is least
         moving = (nearest != labels).any(1)
         settled += list(labels[~moving])
@@ -156,15 +169,25 @@ def canonical(labels: np.ndarray) -> np.ndarray:
 def ranked(points: np.ndarray, partitions: list[np.ndarray], k: int) -> list[np.ndarray]:
     """Partitions of n x d centred points by rising inertia; ties in lexicographic order."""
     sizes, centroids = means(points, np.array(partitions), k)
-    between = (sizes * (centroids**2).sum(2)).sum(1) / (points**2).sum()  # 1 less the share that is within clusters
+    between = (sizes * (centroids**2).sum(2)).sum(1) / (
+        points**2
+    ).sum()  # 1 less the share that is within clusters
     behind = between.max() - between
     behind[behind <= TOLERANCE] = 0
-    return [partitions[p] for p in sorted(range(len(behind)), key=lambda p: (behind[p], partitions[p].tolist()))]
+    return [
+        partitions[p]
+        for p in sorted(range(len(behind)), key=lambda p: (behind[p], partitions[p].tolist()))
+    ]
 
 
 def inertia(points: np.ndarray, labels: np.ndarray) -> float:
     """Sum of squared distances to the own centroid."""
-    return float(sum(((points[labels == c] - points[labels == c].mean(0)) ** 2).sum() for c in np.unique(labels)))
+    return float(
+        sum(
+            ((points[labels == c] - points[labels == c].mean(0)) ** 2).sum()
+            for c in np.unique(labels)
+        )
+    )
 
 
 def squared_distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
@@ -181,7 +204,10 @@ def summarise(points: np.ndarray, partitions: list[np.ndarray]) -> Clusters:
         squared = squared_distances(points, centroids)
         apart = np.linalg.norm(centroids[:, None] - centroids[None], axis=2)
         np.fill_diagonal(apart, np.nan)  # no boundary to the own cluster
-        margins = np.nanmin((squared - np.take_along_axis(squared, labels[:, None], 1)) / (2 * apart[labels]), axis=1)
+        margins = np.nanmin(
+            (squared - np.take_along_axis(squared, labels[:, None], 1)) / (2 * apart[labels]),
+            axis=1,
+        )
     return Clusters(
         labels=tuple(labels.tolist()),
         inertia=inertia(points, labels),

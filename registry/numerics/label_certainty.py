@@ -10,7 +10,9 @@ from registry.numerics.kmeans import Clusters, inertia
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-def unit_errors(values: list[tuple[float, ...]], bounds: list[tuple[float, ...]], rank: int) -> np.ndarray:
+def unit_errors(
+    values: list[tuple[float, ...]], bounds: list[tuple[float, ...]], rank: int
+) -> np.ndarray:
     """How far the unit vector of each spectrum, cut to `rank`, may be from the true one: n euclidean distances.
 
     values: singular values, v >= 0. bounds: of the absolute error of each, so that the true spectrum is v + e >= 0 with
@@ -18,8 +20,12 @@ def unit_errors(values: list[tuple[float, ...]], bounds: list[tuple[float, ...]]
     and the chord of that angle is s sqrt(2 / (1 + sqrt(1 - s^2))). From s = 1 on it is sqrt(2): vectors without
     negative entries are at most at right angles, and a zero vector, whose unit vector is zero, is nearer.
     """
-    lengths, errors = (np.array([math.hypot(*row[:rank]) for row in rows]) for rows in (values, bounds))
-    share = np.divide(errors, lengths, out=(errors > 0).astype(float), where=lengths > 0).clip(max=1.0)
+    lengths, errors = (
+        np.array([math.hypot(*row[:rank]) for row in rows]) for rows in (values, bounds)
+    )
+    share = np.divide(errors, lengths, out=(errors > 0).astype(float), where=lengths > 0).clip(
+        max=1.0
+    )
     chords: np.ndarray = share * np.sqrt(2 / (1 + np.sqrt(1 - share**2)))
     return chords
 
@@ -33,7 +39,9 @@ def undetermined(points: np.ndarray, errors: np.ndarray, clusters: Clusters) -> 
     that coincide, which leave fewer clusters than were asked for.
     """
     labels = np.array(clusters.labels)
-    errors = errors + EPSILON * sum(points.shape) * np.abs(points).max(initial=0.0)  # of the sums below
+    errors = errors + EPSILON * sum(points.shape) * np.abs(points).max(
+        initial=0.0
+    )  # of the sums below
     doubtful = exchangeable(points, errors, labels)
     for rival in clusters.rivals:
         doubtful |= contested(points, errors, labels, np.array(rival))
@@ -44,7 +52,9 @@ def undetermined(points: np.ndarray, errors: np.ndarray, clusters: Clusters) -> 
         doubtful = grown
 
 
-def contested(points: np.ndarray, errors: np.ndarray, labels: np.ndarray, rival: np.ndarray) -> np.ndarray:
+def contested(
+    points: np.ndarray, errors: np.ndarray, labels: np.ndarray, rival: np.ndarray
+) -> np.ndarray:
     """Where a rival partition has other labels, if it may have the lower inertia; nowhere if it cannot.
 
     The inertia of a partition is sum |x|^2 - sum |p(x)|^2 with p(x) the centroid of x's cluster, P X for an orthogonal
@@ -69,7 +79,9 @@ def exchangeable(points: np.ndarray, errors: np.ndarray, labels: np.ndarray) -> 
     moved = np.zeros(len(points), dtype=bool)
     for a, b in permutations(range(len(sizes)), 2):
         if sizes[a] > 1:
-            from_a, from_b = (np.linalg.norm(points - centroids[labels == c][0], axis=1) for c in (a, b))
+            from_a, from_b = (
+                np.linalg.norm(points - centroids[labels == c][0], axis=1) for c in (a, b)
+            )
             left, joined = from_a / (sizes[a] - 1), from_b / (sizes[b] + 1)
             gap = sizes[b] * joined * from_b - sizes[a] * left * from_a
             apart = np.linalg.norm(centroids[labels == a][0] - centroids[labels == b][0])
@@ -80,7 +92,9 @@ def exchangeable(points: np.ndarray, errors: np.ndarray, labels: np.ndarray) -> 
 
 def own_centroids(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """For each of n x d points the centroid of its cluster."""
-    own: np.ndarray = np.array([points[labels == c].mean(0) for c in range(labels.max() + 1)])[labels]
+    own: np.ndarray = np.array([points[labels == c].mean(0) for c in range(labels.max() + 1)])[
+        labels
+    ]
     return own
 
 
@@ -92,7 +106,9 @@ def different(labels: np.ndarray, rival: np.ndarray) -> np.ndarray:
     return least
 
 
-def movable(points: np.ndarray, errors: np.ndarray, labels: np.ndarray, doubtful: np.ndarray) -> np.ndarray:
+def movable(
+    points: np.ndarray, errors: np.ndarray, labels: np.ndarray, doubtful: np.ndarray
+) -> np.ndarray:
     """Points that one step of Lloyd could move, when the doubtful ones may be in any cluster.
 
     A point x of cluster a, true place x + p, stays if it is nearer to the true centroid a + u than to any other b + v:
@@ -102,7 +118,9 @@ def movable(points: np.ndarray, errors: np.ndarray, labels: np.ndarray, doubtful
     """
     k = labels.max() + 1
     away = [points - points[labels == c].mean(0) for c in range(k)]
-    pushes, shifts = zip(*(shift(away[c], errors, labels == c, doubtful) for c in range(k)), strict=True)
+    pushes, shifts = zip(
+        *(shift(away[c], errors, labels == c, doubtful) for c in range(k)), strict=True
+    )
     moved = np.zeros(len(points), dtype=bool)
     for a, b in permutations(range(k), 2):
         gap = ((away[b] ** 2).sum(1) - (away[a] ** 2).sum(1)) / 2
@@ -112,7 +130,9 @@ def movable(points: np.ndarray, errors: np.ndarray, labels: np.ndarray, doubtful
     return moved
 
 
-def shift(away: np.ndarray, errors: np.ndarray, member: np.ndarray, doubtful: np.ndarray) -> tuple[np.ndarray, float]:
+def shift(
+    away: np.ndarray, errors: np.ndarray, member: np.ndarray, doubtful: np.ndarray
+) -> tuple[np.ndarray, float]:
     """What the shift u of one centroid can do: for each point the largest -away.u (its members) or away.u; largest |u|.
 
     away: n x d, from the centroid to each point. The true centroid is the mean of the true places of the members that
@@ -123,5 +143,9 @@ def shift(away: np.ndarray, errors: np.ndarray, member: np.ndarray, doubtful: np
     error = errors[member | doubtful].sum() / least
     lengths = np.linalg.norm(away, axis=1)
     sides = np.where(member, 1.0, -1.0)
-    turns = np.outer(sides, sides[doubtful]) * (away @ away[doubtful].T)  # positive: it brings the boundary nearer
-    return lengths * error + turns.clip(min=0).sum(1) / least, error + float(lengths[doubtful].sum()) / least
+    turns = np.outer(sides, sides[doubtful]) * (
+        away @ away[doubtful].T
+    )  # positive: it brings the boundary nearer
+    return lengths * error + turns.clip(min=0).sum(1) / least, error + float(
+        lengths[doubtful].sum()
+    ) / least

@@ -16,8 +16,13 @@ from scipy.linalg import eigh, eigvals_banded
 
 from registry.numerics.products import Gram, orthogonalise
 
-RESOLVED = 1e-4  # residual of an eigenvalue of G, relative to it, at which it is told from its neighbours
-NEEDED, FLOOR = 1e-5, 2e-6  # but relative to sigma sigma_1 no more than is asked for, no less than float32 reaches
+RESOLVED = (
+    1e-4  # residual of an eigenvalue of G, relative to it, at which it is told from its neighbours
+)
+NEEDED, FLOOR = (
+    1e-5,
+    2e-6,
+)  # but relative to sigma sigma_1 no more than is asked for, no less than float32 reaches
 TIE = 5e-4  # eigenvalues of G this close, relatively, may stand for more than a block can find
 ROUNDING = 2.0**-22  # relative to sigma_1: of sums in float32
 SETTLED = 1e-7  # change of an eigenvalue of G with every vector, relative, below which its residual will be small
@@ -59,7 +64,9 @@ class Space:
     def __init__(self, gram: Gram, rank: int, block: int) -> None:
         self.gram, self.rank, self.block = gram, rank, block
         batch = gram.a.shape[0]
-        most = min(gram.size - block, 24 * rank + 128) // block * block  # leaves room for a last image
+        most = (
+            min(gram.size - block, 24 * rank + 128) // block * block
+        )  # leaves room for a last image
         self.random = torch.Generator().manual_seed(gram.size)
         self.basis = torch.empty(batch, most, gram.size, device=gram.a.device)
         self.projected = np.zeros((batch, most, most))
@@ -112,7 +119,9 @@ class Space:
 
         Returns the largest residual over what is allowed, B x rank x size, and which matrices' values may tie.
         """
-        excess, combinations, tied = zip(*each(self.ritz, self.projected, self.coupling), strict=True)
+        excess, combinations, tied = zip(
+            *each(self.ritz, self.projected, self.coupling), strict=True
+        )
         return max(excess), np.stack(combinations), np.array(tied)
 
     def ritz(self, projected: np.ndarray, coupling: np.ndarray) -> tuple[float, np.ndarray, bool]:
@@ -155,7 +164,9 @@ class Pace:
         wait = min(size // 5, 2 * MOST)
         if len(self.seen) > 1:
             before, previous = self.seen[-2]
-            change = float(((values - previous) / np.maximum(np.abs(values), 1e-300)).max()) / (size - before)
+            change = float(((values - previous) / np.maximum(np.abs(values), 1e-300)).max()) / (
+                size - before
+            )
             self.changes.append((size, max(change, 1e-300) / SETTLED))
             if change <= SETTLED:
                 self.due = size + size // 12
@@ -178,7 +189,9 @@ def certify(gram: Gram, x: torch.Tensor, sure: np.ndarray) -> Ritz:
     x, y = turn @ x, turn @ y
     residuals = (gram.adjoint(y).double() - squares.to(x.device)[..., None] * x).norm(dim=2).cpu()
     values = squares.sqrt()
-    return Ritz(values.numpy(), (root_error(values, residuals) + ROUNDING * values[:, :1]).numpy(), sure)
+    return Ritz(
+        values.numpy(), (root_error(values, residuals) + ROUNDING * values[:, :1]).numpy(), sure
+    )
 
 
 def root_error(values: torch.Tensor, residuals: torch.Tensor) -> torch.Tensor:

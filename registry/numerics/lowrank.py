@@ -40,7 +40,9 @@ def side(factor: torch.Tensor) -> Side:
     scale = largest(factor) or 1.0
     blocks = [finite_rows(block.to(torch.float64).div(scale)) for block in factor.split(BLOCK)]
     triangles = [torch.linalg.qr(block, mode="r").R for block in blocks]
-    triangle = triangles[0] if len(triangles) == 1 else torch.linalg.qr(torch.cat(triangles), mode="r").R
+    triangle = (
+        triangles[0] if len(triangles) == 1 else torch.linalg.qr(torch.cat(triangles), mode="r").R
+    )
     sums = torch.stack([block.sum(0) for block in blocks]).sum(0)
     return Side(sums, triangle, scale, sum(len(block) for block in blocks), factor.shape[0])
 
@@ -65,7 +67,9 @@ def product(left: Side, right: Side, scaling: float, rank: int) -> tuple[Moments
     mean = float(left.sums @ right.sums) / count if count else 0.0
     square = float(values.square().sum()) / count if count else 0.0  # |BA|_F^2 = sum of sigma^2
     std = math.sqrt(max(0.0, square - mean**2))
-    moments = Moments.spread(count, mean * scale, std * abs(scale), left.count * right.count - count)
+    moments = Moments.spread(
+        count, mean * scale, std * abs(scale), left.count * right.count - count
+    )
     factors = float(left.triangle.norm() * right.triangle.norm())
     bound = EPSILON * (left.count + right.count + len(left.sums)) * factors * abs(scale)
     largest_values = tuple((values[:rank] * abs(scale)).tolist())

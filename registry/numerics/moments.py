@@ -16,7 +16,9 @@ import torch
 from registry.numerics.compiled.loading import loaded
 from registry.numerics.passes import Pass, plain
 
-SEGMENT = 1 << 24  # values: sums in float64 stay good to 1e-12, and their turning into integers costs nothing
+SEGMENT = (
+    1 << 24
+)  # values: sums in float64 stay good to 1e-12, and their turning into integers costs nothing
 GRID = 1074  # every float64 is a multiple of 2^-1074, and so is every value of a narrower type
 FAR = 0.2  # mean^2 / (mean^2 + variance) from which powers are taken about the mean: about zero they would cancel
 ORDINARY = 200  # binary exponents within which fourth powers fit into float64
@@ -48,7 +50,9 @@ class Moments:
     def about_zero(cls, found: Pass) -> "Moments":
         """The sums of a pass, moved from its pivot p to zero: x^k = ((x - p) + p)^k."""
         n, p = found.count, exact(found.pivot, 1)
-        c1, c2, c3, c4 = (exact(value, k, found.exponent) for k, value in enumerate(found.powers, 1))
+        c1, c2, c3, c4 = (
+            exact(value, k, found.exponent) for k, value in enumerate(found.powers, 1)
+        )
         sums = (
             c1 + n * p,
             c2 + 2 * p * c1 + n * p**2,
@@ -80,7 +84,11 @@ class Moments:
     @property
     def std(self) -> float:
         """Population standard deviation."""
-        return math.isqrt(self.variance << 2 * ROOT) / (self.count << GRID + ROOT) if self.count else 0.0
+        return (
+            math.isqrt(self.variance << 2 * ROOT) / (self.count << GRID + ROOT)
+            if self.count
+            else 0.0
+        )
 
     @property
     def skewness(self) -> float:
@@ -119,7 +127,9 @@ def moments(tensor: torch.Tensor, threads: int = 1) -> Moments:
     std is that of two passes in float64 to 1e-12, skewness and kurtosis of tensors from passes.COMPILED_FROM values are
     those to 1e-4 at worst and 1e-6 as a rule. The number of threads changes nothing but the time.
     """
-    ordered = tensor if tensor.is_contiguous() or tensor.dim() == 1 else tensor.mT  # the order does not matter
+    ordered = (
+        tensor if tensor.is_contiguous() or tensor.dim() == 1 else tensor.mT
+    )  # the order does not matter
     flat = ordered.detach().reshape(-1)
     segments = flat.split(SEGMENT) if flat.numel() else ()
     if threads == 1 or len(segments) == 1:
@@ -147,7 +157,9 @@ def scale(largest: float) -> int:
     return -exponent if abs(exponent) > ORDINARY and 0 < largest < math.inf else 0
 
 
-COMPILED_FROM = 1 << 20  # values: a smaller tensor takes three milliseconds at most without the kernels
+COMPILED_FROM = (
+    1 << 20
+)  # values: a smaller tensor takes three milliseconds at most without the kernels
 
 
 Kernel = Callable[[torch.Tensor, float], Pass | None]

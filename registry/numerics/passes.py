@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
-CHUNK = 1 << 14  # values: float64 copies stay in the second-level cache, and torch adds so few up on one thread
+CHUNK = (
+    1 << 14
+)  # values: float64 copies stay in the second-level cache, and torch adds so few up on one thread
 DEVICE_CHUNK = 1 << 24  # values: enough to fill any GPU
 
 
@@ -41,11 +43,17 @@ def of_chunk(chunk: torch.Tensor, pivot: float, exponent: int) -> Pass:
         x = x[x.isfinite()]
         low, high = torch.stack(torch.aminmax(x)).tolist() if x.numel() else (math.inf, -math.inf)
     half = math.ldexp(1.0, exponent // 2)  # twice, since 2^exponent itself may be beyond float64
-    c = x * half * math.ldexp(1.0, exponent - exponent // 2) - math.ldexp(pivot, exponent) if exponent else x - pivot
+    c = (
+        x * half * math.ldexp(1.0, exponent - exponent // 2) - math.ldexp(pivot, exponent)
+        if exponent
+        else x - pivot
+    )
     c2 = c * c
     powers = torch.stack([c.sum(), c2.sum(), (c2 * c).sum(), (c2 * c2).sum()]).tolist()
     missing = chunk.numel() - x.numel()
-    return Pass(x.numel(), tuple(powers), low + 0.0, high + 0.0, missing, pivot, exponent)  # + 0: no negative zero
+    return Pass(
+        x.numel(), tuple(powers), low + 0.0, high + 0.0, missing, pivot, exponent
+    )  # + 0: no negative zero
 
 
 def joined(parts: Sequence[Pass]) -> Pass:

@@ -14,7 +14,11 @@ import torch
 
 from registry.numerics.compiled.loading import loaded
 
-ALIASES = {torch.bfloat16: torch.uint16, torch.float16: torch.int16, torch.float32: torch.float32}  # as kernels read
+ALIASES = {
+    torch.bfloat16: torch.uint16,
+    torch.float16: torch.int16,
+    torch.float32: torch.float32,
+}  # as kernels read
 LOST = 1e-12  # of a vector's squared length: what is left of it then is mostly rounding
 BLOCK = 1 << 22  # elements of a matrix that torch's products hold as float32 at a time
 
@@ -76,7 +80,9 @@ def add_gram(a: torch.Tensor, x: torch.Tensor, z: torch.Tensor, scale: float) ->
         fast.add_gram(own, inputs, outputs, scale)
 
 
-def orthogonalise(basis: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def orthogonalise(
+    basis: torch.Tensor, w: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Make rows orthonormal to a basis and to each other, in place: Gram-Schmidt by blocks, twice.
 
     basis: B x k x n, w: B x b x n. Returns inside, B x b x k, and outside, B x b x b in float64, so that the rows were
@@ -86,7 +92,9 @@ def orthogonalise(basis: torch.Tensor, w: torch.Tensor) -> tuple[torch.Tensor, t
     outside = torch.empty(*w.shape[:2], w.shape[1], dtype=torch.float64, device=w.device)
     lost = torch.empty(w.shape[:2], dtype=torch.bool, device=w.device)
     if fast := compiled(basis):
-        for arrays in zip(*(each.numpy() for each in (basis, w, inside, outside, lost)), strict=True):
+        for arrays in zip(
+            *(each.numpy() for each in (basis, w, inside, outside, lost)), strict=True
+        ):
             fast.orthogonalise(*arrays, LOST)
         return inside, outside, lost
     least = LOST * w.square().sum(2).amax(1, keepdim=True)

@@ -10,7 +10,10 @@ import torch
 
 from registry.numerics.unit_vectors import unit
 
-PIECE, DEVICE_PIECE = 1 << 17, 1 << 26  # values that are turned to float32 at a time: in a cache, and on a GPU
+PIECE, DEVICE_PIECE = (
+    1 << 17,
+    1 << 26,
+)  # values that are turned to float32 at a time: in a cache, and on a GPU
 RUN = 128  # values that stand side by side, looked at together
 RUNS = 64  # looked at in one matrix
 ROWS_SEED, COLUMNS_SEED, FOLD_SEED = 11, 12, 13
@@ -34,7 +37,9 @@ def transposed_times(matrix: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
     """matrix^T @ left in float32, columns x k, likewise."""
     rows = [len(block) for block in pieces(matrix)]
     blocks = zip(pieces(matrix), left.to(matrix.device).split(rows), strict=True)
-    return sum((finite(block).T @ part for block, part in blocks), torch.zeros((), device=matrix.device))
+    return sum(
+        (finite(block).T @ part for block, part in blocks), torch.zeros((), device=matrix.device)
+    )
 
 
 def pieces(matrix: torch.Tensor) -> tuple[torch.Tensor, ...]:
@@ -84,7 +89,13 @@ def texture(matrix: torch.Tensor) -> tuple[float, float]:
     run = min(RUN, cols)
     places = np.random.Generator(np.random.PCG64(rows * cols)).random((RUNS, 2))
     at = [(int(r * rows), int(c * (cols - run + 1))) for r, c in places]
-    taken = torch.stack([matrix[row, col : col + run] for row, col in at]).to(torch.float32).abs().cpu().numpy()
+    taken = (
+        torch.stack([matrix[row, col : col + run] for row, col in at])
+        .to(torch.float32)
+        .abs()
+        .cpu()
+        .numpy()
+    )
     taken.sort(axis=1)
     distinct = 1 + (np.diff(taken, axis=1) > 0).sum(1)
     return float(distinct.mean() / run), float((taken == 0).mean())

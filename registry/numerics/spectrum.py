@@ -13,9 +13,14 @@ from registry.numerics.products import ALIASES, Gram
 from registry.numerics.spectrum_proof import proven
 
 TOLERANCE = 1e-5  # relative to sigma_1: labels of the clustering vector can flip above it
-TIGHTEST = 1e-5  # what float32 vectors reach for certain; below it the Gram matrix is summed in float64
+TIGHTEST = (
+    1e-5  # what float32 vectors reach for certain; below it the Gram matrix is summed in float64
+)
 SMALL, PER_RANK, MEDIUM = 256, 8, 1024  # of smaller sides, as measured on a CPU
-FEW, CACHED = 16, 1 << 23  # values, and elements of a matrix, for which few vectors at a time are enough
+FEW, CACHED = (
+    16,
+    1 << 23,
+)  # values, and elements of a matrix, for which few vectors at a time are enough
 SAFE = 2.0**40  # magnitudes of A x, from its inverse on, whose squares float32 holds
 LARGEST = 2.0**100  # factors that float32 holds
 HALF_UNIT = 2.0**-24  # float32's rounding
@@ -42,7 +47,11 @@ def top_singular_values(
 
 
 def spectra(
-    matrices: Sequence[torch.Tensor], rank: int, tolerance: float = TOLERANCE, *, prove: bool = False
+    matrices: Sequence[torch.Tensor],
+    rank: int,
+    tolerance: float = TOLERANCE,
+    *,
+    prove: bool = False,
 ) -> list[Spectrum]:
     """The same of several matrices of one shape and type, at once on a GPU.
 
@@ -61,7 +70,9 @@ def spectra(
 def dense_is_faster(shape: Sequence[int], rank: int) -> bool:
     """Whether the Gram matrix and its eigenvalues take less time: it is small, or many values are wanted of it."""
     smaller, larger = sorted(shape)
-    many = smaller <= PER_RANK * rank and (smaller <= max(MEDIUM, 2 * rank) or larger >= 2 * smaller)
+    many = smaller <= PER_RANK * rank and (
+        smaller <= max(MEDIUM, 2 * rank) or larger >= 2 * smaller
+    )
     return smaller <= SMALL or many
 
 

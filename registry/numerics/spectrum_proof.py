@@ -30,4 +30,9 @@ def proven(matrix: torch.Tensor, values: Sequence[float], bounds: Sequence[float
 def count_above(gram: np.ndarray, mu: float) -> int:
     """How many eigenvalues of a symmetric matrix, whose lower triangle is given, exceed mu."""
     _, blocks, _ = ldl(gram - mu * np.eye(len(gram)))
-    return int((eigvals_banded(np.array([blocks.diagonal(), [*blocks.diagonal(-1), 0.0]]), lower=True) > 0).sum())
+    return int(
+        (
+            eigvals_banded(np.array([blocks.diagonal(), [*blocks.diagonal(-1), 0.0]]), lower=True)
+            > 0
+        ).sum()
+    )

@@ -44,14 +44,25 @@ def told_json(told: Told) -> dict[str, Any]:
             **{vector: known(table(prints, vector)) for vector in DISTANCES},
         },
         "tests": [asdict(each) for each in tested(told.seen)],
-        "trajectories": {run: [asdict(p) for p in points] for run, points in trajectories(told.seen).items()},
-        "like": [{"model": name, "base": base, "std_distance": apart} for name, base, apart in told.nearest],
+        "trajectories": {
+            run: [asdict(p) for p in points] for run, points in trajectories(told.seen).items()
+        },
+        "like": [
+            {"model": name, "base": base, "std_distance": apart}
+            for name, base, apart in told.nearest
+        ],
     }
 
 
 def adapter_json(each: Seen) -> dict[str, Any]:
     """One adapter."""
-    facts = {"name": each.name, "source": each.source, "data": each.data, "base": each.base, "trained": bool(each.own)}
+    facts = {
+        "name": each.name,
+        "source": each.source,
+        "data": each.data,
+        "base": each.base,
+        "trained": bool(each.own),
+    }
     own, merged = (vectors_json(found) if found else None for found in (each.own, each.merged))
     return {**facts, "update": own, "merged": merged}
 
@@ -78,7 +89,13 @@ def told_table(told: Told) -> RenderableType:
     if len(trained) > 1:
         parts += [distance_table(trained, vector) for vector in DISTANCES]
     tests = [
-        (each.vector, each.label, f"{each.within:.3g}", f"{each.between:.3g}", f"{each.p_value:.2g}")
+        (
+            each.vector,
+            each.label,
+            f"{each.within:.3g}",
+            f"{each.between:.3g}",
+            f"{each.p_value:.2g}",
+        )
         for each in tested(told.seen)
     ]
     if tests:
@@ -87,7 +104,11 @@ def told_table(told: Told) -> RenderableType:
     parts += [run_table(run, points) for run, points in trajectories(told.seen).items()]
     if told.nearest:
         rows = [(name, base or "", f"{apart:.3g}") for name, base, apart in told.nearest]
-        parts.append(drawn_table(f"registered, most like {told.seen[0].name}", "base", "std distance", rows=rows))
+        parts.append(
+            drawn_table(
+                f"registered, most like {told.seen[0].name}", "base", "std distance", rows=rows
+            )
+        )
     return Group(*parts)
 
 
@@ -97,16 +118,28 @@ def adapter_table(each: Seen, base: tuple[str, Fingerprint] | None) -> Renderabl
     trained_on = f", trained on {each.data}" if each.data else ""
     if each.own is None:
         return Text(f"{each.name}{of}: untrained adapter, B A is zero everywhere")
-    shown = {"B A": each.own} | ({"base": base[1]} if base else {}) | ({"merged": each.merged} if each.merged else {})
+    shown = (
+        {"B A": each.own}
+        | ({"base": base[1]} if base else {})
+        | ({"merged": each.merged} if each.merged else {})
+    )
     rows = [
-        (p, *(number(print_, p, vector) for print_ in shown.values() for vector in ("std", "cluster")))
+        (
+            p,
+            *(
+                number(print_, p, vector)
+                for print_ in shown.values()
+                for vector in ("std", "cluster")
+            ),
+        )
         for p in PROJECTIONS
         if any(p in print_.projections for print_ in shown.values())
     ]
     columns = [f"{vector} {name}" for name in shown for vector in ("std", "cluster")]
     how = f"{each.own.adapter.method}, rank {each.own.adapter.rank}" if each.own.adapter else ""
     return Group(
-        Text(f"{each.name}{of}: {how}{trained_on}"), drawn_table("projection", *columns, rows=rows, right=columns)
+        Text(f"{each.name}{of}: {how}{trained_on}"),
+        drawn_table("projection", *columns, rows=rows, right=columns),
     )
 
 
@@ -115,7 +148,11 @@ def number(fingerprint: Fingerprint, projection: str, vector: str) -> str:
     if projection not in fingerprint.projections:
         return "-"
     i = PROJECTIONS.index(projection)
-    return f"{fingerprint.std[i]:.3g}" if vector == "std" else f"{fingerprint.clusterings[0].vector[i]:.3f}"
+    return (
+        f"{fingerprint.std[i]:.3g}"
+        if vector == "std"
+        else f"{fingerprint.clusterings[0].vector[i]:.3f}"
+    )
 
 
 def distance_table(trained: Sequence[Seen], vector: str) -> RenderableType:
@@ -131,7 +168,10 @@ def distance_table(trained: Sequence[Seen], vector: str) -> RenderableType:
 
 def run_table(run: str, points: Sequence[Point]) -> RenderableType:
     """The path of one run."""
-    rows = [(p.step, f"{p.norm:.3g}", "" if p.moved is None else f"{p.moved:.3g}", f"{p.likeness:.3f}") for p in points]
+    rows = [
+        (p.step, f"{p.norm:.3g}", "" if p.moved is None else f"{p.moved:.3g}", f"{p.likeness:.3f}")
+        for p in points
+    ]
     numbers = ("step", "norm", "moved", "cosine to the last")
     return Group(Text(run), drawn_table(*numbers, rows=rows, right=numbers))
 
@@ -147,5 +187,7 @@ def initialised_text(done: "Initialised", reference: str) -> str:
     else:
         lines += [f"how far the output moves was not looked at: {done.why}"]
     if done.keep_output:
-        lines += [f"the start was taken off the base: load {done.folder}/base and the adapter together"]
+        lines += [
+            f"the start was taken off the base: load {done.folder}/base and the adapter together"
+        ]
     return "\n".join(lines)

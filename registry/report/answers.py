@@ -9,7 +9,10 @@ SCHEMA_VERSION = 2
 
 def answer(**content: Any) -> dict[str, Any]:
     """A JSON answer; every one says which version of docs/json.md it follows."""
-    return {"schema_version": SCHEMA_VERSION, **{name: plain(value) for name, value in content.items()}}
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **{name: plain(value) for name, value in content.items()},
+    }
 
 
 def plain(value: Any) -> Any:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 NUMBERS = ("distances", "mean", "alpha", "95 %", "KS")
 
 
-def characteristic_json(name: str, found: "Characteristic", paper: dict[str, Any] | None) -> dict[str, Any]:
+def characteristic_json(
+    name: str, found: "Characteristic", paper: dict[str, Any] | None
+) -> dict[str, Any]:
     """A characteristic with what decided."""
     return {
         "model": name,
@@ -31,7 +33,12 @@ def characteristic_json(name: str, found: "Characteristic", paper: dict[str, Any
 
 def comparison_json(each: "Comparison") -> dict[str, Any]:
     """One comparison."""
-    return {"referenced": each.referenced, "projection": each.projection, "member": each.member, **law_json(each.law)}
+    return {
+        "referenced": each.referenced,
+        "projection": each.projection,
+        "member": each.member,
+        **law_json(each.law),
+    }
 
 
 def law_json(law: "Law") -> dict[str, Any]:
@@ -39,16 +46,25 @@ def law_json(law: "Law") -> dict[str, Any]:
     return {**asdict(law), "alpha": law.pareto.shape, "power_over_normal": law.power_over_normal}
 
 
-def characteristic_table(name: str, found: "Characteristic", paper: dict[str, Any] | None) -> RenderableType:
+def characteristic_table(
+    name: str, found: "Characteristic", paper: dict[str, Any] | None
+) -> RenderableType:
     """Groups, and the numbers behind them."""
     lines = [f"{name}: {len(found.groups)} groups at rank {found.rank}"]
-    lines += [f"  {group.referenced}: {', '.join(group.members) or 'no members'}" for group in found.groups]
+    lines += [
+        f"  {group.referenced}: {', '.join(group.members) or 'no members'}"
+        for group in found.groups
+    ]
     if paper and "groups" in paper:
         lines += [f"paper, table 3: {'; '.join(grouped(own) for own in paper['groups'])}"]
     if not found.usable:
         lines += ["with one group there is no characteristic to shape anything by"]
     rows = [
-        (f"{each.referenced}-{each.projection}", "member" if each.member else "", *law_row(each.law))
+        (
+            f"{each.referenced}-{each.projection}",
+            "member" if each.member else "",
+            *law_row(each.law),
+        )
         for each in found.comparisons
     ]
     columns = ("distances of", "", "law", *NUMBERS)
@@ -63,37 +79,75 @@ def grouped(group: Sequence[str]) -> str:
 def law_row(law: "Law") -> tuple[str, ...]:
     """A law's numbers."""
     interval = "{:.2f} to {:.2f}".format(*law.interval)
-    return law.law, str(law.count), f"{law.mean:.3g}", f"{law.pareto.shape:.2f}", interval, f"{law.ks:.2f}"
+    return (
+        law.law,
+        str(law.count),
+        f"{law.mean:.3g}",
+        f"{law.pareto.shape:.2f}",
+        interval,
+        f"{law.ks:.2f}",
+    )
 
 
 def distances_json(
-    name: str, rank: int, measured: Sequence["Measured"], fits: Sequence["Pareto"], paper: dict[str, Any] | None
+    name: str,
+    rank: int,
+    measured: Sequence["Measured"],
+    fits: Sequence["Pareto"],
+    paper: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """The laws of some sets of distances; law is null where there are too few."""
     rows = [
         {"a": each.a, "b": each.b, "why": each.why, "law": law_json(each.law) if each.law else None}
         for each in measured
     ]
-    return {"model": name, "rank": rank, "distances": rows, "scipy_fits": list(fits), "paper": paper}
+    return {
+        "model": name,
+        "rank": rank,
+        "distances": rows,
+        "scipy_fits": list(fits),
+        "paper": paper,
+    }
 
 
 def distances_table(
-    name: str, rank: int, measured: Sequence["Measured"], fits: Sequence["Pareto"], paper: dict[str, Any] | None
+    name: str,
+    rank: int,
+    measured: Sequence["Measured"],
+    fits: Sequence["Pareto"],
+    paper: dict[str, Any] | None,
 ) -> RenderableType:
     """The laws of some sets of distances, and how scipy fits the first."""
     rows = [
-        (each.name, *(law_row(each.law) if each.law else (each.why, str(each.count), *[""] * (len(NUMBERS) - 1))))
+        (
+            each.name,
+            *(
+                law_row(each.law)
+                if each.law
+                else (each.why, str(each.count), *[""] * (len(NUMBERS) - 1))
+            ),
+        )
         for each in measured
     ]
     lines = [f"{name}: cosine distances of singular-value vectors at rank {rank}"]
     if paper and "alpha" in paper:
         lines += [f"paper, table 1: alpha {paper['alpha']} for all, at rank 16"]
     starts = [
-        (fit.start, f"{fit.shape:.3f}", f"{fit.location:.3g}", f"{fit.scale:.3g}", f"{fit.likelihood:.1f}")
+        (
+            fit.start,
+            f"{fit.shape:.3f}",
+            f"{fit.location:.3g}",
+            f"{fit.scale:.3g}",
+            f"{fit.likelihood:.1f}",
+        )
         for fit in fits
     ]
     told = ("alpha", "location", "scale", "log-likelihood")
     drawn = [table("distances of", "law", *NUMBERS, rows=rows, right=NUMBERS)]
     if starts:
-        drawn += [table(f"scipy.stats.genpareto of {measured[0].name}, from", *told, rows=starts, right=told)]
+        drawn += [
+            table(
+                f"scipy.stats.genpareto of {measured[0].name}, from", *told, rows=starts, right=told
+            )
+        ]
     return Group(Text("\n".join(lines)), *drawn)

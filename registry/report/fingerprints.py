@@ -43,21 +43,29 @@ def named(fingerprint: Fingerprint) -> str:
 
 def notes(fingerprint: Fingerprint) -> list[str]:
     """What a reader should know before trusting the numbers."""
-    said = [f"{fingerprint.nonfinite} NaN or infinite weights were left out"] if fingerprint.nonfinite else []
+    said = (
+        [f"{fingerprint.nonfinite} NaN or infinite weights were left out"]
+        if fingerprint.nonfinite
+        else []
+    )
     if fingerprint.short:
         said.append(
             f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank and use what they have"
         )
     said += [doubt(fingerprint, c) for c in fingerprint.clusterings if c.undetermined]
     if fingerprint.error is None:
-        said.append("how exact the singular values are was not recorded; ingest the model with a larger --rank")
+        said.append(
+            "how exact the singular values are was not recorded; ingest the model with a larger --rank"
+        )
     adapter = fingerprint.adapter
     if adapter and adapter.beside:
         said.append(
             f"{len(adapter.beside)} full tensors beside the updates were left out: {', '.join(adapter.beside[:3])}"
         )
     if adapter and adapter.untouched:
-        said.append(f"{len(adapter.untouched)} updates are zero and were left out: {', '.join(adapter.untouched[:3])}")
+        said.append(
+            f"{len(adapter.untouched)} updates are zero and were left out: {', '.join(adapter.untouched[:3])}"
+        )
     if fingerprint.unknown:
         said.append(
             f"{len(fingerprint.unknown)} matrices of unknown names were left out: {', '.join(fingerprint.unknown[:3])}"
@@ -74,17 +82,24 @@ def doubt(fingerprint: Fingerprint, clustering: Clustering) -> str:
 
 def inspection_table(found: "Inspection") -> RenderableType:
     """What a checkpoint holds."""
-    size = (
-        f"{found.tensors} tensors, {found.bytes / 1e9:.2f} GB, {', '.join(f'{n} {t}' for t, n in found.dtypes.items())}"
-    )
+    size = f"{found.tensors} tensors, {found.bytes / 1e9:.2f} GB, {', '.join(f'{n} {t}' for t, n in found.dtypes.items())}"
     base = f", says it was made from {found.declared_base}" if found.declared_base else ""
     what = found.architecture if found.kind == "model" else f"{found.architecture} {found.kind}"
-    facts = Text(f"{found.name}: {what}{base}\n{size}\n{found.layers} layers, names as {found.naming}")
+    facts = Text(
+        f"{found.name}: {what}{base}\n{size}\n{found.layers} layers, names as {found.naming}"
+    )
     rows = [
-        (p.projection, p.matrices, p.layers, ", ".join(f"{r} x {c}" for r, c in p.shapes)) for p in found.projections
+        (p.projection, p.matrices, p.layers, ", ".join(f"{r} x {c}" for r, c in p.shapes))
+        for p in found.projections
     ]
-    drawn = table("projection", "matrices", "layers", "shapes", rows=rows, right=("matrices", "layers"))
-    return Group(facts, drawn, Text(f"ignored: {short_list(found.ignored)}\nunknown: {short_list(found.unknown)}"))
+    drawn = table(
+        "projection", "matrices", "layers", "shapes", rows=rows, right=("matrices", "layers")
+    )
+    return Group(
+        facts,
+        drawn,
+        Text(f"ignored: {short_list(found.ignored)}\nunknown: {short_list(found.unknown)}"),
+    )
 
 
 def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
@@ -107,11 +122,17 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "std": dict(zip(PROJECTIONS, fingerprint.std, strict=True)),
         "std_vector": fingerprint.std_vector,
         "clustering": {str(c.rank): c.vector for c in fingerprint.clusterings},
-        "labels": {str(c.rank): by_projection(fingerprint, c.labels) for c in fingerprint.clusterings},
-        "labels_k3": {str(c.rank): by_projection(fingerprint, c.labels3) for c in fingerprint.clusterings},
+        "labels": {
+            str(c.rank): by_projection(fingerprint, c.labels) for c in fingerprint.clusterings
+        },
+        "labels_k3": {
+            str(c.rank): by_projection(fingerprint, c.labels3) for c in fingerprint.clusterings
+        },
         "inertia": {str(c.rank): c.inertia for c in fingerprint.clusterings},
         "margin": {str(c.rank): c.margin for c in fingerprint.clusterings},
-        "undetermined": {str(c.rank): places(fingerprint, c.undetermined) for c in fingerprint.clusterings},
+        "undetermined": {
+            str(c.rank): places(fingerprint, c.undetermined) for c in fingerprint.clusterings
+        },
         "spectrum_error": fingerprint.error,
         "nonfinite": fingerprint.nonfinite,
         "short_spectra": fingerprint.short,
@@ -123,7 +144,9 @@ def adapter_json(adapter: Adapter | None) -> dict[str, Any] | None:
     """What only an adapter has; None for a model."""
     if adapter is None:
         return None
-    magnitude = dict(zip(PROJECTIONS, adapter.magnitude, strict=True)) if adapter.magnitude else None
+    magnitude = (
+        dict(zip(PROJECTIONS, adapter.magnitude, strict=True)) if adapter.magnitude else None
+    )
     return {**asdict(adapter), "magnitude": magnitude}
 
 
@@ -133,7 +156,9 @@ def by_projection(fingerprint: Fingerprint, labels: Sequence[int]) -> dict[str, 
     return {p: [label for m, label in pairs if m.projection == p] for p in PROJECTIONS}
 
 
-def places(fingerprint: Fingerprint, positions: Sequence[int] | None) -> list[dict[str, Any]] | None:
+def places(
+    fingerprint: Fingerprint, positions: Sequence[int] | None
+) -> list[dict[str, Any]] | None:
     """Where matrices stand in the model; None for what was not recorded."""
     if positions is None:
         return None

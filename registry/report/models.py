@@ -25,7 +25,9 @@ def timing_table(seconds: Mapping[str, float]) -> RenderableType:
 
 def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:
     """A registered model."""
-    origin = f"family {model.family}; from {model.source}" + (f" at {model.revision}" if model.revision else "")
+    origin = f"family {model.family}; from {model.source}" + (
+        f" at {model.revision}" if model.revision else ""
+    )
     declared = f"; says it was made from {model.declared_base}" if model.declared_base else ""
     when = f"ingested {model.ingested_at:%Y-%m-%d %H:%M} by registry {model.tool_version}"
     return Group(fingerprint_table(fingerprint, model.name), Text(f"{origin}{declared}\n{when}"))
@@ -36,7 +38,9 @@ def models_table(models: Sequence["Summary"]) -> RenderableType:
     columns: dict[str, Callable[[Summary], Any]] = {
         "model": lambda m: m.name,
         "family": lambda m: m.family,
-        "architecture": lambda m: m.architecture if m.kind == "model" else f"{m.architecture} {m.kind}",
+        "architecture": lambda m: (
+            m.architecture if m.kind == "model" else f"{m.architecture} {m.kind}"
+        ),
         "parameters": lambda m: short_count(m.parameters),
         "layers": lambda m: m.layers,
         "hidden": lambda m: m.hidden_size,
@@ -54,18 +58,26 @@ def families_table(families: Sequence["FamilySummary"]) -> RenderableType:
 
 def status_table(status: "Status") -> RenderableType:
     """What is known of the database."""
-    return table("database", "", rows=[(name, value) for name, value in asdict(status).items() if value is not None])
+    return table(
+        "database",
+        "",
+        rows=[(name, value) for name, value in asdict(status).items() if value is not None],
+    )
 
 
 def ingested_line(done: "Ingested") -> str:
     """What became of one source, as a sentence."""
     model = done.model
     if done.deeper:
-        spectra = f"its spectra have {done.fingerprint.rank} values now instead of {done.rank_before}"
+        spectra = (
+            f"its spectra have {done.fingerprint.rank} values now instead of {done.rank_before}"
+        )
         return f"{model.name} is registered already with these weights; {spectra}"
     if not done.new:
         return f"{model.name} is registered already with these weights; nothing was changed"
-    size = f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
+    size = (
+        f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
+    )
     return f"registered {model.name} in family {model.family}: {model.architecture}, {size}"
 
 

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from registry.lineage.verdict import Evidence, Verdict
 
 Named = tuple[str, "Fingerprint"]
-TOGETHER, ALONE = ("std", "clusters"), ("densities", "labels", "pca")  # pictures with the base beside, and without
+TOGETHER, ALONE = (
+    ("std", "clusters"),
+    ("densities", "labels", "pca"),
+)  # pictures with the base beside, and without
 
 
 def page(
@@ -47,14 +50,20 @@ def page(
         evidence="\n".join(map(evidence_row, verdict.evidence)),
         matches=matches_section(matches),
         figures="\n".join(pictures(models)),
-        facts="\n".join(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items()),
+        facts="\n".join(
+            f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items()
+        ),
         command=escape(command),
     )
 
 
 def listed(lines: Sequence[str]) -> str:
     """A list, or nothing."""
-    return f'<ul class="how">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>' if lines else ""
+    return (
+        f'<ul class="how">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>'
+        if lines
+        else ""
+    )
 
 
 def evidence_row(line: "Evidence") -> str:
@@ -80,7 +89,9 @@ def scale(line: "Evidence") -> str:
         return ""
     most = max(line.value, line.null, 1e-300) * 1.05
     width, at = (100 * max(0.0, each) / most for each in (line.value, line.null))
-    return f'<div class="scale"><i style="width:{width:.1f}%"></i><b style="left:{at:.1f}%"></b></div>'
+    return (
+        f'<div class="scale"><i style="width:{width:.1f}%"></i><b style="left:{at:.1f}%"></b></div>'
+    )
 
 
 def matches_section(matches: Sequence["Match"]) -> str:
@@ -92,9 +103,7 @@ def matches_section(matches: Sequence["Match"]) -> str:
         f"{number(f'{m.std_distance:.3g}')}{number(f'{m.clustering_distance:.3g}')}</tr>"
         for m in matches
     )
-    heads = (
-        '<th>model</th><th>family</th><th class="number">std distance</th><th class="number">clustering distance</th>'
-    )
+    heads = '<th>model</th><th>family</th><th class="number">std distance</th><th class="number">clustering distance</th>'
     return f"<section><h2>Nearest by the papers' vectors</h2><table><tr>{heads}</tr>{rows}</table></section>"
 
 

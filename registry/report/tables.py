@@ -35,4 +35,6 @@ def short_list(names: Sequence[str]) -> str:
 
 def short_count(count: int) -> str:
     """1,234,567 as 1.2M."""
-    return next((f"{count / size:.1f}{unit}" for size, unit in COUNTS.items() if count >= size), str(count))
+    return next(
+        (f"{count / size:.1f}{unit}" for size, unit in COUNTS.items() if count >= size), str(count)
+    )

@@ -23,7 +23,9 @@ def identification_table(found: "Identification") -> RenderableType:
     told = verdict_table(found.source, found.verdict)
     if not found.matches:
         return told
-    return Group(told, matches_table("nearest by std vector", found.matches), families_line(found.families))
+    return Group(
+        told, matches_table("nearest by std vector", found.matches), families_line(found.families)
+    )
 
 
 def verdict_table(source: str, verdict: "Verdict") -> RenderableType:
@@ -32,7 +34,9 @@ def verdict_table(source: str, verdict: "Verdict") -> RenderableType:
     numbers = ("value", "95 % below", "p-value")
     lines = Text("\n".join(f"  {line}" for line in (*verdict.how, *chances(verdict))))
     head = Text(f"{source}: {headline(verdict)}", style="bold")
-    return Group(head, *([lines] if lines else []), table("evidence", *numbers, rows=rows, right=numbers))
+    return Group(
+        head, *([lines] if lines else []), table("evidence", *numbers, rows=rows, right=numbers)
+    )
 
 
 def headline(verdict: "Verdict") -> str:
@@ -50,7 +54,11 @@ def chances(verdict: "Verdict") -> list[str]:
     """What chance alone would give."""
     if verdict.chance is None or verdict.verdict == "same weights":
         return []
-    whoever = f"one of {verdict.candidates} independent models" if verdict.candidates > 1 else "an independent model"
+    whoever = (
+        f"one of {verdict.candidates} independent models"
+        if verdict.candidates > 1
+        else "an independent model"
+    )
     return [f"{whoever} would agree as well with probability {probability(verdict.chance)}"]
 
 
@@ -62,7 +70,10 @@ def row_of(line: "Evidence") -> tuple[str, ...]:
 
 def verified_table(source: str, base: str, outcome: str, verdict: "Verdict") -> RenderableType:
     """What became of a claim."""
-    return Group(Text(f"that {source} comes from {base} is {outcome}", style="bold"), verdict_table(source, verdict))
+    return Group(
+        Text(f"that {source} comes from {base} is {outcome}", style="bold"),
+        verdict_table(source, verdict),
+    )
 
 
 def explained_table(model: "Summary", verdict: "Verdict", judged_at: datetime) -> RenderableType:
@@ -73,14 +84,19 @@ def explained_table(model: "Summary", verdict: "Verdict", judged_at: datetime) -
 
 def matches_table(title: str, matches: Sequence["Match"]) -> Table:
     """Distances of the nearest models."""
-    rows = [(m.model, m.family, f"{m.std_distance:.3g}", f"{m.clustering_distance:.3g}") for m in matches]
+    rows = [
+        (m.model, m.family, f"{m.std_distance:.3g}", f"{m.clustering_distance:.3g}")
+        for m in matches
+    ]
     numbers = ("std distance", "clustering distance")
     return table(title, "family", *numbers, rows=rows, right=numbers)
 
 
 def families_line(families: Sequence["Match"]) -> Text:
     """The families in the order of their nearest member."""
-    return Text("nearest families: " + ", ".join(f"{m.family} ({m.spread_distance:.2g})" for m in families))
+    return Text(
+        "nearest families: " + ", ".join(f"{m.family} ({m.spread_distance:.2g})" for m in families)
+    )
 
 
 def identification_json(found: "Identification") -> dict[str, Any]:

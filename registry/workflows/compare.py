@@ -9,7 +9,9 @@ from registry.lineage.pair import pair_verdict
 from registry.lineage.verdict import Verdict
 
 
-def compare(a: str | Path | Fingerprint, b: str | Path | Fingerprint, **options: Unpack[Options]) -> Verdict:
+def compare(
+    a: str | Path | Fingerprint, b: str | Path | Fingerprint, **options: Unpack[Options]
+) -> Verdict:
     """Whether `a` comes from `b`. Both are sources or fingerprints; `a` may be an adapter and `b` a base.
 
     The verdict has `verdict`, `score` (larger is more surely derived, comparable across pairs), `p_value` and

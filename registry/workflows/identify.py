@@ -34,7 +34,9 @@ class Identification:
         return tuple(best.values())
 
 
-def identify(engine: Engine, source: str | Path, *, k: int = 10, **options: Unpack[Options]) -> Identification:
+def identify(
+    engine: Engine, source: str | Path, *, k: int = 10, **options: Unpack[Options]
+) -> Identification:
     """Fingerprint a source and compare it with what is registered. Stores nothing. Raises RegistryError.
 
     rank: 16 unless asked otherwise, for that is what is compared.

@@ -20,7 +20,9 @@ NEAREST = 8  # models looked up at a time
 SIDE = 16  # a cosine of two sketches is this many standard deviations of chance, less one in the last place
 
 
-def identify_quickly(engine: Engine, source: str | Path, *, download: bool = False) -> tuple[Verdict, Glimpse]:
+def identify_quickly(
+    engine: Engine, source: str | Path, *, download: bool = False
+) -> tuple[Verdict, Glimpse]:
     """Tell which registered model a source comes from, and what was read of it. Raises RegistryError.
 
     What was done to it is not looked into, and the same weights are called derived.
@@ -49,7 +51,9 @@ def verdicts(session: Session, glimpse: Glimpse, candidates: int) -> Iterator[Ve
     lines = []
     if found:
         (model, family), cosine = found[0]
-        lines.append(line("start", f"the first values of its tensors agree with {model}'s", SIDE * cosine))
+        lines.append(
+            line("start", f"the first values of its tensors agree with {model}'s", SIDE * cosine)
+        )
         yield told(glimpse, model, family, candidates, lines)
     seen: dict[tuple[str, str], list[float]] = defaultdict(list)
     limit = max(int(MOST * glimpse.total), LEAST)
@@ -71,12 +75,20 @@ def line(kind: str, what: str, value: float) -> Evidence:
     return Evidence(kind, sentence, value, null.start, null.p_value(value))
 
 
-def told(glimpse: Glimpse, model: str, family: str, candidates: int, lines: list[Evidence]) -> Verdict:
+def told(
+    glimpse: Glimpse, model: str, family: str, candidates: int, lines: list[Evidence]
+) -> Verdict:
     """The verdict on what was seen last; what was seen before stands below it."""
     p_value = min(1.0, 2 * min(each.p_value or 1.0 for each in lines))
     chance = among(p_value, candidates)
-    share = Evidence("read", f"{glimpse.read / glimpse.total:.2%} of its bytes were read", glimpse.read / glimpse.total)
+    share = Evidence(
+        "read",
+        f"{glimpse.read / glimpse.total:.2%} of its bytes were read",
+        glimpse.read / glimpse.total,
+    )
     numbers = (-math.log10(p_value), p_value, chance, candidates, (*lines, share))
     if chance > CERTAIN:
         return Verdict(UNKNOWN, None, None, (), *numbers)
-    return Verdict(DERIVED, model, family, ("told from a part of it; the whole says how",), *numbers)
+    return Verdict(
+        DERIVED, model, family, ("told from a part of it; the whole says how",), *numbers
+    )

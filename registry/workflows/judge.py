@@ -14,12 +14,19 @@ from registry.lineage.features import KINDS, Sketches, Traits
 from registry.lineage.layer_alignment import align
 from registry.lineage.merge_shares import TRAINED, merged
 from registry.lineage.training_recipe import distance, profile
-from registry.lineage.verdict import ACCEPTED, DERIVED, UNKNOWN, Candidates, Evidence, Verdict, judge, recipe_chance
+from registry.lineage.verdict import (
+    ACCEPTED,
+    DERIVED,
+    UNKNOWN,
+    Candidates,
+    Evidence,
+    Verdict,
+    judge,
+    recipe_chance,
+)
 
 SHORTLIST = 8  # models that outlines give
-ALONE = (
-    0.5  # cosine of outlines, by 8 standard deviations of chance: where one model alone has it, no other is looked at
-)
+ALONE = 0.5  # cosine of outlines, by 8 standard deviations of chance: where one model alone has it, no other is looked at
 COMPARED = 3  # of these, in full
 ALIKE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
 
@@ -49,7 +56,9 @@ def by_recipe(
     own, found = profile(fingerprint), nearest.profiles(session, [match.model for match in matches])
 
     def place(match: Match) -> tuple[bool, float]:
-        return recipe_chance(match.std_distance, candidates) > ACCEPTED, distance(own, found[match.model])
+        return recipe_chance(match.std_distance, candidates) > ACCEPTED, distance(
+            own, found[match.model]
+        )
 
     return [match.model for match in sorted(matches, key=place)]
 
@@ -74,16 +83,26 @@ def among_relatives(
     session: Session, own: Traits, best: Candidate, others: Sequence[str], candidates: Candidates
 ) -> Verdict:
     """The verdict on the nearest relative, with what others tell where weights moved as in a merge."""
-    if best.verdict.verdict != DERIVED or not any(phrase.startswith(TRAINED) for phrase in best.verdict.how):
+    if best.verdict.verdict != DERIVED or not any(
+        phrase.startswith(TRAINED) for phrase in best.verdict.how
+    ):
         return best.verdict
     pairs = [Candidate.of(session, own, name, candidates) for name in others]
-    return merged(best.verdict, best.found, [(pair.name, pair.found) for pair in pairs if pair.verdict.related])
+    return merged(
+        best.verdict,
+        best.found,
+        [(pair.name, pair.found) for pair in pairs if pair.verdict.related],
+    )
 
 
 def relatives(session: Session, own: Traits) -> list[str]:
     """The registered models that are most likely relatives, by name: the same weights first, then by their branches."""
     same = nearest.same_weights(session, own.fingerprint)
-    found = [pair for pair in nearest.by_outline(session, own.fingerprint, SHORTLIST) if pair[0] not in same]
+    found = [
+        pair
+        for pair in nearest.by_outline(session, own.fingerprint, SHORTLIST)
+        if pair[0] not in same
+    ]
     near = [name for name, _ in found]
     if sum(cosine > ALONE for _, cosine in found) == 1:
         return [*same, *near]

@@ -34,7 +34,9 @@ DTYPES: dict[GGMLQuantizationType, DType] = {
     GGMLQuantizationType.I8: I8,
 }
 READ = 16 << 20  # bytes of a quantised tensor read at a time
-GROUP = 1 << 18  # elements dequantised at a time; the temporary arrays take some 10 times as many bytes
+GROUP = (
+    1 << 18
+)  # elements dequantised at a time; the temporary arrays take some 10 times as many bytes
 
 # Facts that a config.json states too, by the key's part after the architecture.
 CONFIG = {
@@ -90,11 +92,18 @@ def read_gguf(blob: Blob) -> Contents:
 def config(facts: dict[str, Any]) -> dict[str, Any]:
     """The facts in config.json's words; a list where they differ from layer to layer."""
     architecture = facts.get("general.architecture")
-    found = {ours: facts[key] for theirs, ours in CONFIG.items() if (key := f"{architecture}.{theirs}") in facts}
+    found = {
+        ours: facts[key]
+        for theirs, ours in CONFIG.items()
+        if (key := f"{architecture}.{theirs}") in facts
+    }
     found |= {"model_type": architecture} if isinstance(architecture, str) else {}
     base = facts.get("general.base_model.0.repo_url")
     found |= {"_name_or_path": "/".join(base.split("/")[-2:])} if isinstance(base, str) else {}
-    return {key: value.tolist() if isinstance(value, np.ndarray) else value for key, value in found.items()}
+    return {
+        key: value.tolist() if isinstance(value, np.ndarray) else value
+        for key, value in found.items()
+    }
 
 
 def entry(blob: Blob, row: Row) -> Entry:
@@ -124,11 +133,15 @@ def dequantised(blob: Blob, row: Row) -> "Tensor":
     block, width = GGML_QUANT_SIZES[row.kind]
     group = GROUP // block * width
     for begin in range(0, row.nbytes, reading := READ // group * group):
-        raw = np.frombuffer(read_bytes(blob, row.offset + begin, min(reading, row.nbytes - begin)), np.uint8)
+        raw = np.frombuffer(
+            read_bytes(blob, row.offset + begin, min(reading, row.nbytes - begin)), np.uint8
+        )
         for at in range(0, len(raw), group):
             part, first = raw[at : at + group], (begin + at) // width * block
             with np.errstate(all="ignore"):  # the scale of a damaged block may be infinite
-                values[first : first + len(part) // width * block] = dequantize(part[None], row.kind)[0]
+                values[first : first + len(part) // width * block] = dequantize(
+                    part[None], row.kind
+                )[0]
     return tensor
 
 
@@ -137,7 +150,10 @@ def restored(contents: Contents, label: str) -> Contents:
     if not contents.config:
         return contents
     widths = {entry.name: entry.shape[-1] for entry in contents.entries}
-    entries = [joined(renamed(unpermuted(entry, contents.config, label), widths)) for entry in contents.entries]
+    entries = [
+        joined(renamed(unpermuted(entry, contents.config, label), widths))
+        for entry in contents.entries
+    ]
     return replace(contents, entries=entries)
 
 
@@ -153,7 +169,11 @@ def renamed(entry: Entry, widths: dict[str, int]) -> Entry:
     block, part = match["block"], match["part"]
     if part == "ffn_up" and entry.shape[0] == 2 * widths.get(f"{block}ffn_down.weight", 0):
         return replace(entry, name=f"{block}ffn_gate_up.weight")
-    if part == "attn_qkv" and f"{block}ssm_out.weight" in widths and f"{block}attn_output.weight" not in widths:
+    if (
+        part == "attn_qkv"
+        and f"{block}ssm_out.weight" in widths
+        and f"{block}attn_output.weight" not in widths
+    ):
         return replace(entry, name=f"{block}ssm_qkv.weight")
     return entry
 
@@ -169,7 +189,9 @@ def joined(entry: Entry) -> Entry:
     heads, *own = entry.shape
     turned = HEADS[match["part"]]
     rows, latent = own[::-1] if turned else own
-    return replace(entry, shape=(heads * rows, latent), read=partial(one_below_the_other, entry, turned))
+    return replace(
+        entry, shape=(heads * rows, latent), read=partial(one_below_the_other, entry, turned)
+    )
 
 
 def one_below_the_other(entry: Entry, turned: bool) -> "Tensor":
@@ -189,7 +211,9 @@ def unpermuted(entry: Entry, config: dict[str, Any], label: str) -> Entry:
     if isinstance(heads, list):
         heads = heads[int(match["layer"])] if int(match["layer"]) < len(heads) else None
     if type(heads) is not int or heads < 1 or entry.shape[0] % (2 * heads):
-        raise BrokenFile(path=label, reason=f"it has {heads} heads, which {entry.name!r} does not divide into")
+        raise BrokenFile(
+            path=label, reason=f"it has {heads} heads, which {entry.name!r} does not divide into"
+        )
     return replace(entry, read=partial(in_halves, entry, heads))
 
 

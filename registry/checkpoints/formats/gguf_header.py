@@ -17,7 +17,19 @@ from registry.errors import BrokenFile, FormatNotRead
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)  # 1 had counts of 32 bits and lived for four months of 2023
-SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+SCALARS = {
+    0: "B",
+    1: "b",
+    2: "H",
+    3: "h",
+    4: "I",
+    5: "i",
+    6: "f",
+    7: "?",
+    10: "Q",
+    11: "q",
+    12: "d",
+}
 TEXT, ARRAY = 8, 9
 LENGTH = struct.Struct("<Q")
 
@@ -74,9 +86,14 @@ class Cursor:
     def reach(self, count: int) -> int:
         """Have the next `count` bytes in the piece; returns where in it they begin."""
         if self.position + count > min(self.size, LIMIT):
-            raise self.broken("its header does not end within " + ("it" if self.size < LIMIT else f"{LIMIT:,} bytes"))
+            raise self.broken(
+                "its header does not end within "
+                + ("it" if self.size < LIMIT else f"{LIMIT:,} bytes")
+            )
         if self.position + count > self.start + len(self.piece):
-            self.piece = read_bytes(self.blob, self.position, min(max(count, self.length), self.size - self.position))
+            self.piece = read_bytes(
+                self.blob, self.position, min(max(count, self.length), self.size - self.position)
+            )
             self.start, self.length = self.position, min(2 * self.length, LARGEST)
         return self.position - self.start
 
@@ -159,7 +176,9 @@ def read_header(blob: Blob) -> Header:
     check_version(blob, cursor.number("I"))
     tensors, keys = cursor.number("Q"), cursor.number("Q")
     if tensors > TENSORS or keys > KEYS:
-        raise cursor.broken(f"it claims {tensors:,} tensors and {keys:,} facts, more than any model has")
+        raise cursor.broken(
+            f"it claims {tensors:,} tensors and {keys:,} facts, more than any model has"
+        )
     facts = distinct(cursor, [(cursor.name(), cursor.value()) for _ in range(keys)])
     rows = [read_row(cursor) for _ in range(tensors)]
     distinct(cursor, [(row.name, row) for row in rows])
@@ -171,8 +190,14 @@ def check_version(blob: Blob, version: int) -> None:
     if version in VERSIONS:
         return
     # Versions are small: one whose low bytes are zero was written the other way round.
-    kind = "a big-endian GGUF file" if version & 0xFFFF == 0 < version else f"GGUF of version {version}"
-    raise FormatNotRead(path=blob.label, format=kind, remedy="convert the model again with a present llama.cpp")
+    kind = (
+        "a big-endian GGUF file"
+        if version & 0xFFFF == 0 < version
+        else f"GGUF of version {version}"
+    )
+    raise FormatNotRead(
+        path=blob.label, format=kind, remedy="convert the model again with a present llama.cpp"
+    )
 
 
 def distinct(cursor: Cursor, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -190,7 +215,9 @@ def read_row(cursor: Cursor) -> Row:
     name, dimensions = cursor.name(), cursor.number("I")
     if not 0 < dimensions <= DIMENSIONS:
         raise cursor.broken(f"its header gives {name!r} {dimensions:,} dimensions")
-    shape = struct.unpack(f"<{dimensions}Q", cursor.take(8 * dimensions))[::-1]  # the file has the inner one first
+    shape = struct.unpack(f"<{dimensions}Q", cursor.take(8 * dimensions))[
+        ::-1
+    ]  # the file has the inner one first
     kind, offset = cursor.number("I"), cursor.number("Q")
     if kind not in GGML_QUANT_SIZES:
         raise cursor.broken(f"its header gives {name!r} the unknown type {kind}")
@@ -212,5 +239,7 @@ def placed(cursor: Cursor, rows: list[Row], alignment: Any) -> tuple[Row, ...]:
             raise cursor.broken(f"its tensor {row.name!r} lies on another one, or askew")
         position = row.offset + row.nbytes
     if position > cursor.size and rows:
-        raise cursor.broken(f"its header describes {position:,} bytes, the file has {cursor.size:,}")
+        raise cursor.broken(
+            f"its header describes {position:,} bytes, the file has {cursor.size:,}"
+        )
     return tuple(found)

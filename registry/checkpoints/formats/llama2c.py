@@ -53,8 +53,21 @@ class Model:
     @property
     def sound(self) -> bool:
         """Whether the numbers could be those of a model."""
-        sizes = (self.dim, self.hidden, self.layers, self.heads, self.kv_heads, self.vocab, self.context)
-        if min(sizes) < 1 or self.group < 0 or self.layers > MOST_LAYERS or self.dim % (2 * self.heads):
+        sizes = (
+            self.dim,
+            self.hidden,
+            self.layers,
+            self.heads,
+            self.kv_heads,
+            self.vocab,
+            self.context,
+        )
+        if (
+            min(sizes) < 1
+            or self.group < 0
+            or self.layers > MOST_LAYERS
+            or self.dim % (2 * self.heads)
+        ):
             return False
         quantised = self.version == 2  # noqa: PLR2004
         return not quantised or (self.group > 0 and self.dim % self.group == 0)
@@ -90,7 +103,10 @@ class Model:
     @property
     def size(self) -> int:
         """Bytes of the whole file."""
-        sizes = [(self.layers if "{" in name else 1) * self.nbytes(self.shape(name)) for name in self.names]
+        sizes = [
+            (self.layers if "{" in name else 1) * self.nbytes(self.shape(name))
+            for name in self.names
+        ]
         return START[self.version] + sum(sizes)
 
     def tensors(self) -> Iterator[tuple[str, tuple[int, ...], int]]:
@@ -118,7 +134,9 @@ def read_llama2c(blob: Blob) -> list[Entry]:
     head = read_bytes(blob, 0, min(START[1], blob.size))
     model = versioned(blob, head) if head.startswith(MAGIC) else legacy(head)
     if not model.sound or model.size != blob.size:
-        raise BrokenFile(path=blob.label, reason="its size is not what the numbers in its header make")
+        raise BrokenFile(
+            path=blob.label, reason="its size is not what the numbers in its header make"
+        )
     return [entry(blob, model, *place) for place in model.tensors()]
 
 
@@ -132,7 +150,9 @@ def versioned(blob: Blob, head: bytes) -> Model:
     """A header with a magic number: version, the seven numbers, whether the classifier is shared, the group size."""
     if len(head) < START[1]:
         raise BrokenFile(path=blob.label, reason="it is shorter than its header")
-    version, dim, hidden, layers, heads, kv_heads, vocab, context, shared, group = FLAGGED.unpack_from(head)
+    version, dim, hidden, layers, heads, kv_heads, vocab, context, shared, group = (
+        FLAGGED.unpack_from(head)
+    )
     if version not in (1, 2):
         raise BrokenFile(path=blob.label, reason=f"llama2.c has no export of version {version}")
     group = group if version == 2 else 0  # noqa: PLR2004

@@ -19,7 +19,9 @@ from registry.checkpoints.blob import Blob, Span
 from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile, RegistryError, UnsafePickle
 
-GLOBAL = re.compile(r"GLOBAL ([\w.]+)")  # in torch's complaint about a class or function it does not know
+GLOBAL = re.compile(
+    r"GLOBAL ([\w.]+)"
+)  # in torch's complaint about a class or function it does not know
 MOST_CLASSES = 100  # no honest checkpoint pickles more of its own
 AVERAGE = re.compile(r"ema|average|avg|shadow|teacher", re.IGNORECASE)
 
@@ -58,15 +60,24 @@ def in_place(blob: Blob) -> list[Entry]:
         storage: Any = fake.untyped_storage()
         place = storage._checkpoint_offset + fake.storage_offset() * fake.dtype.itemsize  # noqa: SLF001  # documented
         dtype = dtypes.of(fake.dtype)
-        span = Span(blob, place, dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride())
-        entries.append(Entry(name, dtype, span.shape, span.read, head=span.head if span.stride is None else None))
+        span = Span(
+            blob, place, dtype, tuple(fake.shape), None if fake.is_contiguous() else fake.stride()
+        )
+        entries.append(
+            Entry(
+                name, dtype, span.shape, span.read, head=span.head if span.stride is None else None
+            )
+        )
     return entries
 
 
 def in_memory(blob: Blob) -> list[Entry]:
     """Entries of a pickle in torch's format before 1.6, which only loads as a whole."""
     tensors = state_dict(load(blob))
-    return [Entry(name, dtypes.of(tensor.dtype), tuple(tensor.shape), tensor.detach) for name, tensor in tensors]
+    return [
+        Entry(name, dtypes.of(tensor.dtype), tuple(tensor.shape), tensor.detach)
+        for name, tensor in tensors
+    ]
 
 
 def load(blob: Blob) -> Any:
@@ -98,10 +109,14 @@ def state_dict(content: Any) -> list[tuple[str, torch.Tensor]]:
     for path, tensor in walk(content, ()):
         branches.setdefault(path[0], {})[".".join(path[1:])] = tensor
     for head in [head for head in branches if AVERAGE.search(head)]:
-        if any(other != head and branches[other].keys() == branches[head].keys() for other in branches):
+        if any(
+            other != head and branches[other].keys() == branches[head].keys() for other in branches
+        ):
             del branches[head]
     return [
-        (f"{head}.{name}".rstrip("."), tensor) for head, branch in branches.items() for name, tensor in branch.items()
+        (f"{head}.{name}".rstrip("."), tensor)
+        for head, branch in branches.items()
+        for name, tensor in branch.items()
     ]
 
 
@@ -120,7 +135,11 @@ def children(node: Any) -> list[tuple[str, Any]]:
         parts = vars(node)
         if "_modules" not in parts:
             return list(parts.items())
-        return [row for part in ("_parameters", "_buffers", "_modules") for row in parts.get(part, {}).items()]
+        return [
+            row
+            for part in ("_parameters", "_buffers", "_modules")
+            for row in parts.get(part, {}).items()
+        ]
     if isinstance(node, dict) and not {"state", "param_groups"} <= node.keys():
         return [(str(key), child) for key, child in node.items()]
     return []
@@ -130,4 +149,8 @@ def reason(exc: Exception) -> str:
     """What is wrong with a file, in a few words; torch's own go on to advise against its safe rules."""
     if told := re.search(r"WeightsUnpickler error: ([^.\n]+)", str(exc)):
         return told[1]
-    return "its zip archive is incomplete" if "PytorchStreamReader" in str(exc) else "it is no pickle of tensors"
+    return (
+        "its zip archive is incomplete"
+        if "PytorchStreamReader" in str(exc)
+        else "it is no pickle of tensors"
+    )

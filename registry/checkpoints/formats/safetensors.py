@@ -40,7 +40,9 @@ DTYPES = {
 def read_safetensors(blob: Blob) -> list[Entry]:
     """Index one file. Raises BrokenFile where header and file do not fit each other."""
     start, header, end = read_header(blob)
-    spans = [(name, *read_row(blob, name, row)) for name, row in header.items() if name != "__metadata__"]
+    spans = [
+        (name, *read_row(blob, name, row)) for name, row in header.items() if name != "__metadata__"
+    ]
     check_layout(blob, [(begin, stop) for *_, begin, stop in spans], end - start)
     entries = []
     for name, dtype, shape, begin, _ in spans:
@@ -56,7 +58,9 @@ def read_header(blob: Blob) -> tuple[int, dict[str, Any], int]:
     if size < 8 or length > size - 8:  # noqa: PLR2004  # the header's own length takes 8 bytes
         raise BrokenFile(path=blob.label, reason="it is shorter than its header claims")
     if length > HEADER_LIMIT:
-        raise BrokenFile(path=blob.label, reason=f"its header of {length:,} bytes is longer than any model needs")
+        raise BrokenFile(
+            path=blob.label, reason=f"its header of {length:,} bytes is longer than any model needs"
+        )
     text = read_bytes(blob, 8, length)
     try:
         header = json.loads(text, object_pairs_hook=distinct)
@@ -81,12 +85,17 @@ def read_row(blob: Blob, name: str, row: Any) -> tuple[DType, tuple[int, ...], i
         dtype, shape, (begin, end) = DTYPES[row["dtype"]], tuple(row["shape"]), row["data_offsets"]
     except (KeyError, TypeError, ValueError) as exc:
         raise BrokenFile(
-            path=blob.label, reason=f"the header's row for {name!r} is malformed or of an unknown type"
+            path=blob.label,
+            reason=f"the header's row for {name!r} is malformed or of an unknown type",
         ) from exc
     if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
-        raise BrokenFile(path=blob.label, reason=f"the header's row for {name!r} holds a number that is none")
+        raise BrokenFile(
+            path=blob.label, reason=f"the header's row for {name!r} holds a number that is none"
+        )
     if end - begin != math.prod(shape) * dtype.itemsize:
-        raise BrokenFile(path=blob.label, reason=f"the header gives {name!r} a shape that its bytes do not have")
+        raise BrokenFile(
+            path=blob.label, reason=f"the header gives {name!r} a shape that its bytes do not have"
+        )
     return dtype, shape, begin, end
 
 

@@ -50,13 +50,19 @@ PAUSES = (0, 1, 2, 4, 8)  # seconds before each further attempt, unless the hub 
 PATIENCE = 300  # seconds that all pauses may take; the length of the hub's own windows
 
 SERVER_ERRORS = 500
-STATUSES: dict[int, type[CheckpointError]] = {401: HubLoginNeeded, 403: HubForbidden, 429: HubRateLimited}
+STATUSES: dict[int, type[CheckpointError]] = {
+    401: HubLoginNeeded,
+    403: HubForbidden,
+    429: HubRateLimited,
+}
 BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105  # a message of the hub's
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 REASON_LENGTH = 160
 
 
-def patiently(attempt: Callable[[], T], errors: tuple[type[Exception], ...] = (HTTP.TransportError,)) -> T:
+def patiently(
+    attempt: Callable[[], T], errors: tuple[type[Exception], ...] = (HTTP.TransportError,)
+) -> T:
     """What `attempt` returns, tried again after passing statuses and after `errors`. Raises the last error."""
     retried: tuple[type[Exception], ...] = (HfHubHTTPError, *errors)
     waited = 0.0
@@ -102,7 +108,9 @@ def explained(error: BaseException, model: str, revision: str | None) -> Checkpo
         case RevisionNotFoundError():
             ours = HubRevisionNotFound(model=model, revision=revision or "main")
         case LocalEntryNotFoundError(__cause__=BaseException() as cause):
-            ours = explained(cause, model, revision)  # the hub failed half-way, then the cache did not help
+            ours = explained(
+                cause, model, revision
+            )  # the hub failed half-way, then the cache did not help
         case LocalEntryNotFoundError() | OfflineModeIsEnabled():
             ours = HubOffline(model=model)
         case HfHubHTTPError():
@@ -125,7 +133,9 @@ def answered(error: HfHubHTTPError, model: str) -> CheckpointError:
         return STATUSES[status](model=model, reason=reason(error))
     if isinstance(error, RepositoryNotFoundError):
         return HubModelNotFound(model=model)
-    return (HubFailing if status >= SERVER_ERRORS else HubUnreachable)(model=model, reason=reason(error))
+    return (HubFailing if status >= SERVER_ERRORS else HubUnreachable)(
+        model=model, reason=reason(error)
+    )
 
 
 def reason(error: BaseException) -> str:
@@ -141,6 +151,8 @@ def reason(error: BaseException) -> str:
         text = "it answers, but not as a hub does"
     else:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        text = re.sub(r"^\[Errno -?\d+\] | \(.*|\. .*", "", first)  # neither number, aside nor second sentence
+        text = re.sub(
+            r"^\[Errno -?\d+\] | \(.*|\. .*", "", first
+        )  # neither number, aside nor second sentence
     text = re.sub(r"https?://\w\S*", "the hub", text)
     return textwrap.shorten(text.rstrip("."), REASON_LENGTH, placeholder="...")

@@ -8,7 +8,14 @@ from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import OfflineModeIsEnabled
 
 from registry.checkpoints.blob import Blob, LocalBlob
-from registry.checkpoints.folder import Files, listed, local_files, only_model, weight_files, with_siblings
+from registry.checkpoints.folder import (
+    Files,
+    listed,
+    local_files,
+    only_model,
+    weight_files,
+    with_siblings,
+)
 from registry.checkpoints.hub.errors import patiently, translated
 from registry.checkpoints.hub.range_reads import RemoteBlob
 from registry.checkpoints.parallel import side_by_side
@@ -51,7 +58,9 @@ def download(model: str, revision: str | None, file: str | None = None) -> tuple
 def cached(model: str, revision: str | None, file: str | None) -> tuple[Files, str]:
     """The files and commit sha of a model that an earlier download has left. Raises HubOffline."""
     # No patterns, for `download` leaves most files out on purpose, and the client would miss them.
-    found = huggingface_hub.snapshot_download(model, revision=revision, local_files_only=True, allow_patterns=[])
+    found = huggingface_hub.snapshot_download(
+        model, revision=revision, local_files_only=True, allow_patterns=[]
+    )
     files = local_files(Path(found))
     if not weight_files(files) or (file is not None and file not in files):
         raise HubOffline(model=model)
@@ -62,7 +71,9 @@ def listing(model: str, revision: str | None) -> tuple[str, list[str]]:
     """The commit that a revision points to now, and the names of its files."""
     # Without a timeout of its own, this first request would wait forever for a hub that is silent.
     api = huggingface_hub.HfApi()
-    info = patiently(lambda: api.model_info(model, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT), errors=())
+    info = patiently(
+        lambda: api.model_info(model, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT), errors=()
+    )
     if not COMMIT.fullmatch(info.sha or ""):
         raise HubUnreachable(model=model, reason="it names no commit")
     return str(info.sha), [file.rfilename for file in info.siblings or []]
@@ -78,7 +89,9 @@ def weights(model: str, names: list[str], file: str | None) -> list[str]:
     if file is None:
         return only_model(names, model, separator=":")
     if file not in names:
-        raise HubFileNotFound(model=model, file=file, files=listed(weight_files(names)) or "no weights")
+        raise HubFileNotFound(
+            model=model, file=file, files=listed(weight_files(names)) or "no weights"
+        )
     return with_siblings(names, file)
 
 

@@ -23,7 +23,9 @@ from registry.errors import BrokenFile, HubUnreachable, HubWithoutRanges
 PART = 8 << 20  # bytes of one request; what a tensor has more is fetched side by side
 BLOCK = 1 << 16  # bytes; takes the header of a shard in one request
 BLOCKS = 16  # kept of each file
-SMALL = 1 << 14  # bytes; what has no more comes with its block, for others like it are near (scales, shapes, norms)
+SMALL = (
+    1 << 14
+)  # bytes; what has no more comes with its block, for others like it are near (scales, shapes, norms)
 SLOWEST = 16 << 10  # bytes per second
 WHOLE, PARTIAL, FORBIDDEN = 200, 206, 403
 
@@ -118,7 +120,9 @@ class RemoteBlob:
             if len(starts) == 1:
                 self._part(memory, offset)
             else:
-                side_by_side(lambda start: self._part(memory[start : start + PART], offset + start), starts)
+                side_by_side(
+                    lambda start: self._part(memory[start : start + PART], offset + start), starts
+                )
 
     def _part(self, memory: memoryview, offset: int) -> None:
         """One part, whatever number of requests it takes."""
@@ -220,8 +224,14 @@ class Stream(io.RawIOBase):
 @contextmanager
 def request(place: Place, offset: int, count: int) -> Iterator[Any]:
     """The answer to a request for one range, its content not read yet."""
-    headers = {**place.headers, "range": f"bytes={offset}-{offset + count - 1}", "accept-encoding": "identity"}
-    with get_session().stream("GET", place.url, headers=headers, timeout=HF_HUB_DOWNLOAD_TIMEOUT) as answer:
+    headers = {
+        **place.headers,
+        "range": f"bytes={offset}-{offset + count - 1}",
+        "accept-encoding": "identity",
+    }
+    with get_session().stream(
+        "GET", place.url, headers=headers, timeout=HF_HUB_DOWNLOAD_TIMEOUT
+    ) as answer:
         yield answer
 
 

@@ -31,11 +31,15 @@ FACTOR = re.compile(
 MAGNITUDE = "lora_magnitude_vector"
 # What PEFT, DDP, torch.compile, FSDP and gradient checkpointing put around a module.
 PREFIX = re.compile(r"^(?:(?:base_model\.model|module)\.)+")
-WRAPPER = re.compile(r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|base_layer)\.")
+WRAPPER = re.compile(
+    r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|base_layer)\."
+)
 SAVED = re.compile(r"\.modules_to_save\.[\w-]+(?=\.)")
 FROZEN = ".original_module."  # the base's own weight, kept beside a module that was trained whole
 LONGEST_NAME = 1000
-LARGEST_UPDATE = 1 << 28  # elements that are ever multiplied out; matrices of 70B models have about as many
+LARGEST_UPDATE = (
+    1 << 28
+)  # elements that are ever multiplied out; matrices of 70B models have about as many
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,18 @@ def whole(roles: Factors, role: str) -> Any:
 ADALORA = low_rank("adalora", "lora_B", lambda f: (f["lora_B"], f["lora_A"] * f["lora_E"]))
 METHODS = (
     low_rank("lora", "lora_B", lambda f: (f["lora_B"], f["lora_A"])),
-    low_rank("lora", "lora_embedding_B", lambda f: (f["lora_embedding_A"].T, f["lora_embedding_B"].T)),
-    Method("loha", ("hada_w1_a",), "hada_w1_a", lambda f: whole(f, "hada_w1") * whole(f, "hada_w2")),
-    Method("lokr", ("lokr_w1", "lokr_w1_a"), None, lambda f: whole(f, "lokr_w1").kron(whole(f, "lokr_w2"))),
+    low_rank(
+        "lora", "lora_embedding_B", lambda f: (f["lora_embedding_A"].T, f["lora_embedding_B"].T)
+    ),
+    Method(
+        "loha", ("hada_w1_a",), "hada_w1_a", lambda f: whole(f, "hada_w1") * whole(f, "hada_w2")
+    ),
+    Method(
+        "lokr",
+        ("lokr_w1", "lokr_w1_a"),
+        None,
+        lambda f: whole(f, "lokr_w1").kron(whole(f, "lokr_w2")),
+    ),
 )
 
 
@@ -85,7 +98,9 @@ def is_adapter(entries: Iterable[Entry], *, configured: bool) -> bool:
     """
     names = [entry.name for entry in entries]
     has_factors = any(FACTOR.fullmatch(name) for name in names)
-    return has_factors and (configured or not any(name.endswith(".base_layer.weight") for name in names))
+    return has_factors and (
+        configured or not any(name.endswith(".base_layer.weight") for name in names)
+    )
 
 
 def read_adapter(entries: Iterable[Entry], settings: Mapping[str, Any], source: str) -> list[Entry]:
@@ -98,17 +113,30 @@ def read_adapter(entries: Iterable[Entry], settings: Mapping[str, Any], source: 
     beside: list[Entry] = []
     for entry in entries:
         if len(entry.name) > LONGEST_NAME:
-            raise BrokenAdapter(source=source, reason=f"a tensor's name has {len(entry.name):,} characters")
+            raise BrokenAdapter(
+                source=source, reason=f"a tensor's name has {len(entry.name):,} characters"
+            )
         match = FACTOR.fullmatch(entry.name)
-        if match is None or len(entry.shape) > 2 + bool(recipe.enabled):  # a convolution's has four dimensions
-            beside += [replace(entry, name=base_name(entry.name))] if FROZEN not in entry.name else []
-        elif modules.setdefault(base_name(match["module"]), {}).setdefault(match["role"], entry) is not entry:
-            raise BrokenAdapter(source=source, reason=f"it holds several adapters for {match['module']!r}")
+        if match is None or len(entry.shape) > 2 + bool(
+            recipe.enabled
+        ):  # a convolution's has four dimensions
+            beside += (
+                [replace(entry, name=base_name(entry.name))] if FROZEN not in entry.name else []
+            )
+        elif (
+            modules.setdefault(base_name(match["module"]), {}).setdefault(match["role"], entry)
+            is not entry
+        ):
+            raise BrokenAdapter(
+                source=source, reason=f"it holds several adapters for {match['module']!r}"
+            )
     if not modules:
         raise UnsupportedAdapter(source=source, kind=str(settings.get("peft_type"))[:40])
     updates = [update(name, roles, recipe, source) for name, roles in modules.items()]
     names = {each.name for each in updates}
-    others = [entry for entry in beside if entry.name not in names]  # the same name is the base's weight, come along
+    others = [
+        entry for entry in beside if entry.name not in names
+    ]  # the same name is the base's weight, come along
     return [*updates, *(each.magnitude for each in updates if each.magnitude), *others]
 
 
@@ -122,18 +150,28 @@ def update(module: str, roles: dict[str, Entry], recipe: Recipe, source: str) ->
     magnitude = roles.pop(MAGNITUDE, None)
     try:
         method = method_of(roles)
-        outline = {role: Outline(matrix_shape(role, part.shape, recipe.enabled)) for role, part in roles.items()}
+        outline = {
+            role: Outline(matrix_shape(role, part.shape, recipe.enabled))
+            for role, part in roles.items()
+        }
         shape = method.formula(outline).shape
     except (StopIteration, LookupError, ValueError) as exc:
-        raise BrokenAdapter(source=source, reason=f"the factors of {module!r} are not whole or do not fit") from exc
+        raise BrokenAdapter(
+            source=source, reason=f"the factors of {module!r} are not whole or do not fit"
+        ) from exc
     if method.factors is None and math.prod(shape) > LARGEST_UPDATE:
-        raise BrokenAdapter(source=source, reason=f"the update of {module!r} would have the shape {list(shape)}")
+        raise BrokenAdapter(
+            source=source, reason=f"the update of {module!r} would have the shape {list(shape)}"
+        )
     rank = roles[method.rank].shape[1] if method.rank else recipe.rank(module)
     scaling, multiply = recipe.scaling(module, rank, method.name), method.factors
 
     def read(dtype: DType | None) -> Factors:
         # a pickled factor may be a transpose, which torch.kron trips over
-        factors = {role: part.load().to((dtype or part.dtype).torch).contiguous() for role, part in roles.items()}
+        factors = {
+            role: part.load().to((dtype or part.dtype).torch).contiguous()
+            for role, part in roles.items()
+        }
         return {role: as_matrix(role, factor, recipe.enabled) for role, factor in factors.items()}
 
     return Update(
@@ -142,7 +180,9 @@ def update(module: str, roles: dict[str, Entry], recipe: Recipe, source: str) ->
         shape=shape,
         read=lambda: method.formula(read(F32)) * scaling,
         exact=lambda: method.formula(read(F64)) * scaling,
-        factors=(lambda: multiply(read(None if method is not ADALORA else F64))) if multiply else None,
+        factors=(lambda: multiply(read(None if method is not ADALORA else F64)))
+        if multiply
+        else None,
         method="+".join([method.name] + ["rslora"] * recipe.rslora + ["dora"] * bool(magnitude)),
         scaling=scaling,
         rank=int(rank),
@@ -178,6 +218,8 @@ def as_matrix(role: str, factor: "Tensor", enabled: tuple[bool, ...]) -> "Tensor
         return factor
     full = factor.new_zeros(len(enabled), shape[0] // len(enabled), groups, shape[1] // groups)
     places = [place for place, on in enumerate(enabled) if on]
-    for group, (place, rows) in enumerate(zip(places, factor.squeeze(2).chunk(groups), strict=True)):
+    for group, (place, rows) in enumerate(
+        zip(places, factor.squeeze(2).chunk(groups), strict=True)
+    ):
         full[place, :, group] = rows
     return full.reshape(shape)

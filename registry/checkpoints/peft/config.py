@@ -67,7 +67,11 @@ class Recipe:
 def read_recipe(settings: Mapping[str, Any], source: str) -> Recipe:
     """Check adapter_config.json. Raises BrokenAdapter."""
     enabled = settings.get("enable_lora") or []
-    if not isinstance(enabled, list) or len(enabled) > MOST_GROUPS or not all(type(it) is bool for it in enabled):
+    if (
+        not isinstance(enabled, list)
+        or len(enabled) > MOST_GROUPS
+        or not all(type(it) is bool for it in enabled)
+    ):
         raise BrokenAdapter(source=source, reason="enable_lora is no list of a few true and false")
     alpha = settings.get("lora_alpha", settings.get("alpha", DEFAULT))
     return Recipe(
@@ -76,7 +80,9 @@ def read_recipe(settings: Mapping[str, Any], source: str) -> Recipe:
         rslora=settings.get("use_rslora") is True,
         enabled=tuple(enabled),
         # AdaLoRA keeps masks in rank_pattern, and the tensors' shapes show their ranks
-        ranks=read_pattern({} if "target_r" in settings else settings.get("rank_pattern"), "rank_pattern", source),
+        ranks=read_pattern(
+            {} if "target_r" in settings else settings.get("rank_pattern"), "rank_pattern", source
+        ),
         alphas=read_pattern(settings.get("alpha_pattern"), "alpha_pattern", source),
     )
 
@@ -96,8 +102,12 @@ def read_pattern(table: Any, name: str, source: str) -> Pattern:
     unusual = [key for key in numbers if not re.fullmatch(r"[\w.-]*", key)]
     for key in unusual:
         if not HARMLESS.fullmatch(key) or key.count("+") + key.count("*") > MOST_REPEATS:
-            raise BrokenAdapter(source=source, reason=f"its {name} has the key {key[:60]!r}, no pattern of names")
+            raise BrokenAdapter(
+                source=source, reason=f"its {name} has the key {key[:60]!r}, no pattern of names"
+            )
     if len(unusual) > MOST_PATTERNS:
-        raise BrokenAdapter(source=source, reason=f"its {name} has more than {MOST_PATTERNS} patterns")
+        raise BrokenAdapter(
+            source=source, reason=f"its {name} has more than {MOST_PATTERNS} patterns"
+        )
     places = {key: place for place, key in enumerate(numbers)}
     return Pattern(numbers, places, {key: re.compile(rf"(?:.*\.)?(?:{key})") for key in unusual})

@@ -29,7 +29,9 @@ def unpack(packed: "Tensor", bits: int, count: int) -> "Tensor":
     starts = torch.arange(count) * bits
     first = starts // 8
     second = (first + 1).clamp(max=octets.shape[-1] - 1)
-    return (((octets[..., first].int() | octets[..., second].int() << 8) >> (starts % 8)) & mask).short()
+    return (
+        ((octets[..., first].int() | octets[..., second].int() << 8) >> (starts % 8)) & mask
+    ).short()
 
 
 def e2m1(numbers: "Tensor") -> "Tensor":

@@ -26,7 +26,10 @@ BLOCK_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 def int8(group: Group) -> Entry:
     """weight: outputs x inputs. SCB: the largest magnitude of each row, which stands for 127; 0 for a row of zeros."""
     outputs, inputs = group.shape(".weight", 2)
-    group.need(math.prod(group.parts[".SCB"].shape) == outputs, "'SCB' does not have one number for each row")
+    group.need(
+        math.prod(group.parts[".SCB"].shape) == outputs,
+        "'SCB' does not have one number for each row",
+    )
     return group.entry((outputs, inputs), F32, "bitsandbytes int8", partial(load_int8, group))
 
 
@@ -34,11 +37,16 @@ def load_int8(group: Group) -> "Tensor":
     """Outputs x inputs, float32."""
     if ".weight_format" in group.parts:
         layout = group.read(".weight_format")
-        group.need(not layout.any(), f"'weight_format' is {layout.flatten()[:1].tolist()}, only 0 (by rows) is known")
+        group.need(
+            not layout.any(),
+            f"'weight_format' is {layout.flatten()[:1].tolist()}, only 0 (by rows) is known",
+        )
     scales = group.scales(".SCB", zero=True).float().reshape(-1, 1)
     weight = group.read(".weight")
     matrix = scales.new_empty(weight.shape)
-    return fill_rows(matrix, lambda rows: weight[rows] * scales[rows] * (1 / 127))  # rounded twice, as the library
+    return fill_rows(
+        matrix, lambda rows: weight[rows] * scales[rows] * (1 / 127)
+    )  # rounded twice, as the library
 
 
 @dataclass(frozen=True)
@@ -62,15 +70,23 @@ def four_bits(kind: str, group: Group) -> Entry:
     """
     state = read_state(group, STATE + kind)
     count = math.prod(state.shape)
-    group.need(group.parts[".weight"].nbytes == (count + 1) // 2, f"its bytes do not make up {list(state.shape)}")
+    group.need(
+        group.parts[".weight"].nbytes == (count + 1) // 2,
+        f"its bytes do not make up {list(state.shape)}",
+    )
     blocks = math.ceil(count / state.block)
     sizes = {".weight.absmax": blocks, ".weight.quant_map": 16}
     if nested(group):
-        sizes |= {".weight.nested_absmax": math.ceil(blocks / state.outer), ".weight.nested_quant_map": 256}
+        sizes |= {
+            ".weight.nested_absmax": math.ceil(blocks / state.outer),
+            ".weight.nested_quant_map": 256,
+        }
     for part, size in sizes.items():
         group.need(part in group.parts, f"{part[1:]!r} is missing")
         group.need(group.parts[part].count == size, f"{part[1:]!r} has not {size} numbers")
-    return group.entry(state.shape, state.dtype, f"bitsandbytes {kind}", partial(load_four_bits, group, state))
+    return group.entry(
+        state.shape, state.dtype, f"bitsandbytes {kind}", partial(load_four_bits, group, state)
+    )
 
 
 def nested(group: Group) -> bool:
@@ -90,14 +106,20 @@ def read_state(group: Group, part: str) -> State:
         shape=checked_shape(group, told.get("shape")),
         block=one_of(group, told, "blocksize", {size: size for size in BLOCK_SIZES}),
         dtype=one_of(group, told, "dtype", DTYPES),
-        outer=one_of(group, {"nested_blocksize": 256} | told, "nested_blocksize", {n: n for n in BLOCK_SIZES}),
+        outer=one_of(
+            group, {"nested_blocksize": 256} | told, "nested_blocksize", {n: n for n in BLOCK_SIZES}
+        ),
         offset=checked_number(group, told.get("nested_offset", 0.0)),
     )
 
 
 def checked_shape(group: Group, shape: Any) -> tuple[int, ...]:
     """A shape out of JSON: some positive whole numbers."""
-    sound = isinstance(shape, list) and bool(shape) and all(type(n) is int and 0 < n < 1 << 40 for n in shape)
+    sound = (
+        isinstance(shape, list)
+        and bool(shape)
+        and all(type(n) is int and 0 < n < 1 << 40 for n in shape)
+    )
     group.need(sound, f"its quant_state has the shape {str(shape)[:40]}")
     return tuple(shape)
 
@@ -127,7 +149,9 @@ def load_four_bits(group: Group, state: State) -> "Tensor":
     def block(rows: slice) -> "Tensor":
         own = octets[rows.start * half : rows.stop * half]
         short = min(rows.stop, len(scales)) - rows.start
-        own = torch.nn.functional.pad(own, (0, short * half - len(own)))  # the last block may not be full
+        own = torch.nn.functional.pad(
+            own, (0, short * half - len(own))
+        )  # the last block may not be full
         halves = torch.stack((own >> 4, own & 15), dim=-1).int()
         return codes[halves].view(-1, state.block) * scales[rows]
 

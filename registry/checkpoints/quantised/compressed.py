@@ -33,14 +33,23 @@ def packed(group: Group) -> Entry:
     group.group_size(inputs, groups)
     if ".weight_zero_point" in group.parts:
         zeros = group.shape(".weight_zero_point", 2)
-        group.need(zeros == (math.ceil(outputs * bits / 32), groups), "'weight_zero_point' has the wrong size")
+        group.need(
+            zeros == (math.ceil(outputs * bits / 32), groups),
+            "'weight_zero_point' has the wrong size",
+        )
     load = partial(load_packed, group, bits, (outputs, inputs))
-    return group.entry((outputs, inputs), group.dtype(".weight_scale"), f"compressed-tensors int{bits}", load)
+    return group.entry(
+        (outputs, inputs), group.dtype(".weight_scale"), f"compressed-tensors int{bits}", load
+    )
 
 
 def word_bits(group: Group, inputs: int, width: int) -> int:
     """Bits of a number: as many as fill the words; of several that would, the one that the config names."""
-    fitting = [bits for bits in range(1, MOST_BITS + 1) if inputs > 0 and math.ceil(inputs * bits / 32) == width]
+    fitting = [
+        bits
+        for bits in range(1, MOST_BITS + 1)
+        if inputs > 0 and math.ceil(inputs * bits / 32) == width
+    ]
     told = [bits for bits in fitting if bits in group.told("num_bits")]
     group.need(bool(told) or len(fitting) == 1, f"{width} words a row do not hold {inputs} numbers")
     return (told or fitting)[0]

@@ -25,10 +25,15 @@ def fp4(name: str, size: int, weights: str, group: Group) -> Entry:
     Raises BrokenQuantisation.
     """
     outputs, octets = group.shape(weights, 2)
-    group.need(group.shape(SCALE, 2) == (outputs, octets * 2 // size), "'weight_scale' has the wrong size")
+    group.need(
+        group.shape(SCALE, 2) == (outputs, octets * 2 // size), "'weight_scale' has the wrong size"
+    )
     group.need(octets * 2 % size == 0, f"its {octets * 2} inputs are no whole blocks of {size}")
     for part in (DIVISOR, FACTOR):
-        group.need(part not in group.parts or group.parts[part].count == 1, f"{part[1:]!r} is not one number")
+        group.need(
+            part not in group.parts or group.parts[part].count == 1,
+            f"{part[1:]!r} is not one number",
+        )
     return group.entry((outputs, octets * 2), BF16, name, partial(load_fp4, group, weights, size))
 
 

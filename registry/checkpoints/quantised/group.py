@@ -37,7 +37,9 @@ class Group:
     def shape(self, part: str, rank: int) -> tuple[int, ...]:
         """The shape of a part, which must have `rank` dimensions, none of them empty."""
         shape = self.parts[part].shape
-        self.need(len(shape) == rank and 0 not in shape, f"{part[1:]!r} has the shape {list(shape)}")
+        self.need(
+            len(shape) == rank and 0 not in shape, f"{part[1:]!r} has the shape {list(shape)}"
+        )
         return shape
 
     def read(self, part: str) -> "Tensor":
@@ -59,10 +61,20 @@ class Group:
     def told(self, key: str) -> list[Any]:
         """What the settings say under a key, at their top or for the weights of one of compressed-tensors' groups."""
         groups = self.settings.get("config_groups")
-        weights = [g.get("weights") for g in groups.values() if isinstance(g, dict)] if isinstance(groups, dict) else []
-        return [place[key] for place in (self.settings, *weights) if isinstance(place, Mapping) and key in place]
+        weights = (
+            [g.get("weights") for g in groups.values() if isinstance(g, dict)]
+            if isinstance(groups, dict)
+            else []
+        )
+        return [
+            place[key]
+            for place in (self.settings, *weights)
+            if isinstance(place, Mapping) and key in place
+        ]
 
-    def entry(self, shape: tuple[int, ...], dtype: DType, stored: str, read: Callable[[], "Tensor"]) -> Entry:
+    def entry(
+        self, shape: tuple[int, ...], dtype: DType, stored: str, read: Callable[[], "Tensor"]
+    ) -> Entry:
         """The plain tensor that stands for the group."""
         return Entry(self.name, dtype, shape, read, stored)
 
@@ -72,7 +84,10 @@ class Group:
         A list of nothing but 0 or -1 is one that was never filled in.
         """
         if part in self.parts:
-            self.need(self.parts[part].shape == (inputs,), f"{part[1:]!r} does not have one number for each input")
+            self.need(
+                self.parts[part].shape == (inputs,),
+                f"{part[1:]!r} does not have one number for each input",
+            )
             listed = self.read(part).long()
             lowest, highest = int(listed.min()), int(listed.max())
             if not lowest == highest <= 0:
@@ -86,5 +101,7 @@ class Group:
             if type(size) is int and size > 0 and math.ceil(inputs / size) == groups:
                 return size
         raise BrokenQuantisation(
-            tensor=self.name, scheme=self.scheme, reason=f"{inputs} inputs do not fall into {groups} groups"
+            tensor=self.name,
+            scheme=self.scheme,
+            reason=f"{inputs} inputs do not fall into {groups} groups",
         )

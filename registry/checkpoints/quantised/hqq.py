@@ -36,7 +36,13 @@ class Packing:
     width: int
 
 
-PACKINGS = (Packing(8, 1, 1), Packing(4, 2, 1), Packing(2, 4, 1), Packing(1, 8, 1), Packing(3, 10, 4))
+PACKINGS = (
+    Packing(8, 1, 1),
+    Packing(4, 2, 1),
+    Packing(2, 4, 1),
+    Packing(1, 8, 1),
+    Packing(3, 10, 4),
+)
 
 
 def hqq(group: Group) -> Entry:
@@ -50,7 +56,9 @@ def hqq(group: Group) -> Entry:
     count = math.prod(shape)
     fitting = [packing for packing in PACKINGS if holds(words, packing, octets, count)]
     group.need(bool(fitting), f"its words of {list(words.shape)} do not hold {count:,} numbers")
-    tables = {packing: (count * packing.width // octets, octets // packing.width) for packing in fitting}
+    tables = {
+        packing: (count * packing.width // octets, octets // packing.width) for packing in fitting
+    }
     packing = next((each for each in fitting if not misfit(group, tables[each])), fitting[0])
     table = tables[packing]
     wrong = misfit(group, table)
@@ -62,7 +70,11 @@ def hqq(group: Group) -> Entry:
 def misfit(group: Group, table: tuple[int, int]) -> str:
     """What does not go with a table: words that are kept as floats may be of several packings, which scales tell."""
     owns = {part: group.parts[part].shape for part in (".scale", ".zero")}
-    wrong = [p for p, own in owns.items() if math.prod(own) != 1 and own not in ((table[0], 1), (1, table[1]))]
+    wrong = [
+        p
+        for p, own in owns.items()
+        if math.prod(own) != 1 and own not in ((table[0], 1), (1, table[1]))
+    ]
     return f"{wrong[0][1:]!r} of {list(owns[wrong[0]])}" if wrong else ""
 
 
@@ -88,7 +100,9 @@ def spread(group: Group, part: str, table: tuple[int, int]) -> "Tensor":
     return (numbers.reshape(1, 1) if numbers.numel() == 1 else numbers).expand(table)
 
 
-def load_hqq(group: Group, packing: Packing, table: tuple[int, int], shape: tuple[int, int]) -> "Tensor":
+def load_hqq(
+    group: Group, packing: Packing, table: tuple[int, int], shape: tuple[int, int]
+) -> "Tensor":
     """Outputs x inputs."""
     scales, zeros = spread(group, ".scale", table), spread(group, ".zero", table)
     words = group.read(".W_q").contiguous().view(WORDS[packing.width].torch)
@@ -100,7 +114,9 @@ def load_hqq(group: Group, packing: Packing, table: tuple[int, int], shape: tupl
     return matrix.view(shape)
 
 
-def unpack_run(matrix: "Tensor", words: "Tensor", shift: int, bits: int, zeros: "Tensor", scales: "Tensor") -> None:
+def unpack_run(
+    matrix: "Tensor", words: "Tensor", shift: int, bits: int, zeros: "Tensor", scales: "Tensor"
+) -> None:
     """Set one run of rows, of which the last may be shorter, from the bits that lie at `shift` in each word."""
     words, mask = words[: len(matrix)], (1 << bits) - 1
     fill_rows(matrix, lambda rows: ((words[rows] >> shift & mask) - zeros[rows]) * scales[rows])

@@ -19,13 +19,27 @@ def mlx(group: Group) -> Entry:
     told: dict[str, Any] = {**group.settings, **(own if isinstance(own, dict) else {})}
     bits, size = told.get("bits"), told.get("group_size")
     known = type(bits) is int and bits in BITS and type(size) is int and size > 0
-    group.need(known and told.get("mode", "affine") == "affine", "config.json names no group_size and bits for it")
+    group.need(
+        known and told.get("mode", "affine") == "affine",
+        "config.json names no group_size and bits for it",
+    )
     weight, scales = group.parts[".weight"].shape, group.parts[".scales"].shape
-    fits = len(weight) > 1 and 0 not in weight and len(scales) == len(weight) and scales[:-1] == weight[:-1]
-    group.need(fits and scales == group.parts[".biases"].shape, "the shapes of its parts do not fit each other")
+    fits = (
+        len(weight) > 1
+        and 0 not in weight
+        and len(scales) == len(weight)
+        and scales[:-1] == weight[:-1]
+    )
+    group.need(
+        fits and scales == group.parts[".biases"].shape,
+        "the shapes of its parts do not fit each other",
+    )
     assert isinstance(bits, int) and isinstance(size, int)  # noqa: PT018  # known, for the type checker
     inputs = scales[-1] * size
-    group.need(32 * weight[-1] == bits * inputs, f"{weight[-1]} words do not hold {inputs} numbers of {bits} bits")
+    group.need(
+        32 * weight[-1] == bits * inputs,
+        f"{weight[-1]} words do not hold {inputs} numbers of {bits} bits",
+    )
     load = partial(load_mlx, group, bits, size)
     return group.entry((*weight[:-1], inputs), group.dtype(".scales"), f"mlx {bits}-bit", load)
 

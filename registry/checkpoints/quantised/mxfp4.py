@@ -22,8 +22,13 @@ def mxfp4(group: Group) -> Entry:
     """
     experts, outputs, blocks, octets = group.shape("_proj_blocks", 4)
     scales = group.shape("_proj_scales", 3)
-    group.need(octets == OCTETS and scales == (experts, outputs, blocks), "the shapes of its parts do not fit")
-    return group.entry((experts, blocks * 2 * OCTETS, outputs), BF16, "mxfp4", partial(load_mxfp4, group))
+    group.need(
+        octets == OCTETS and scales == (experts, outputs, blocks),
+        "the shapes of its parts do not fit",
+    )
+    return group.entry(
+        (experts, blocks * 2 * OCTETS, outputs), BF16, "mxfp4", partial(load_mxfp4, group)
+    )
 
 
 def load_mxfp4(group: Group) -> "Tensor":

@@ -27,14 +27,24 @@ def scaled(part: str, table: str, group: Group) -> Entry:
     Raises BrokenQuantisation.
     """
     weight = group.parts[part]
-    group.need(len(weight.shape) > 1 and 0 not in weight.shape, f"its shape is {list(weight.shape)}")
+    group.need(
+        len(weight.shape) > 1 and 0 not in weight.shape, f"its shape is {list(weight.shape)}"
+    )
     shape = table_shape(group.parts[table].shape, weight.shape)
-    misfit = f"{table[1:]!r} of {list(group.parts[table].shape)} does not cover {list(weight.shape)}"
+    misfit = (
+        f"{table[1:]!r} of {list(group.parts[table].shape)} does not cover {list(weight.shape)}"
+    )
     group.need(len(shape) == len(weight.shape), misfit)
-    sizes = [block_size(group, n, m, axis) for axis, (n, m) in enumerate(zip(weight.shape, shape, strict=True))]
+    sizes = [
+        block_size(group, n, m, axis)
+        for axis, (n, m) in enumerate(zip(weight.shape, shape, strict=True))
+    ]
     group.need(0 not in sizes, misfit)
     if ZERO in group.parts:
-        group.need(group.parts[ZERO].count == math.prod(shape), "'weight_zero_point' does not go with its scales")
+        group.need(
+            group.parts[ZERO].count == math.prod(shape),
+            "'weight_zero_point' does not go with its scales",
+        )
     load = partial(load_scaled, group, part, table, shape, sizes)
     return group.entry(weight.shape, group.dtype(table), KINDS[weight.dtype], load)
 
@@ -57,7 +67,9 @@ def block_size(group: Group, count: int, scales: int, axis: int) -> int:
     return 0
 
 
-def load_scaled(group: Group, part: str, table: str, shape: tuple[int, ...], sizes: list[int]) -> "Tensor":
+def load_scaled(
+    group: Group, part: str, table: str, shape: tuple[int, ...], sizes: list[int]
+) -> "Tensor":
     """A tensor of the weight's shape."""
     scales = group.scales(table).reshape(shape)
     zeros = group.read(ZERO).to(scales.dtype).reshape(shape) if ZERO in group.parts else None

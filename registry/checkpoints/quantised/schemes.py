@@ -9,7 +9,19 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from registry.checkpoints.dtypes import F8_E4M3, F8_E5M2, F8_E8M0, F32, F64, I8, I32, I64, U8, U32, DType
+from registry.checkpoints.dtypes import (
+    F8_E4M3,
+    F8_E5M2,
+    F8_E8M0,
+    F32,
+    F64,
+    I8,
+    I32,
+    I64,
+    U8,
+    U32,
+    DType,
+)
 from registry.checkpoints.parallel import side_by_side
 from registry.checkpoints.quantised.bitsandbytes import STATE, four_bits, int8
 from registry.checkpoints.quantised.compressed import packed
@@ -85,7 +97,12 @@ TABLES: tuple[tuple[str, str, Types], ...] = (
 )
 
 SCHEMES = (
-    Scheme("GPTQ or AWQ", words, {".qweight": WORD, ".qzeros": WORD, ".scales": PLAIN}, {".g_idx": INDEX}),
+    Scheme(
+        "GPTQ or AWQ",
+        words,
+        {".qweight": WORD, ".qzeros": WORD, ".scales": PLAIN},
+        {".g_idx": INDEX},
+    ),
     *(
         Scheme(
             f"bitsandbytes {kind}",
@@ -106,7 +123,14 @@ SCHEMES = (
         telling=".weight_shape",
     ),
     *(
-        Scheme("fp8 or int8", partial(scaled, part, table), {part: types, table: SCALE}, ZEROS, CALIBRATION, part)
+        Scheme(
+            "fp8 or int8",
+            partial(scaled, part, table),
+            {part: types, table: SCALE},
+            ZEROS,
+            CALIBRATION,
+            part,
+        )
         for part, table, types in TABLES
     ),
     Scheme("MXFP4", mxfp4, {"_proj_blocks": OCTET, "_proj_scales": OCTET}, plain="_proj"),
@@ -137,7 +161,9 @@ SCHEMES = (
     ),
     Scheme("MLX", mlx, {".weight": (U32,), ".scales": PLAIN, ".biases": PLAIN}),
 )
-TELLING = 1 << 16  # bytes of a part that tells a shape, 200 as a rule; what is longer is refused by whoever reads it
+TELLING = (
+    1 << 16
+)  # bytes of a part that tells a shape, 200 as a rule; what is longer is refused by whoever reads it
 # Suffixes that other models use too; one of these alone proves no quantisation.
 COMMON = {".weight", "_proj", ".scales", ".biases", ".scale", ".zero", ".shape"}
 MARKS = tuple({part for scheme in SCHEMES for part in (*scheme.needs, *scheme.may)} - COMMON)
@@ -161,8 +187,14 @@ def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Ent
     groups = {group.parts[scheme.weights].name: (scheme, group) for scheme, group in found}
     used = {part.name for _, group in groups.values() for part in group.parts.values()}
     check_leftovers(index, used)
-    plain = [make(*groups[entry.name], index) if entry.name in groups else entry for entry in entries]
-    return [new for new, old in zip(plain, entries, strict=True) if old.name in groups or old.name not in used]
+    plain = [
+        make(*groups[entry.name], index) if entry.name in groups else entry for entry in entries
+    ]
+    return [
+        new
+        for new, old in zip(plain, entries, strict=True)
+        if old.name in groups or old.name not in used
+    ]
 
 
 def settings(config: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -217,7 +249,9 @@ def make(scheme: Scheme, group: Group, index: Mapping[str, Entry]) -> Entry:
             dtype = group.parts[part].dtype
             group.need(dtype in types, f"{part[1:]!r} is stored as {dtype.name}")
     if scheme.plain != scheme.weights and group.name in index:
-        raise BrokenQuantisation(tensor=group.name, scheme=group.scheme, reason="it is there unquantised, too")
+        raise BrokenQuantisation(
+            tensor=group.name, scheme=group.scheme, reason="it is there unquantised, too"
+        )
     return scheme.entry(group)
 
 
@@ -249,9 +283,14 @@ def check_leftover(name: str, index: Mapping[str, Entry]) -> None:
     plain = index.get(stem + scheme.plain)
     if plain is None or plain.dtype not in (*PLAIN, F64) or part.startswith(".weight."):
         missing = [p[1:] for p in scheme.needs if stem + p not in index] or ["parts of known types"]
-        raise IncompleteQuantisation(tensor=stem + scheme.plain, part=part[1:], missing=", ".join(missing))
+        raise IncompleteQuantisation(
+            tensor=stem + scheme.plain, part=part[1:], missing=", ".join(missing)
+        )
 
 
 def fitting(scheme: Scheme, stem: str, index: Mapping[str, Entry]) -> int:
     """How many of a scheme's parts are there, with the types that they must have."""
-    return sum(stem + part in index and index[stem + part].dtype in types for part, types in scheme.needs.items())
+    return sum(
+        stem + part in index and index[stem + part].dtype in types
+        for part, types in scheme.needs.items()
+    )

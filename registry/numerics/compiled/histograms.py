@@ -21,7 +21,11 @@ def pattern_counts(words: np.ndarray) -> np.ndarray:
 @cache
 def kernel(narrow: bool) -> Any:
     """The loop for one width of words. Raises NumbaError."""
-    return compiled(count_narrow, "(u2[::1], u4[:, ::1])") if narrow else compiled(count_wide, "(u4[::1], u4[:, ::1])")
+    return (
+        compiled(count_narrow, "(u2[::1], u4[:, ::1])")
+        if narrow
+        else compiled(count_wide, "(u4[::1], u4[:, ::1])")
+    )
 
 
 def count_narrow(words: Any, counts: Any) -> None:

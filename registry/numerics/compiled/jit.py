@@ -6,7 +6,11 @@ from typing import Any
 
 import numba
 
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract", "nsz"}}
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract", "nsz"},
+}
 
 
 def compiled(function: Callable[..., Any], *signature: str) -> Callable[..., Any]:

@@ -24,9 +24,14 @@ from numba.extending import register_jitable
 from registry.numerics.compiled.jit import compiled
 from registry.numerics.passes import Pass, joined, plain
 
-BLOCK = 2048  # values: what is visited twice, and what is fetched ahead, stays in the first-level cache
+BLOCK = (
+    2048  # values: what is visited twice, and what is fetched ahead, stays in the first-level cache
+)
 SIGN = 0x80000000
-SINGLE = (2.0**-20, 2.0**31)  # largest magnitudes whose fourth powers neither vanish nor overflow in float32
+SINGLE = (
+    2.0**-20,
+    2.0**31,
+)  # largest magnitudes whose fourth powers neither vanish nor overflow in float32
 DOUBLE = 64  # bits of float64
 
 Found = tuple[int, int, int, float, float, float, float]
@@ -63,10 +68,17 @@ def compiled_pass(values: torch.Tensor, pivot: float) -> Pass | None:
     if form is None:
         return None
     whole = values.numel() // 4 * 4  # a word of 32 bits holds up to four values
-    stored = values[:whole] if values.data_ptr() % 8 == 0 else values[:whole].clone()  # words are aligned
+    stored = (
+        values[:whole] if values.data_ptr() % 8 == 0 else values[:whole].clone()
+    )  # words are aligned
     found = run(form, stored, pivot, single=form.width < DOUBLE and not pivot)
     limits = extremes(form, values.dtype, *found[:3]) if found else None
-    if limits and form.width < DOUBLE and not pivot and not SINGLE[0] <= max(map(abs, limits)) < SINGLE[1]:
+    if (
+        limits
+        and form.width < DOUBLE
+        and not pivot
+        and not SINGLE[0] <= max(map(abs, limits)) < SINGLE[1]
+    ):
         found = run(form, stored, pivot, single=False)
     if found is None or limits is None:
         return None
@@ -79,16 +91,24 @@ def run(form: Format, stored: torch.Tensor, pivot: float, *, single: bool) -> Fo
     kernel = single_powers(form) if single else double_powers(form)
     raw = stored.view(torch.uint8).numpy()
     words = raw.view(np.float64 if form.width == DOUBLE else np.uint32)
-    return kernel(words, raw.view(f"i{form.width // 8}"), raw.view(f"u{form.width // 8}"), pivot) if kernel else None
+    return (
+        kernel(words, raw.view(f"i{form.width // 8}"), raw.view(f"u{form.width // 8}"), pivot)
+        if kernel
+        else None
+    )
 
 
-def extremes(form: Format, dtype: torch.dtype, high: int, low: int, top: int) -> tuple[float, float] | None:
+def extremes(
+    form: Format, dtype: torch.dtype, high: int, low: int, top: int
+) -> tuple[float, float] | None:
     """Minimum and maximum from the patterns, which are sign and magnitude: among negative ones the order is turned."""
     half = 1 << form.width - 1
     if max(high, top & half - 1) >= form.infinity:
         return None
     ends = [top - 2 * half if top >= half else low, high if high >= 0 else low]
-    values = torch.tensor(ends, dtype=getattr(torch, f"int{form.width}")).view(dtype).double().tolist()
+    values = (
+        torch.tensor(ends, dtype=getattr(torch, f"int{form.width}")).view(dtype).double().tolist()
+    )
     return values[0] + 0.0, values[1] + 0.0  # no negative zero
 
 
@@ -96,7 +116,9 @@ def built(form: Format, function: Callable[..., Found]) -> Callable[..., Found] 
     """The function compiled for a format; None on a machine that numba cannot serve."""
     word = "float64" if form.width == DOUBLE else "uint32"
     with suppress(NumbaError):
-        return compiled(function, f"({word}[::1], int{form.width}[::1], uint{form.width}[::1], float64)")
+        return compiled(
+            function, f"({word}[::1], int{form.width}[::1], uint{form.width}[::1], float64)"
+        )
     return None
 
 
@@ -104,7 +126,9 @@ def built(form: Format, function: Callable[..., Found]) -> Callable[..., Found] 
 def part(word: Any, j: int, width: int, shift: int, mask: int) -> Any:
     """The j-th value of a word as float32, before its scale."""
     w = word << np.uint32(32 - width * (j + 1))
-    return np.uint32((w >> np.uint32(shift) & np.uint32(mask)) | (w & np.uint32(SIGN))).view(np.float32)
+    return np.uint32((w >> np.uint32(shift) & np.uint32(mask)) | (w & np.uint32(SIGN))).view(
+        np.float32
+    )
 
 
 @register_jitable
@@ -158,7 +182,11 @@ def double_powers(form: Format) -> Callable[..., Found] | None:
             b1 = b2 = b3 = b4 = 0.0
             for i in range(block.size):
                 for j in range(per):
-                    value = block[i] if width == DOUBLE else part(block[i], j, width, shift, mask) * scale
+                    value = (
+                        block[i]
+                        if width == DOUBLE
+                        else part(block[i], j, width, shift, mask) * scale
+                    )
                     x = np.float64(value) - pivot
                     x2 = x * x
                     b1, b2, b3, b4 = b1 + x, b2 + x2, b3 + x2 * x, b4 + x2 * x2

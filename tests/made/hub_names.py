@@ -1,0 +1,131 @@
+"""Models named as the hub has them where transformers names them otherwise or not at all."""
+
+from collections.abc import Callable
+
+import torch
+
+Matrices = dict[str, torch.Tensor]
+SHAPES = {"query": (32, 32), "key": (16, 32), "value": (16, 32), "output": (32, 32), "gate": (48, 32), "up": (48, 32),
+          "down": (32, 48)}  # fmt: skip
+
+
+class Handmade(torch.nn.Module):
+    """Random projections in three layers under the names of a table: {layer} in a name, fused as its function says.
+
+    Projections are those that the table names, key and value as large as `keys` rows of 32.
+    """
+
+    def __init__(
+        self, names: dict[str, str | Callable[[Matrices], torch.Tensor]], keys: int = 16
+    ) -> None:
+        super().__init__()
+        shapes = SHAPES | {"key": (keys, 32), "value": (keys, 32)}
+        self.layers = [{p: torch.randn(shape) for p, shape in shapes.items()} for _ in range(3)]
+        self.names = names
+
+    def state_dict(self) -> Matrices:
+        """The tensors as the file has them."""
+        return {"embed_tokens.weight": torch.randn(40, 32)} | {
+            name.replace("{layer}", str(i)): layer[role]
+            if isinstance(role, str)
+            else role(layer).clone()
+            for i, layer in enumerate(self.layers)
+            for name, role in self.names.items()
+        }
+
+    def projections(self) -> dict[tuple[int, str, None], torch.Tensor]:
+        """What must be found."""
+        gated = any(
+            "gate" in str(role) or getattr(role, "gated", False) for role in self.names.values()
+        )
+        return {
+            (i, p, None): m
+            for i, layer in enumerate(self.layers)
+            for p, m in layer.items()
+            if gated or p != "gate"
+        }
+
+
+def stacked(*parts: str) -> Callable[[Matrices], torch.Tensor]:
+    """One below the other."""
+
+    def fuse(layer: Matrices) -> torch.Tensor:
+        return torch.cat([layer[part] for part in parts])
+
+    fuse.gated = "gate" in parts
+    return fuse
+
+
+def by_group(layer: Matrices) -> torch.Tensor:
+    """For each of two key heads of 8 rows its two query heads, itself, and its value."""
+    groups = [layer[part].reshape(2, -1, 32) for part in ("query", "key", "value")]
+    return torch.cat(groups, 1).reshape(-1, 32)
+
+
+def head(part: str, i: int) -> Callable[[Matrices], torch.Tensor]:
+    """Eight rows of a projection."""
+    return lambda layer: layer[part][8 * i : 8 * i + 8]
+
+
+QKV = stacked("query", "key", "value")
+FOUR = ("query", "key", "value", "output")
+
+
+def named(prefix: str, names: str, roles: str) -> dict[str, str]:
+    """Names `prefix + name + .weight` of whole projections."""
+    return {
+        f"{prefix}{name}.weight": role
+        for name, role in zip(names.split(), roles.split(), strict=True)
+    }
+
+
+META = named(
+    "layers.{layer}.",
+    "attention.wo feed_forward.w1 feed_forward.w3 feed_forward.w2",
+    "output gate up down",
+)
+SWIGLU = named("model.layers.{layer}.mlp.", "gate_proj up_proj down_proj", "gate up down")
+TABLES = {
+    "Meta's Llama": META | named("layers.{layer}.attention.", "wq wk wv", "query key value"),
+    "InternLM2": {f"model.{name}": role for name, role in META.items()}
+    | {"model.layers.{layer}.attention.wqkv.weight": by_group},
+    "Baichuan": SWIGLU
+    | {"model.layers.{layer}.self_attn.W_pack.weight": QKV}
+    | named("model.layers.{layer}.self_attn.", "o_proj", "output"),
+    "ChatGLM2": {
+        "transformer.encoder.layers.{layer}.self_attention.query_key_value.weight": QKV,
+        "transformer.encoder.layers.{layer}.mlp.dense_h_to_4h.weight": stacked("gate", "up"),
+    }
+    | named(
+        "transformer.encoder.layers.{layer}.",
+        "self_attention.dense mlp.dense_4h_to_h",
+        "output down",
+    ),
+    "Qwen": {"transformer.h.{layer}.attn.c_attn.weight": QKV}
+    | named(
+        "transformer.h.{layer}.", "attn.c_proj mlp.w1 mlp.w2 mlp.c_proj", "output up gate down"
+    ),
+    "OLMo": {
+        "model.transformer.blocks.{layer}.att_proj.weight": QKV,
+        "model.transformer.blocks.{layer}.ff_proj.weight": stacked("up", "gate"),
+    }
+    | named("model.transformer.blocks.{layer}.", "attn_out ff_out", "output down"),
+    "nanoGPT": {"transformer.h.{layer}.attn.c_attn.weight": QKV}
+    | named("transformer.h.{layer}.", "attn.c_proj mlp.c_fc mlp.c_proj", "output up down"),
+    "minGPT": named("blocks.{layer}.attn.", "query key value proj", " ".join(FOUR))
+    | named("blocks.{layer}.mlp.", "0 2", "up down"),
+    "hand-written": named(
+        "blocks.{layer}.attention.", "q_proj k_proj v_proj out_proj", " ".join(FOUR)
+    )
+    | named("blocks.{layer}.feed_forward.net.", "0 2", "up down"),
+    "Karpathy's lecture": {
+        f"blocks.{{layer}}.sa.heads.{i}.{part}.weight": head(part, i)
+        for i in range(4)
+        for part in FOUR[:3]
+    }
+    | named("blocks.{layer}.", "sa.proj ffwd.net.0 ffwd.net.2", "output up down"),
+    "torch": {"layers.{layer}.self_attn.in_proj_weight": QKV}
+    | named("layers.{layer}.", "self_attn.out_proj linear1 linear2", "output up down"),
+}
+KEYS = {"InternLM2": 16, "ChatGLM2": 16, "Meta's Llama": 16, "OLMo": 16}
+HUB = {name: (lambda name=name: Handmade(TABLES[name], KEYS.get(name, 32))) for name in TABLES}

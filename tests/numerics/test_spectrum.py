@@ -1,0 +1,172 @@
+"""registry.numerics.spectrum: top singular values and their bounds, against LAPACK in float64."""
+
+import matrices
+import numpy as np
+import pytest
+import torch
+
+from registry.numerics import spectrum
+from registry.numerics.spectrum import TOLERANCE, Spectrum, normalised, spectra, top_singular_values
+
+LARGE = (900, 600)  # large enough for block Lanczos
+
+
+def lapack(matrix: torch.Tensor, rank: int) -> np.ndarray:
+    """The true values, and to what LAPACK has them."""
+    return np.linalg.svd(matrix.double().numpy(), compute_uv=False)[:rank]
+
+
+def held(found: Spectrum, expected: np.ndarray) -> bool:
+    """Whether every bound holds, with what LAPACK itself may be off."""
+    error = np.abs(np.array(found.values) - expected)
+    return bool((error <= np.array(found.bounds) + 1e-13 * expected[0]).all())
+
+
+@pytest.mark.parametrize(
+    "shape", [(40, 40), (100, 30), (30, 100), (1, 50), (50, 1), (1, 1), (3000, 900)], ids=str
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
+def test_equal_to_dense_svd(shape, dtype):
+    """Where asked to be, the values are LAPACK's in float64, relative to the largest, whatever the shape."""
+    matrix = torch.randn(*shape, generator=torch.Generator().manual_seed(3)).to(dtype)
+    expected = lapack(matrix, 16)
+    assert top_singular_values(matrix, 16, 1e-9).values == pytest.approx(
+        expected, abs=1e-9 * expected[0]
+    )
+
+
+@pytest.mark.parametrize("kind", matrices.KINDS)
+@pytest.mark.parametrize("dtype", matrices.DTYPES, ids=str)
+def test_bounds_hold(kind, dtype):
+    """Of any spectrum in any type every value is within its bound, and the bounds within the tolerance."""
+    shape = LARGE if dtype in (torch.bfloat16, torch.float64) else LARGE[::-1]
+    matrix = matrices.matrix(kind, *shape, dtype, seed=1)
+    before = matrix.clone()
+    found, expected = top_singular_values(matrix, 16), lapack(matrix, 16)
+    assert torch.equal(matrix, before)
+    assert held(found, expected)
+    assert max(found.bounds) <= TOLERANCE * expected[0]
+    assert list(found.values) == sorted(found.values, reverse=True)
+
+
+@pytest.mark.parametrize("kind", matrices.KINDS)
+def test_bounds_hold_of_many_small_matrices(kind, monkeypatch):
+    """The same where block Lanczos is made to take matrices that it would be spared."""
+    monkeypatch.setattr(spectrum, "SMALL", 24)
+    monkeypatch.setattr(spectrum, "PER_RANK", 3)
+    draw = np.random.default_rng(len(kind))
+    for seed, dtype in enumerate(matrices.DTYPES * 5):
+        matrix = matrices.matrix(kind, *draw.integers(30, 200, 2), dtype, seed)
+        assert held(top_singular_values(matrix, 16), lapack(matrix, 16)), (seed, dtype)
+
+
+@pytest.mark.parametrize("rank", [1, 13, 16, 64])
+def test_any_rank(rank):
+    """As many values come as were asked for."""
+    matrix = matrices.matrix("power law 0.7", *LARGE, torch.bfloat16, seed=rank)
+    found = top_singular_values(matrix, rank)
+    assert len(found.values) == len(found.bounds) == rank
+    assert held(found, lapack(matrix, rank))
+
+
+def test_more_values_than_there_are():
+    """All of them come, of a large matrix too."""
+    matrix = matrices.matrix("gaussian", 1100, 1030, torch.float32, seed=1)
+    assert len(top_singular_values(matrix, 1200).values) == 1030
+
+
+def test_the_storage_order_does_not_matter():
+    """A transposed view has the values of the matrix."""
+    matrix = matrices.matrix("gaussian", *LARGE, torch.float16, seed=1)
+    assert top_singular_values(matrix.T.contiguous().T, 16).values == pytest.approx(
+        top_singular_values(matrix, 16).values, rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("kind", ["gaussian", "outliers 100:1", "low rank", "orthogonal", "tiny"])
+@pytest.mark.parametrize("shape", [LARGE, LARGE[::-1]], ids=str)
+def test_compiled_or_not(kind, shape, monkeypatch):
+    """The products of torch give the same values where there is no numba."""
+    matrix = matrices.matrix(kind, *shape, torch.bfloat16, seed=2)
+    compiled = top_singular_values(matrix, 16)
+    monkeypatch.setattr("registry.numerics.products.kernels", lambda _: None)
+    plain = top_singular_values(matrix, 16)
+    assert held(plain, lapack(matrix, 16))
+    assert plain.values == pytest.approx(compiled.values, abs=1e-6 * compiled.values[0])
+
+
+@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
+def test_several_at_once_are_as_good_as_one_by_one(compiled, monkeypatch):
+    """Matrices of one shape, put in together, keep their own values, though one needs another way than the others."""
+    if not compiled:
+        monkeypatch.setattr("registry.numerics.products.kernels", lambda _: None)
+    kinds = ("gaussian", "power law 0.7", "orthogonal", "low rank", "huge")
+    batch = [matrices.matrix(kind, *LARGE, torch.float32, seed=7) for kind in kinds]
+    for matrix, found in zip(batch, spectra(batch, 16), strict=True):
+        assert held(found, lapack(matrix, 16))
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA GPU here")
+@pytest.mark.parametrize("dtype", matrices.DTYPES, ids=str)
+@pytest.mark.parametrize("shape", [LARGE, LARGE[::-1]], ids=str)
+def test_bounds_hold_on_a_gpu(dtype, shape):
+    """There too, of all kinds put in together."""
+    batch = [matrices.matrix(kind, *shape, dtype, seed=7) for kind in matrices.KINDS]
+    for matrix, found in zip(batch, spectra([matrix.cuda() for matrix in batch], 16), strict=True):
+        assert held(found, lapack(matrix, 16))
+
+
+def test_the_same_every_time():
+    """No result depends on chance."""
+    matrix = matrices.matrix("power law 0.3", *LARGE, torch.bfloat16, seed=4)
+    assert top_singular_values(matrix, 16) == top_singular_values(matrix, 16)
+
+
+def test_known_spectra():
+    """Diagonal, rank one and orthogonal matrices have the values that they must have."""
+    assert top_singular_values(
+        torch.diag(torch.tensor([3.0, -5.0, 1.0])), 2
+    ).values == pytest.approx((5.0, 3.0))
+    u, v = torch.randn(20, 1), torch.randn(1, 10)
+    first, *others = top_singular_values(u @ v, 10).values
+    assert first == pytest.approx(float(u.norm() * v.norm()), rel=1e-6)
+    assert max(others) < 1e-6 * first
+    scaled = torch.linalg.qr(torch.randn(9, 9))[0] * 2
+    assert top_singular_values(scaled, 9).values == pytest.approx([2.0] * 9, rel=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30, 1e160])
+@pytest.mark.parametrize("shape", [(8, 8), LARGE], ids=str)
+def test_extreme_scales(scale, shape):
+    """Squares neither overflow nor vanish."""
+    matrix = torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(8))
+    assert top_singular_values(matrix * scale, 8).values == pytest.approx(
+        lapack(matrix, 8) * scale, rel=1e-6
+    )
+
+
+@pytest.mark.parametrize("dtype", matrices.DTYPES, ids=str)
+def test_zero_matrices(dtype):
+    """A zero matrix has zero values, without doubt."""
+    for shape in ((4, 6), LARGE):
+        assert top_singular_values(torch.zeros(shape, dtype=dtype), 3) == Spectrum(
+            (0.0,) * 3, (0.0,) * 3
+        )
+
+
+def test_nan_and_infinities_count_as_zero():
+    """In small matrices and in large ones."""
+    matrix = torch.tensor([[2.0, float("nan")], [float("inf"), 1.0]])
+    assert top_singular_values(matrix, 2).values == pytest.approx((2.0, 1.0))
+    large = matrices.matrix("power law 0.7", *LARGE, torch.bfloat16, seed=5)
+    large[3, 4], large[5, 6], large[7, 8] = 0, 0, 0
+    expected = top_singular_values(large, 16)
+    large[3, 4], large[5, 6], large[7, 8] = float("nan"), float("inf"), -float("inf")
+    assert top_singular_values(large, 16).values == pytest.approx(expected.values, rel=1e-6)
+
+
+def test_normalised_rows_have_unit_length():
+    """Short spectra are padded with zeros, long ones cut, each row scaled to length 1."""
+    rows = normalised([(3.0, 4.0, 9.0), (2.0,)], 2)
+    assert rows.tolist() == [[0.6, 0.8], [1.0, 0.0]]
