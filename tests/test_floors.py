@@ -5,7 +5,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"errors", "numerics", "settings"},
+    {"data", "errors", "numerics", "settings"},
     {"checkpoints"},
     {"architectures"},
     {"fingerprints"},

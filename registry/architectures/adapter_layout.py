@@ -1,15 +1,14 @@
 """Which projections an adapter's updates belong to, told from headers alone."""
 
-import tomllib
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from registry.architectures.layout import HEAD_COUNTS, Layout, Site, classify
 from registry.checkpoints import Checkpoint, Entry, Update
 from registry.checkpoints.dtypes import FLOATING
+from registry.data import load
 from registry.errors import CannotSplit, NoProjections
 
 
@@ -65,9 +64,7 @@ def with_heads(config: dict[str, Any], updates: Sequence[Entry]) -> dict[str, An
 @cache
 def known_heads() -> tuple[tuple[int, int, int], ...]:
     """Rows (inputs, layers, heads) of heads.toml."""
-    content = tomllib.loads(
-        files("registry.architectures").joinpath("heads.toml").read_text(encoding="utf-8")
-    )
+    content = load("registry.architectures", "heads.toml")
     return tuple((inputs, layers, heads) for inputs, layers, heads in content["rows"])
 
 

@@ -5,12 +5,12 @@ compared with the table once.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from importlib.resources import files
 from typing import Any, NamedTuple
+
+from registry.data import load
 
 NUMBER = re.compile(r"(?<![^._])(\d{1,6})(?![^.])")  # 0 in layers.0.fc1 and in wi_0, not the 1
 SLOT = re.compile(r"\{(\w+)\}|" + NUMBER.pattern)
@@ -63,12 +63,9 @@ class Hit(NamedTuple):
     head: int | None
 
 
-@cache
 def table() -> dict[str, Any]:
     """projections.toml, parsed."""
-    return tomllib.loads(
-        files("registry.architectures").joinpath("projections.toml").read_text(encoding="utf-8")
-    )
+    return load("registry.architectures", "projections.toml")
 
 
 def namings() -> dict[str, dict[str, Any]]:

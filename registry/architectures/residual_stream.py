@@ -1,11 +1,8 @@
 """The residual stream of a model: its width, its tokens, and the gains of the norms around every branch."""
 
-import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 import torch
@@ -14,6 +11,7 @@ from registry.architectures.layout import Layout, Site
 from registry.architectures.names import NUMBER
 from registry.architectures.roles import INWARD
 from registry.checkpoints import Entry
+from registry.data import load
 
 ANCHORS = 64  # tokens of the lowest ids
 NEGLIGIBLE = 1e-3  # of the largest singular value of the anchors: directions below are noise
@@ -41,12 +39,9 @@ class Stream:
         return found if found is not None and found.shape == (self.width,) else None
 
 
-@cache
 def table() -> dict[str, Any]:
-    """stream.toml, parsed."""
-    return tomllib.loads(
-        files("registry.architectures").joinpath("residual_stream.toml").read_text(encoding="utf-8")
-    )
+    """residual_stream.toml, parsed."""
+    return load("registry.architectures", "residual_stream.toml")
 
 
 def read_stream(layout: Layout) -> Stream:

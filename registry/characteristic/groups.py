@@ -1,14 +1,12 @@
 """The characteristic of a model: groups of projections whose singular values stay close (paper 2509.00046, 3.1)."""
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from registry.characteristic.laws import POWER_LAW, Law, decided, law_of
 from registry.characteristic.vectors import Vectors, between, vectors
+from registry.data import load
 from registry.fingerprints.record import Fingerprint
 
 
@@ -90,12 +88,9 @@ def compared(referenced: Vectors, rest: list[Vectors]) -> Iterator[Comparison]:
         )
 
 
-@cache
 def published() -> dict[str, Any]:
     """Tables 1 and 3 of the paper: alpha, and groups, by model."""
-    return tomllib.loads(
-        files("registry").joinpath("characteristic/paper.toml").read_text(encoding="utf-8")
-    )
+    return load("registry.characteristic", "paper.toml")
 
 
 def published_of(name: str) -> dict[str, Any] | None:

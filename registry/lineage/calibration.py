@@ -2,10 +2,10 @@
 
 import bisect
 import math
-import tomllib
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
+
+from registry.data import load
 
 LEAST = 1e-300  # a probability that a float still holds
 
@@ -33,9 +33,7 @@ class Null:
 @cache
 def nulls() -> dict[str, Null]:
     """By kind of evidence."""
-    content = tomllib.loads(
-        files("registry.lineage").joinpath("calibration.toml").read_text(encoding="utf-8")
-    )
+    content = load("registry.lineage", "calibration.toml")
     return {kind: Null(**numbers) for kind, numbers in content.items()}
 
 
@@ -59,7 +57,5 @@ def stranger_share(distance: float) -> float:
 @cache
 def quantiles() -> tuple[tuple[float, float], ...]:
     """Rows (share, distance) of strangers.toml, rising."""
-    content = tomllib.loads(
-        files("registry.lineage").joinpath("strangers.toml").read_text(encoding="utf-8")
-    )
+    content = load("registry.lineage", "strangers.toml")
     return tuple((share, distance) for share, distance in content["quantiles"])

@@ -2,16 +2,14 @@
 
 import json
 import shutil
-import tomllib
 from collections.abc import Iterator, Sequence
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
 from registry.checkpoints import Checkpoint, Entry
+from registry.data import load
 from registry.errors import BaseNotWritable, FolderNotEmpty
 from registry.lora_init.factors import Plan, Start
 
@@ -72,13 +70,10 @@ def prefix(base: Checkpoint) -> str:
     )
 
 
-@cache
 def prefixes() -> dict[str, str]:
-    """peft.toml, parsed."""
-    found: dict[str, str] = tomllib.loads(
-        files("registry.lora_init").joinpath("peft.toml").read_text(encoding="utf-8")
-    )["prefixes"]
-    return found
+    """Return the prefix that PEFT expects before a base's names, by model type."""
+    by_model_type: dict[str, str] = load("registry.lora_init", "peft.toml")["prefixes"]
+    return by_model_type
 
 
 def config(base: Checkpoint, starts: Sequence[Start], plan: Plan, origin: str) -> dict[str, object]:
