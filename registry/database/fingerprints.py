@@ -29,6 +29,7 @@ from registry.database.schema import (
 )
 from registry.database.wire import halves, numbers
 from registry.errors import NameTaken
+from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     RANKS,
     VERSION,
@@ -135,11 +136,12 @@ def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
     """A registered model with its whole fingerprint, equal to what was stored. Raises ModelNotFound."""
     model = find(session, name)
     own = {**columns(model, Fingerprint), **columns(model.fingerprint, Fingerprint)}
+    own["std"] = ProjectionVector(*model.fingerprint.std)
     return summary(model), Fingerprint(
         **own,
         version=model.fingerprint_version,
         clusterings=tuple(
-            Clustering(**{**columns(row, Clustering), "vector": row.shares})
+            Clustering(**{**columns(row, Clustering), "vector": ProjectionVector(*row.shares)})
             for row in model.clusterings
         ),
         matrices=tuple(Matrix(**columns(row, Matrix)) for row in model.matrices),
@@ -170,8 +172,11 @@ def family_and_fingerprint(session: Session, name: str) -> tuple[str, Fingerprin
         **columns(row, Fingerprint),
         **columns(whole, Fingerprint),
         "version": row.fingerprint_version,
+        "std": ProjectionVector(*whole.std),
     }
-    vectors = Clustering(**{**columns(clustering, Clustering), "vector": clustering.shares})
+    vectors = Clustering(
+        **{**columns(clustering, Clustering), "vector": ProjectionVector(*clustering.shares)}
+    )
     found = {
         "clusterings": (vectors,),
         "matrices": matrices_of(session, row.id),

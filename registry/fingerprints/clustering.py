@@ -10,6 +10,7 @@ import numpy as np
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.matrix import Measured
 from registry.fingerprints.meter import Meter
+from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import RANKS, Clustering, Matrix
 from registry.numerics.kmeans import Clusters, cluster
 from registry.numerics.label_certainty import undetermined, unit_errors
@@ -33,7 +34,7 @@ def clustering(matrices: Sequence[Matrix], rank: int) -> Clustering:
     errors = unit_errors(values, [m.bounds or () for m in matrices], rank)
     return Clustering(
         rank=rank,
-        vector=tuple(share(labels, matrices, p) for p in PROJECTIONS),
+        vector=ProjectionVector._make(share(labels, matrices, p) for p in PROJECTIONS),
         labels=tuple(labels.astype(int).tolist()),
         labels3=from_query(matrices, three),
         inertia=two.inertia,

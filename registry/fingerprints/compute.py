@@ -19,6 +19,7 @@ from registry.fingerprints.device import chosen, cores, gathering, one_thread_ea
 from registry.fingerprints.digests import content_digest, digest_of_cast
 from registry.fingerprints.matrix import Measured, Rest
 from registry.fingerprints.meter import Meter, Wanted
+from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     RANK,
     RANKS,
@@ -173,7 +174,7 @@ def assemble(
         layers=len({m.layer for m in matrices}),
         hidden_size=widths.most_common(1)[0][0] if widths else 0,
         projections=tuple(p for p in PROJECTIONS if any(m.projection == p for m in matrices)),
-        std=tuple(stats.std for stats in pooled),
+        std=ProjectionVector._make(stats.std for stats in pooled),
         rank=rank,
         clusterings=clusterings,
         matrices=tuple(matrices),

@@ -4,6 +4,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from registry.fingerprints.projection_vector import ProjectionVector
+
 VERSION = 1
 RANKS = (16, 64, 256)  # of the clusterings, as far as a fingerprint's own rank goes
 RANK = 64  # of a fingerprint unless asked otherwise
@@ -57,7 +59,7 @@ class Clustering:
     """
 
     rank: int
-    vector: tuple[float, ...]
+    vector: ProjectionVector
     labels: tuple[int, ...]
     labels3: tuple[int, ...]
     inertia: float
@@ -137,7 +139,7 @@ class Fingerprint:
     layers: int
     hidden_size: int
     projections: tuple[str, ...]
-    std: tuple[float, ...]
+    std: ProjectionVector
     rank: int
     clusterings: tuple[Clustering, ...]
     matrices: tuple[Matrix, ...]
@@ -158,10 +160,10 @@ class Fingerprint:
         return "adapter" if self.adapter else "model"
 
     @property
-    def std_vector(self) -> tuple[float, ...]:
+    def std_vector(self) -> ProjectionVector:
         """The standard deviations scaled to unit length."""
         length = math.hypot(*self.std)
-        return tuple(std / length for std in self.std)
+        return ProjectionVector._make(std / length for std in self.std)
 
     @property
     def short(self) -> tuple[str, ...]:
