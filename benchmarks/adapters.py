@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 
 import registry
 from registry.architectures.adapter_layout import arrange
-from registry.architectures.layout import Site
+from registry.architectures.layout import ProjectionTensor
 from registry.checkpoints import open_checkpoint
 from registry.errors import UntrainedAdapter
 from registry.fingerprints.clustering import clustering
@@ -124,7 +124,7 @@ def checked(folder: Path) -> dict:
             found = registry.fingerprint(path, rank=16)
         except UntrainedAdapter:
             continue
-        sites = arrange(open_checkpoint(path)).sites
+        sites = arrange(open_checkpoint(path)).projections
         stats, spectra = zip(
             *(formed(site, i) for site in sites for i in range(len(site.parts))), strict=True
         )
@@ -136,7 +136,7 @@ def checked(folder: Path) -> dict:
     return {"adapters": read, "worst_std_error": worst, "equal_labels": equal}
 
 
-def formed(site: Site, index: int) -> tuple[float, tuple[float, ...]]:
+def formed(site: ProjectionTensor, index: int) -> tuple[float, tuple[float, ...]]:
     """Std and the 16 largest singular values of one update, formed in float64."""
     left, right = site.entry.factors()  # type: ignore[attr-defined]
     update = site.entry.scaling * site.cut(left.double())[index] @ right.double()  # type: ignore[attr-defined]

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from registry.architectures.layout import HEAD_COUNTS, Layout, Site, classify
+from registry.architectures.layout import HEAD_COUNTS, Layout, ProjectionTensor, classify
 from registry.checkpoints import Checkpoint, Entry, Update
 from registry.checkpoints.dtypes import FLOATING
 from registry.data import load
@@ -24,12 +24,12 @@ def layout(checkpoint: Checkpoint) -> Layout:
         for entry in checkpoint.entries
         if not isinstance(entry, Update) and entry.dtype in FLOATING
     ]
-    outputs = {site.layer for site in found.sites if "output" in site.parts}
-    sites = (site if site.layer in outputs else by_inputs(site) for site in found.sites)
-    return replace(found, sites=tuple(sites), others=(*found.others, *beside))
+    outputs = {site.layer for site in found.projections if "output" in site.parts}
+    sites = (site if site.layer in outputs else by_inputs(site) for site in found.projections)
+    return replace(found, projections=tuple(sites), others=(*found.others, *beside))
 
 
-def by_inputs(site: Site) -> Site:
+def by_inputs(site: ProjectionTensor) -> ProjectionTensor:
     """Without the output projection, the query of a stacked tensor is taken to have as many rows as inputs."""
     others = len(site.parts) - 1
     if not others or site.groups > 1 or site.parts[0] != "query":
@@ -72,7 +72,7 @@ def arrange(checkpoint: Checkpoint) -> Layout:
     """Find the projections. Raises NoProjections, CannotSplit."""
     adapts = checkpoint.kind == "adapter"
     found = layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
-    if not found.sites:
+    if not found.projections:
         names = [entry.name for entry in found.unknown] or [
             entry.name for entry in checkpoint.entries
         ]

@@ -29,7 +29,9 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
     if base.kind == "adapter":
         raise BaseIsAdapter(base=base.source)
     transposed = {
-        site.entry.name for site in classify(base.entries, base.config).sites if site.transposed
+        site.entry.name
+        for site in classify(base.entries, base.config).projections
+        if site.transposed
     }
     places = Places(base.entries)
     magnitudes = {entry.magnitude for entry in adapter.entries if isinstance(entry, Update)}

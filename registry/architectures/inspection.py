@@ -61,11 +61,11 @@ def inspect(source: str | Path) -> Inspection:
         revision=checkpoint.revision,
         declared_base=checkpoint.base,
         architecture="unknown" if checkpoint.architecture is None else checkpoint.architecture,
-        naming=layout.naming if layout.sites else None,
+        naming=layout.naming if layout.projections else None,
         tensors=len(checkpoint.entries),
         bytes=sum(entry.nbytes for entry in checkpoint.entries),
         dtypes=dict(Counter(stored(entry) for entry in checkpoint.entries).most_common()),
-        layers=len({site.layer for site in layout.sites}),
+        layers=len({site.layer for site in layout.projections}),
         projections=projections(layout),
         ignored=tuple(entry.name for entry in layout.others if entry.name not in unknown),
         unknown=tuple(sorted(unknown)),
@@ -81,7 +81,7 @@ def projections(layout: Layout) -> tuple[Found, ...]:
     """The projections with their shapes."""
     pieces = [
         (projection, site.layer, shape)
-        for site in layout.sites
+        for site in layout.projections
         for projection, shape in zip(site.parts, site.shapes, strict=True)
     ]
     found = []

@@ -37,7 +37,7 @@ Matched = tuple[Entry, Hit]
 
 
 @dataclass(frozen=True)
-class Site:
+class ProjectionTensor:
     """A tensor that holds projections: where it stands in the model and how to cut it.
 
     parts, experts: projection and expert of every matrix that `cut` gives. transposed: stored inputs x outputs.
@@ -86,7 +86,7 @@ class Layout:
     towers: where the parts of another kind stand (`model.vision_tower`) that are not fingerprinted.
     """
 
-    sites: tuple[Site, ...]
+    projections: tuple[ProjectionTensor, ...]
     others: tuple[Entry, ...]
     unknown: tuple[Entry, ...]
     towers: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ class Layout:
     @property
     def naming(self) -> str:
         """The naming that most of the projections follow."""
-        names = [site.naming for site in self.sites]
+        names = [site.naming for site in self.projections]
         return max(sorted(set(names)), key=names.count)
 
 
@@ -169,7 +169,7 @@ def one_below_another(entries: list[Entry]) -> "Tensor":
     return torch.cat([entry.load() for entry in entries])
 
 
-def place(matched: list[Matched], config: dict[str, Any]) -> list[Site]:
+def place(matched: list[Matched], config: dict[str, Any]) -> list[ProjectionTensor]:
     """Give every matched tensor its layer and its cuts, in the order of layers and projections."""
     for entry, hit in matched:
         check(entry, 3 if hit.row.experts else 2)
@@ -189,7 +189,9 @@ def place(matched: list[Matched], config: dict[str, Any]) -> list[Site]:
         parts = hit.row.parts * len(experts)
         owners = tuple(expert for expert in experts for _ in hit.row.parts)
         layer = numbers[hit.stack, hit.layer]
-        sites.append(Site(entry, hit.row.naming, layer, parts, owners, wide, sizes, groups))
+        sites.append(
+            ProjectionTensor(entry, hit.row.naming, layer, parts, owners, wide, sizes, groups)
+        )
     return sorted(
         sites, key=lambda site: (site.layer, PROJECTIONS.index(site.parts[0]), site.experts[0] or 0)
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from registry.architectures.layout import Layout, Site
+from registry.architectures.layout import Layout, ProjectionTensor
 from registry.architectures.names import NUMBER
 from registry.architectures.roles import INWARD
 from registry.checkpoints import Entry
@@ -20,7 +20,7 @@ Place = tuple[int, str]
 
 
 @dataclass(frozen=True)
-class Stream:
+class ResidualStream:
     """width: of the stream. tokens: anchors x width, the anchors' embeddings, centred and turned to orthonormal axes.
 
     tokens is (E E^T)^(-1/2) E without the directions that E lacks: whatever turns the stream turns its rows along. None
@@ -44,22 +44,24 @@ def table() -> dict[str, Any]:
     return load("registry.architectures", "residual_stream.toml")
 
 
-def read_stream(layout: Layout) -> Stream:
+def read_residual_stream(layout: Layout) -> ResidualStream:
     """Read what tells the stream's axes: the first rows of the embedding, and the gains."""
-    width = stream_width(layout.sites)
+    width = stream_width(layout.projections)
     embedding = find_embedding(layout.others, width)
     gains = {
         place: entry.load().to(torch.float32) + offset
         for place, entry, offset in find_gains(layout)
     }
     if embedding is None:
-        return Stream(width, gains=gains)
+        return ResidualStream(width, gains=gains)
     count = min(ANCHORS, embedding.shape[0])
     rows = embedding.first(count * width).reshape(count, width).to(torch.float64)
-    return Stream(width, axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0)), gains, embedding.shape[0])
+    return ResidualStream(
+        width, axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0)), gains, embedding.shape[0]
+    )
 
 
-def stream_width(sites: Sequence[Site]) -> int:
+def stream_width(sites: Sequence[ProjectionTensor]) -> int:
     """Inputs of most projections that read from the stream."""
     widths: Counter[int] = Counter()
     for site in sites:
@@ -89,7 +91,7 @@ def axes(rows: torch.Tensor) -> torch.Tensor | None:
 
 def find_gains(layout: Layout) -> Iterator[tuple[Place, Entry, float]]:
     """Where every norm of a branch stands, its tensor, and what is added to it."""
-    layers = {base: site.layer for site in layout.sites if (base := above(site.entry.name))}
+    layers = {base: site.layer for site in layout.projections if (base := above(site.entry.name))}
     norms: dict[int, dict[str, Entry]] = {}
     for entry in layout.others:
         base = above(entry.name)

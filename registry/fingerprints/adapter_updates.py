@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import torch
 
-from registry.architectures.layout import Layout, Site
+from registry.architectures.layout import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry, Update
 from registry.fingerprints.record import Adapter
@@ -27,7 +27,7 @@ SKETCHED = {"query": 18, "key": 6, "value": 18, "output": 6, "gate": 6, "up": 6,
 
 
 def statistics(
-    site: Site, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int
+    site: ProjectionTensor, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int
 ) -> Iterator[Statistics]:
     """Of each projection in one update with the factors B and A, left and right, in the order of the site's parts.
 
@@ -53,14 +53,14 @@ def facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
     """What is said of an adapter beside its vectors. untouched: weights whose update is zero."""
     updates = [
         entry
-        for entry in (*(site.entry for site in layout.sites), *layout.others)
+        for entry in (*(site.entry for site in layout.projections), *layout.others)
         if isinstance(entry, Update)
     ]
     magnitudes = {update.magnitude.name for update in updates if update.magnitude}
     return Adapter(
         method=updates[0].method,
         rank=max(update.rank for update in updates),
-        magnitude=magnitude(layout.sites) if magnitudes else (),
+        magnitude=magnitude(layout.projections) if magnitudes else (),
         beside=tuple(
             e.name for e in layout.others if not isinstance(e, Update) and e.name not in magnitudes
         ),
@@ -68,7 +68,7 @@ def facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
     )
 
 
-def magnitude(sites: tuple[Site, ...]) -> tuple[float, ...]:
+def magnitude(sites: tuple[ProjectionTensor, ...]) -> tuple[float, ...]:
     """Mean of DoRA's magnitude vectors by projection, NaN and infinities left out; 0 where there is none."""
     found: list[tuple[str, Moments]] = []
     for site in sites:

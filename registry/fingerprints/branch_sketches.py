@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import torch
 
-from registry.architectures.layout import Site
-from registry.architectures.residual_stream import Stream
+from registry.architectures.layout import ProjectionTensor
+from registry.architectures.residual_stream import ResidualStream
 from registry.architectures.roles import INWARD, OUTWARD
 from registry.fingerprints.record import Branch
 from registry.numerics.sketches import finite, pieces, signs, times, transposed_times
@@ -54,7 +54,9 @@ class Half:
         return len(self.packed)
 
 
-def half(stream: Stream, site: Site, index: int, matrix: torch.Tensor) -> Half | None:
+def half(
+    stream: ResidualStream, site: ProjectionTensor, index: int, matrix: torch.Tensor
+) -> Half | None:
     """One projection's side of its branch; None for those that have none, or do not fit the stream."""
     projection, expert = site.parts[index], site.experts[index]
     outward = projection in OUTWARD
@@ -72,17 +74,17 @@ def half(stream: Stream, site: Site, index: int, matrix: torch.Tensor) -> Half |
     return Half(*own, (thin / scale).to(torch.float16).cpu(), scale, lengths)
 
 
-def inward_directions(stream: Stream) -> torch.Tensor:
+def inward_directions(stream: ResidualStream) -> torch.Tensor:
     """Width x (SIZE + anchors): B beside T^T."""
     return torch.cat([signs(stream.width, SIZE, IN_SEED), *token_axes(stream)], 1)
 
 
-def outward_directions(stream: Stream) -> torch.Tensor:
+def outward_directions(stream: ResidualStream) -> torch.Tensor:
     """Width x (SIZE + anchors): A beside T^T."""
     return torch.cat([signs(stream.width, SIZE, OUT_SEED), *token_axes(stream)], 1)
 
 
-def token_axes(stream: Stream) -> list[torch.Tensor]:
+def token_axes(stream: ResidualStream) -> list[torch.Tensor]:
     """T^T, if there is one."""
     return [] if stream.tokens is None else [stream.tokens.T]
 
@@ -93,7 +95,7 @@ class Halves:
     Of experts the products are summed up. Attention waits for the last: how its heads share values is told by all.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: ResidualStream) -> None:
         self.stream = stream
         self.waiting: defaultdict[tuple[object, ...], list[Half]] = defaultdict(list)
         self.products: dict[tuple[int, str], torch.Tensor] = {}
@@ -178,7 +180,7 @@ def agreement(inward: torch.Tensor, outward: torch.Tensor, head: int) -> float:
     return float(torch.nan_to_num(torch.corrcoef(lengths)[0, 1]))
 
 
-def described(stream: Stream, layer: int, branch: str, product: torch.Tensor) -> Branch:
+def described(stream: ResidualStream, layer: int, branch: str, product: torch.Tensor) -> Branch:
     """The record of one branch from D_out^T M D_in."""
     product = product.float()
     own = without(

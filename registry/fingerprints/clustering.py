@@ -17,7 +17,7 @@ from registry.numerics.label_certainty import undetermined, unit_errors
 from registry.numerics.spectrum import TOLERANCE, normalised
 
 if TYPE_CHECKING:
-    from registry.architectures.layout import Site
+    from registry.architectures.layout import ProjectionTensor
 
 
 def clusterings(matrices: Sequence[Matrix], rank: int) -> tuple[Clustering, ...]:
@@ -114,7 +114,7 @@ def tightened(
     sites: defaultdict[str, list[int]] = defaultdict(list)
     for name, index in sorted(where):
         sites[name].append(index)
-    wanted: list[tuple[Site, list[int]]] = [
+    wanted: list[tuple[ProjectionTensor, list[int]]] = [
         (measured[where[name, own[0]]].site, own) for name, own in sites.items()
     ]
     for site, index, spectrum in meter.tightened(wanted, FINE, remote=remote):

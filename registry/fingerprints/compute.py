@@ -8,7 +8,7 @@ import numpy as np
 
 from registry.architectures.adapter_layout import arrange
 from registry.architectures.layout import Layout
-from registry.architectures.residual_stream import Stream, read_stream
+from registry.architectures.residual_stream import ResidualStream, read_residual_stream
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Checkpoint
 from registry.errors import NonFiniteWeights, UnknownRank, UntrainedAdapter, ZeroMatrix
@@ -65,7 +65,7 @@ def compute(
     layout = arrange(checkpoint)
     timing = timing or Timing()
     with timing.stage("read"):
-        stream = read_stream(layout) if checkpoint.kind == "model" else Stream(0)
+        stream = read_residual_stream(layout) if checkpoint.kind == "model" else ResidualStream(0)
     meter = Meter(rank, where, threads, timing, stream, gathering(where, threads), prove)
     halves = Halves(stream)
     with one_thread_each():
@@ -93,7 +93,7 @@ def read(
     """Every tensor that holds weights, once, in the order of the files: matrices by their place, then the others."""
     order = {entry.name: i for i, entry in enumerate(checkpoint.entries)}
     wanted: list[Wanted] = [
-        *((site.entry, site) for site in layout.sites),
+        *((site.entry, site) for site in layout.projections),
         *((entry, None) for entry in layout.others),
     ]
     wanted.sort(key=lambda pair: order[pair[0].name])
@@ -168,9 +168,9 @@ def assemble(
         version=VERSION,
         digest=content_digest(matrices, rest),
         architecture=layout.naming if checkpoint.architecture is None else checkpoint.architecture,
-        dtype=Counter(site.entry.dtype.name for site in layout.sites).most_common(1)[0][0],
-        stored=Counter(site.entry.stored for site in layout.sites).most_common(1)[0][0],
-        parameters=sum(site.entry.count for site in layout.sites) + count_once(rest),
+        dtype=Counter(site.entry.dtype.name for site in layout.projections).most_common(1)[0][0],
+        stored=Counter(site.entry.stored for site in layout.projections).most_common(1)[0][0],
+        parameters=sum(site.entry.count for site in layout.projections) + count_once(rest),
         layers=len({m.layer for m in matrices}),
         hidden_size=widths.most_common(1)[0][0] if widths else 0,
         projections=tuple(p for p in PROJECTIONS if any(m.projection == p for m in matrices)),

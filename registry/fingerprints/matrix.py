@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from registry.architectures.layout import Site
+from registry.architectures.layout import ProjectionTensor
 from registry.checkpoints import Entry
 from registry.fingerprints.branch_sketches import Half
 from registry.fingerprints.record import Matrix
@@ -30,7 +30,7 @@ class Measured:
 
     matrix: Matrix
     moments: Moments
-    site: Site
+    site: ProjectionTensor
     index: int
     half: Half | None = None
     gram: torch.Tensor | None = None
@@ -56,7 +56,7 @@ def start_of(tensor: torch.Tensor) -> np.ndarray:
 
 
 def described(  # noqa: PLR0917  # what was measured, one after the other
-    site: Site,
+    site: ProjectionTensor,
     index: int,
     shape: tuple[int, int],
     digest: str,

@@ -11,8 +11,8 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from registry.architectures.layout import Site
-from registry.architectures.residual_stream import Stream
+from registry.architectures.layout import ProjectionTensor
+from registry.architectures.residual_stream import ResidualStream
 from registry.checkpoints import Entry, Update
 from registry.fingerprints import adapter_updates
 from registry.fingerprints.branch_sketches import half
@@ -34,7 +34,7 @@ T = TypeVar("T")
 class Piece:
     """A matrix at hand on the device, the `index`-th of its site. digest, cast: of what the file holds."""
 
-    site: Site
+    site: ProjectionTensor
     index: int
     matrix: torch.Tensor
     digest: str
@@ -44,7 +44,7 @@ class Piece:
 
 Found = list[Measured | Rest]
 Task = Callable[[], Found]
-Wanted = tuple[Entry, Site | None]
+Wanted = tuple[Entry, ProjectionTensor | None]
 
 
 class Batches:
@@ -85,7 +85,7 @@ class Meter:
     device: torch.device
     threads: int
     timing: Timing
-    stream: Stream
+    stream: ResidualStream
     gathered: int = 0
     prove: bool = False
 
@@ -111,7 +111,7 @@ class Meter:
         for batch in batches.take():
             yield from self.computed(batches, batch)
 
-    def tasks(self, entry: Entry, site: Site | None, batches: Batches) -> list[Task]:
+    def tasks(self, entry: Entry, site: ProjectionTensor | None, batches: Batches) -> list[Task]:
         """Read an entry, and say what is to be done with it."""
         if site is None and isinstance(entry, Update):
             return [partial(self.rest, entry, lambda: (adapter_updates.digest(entry), None))]
@@ -133,7 +133,9 @@ class Meter:
         with self.timing.stage("read"):
             return entry.exact() if isinstance(entry, Update) else entry.load()
 
-    def cut(self, site: Site, tensor: torch.Tensor) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def cut(
+        self, site: ProjectionTensor, tensor: torch.Tensor
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The matrices of a site's tensor: each as it was read and as it lies on the device."""
         own = site.cut(tensor)
         return zip(
@@ -155,7 +157,9 @@ class Meter:
             own, cast = digest()
         return [Rest(own, entry, cast)]
 
-    def thin(self, site: Site, update: Update, left: torch.Tensor, right: torch.Tensor) -> Found:
+    def thin(
+        self, site: ProjectionTensor, update: Update, left: torch.Tensor, right: torch.Tensor
+    ) -> Found:
         """Statistics of an update that has factors, without multiplying them."""
         with self.timing.stage("spectrum"):
             found = enumerate(adapter_updates.statistics(site, update, left, right, self.rank))
@@ -167,7 +171,7 @@ class Meter:
     def dense(  # what is known of a matrix
         self,
         batches: Batches,
-        site: Site,
+        site: ProjectionTensor,
         index: int,
         own: torch.Tensor,
         there: torch.Tensor,
@@ -215,17 +219,23 @@ class Meter:
             return spectra(matrices, self.rank, tolerance, prove=self.prove)
 
     def tightened(
-        self, wanted: Sequence[tuple[Site, Sequence[int]]], tolerance: float, *, remote: bool
-    ) -> Iterator[tuple[Site, int, Spectrum]]:
+        self,
+        wanted: Sequence[tuple[ProjectionTensor, Sequence[int]]],
+        tolerance: float,
+        *,
+        remote: bool,
+    ) -> Iterator[tuple[ProjectionTensor, int, Spectrum]]:
         """Read some matrices of some sites again, and compute their singular values to another tolerance."""
 
         def tasks(
-            site: Site, indices: Sequence[int]
-        ) -> list[Callable[[], tuple[Site, int, Spectrum]]]:
+            site: ProjectionTensor, indices: Sequence[int]
+        ) -> list[Callable[[], tuple[ProjectionTensor, int, Spectrum]]]:
             matrices = [there for _, there in self.cut(site, self.read(site.entry))]
             return [partial(spectrum, site, i, matrices[i]) for i in indices]
 
-        def spectrum(site: Site, index: int, matrix: torch.Tensor) -> tuple[Site, int, Spectrum]:
+        def spectrum(
+            site: ProjectionTensor, index: int, matrix: torch.Tensor
+        ) -> tuple[ProjectionTensor, int, Spectrum]:
             return site, index, self.spectra([matrix], tolerance)[0]
 
         jobs = [Job(site.entry.nbytes, partial(tasks, site, indices)) for site, indices in wanted]

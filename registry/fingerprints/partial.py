@@ -8,8 +8,8 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from registry.architectures.layout import Site, classify
-from registry.architectures.residual_stream import read_stream
+from registry.architectures.layout import ProjectionTensor, classify
+from registry.architectures.residual_stream import read_residual_stream
 from registry.architectures.roles import INWARD, OUTWARD
 from registry.checkpoints import Checkpoint, Entry
 from registry.fingerprints.branch_sketches import Halves, half
@@ -33,7 +33,7 @@ class Glimpse:
     @cached_property
     def start(self) -> tuple[float, ...]:
         """The image of the first values of every projection's tensor, as the fingerprint has it."""
-        images = [start_of(site.entry.first(START)) for site in self.layout.sites]
+        images = [start_of(site.entry.first(START)) for site in self.layout.projections]
         return tuple(unit(np.sum(images, axis=0)).tolist())
 
     def branches(self, limit: int) -> Iterator[Branch]:
@@ -41,8 +41,8 @@ class Glimpse:
 
         Ends before more than `limit` bytes are read.
         """
-        stream = read_stream(self.layout)
-        middle = np.median([site.layer for site in self.layout.sites])
+        stream = read_residual_stream(self.layout)
+        middle = np.median([site.layer for site in self.layout.projections])
         for sites in sorted(self.sides(), key=lambda own: (cost(own), abs(own[0].layer - middle))):
             if self.read + cost(sites) > limit:
                 return
@@ -54,16 +54,16 @@ class Glimpse:
                         halves.add(found)
             yield from halves.branches()
 
-    def sides(self) -> list[list[Site]]:
+    def sides(self) -> list[list[ProjectionTensor]]:
         """The tensors of every branch of every layer; those with experts are many."""
-        found: dict[tuple[int, str], list[Site]] = defaultdict(list)
-        for site in self.layout.sites:
+        found: dict[tuple[int, str], list[ProjectionTensor]] = defaultdict(list)
+        for site in self.layout.projections:
             for branch in {INWARD.get(part) or OUTWARD.get(part) for part in site.parts} - {None}:
                 found[site.layer, str(branch)].append(site)
         return list(found.values())
 
 
-def cost(sites: list[Site]) -> int:
+def cost(sites: list[ProjectionTensor]) -> int:
     """Bytes of the tensors."""
     return sum(site.entry.nbytes for site in sites)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from registry.architectures.layout import Site, classify
+from registry.architectures.layout import ProjectionTensor, classify
 from registry.architectures.roles import PROJECTIONS
 from registry.characteristic import generator
 from registry.characteristic.groups import Characteristic
@@ -42,7 +42,7 @@ class Plan:
 class Start:
     """The update of one weight: `site` is where it belongs, a: rank x inputs, b: outputs x rank, both float32."""
 
-    site: Site
+    site: ProjectionTensor
     a: torch.Tensor
     b: torch.Tensor
 
@@ -57,13 +57,13 @@ class Start:
         return change.T if self.site.transposed else change
 
 
-def targeted(base: Checkpoint, targets: Sequence[str]) -> tuple[Site, ...]:
+def targeted(base: Checkpoint, targets: Sequence[str]) -> tuple[ProjectionTensor, ...]:
     """The weights of a base that are named as projections or as modules; all of them where nothing is named.
 
     Experts, and heads that are tensors of their own, are left out: no module of PEFT's stands for them.
     Raises NoTargets.
     """
-    sites = [site for site in classify(base.entries, base.config).sites if single(site)]
+    sites = [site for site in classify(base.entries, base.config).projections if single(site)]
     for target in targets:
         if not any(meant(site, target) for site in sites):
             modules = sorted(
@@ -80,21 +80,21 @@ def targeted(base: Checkpoint, targets: Sequence[str]) -> tuple[Site, ...]:
     return found
 
 
-def single(site: Site) -> bool:
+def single(site: ProjectionTensor) -> bool:
     """Whether one module holds it."""
     return len(site.shapes) == len(site.experts) == site.experts.count(
         None
     ) and site.entry.name.endswith(".weight")
 
 
-def meant(site: Site, target: str) -> bool:
+def meant(site: ProjectionTensor, target: str) -> bool:
     """Whether a target is the name of the projection, of its module, or of the end of that."""
     module = site.entry.name.removesuffix(".weight")
     return target in site.parts or module == target or module.endswith("." + target)
 
 
 def initialise(
-    sites: Sequence[Site], characteristic: Characteristic, plan: Plan
+    sites: Sequence[ProjectionTensor], characteristic: Characteristic, plan: Plan
 ) -> Iterator[Start]:
     """The factors of every weight. Raises LawNotReached."""
     drawn = {side: drawn_by_projection(sites, characteristic, plan, side) for side in SIDES}
@@ -112,7 +112,7 @@ def initialise(
         yield Start(site, torch.tensor(a, dtype=torch.float32), joined(site, rows))
 
 
-def joined(site: Site, rows: Sequence[np.ndarray]) -> torch.Tensor:
+def joined(site: ProjectionTensor, rows: Sequence[np.ndarray]) -> torch.Tensor:
     """The parts of B in the order in which the weight holds its outputs."""
     grouped = [part.reshape(site.groups, -1, part.shape[1]) for part in rows]
     return torch.tensor(
@@ -121,7 +121,7 @@ def joined(site: Site, rows: Sequence[np.ndarray]) -> torch.Tensor:
 
 
 def drawn_by_projection(
-    sites: Sequence[Site], characteristic: Characteristic, plan: Plan, side: str
+    sites: Sequence[ProjectionTensor], characteristic: Characteristic, plan: Plan, side: str
 ) -> dict[str, np.ndarray]:
     """Of every projection a vector for each of its weights: layers x (rank times inputs, or times outputs)."""
     shapes = [

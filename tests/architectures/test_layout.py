@@ -45,7 +45,7 @@ def cut(checkpoint: Checkpoint) -> dict[tuple[int, str, int | None], torch.Tenso
     layout = classify(checkpoint.entries, checkpoint.config)
     return {
         (site.layer, projection, expert): matrix
-        for site in layout.sites
+        for site in layout.projections
         for projection, expert, matrix in zip(
             site.parts, site.experts, site.cut(site.entry.load()), strict=True
         )
@@ -67,7 +67,7 @@ def test_projections_are_the_modules_weights(saved, name):
 def test_shapes_are_those_of_the_cuts(saved, name):
     """What is said of a tensor's projections from its header is what cutting the tensor gives."""
     checkpoint = saved(name)[1]
-    for site in classify(checkpoint.entries, checkpoint.config).sites:
+    for site in classify(checkpoint.entries, checkpoint.config).projections:
         assert site.shapes == tuple(tuple(part.shape) for part in site.cut(site.entry.load()))
 
 
@@ -84,7 +84,7 @@ def test_layer_numbers_are_those_of_the_names(tmp_path):
         name.replace("layers.1.", "layers.11."): tensor for name, tensor in llama(layers=3).items()
     }
     layout = classify(open_checkpoint(write_folder(tmp_path, state)).entries, {})
-    assert [site.layer for site in layout.sites] == [0] * 7 + [2] * 7 + [11] * 7
+    assert [site.layer for site in layout.projections] == [0] * 7 + [2] * 7 + [11] * 7
 
 
 def test_two_stacks_are_counted_through(tmp_path):
@@ -93,8 +93,11 @@ def test_two_stacks_are_counted_through(tmp_path):
         f"{stack}.{name}": t for stack in ("decoder", "encoder") for name, t in llama().items()
     }
     layout = classify(open_checkpoint(write_folder(tmp_path, stacks)).entries, {})
-    assert {site.layer for site in layout.sites} == {0, 1, 2, 3}
-    assert {site.layer for site in layout.sites if site.entry.name.startswith("encoder")} == {2, 3}
+    assert {site.layer for site in layout.projections} == {0, 1, 2, 3}
+    assert {site.layer for site in layout.projections if site.entry.name.startswith("encoder")} == {
+        2,
+        3,
+    }
 
 
 def test_unknown_matrices_are_shown(tmp_path):
@@ -197,7 +200,7 @@ def test_real_names(data: Path):
     for folder in sorted(data.glob("checkpoints/*")):
         checkpoint = open_checkpoint(folder)
         layout = classify(checkpoint.entries, checkpoint.config)
-        assert layout.sites
+        assert layout.projections
         assert layout.unknown == ()
 
 
@@ -229,7 +232,7 @@ def test_a_vision_tower_is_reported(saved):
     tower_ = [entry for entry in saved("LLaVA")[1].entries if "vision_tower" in entry.name]
     alone = classify(tower_, {})
     assert alone.towers == ()
-    assert len(alone.sites) == 12
+    assert len(alone.projections) == 12
 
 
 def test_orientation_of_experts_is_told_by_their_shapes(tmp_path):
@@ -263,7 +266,7 @@ def test_heads_of_one_projection_must_fit_each_other(tmp_path):
 def test_head_counts_of_nested_configs(tmp_path, config):
     """A language model inside a larger one has its own number of heads."""
     layout = classify(open_checkpoint(write_folder(tmp_path, neox(), config)).entries, config)
-    assert layout.sites[0].groups == 4
+    assert layout.projections[0].groups == 4
 
 
 def test_every_real_name_is_known_once(data: Path):

@@ -207,7 +207,7 @@ def test_fused_tensors(tmp_path):
     layout = classify(checkpoint.entries, checkpoint.config)
     cut = {
         p: m
-        for site in layout.sites
+        for site in layout.projections
         for p, m in zip(site.parts, site.cut(site.entry.load()), strict=True)
     }
     assert {name: tuple(matrix.shape) for name, matrix in cut.items()} == {
@@ -241,7 +241,7 @@ def test_linear_attention_is_no_attention(tmp_path):
     )
     checkpoint = open_checkpoint(path)
     layout = classify(checkpoint.entries, checkpoint.config)
-    assert [site.entry.name for site in layout.sites] == ["blk.1.attn_q.weight"]
+    assert [site.entry.name for site in layout.projections] == ["blk.1.attn_q.weight"]
     assert layout.unknown == ()
 
 
@@ -272,7 +272,7 @@ def test_experts(tmp_path):
     layout = classify(checkpoint.entries, checkpoint.config)
     cut = {
         (projection, expert): matrix
-        for site in layout.sites
+        for site in layout.projections
         for projection, expert, matrix in zip(
             site.parts, site.experts, site.cut(site.entry.load()), strict=True
         )

@@ -60,7 +60,7 @@ def in_gguf() -> Entry:
 def of_heads() -> Entry:
     """Heads that are tensors of their own, joined."""
     heads = [hole((1 << 25, 1 << 25), F32, f"blocks.0.sa.heads.{i}.key.weight") for i in range(2)]
-    return classify(heads, {}).sites[0].entry
+    return classify(heads, {}).projections[0].entry
 
 
 def of_factors() -> Entry:

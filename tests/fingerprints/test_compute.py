@@ -40,7 +40,7 @@ def matrices(source: object) -> list[tuple[str, np.ndarray]]:
     checkpoint = open_checkpoint(source)
     found = [
         (site.layer, PROJECTIONS.index(p), matrix.double().numpy())
-        for site in classify(checkpoint.entries, checkpoint.config).sites
+        for site in classify(checkpoint.entries, checkpoint.config).projections
         for p, matrix in zip(site.parts, site.cut(site.entry.load()), strict=True)
     ]
     return [(PROJECTIONS[i], matrix) for _, i, matrix in sorted(found, key=lambda row: row[:2])]

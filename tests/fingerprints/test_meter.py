@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pieces(folder: Path) -> list[Piece]:
     checkpoint = open_checkpoint(folder)
-    sites = classify(checkpoint.entries, checkpoint.config).sites
+    sites = classify(checkpoint.entries, checkpoint.config).projections
     return [Piece(site, 0, site.entry.load(), "", None, None) for site in sites]
 
 
