@@ -1,4 +1,4 @@
-"""Bytes that can be read from any place, wherever they lie: a file here, or one on a server."""
+"""Bytes that can be read from any offset, in a local file or in one on a server."""
 
 import math
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Blob(Protocol):
-    """A file of a checkpoint. `name` is its place in the checkpoint's folder, `label` what errors call it."""
+    """A file of a checkpoint: `name` is its path in the folder, `label` what errors call it."""
 
     @property
     def name(self) -> str:
-        """Relative to the folder, with slashes."""
+        """Path relative to the folder, with slashes."""
 
     @property
     def label(self) -> str:
@@ -28,10 +28,13 @@ class Blob(Protocol):
         """Bytes. Raises UnreadableFile or a hub error."""
 
     def fill(self, memory: memoryview, offset: int) -> None:
-        """Overwrite `memory` with the bytes from `offset` on. Raises BrokenFile, UnreadableFile or a hub error."""
+        """Overwrite `memory` with the bytes from `offset` on.
+
+        Raises BrokenFile beyond the end, UnreadableFile or a hub error.
+        """
 
     def open(self) -> IO[bytes]:
-        """A seekable binary stream, for libraries that want one."""
+        """Return a seekable binary stream, for libraries that want one."""
 
 
 @dataclass(frozen=True)
@@ -57,19 +60,22 @@ class LocalBlob:
             raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
 
     def fill(self, memory: memoryview, offset: int) -> None:
-        """Read straight into `memory`, without a buffer between."""
+        """Read straight into `memory`, without a buffer between. Raises BrokenFile, UnreadableFile."""
         try:
             with self.path.open("rb", buffering=0) as file:
                 file.seek(offset)
-                while memory and (got := file.readinto(memory)):
-                    memory = memory[got:]
+                while memory:
+                    count = file.readinto(memory)
+                    if not count:
+                        break
+                    memory = memory[count:]
         except OSError as exc:
             raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
         if memory:
             raise BrokenFile(path=self.label, reason=f"it ends {len(memory)} bytes early")
 
     def open(self) -> IO[bytes]:
-        """A plain file. Raises UnreadableFile."""
+        """Open the file. Raises UnreadableFile."""
         try:
             return self.path.open("rb")
         except OSError as exc:
@@ -77,15 +83,20 @@ class LocalBlob:
 
 
 def read_bytes(blob: Blob, offset: int = 0, count: int | None = None) -> bytes:
-    """`count` bytes of a blob, or all from `offset` on."""
-    content = bytearray(max(0, blob.size - offset) if count is None else count)
+    """Return `count` bytes of a blob, or all from `offset` on."""
+    if count is None:
+        count = max(0, blob.size - offset)
+    content = bytearray(count)
     blob.fill(memoryview(content), offset)
     return bytes(content)
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where a tensor's elements lie in a blob. `offset` is in bytes, `stride` in elements; None means row-major."""
+    """Where a tensor's elements lie in a blob.
+
+    `offset` is in bytes, `stride` in elements; a stride of None means row-major.
+    """
 
     blob: Blob
     offset: int
@@ -100,21 +111,25 @@ class Span:
             return 0
         if self.stride is None:
             return math.prod(self.shape)
-        return 1 + sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
+        last = sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
+        return last + 1
 
     def head(self, count: int) -> "Tensor":
-        """The first `count` elements of a row-major tensor, flat. Raises BrokenFile beyond the blob's end."""
+        """Read the first `count` elements of a row-major tensor, flat. Raises BrokenFile."""
         return Span(self.blob, self.offset, self.dtype, (count,)).read()
 
     def read(self) -> "Tensor":
-        """Read the tensor; exactly its own bytes are held in memory. Raises BrokenFile beyond the blob's end."""
-        if self.offset + self.count * self.dtype.itemsize > self.blob.size:
+        """Read the tensor; exactly its own bytes are held in memory.
+
+        Raises BrokenFile where it reaches beyond the blob's end.
+        """
+        end = self.offset + self.count * self.dtype.itemsize
+        if end > self.blob.size:
             raise BrokenFile(path=self.blob.label, reason="a tensor reaches beyond its end")
         flat = self.dtype.empty(self.count)
         if self.count:
-            self.blob.fill(memoryview(flat.view(U8.torch).numpy().data), self.offset)
-        return (
-            flat.view(self.shape)
-            if self.stride is None
-            else flat.as_strided(self.shape, self.stride)
-        )
+            raw = flat.view(U8.torch).numpy()
+            self.blob.fill(memoryview(raw.data), self.offset)
+        if self.stride is None:
+            return flat.view(self.shape)
+        return flat.as_strided(self.shape, self.stride)

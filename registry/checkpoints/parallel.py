@@ -1,4 +1,9 @@
-"""Threads that wait for a network side by side. None of them keeps the program from ending."""
+"""Threads that wait for a network side by side. None of them keeps the program from ending.
+
+An executor's threads would be waited for when the program ends, for minutes if a server is slow.
+Fingerprints read ahead in threads of their own: there jobs are let in by the memory that they take,
+and each gives tasks to workers, where here eight requests wait at a time and give nothing back.
+"""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, as_completed
@@ -11,10 +16,7 @@ WIDTH = 8  # requests in flight
 
 
 def start(work: Callable[[], T]) -> Future[T]:
-    """Call `work` in a thread; its result or error is the future's.
-
-    An executor's threads would be waited for when the program ends, for minutes if a server is slow.
-    """
+    """Call `work` in a daemon thread; its result or error is the future's."""
     future: Future[T] = Future()
 
     def run() -> None:
@@ -28,18 +30,22 @@ def start(work: Callable[[], T]) -> Future[T]:
 
 
 def side_by_side(work: Callable[[T], object], items: Sequence[T]) -> None:
-    """Call `work` on every item, WIDTH at a time. Raises the first error at once and begins no further item."""
+    """Call `work` on every item, WIDTH at a time.
+
+    Raises the first error at once, while other items may be in work, and begins no further item.
+    """
     stopped = Event()
 
-    def some(share: Sequence[T]) -> None:
+    def work_on(share: Sequence[T]) -> None:
         for item in share:
             if stopped.is_set():
                 return
             work(item)
 
-    shares = [items[i::WIDTH] for i in range(min(WIDTH, len(items)))]
+    shares = [items[first::WIDTH] for first in range(min(WIDTH, len(items)))]
+    futures = [start(partial(work_on, share)) for share in shares]
     try:
-        for future in as_completed([start(partial(some, share)) for share in shares]):
+        for future in as_completed(futures):
             future.result()
     finally:
         stopped.set()

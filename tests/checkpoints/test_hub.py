@@ -571,7 +571,7 @@ def test_ranges(hub, files, case):
 
 def test_every_fault_is_tested():
     """The hub can fail in no way that its users have not seen."""
-    assert {*ANSWERS, *MUTE, *DAMAGE, *LENGTHS} - {"no-file", "silent", "whole"} == {
+    assert {*ANSWERS, *MUTE, *DAMAGE, *LENGTHS} - {"no-file", "silent", "whole", "other-range"} == {
         *FAULTS,
         *RANGED,
     }

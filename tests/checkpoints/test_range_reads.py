@@ -201,6 +201,54 @@ def test_a_stale_address_is_asked_for_anew(hub, pauses):
     assert pauses == []
 
 
+def test_addresses_that_serve_one_range(hub, pauses):
+    """Where the store serves only the range that an address was signed for, the hub signs each anew."""
+    hub.range_bound = True
+    blob = blob_on(hub)
+    assert filled(blob, 0, 8) == CONTENT[:8]
+    assert filled(blob, 300_000, 600_000) == CONTENT[300_000:600_000]
+    first, later = hub.requests[:4], hub.requests[4:]
+    assert [(each.method, each.host, each.status) for each in first] == [
+        ("HEAD", "hub", 302),
+        ("GET", "store", 403),  # the address of the file as a whole
+        ("GET", "hub", 302),
+        ("GET", "store", 206),
+    ]
+    assert (
+        sorted((each.host, each.status) for each in later)
+        == [("hub", 302)] * 3 + [("store", 206)] * 3
+    )
+    assert pauses == []
+
+
+def test_addresses_come_to_serve_one_range(hub):
+    """Though they served others before: after the first refusal the hub is asked where the file is, then by range."""
+    blob = blob_on(hub)
+    filled(blob, 0, 8)
+    hub.range_bound = True
+    hub.fault("org/model", "expired", times=1)
+    assert filled(blob, 700_000, 700_008) == CONTENT[700_000:700_008]
+    assert [(each.method, each.host, each.status) for each in hub.requests[2:]] == [
+        ("GET", "store", 403),
+        ("HEAD", "hub", 302),
+        ("GET", "store", 403),
+        ("GET", "hub", 302),
+        ("GET", "store", 206),
+    ]
+
+
+def test_the_store_sees_no_token_of_a_redirect(hub, monkeypatch):
+    """Where the hub itself is asked for every range, the token ends at the redirect."""
+    hub.range_bound = True
+    blob = blob_on(hub, token=TOKEN)
+    monkeypatch.setenv("HF_TOKEN", TOKEN)
+    assert filled(blob, 300_000, 600_000) == CONTENT[300_000:600_000]
+    assert {(each.host, each.token) for each in hub.requests} == {
+        ("hub", f"Bearer {TOKEN}"),
+        ("store", None),
+    }
+
+
 PAUSES = {
     "error": ([0, 1, 2, 4, 8], HubFailing),
     "cut": ([0, 1, 2, 4, 8], HubUnreachable),

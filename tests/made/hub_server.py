@@ -20,7 +20,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Event, Lock, Thread
 from typing import Any, ClassVar, Self
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 # What the hub keeps in its file store, behind a redirect to another host; the rest is in git.
 STORED = (".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".gguf", ".png")
@@ -49,6 +49,7 @@ ANSWERS = {
     "error": (500, None, None),
     "unavailable": (503, None, None),
     "expired": (403, None, "Request has expired"),
+    "other-range": (403, None, "Auth failed: invalid range"),
 }
 STORES = ("expired",)  # a fault of the file store alone
 # Those that happen to any answer: a web page with status 200; nothing at all until the hub closes.
@@ -120,6 +121,9 @@ class Hub:
         self.lock = Lock()
         self.closing = Event()
         self.delay = 0.0  # seconds before a file's content goes out
+        self.range_bound = (
+            False  # whether a store's address serves only the range it was signed for
+        )
         self.in_flight = self.most_in_flight = 0  # answers with content
         self.servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
         self.url, self.store = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)
@@ -313,15 +317,21 @@ class Handler(BaseHTTPRequestHandler):
             size = len(self.files[name]) + (LIE if self.mishap == "larger" else 0)
             headers |= {"X-Linked-Size": str(size)} if self.mishap != "unsized" else {}
             headers |= {"X-Linked-ETag": headers["ETag"]}
-            self.send(
-                HTTPStatus.FOUND, headers | {"Location": f"{self.server.hub.store}/store/{place}"}
-            )
+            location = f"{self.server.hub.store}/store/{place}"
+            if self.server.hub.range_bound:
+                location += "?" + urlencode({"range": self.headers["Range"] or ""})
+            self.send(HTTPStatus.FOUND, headers | {"Location": location})
         else:
             location = f"/api/resolve-cache/models/{place}"
             self.send(HTTPStatus.TEMPORARY_REDIRECT, headers | {"Location": location})
 
     def content(self) -> None:
-        """A file, or the range of it that was asked for."""
+        """A file, or the range of it that was asked for and, in the store, may be signed for."""
+        asked = self.headers["Range"] or ""
+        query = parse_qs(urlsplit(self.path).query, keep_blank_values=True)
+        if query.get("range", [asked]) != [asked]:
+            self.error(*ANSWERS["other-range"])
+            return
         with self.server.hub.counted():
             self.part(self.files[self.file or ""])
 

@@ -1,7 +1,9 @@
-"""Models by hub id, through huggingface_hub: pinned to a commit, read where they lie or kept in its cache."""
+"""Models by hub id, through huggingface_hub: pinned to a commit, read in place or from its cache."""
 
 import re
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import huggingface_hub
 from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
@@ -25,82 +27,110 @@ BESIDE = ("config.json", "adapter_config.json", "README.md")
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
-def open_hub(model: str, revision: str | None, file: str | None = None) -> tuple[Files, str]:
-    """The files of a hub model and its commit sha; nothing is stored, and a file that the cache has is read there.
+class HubModel(NamedTuple):
+    """The files of a hub model at one commit, some of them local."""
 
-    file: the one that is meant. Raises a CheckpointError that says whether the model is missing, gated, not cached or
-    out of reach, and NoWeights, SeveralCheckpoints and HubFileNotFound before any weight is asked for.
+    files: Files
+    commit: str
+
+
+class Listing(NamedTuple):
+    """A commit, and the names of the files in it."""
+
+    commit: str
+    names: list[str]
+
+
+def open_hub(model: str, revision: str | None, file: str | None = None) -> HubModel:
+    """Return the files of a hub model where they lie: in the cache, else on the hub; none is stored.
+
+    Args:
+        model: The id, `organisation/name` or `name`.
+        revision: A branch, tag or commit; None is the main branch.
+        file: The one that is meant; None is the only model that the repository holds.
+
+    Raises:
+        CheckpointError: The model is missing, gated, not cached or out of reach; or, before any
+            weight is asked for: NoWeights, SeveralCheckpoints, HubFileNotFound.
     """
     with translated(model, revision):
         try:
-            sha, names = listing(model, revision)
+            listing = list_model(model, revision)
         except OfflineModeIsEnabled:
             return cached(model, revision, file)
-        chosen = wanted(model, names, file)
-        files = {name: blob(model, sha, name) for name in names}
-    side_by_side(prefetch, [files[name] for name in chosen])
-    return files, sha
+        needed = needed_files(model, listing.names, file)
+        files = {name: blob(model, listing.commit, name) for name in listing.names}
+    side_by_side(prefetch, [files[name] for name in needed])
+    return HubModel(files, listing.commit)
 
 
-def download(model: str, revision: str | None, file: str | None = None) -> tuple[Files, str]:
-    """As `open_hub`, but the weights, config and card are kept in the hub cache and read there."""
+def download(model: str, revision: str | None, file: str | None = None) -> HubModel:
+    """Keep the weights, config and card of a hub model in the hub cache and return them there.
+
+    Arguments and errors are those of `open_hub`, and HubCacheUnwritable.
+    """
     with translated(model, revision):
         try:
-            _, names = listing(model, revision)
+            names = list_model(model, revision).names
         except OfflineModeIsEnabled:
             return cached(model, revision, file)
-        chosen = wanted(model, names, file)
-        # By the revision, not by the sha: only so the cache knows, once offline, where a branch stands.
-        found = huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=chosen)
-    return local_files(Path(found)), Path(found).name
+        # By the revision, not by the sha: only so the cache knows, once offline, where a branch is.
+        snapshot = huggingface_hub.snapshot_download(
+            model, revision=revision, allow_patterns=needed_files(model, names, file)
+        )
+    return HubModel(local_files(Path(snapshot)), Path(snapshot).name)
 
 
-def cached(model: str, revision: str | None, file: str | None) -> tuple[Files, str]:
-    """The files and commit sha of a model that an earlier download has left. Raises HubOffline."""
+def cached(model: str, revision: str | None, file: str | None) -> HubModel:
+    """Return the files of a model that an earlier download has left. Raises HubOffline."""
     # No patterns, for `download` leaves most files out on purpose, and the client would miss them.
-    found = huggingface_hub.snapshot_download(
+    snapshot = huggingface_hub.snapshot_download(
         model, revision=revision, local_files_only=True, allow_patterns=[]
     )
-    files = local_files(Path(found))
+    files = local_files(Path(snapshot))
     if not weight_files(files) or (file is not None and file not in files):
         raise HubOffline(model=model)
-    return files, Path(found).name
+    return HubModel(files, Path(snapshot).name)
 
 
-def listing(model: str, revision: str | None) -> tuple[str, list[str]]:
-    """The commit that a revision points to now, and the names of its files."""
+def list_model(model: str, revision: str | None) -> Listing:
+    """Return the commit that a revision points to now, and the names of its files."""
     # Without a timeout of its own, this first request would wait forever for a hub that is silent.
-    api = huggingface_hub.HfApi()
-    info = patiently(
-        lambda: api.model_info(model, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT), errors=()
+    ask = partial(
+        huggingface_hub.HfApi().model_info, model, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT
     )
+    info = patiently(ask, errors=())
     if not COMMIT.fullmatch(info.sha or ""):
         raise HubUnreachable(model=model, reason="it names no commit")
-    return str(info.sha), [file.rfilename for file in info.siblings or []]
+    return Listing(str(info.sha), [sibling.rfilename for sibling in info.siblings or []])
 
 
-def wanted(model: str, names: list[str], file: str | None) -> list[str]:
-    """Those of a model's files that will be read."""
-    return [*weights(model, names, file), *(name for name in BESIDE if name in names)]
+def needed_files(model: str, names: list[str], file: str | None) -> list[str]:
+    """Return those of a model's files that will be read: weights, config and card."""
+    beside = [name for name in BESIDE if name in names]
+    return weights(model, names, file) + beside
 
 
 def weights(model: str, names: list[str], file: str | None) -> list[str]:
-    """The files of the one model that is meant. Raises NoWeights, SeveralCheckpoints and HubFileNotFound."""
+    """Return the files of the one model that is meant.
+
+    Raises NoWeights, SeveralCheckpoints and HubFileNotFound.
+    """
     if file is None:
         return only_model(names, model, separator=":")
     if file not in names:
-        raise HubFileNotFound(
-            model=model, file=file, files=listed(weight_files(names)) or "no weights"
-        )
+        available = listed(weight_files(names)) or "no weights"
+        raise HubFileNotFound(model=model, file=file, files=available)
     return with_siblings(names, file)
 
 
-def blob(model: str, sha: str, name: str) -> Blob:
-    """One file: in the cache if it is there, else on the hub."""
-    path = huggingface_hub.try_to_load_from_cache(model, name, revision=sha)
+def blob(model: str, commit: str, name: str) -> Blob:
+    """Return one file: in the cache if it is there, else on the hub."""
+    path = huggingface_hub.try_to_load_from_cache(model, name, revision=commit)
     if isinstance(path, str):
         return LocalBlob(Path(path), name)
-    return RemoteBlob(huggingface_hub.hf_hub_url(model, name, revision=sha), name, model, sha)
+    url = huggingface_hub.hf_hub_url(model, name, revision=commit)
+    return RemoteBlob(url, name, model, commit)
 
 
 def prefetch(blob: Blob) -> None:

@@ -1,4 +1,8 @@
-"""A file of a hub model, read by byte ranges: nothing but what is asked for is sent, and nothing is stored."""
+"""A file of a hub model, read by byte ranges: only what is asked for is sent, nothing is stored.
+
+Our own, beside huggingface_hub's HfFileSystem: the parts of a large tensor are fetched side by side, a
+cut answer is resumed where it ended, and each answer is checked to be the range that was asked for.
+"""
 
 import errno
 import io
@@ -14,33 +18,51 @@ from urllib.parse import urlsplit
 from huggingface_hub import get_hf_file_metadata, get_session
 from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import build_hf_headers  # type: ignore[attr-defined]  # public, but not marked so
+from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but not marked so
+    build_hf_headers,
+)
 
 from registry.checkpoints.hub.errors import HTTP, patiently, translated
 from registry.checkpoints.parallel import side_by_side
 from registry.errors import BrokenFile, HubUnreachable, HubWithoutRanges
 
-PART = 8 << 20  # bytes of one request; what a tensor has more is fetched side by side
+PART = 8 << 20  # bytes of one request; the parts of a larger tensor are fetched side by side
 BLOCK = 1 << 16  # bytes; takes the header of a shard in one request
 BLOCKS = 16  # kept of each file
-SMALL = (
-    1 << 14
-)  # bytes; what has no more comes with its block, for others like it are near (scales, shapes, norms)
+# Bytes; a tensor that has no more (a scale, a shape, a norm) comes with its block, where others like
+# it are.
+SMALL = 1 << 14
 SLOWEST = 16 << 10  # bytes per second
-WHOLE, PARTIAL, FORBIDDEN = 200, 206, 403
+WHOLE, PARTIAL = 200, 206
+REFUSED = (401, 403)  # what an address answers that has expired, or was signed for another range
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file's bytes are served now; `headers` hold the user's token only if that is the hub itself."""
+    """Where a file's bytes are served now; `headers` hold the user's token only if that is the hub."""
 
     url: str
     size: int
     headers: dict[str, str]
 
 
+@dataclass
+class Rest:
+    """What has not arrived yet of a range that starts at `offset` in the file."""
+
+    memory: memoryview
+    offset: int
+
+    def take(self, chunk: bytes) -> None:
+        """Store the next bytes; what exceeds the range is dropped."""
+        chunk = chunk[: len(self.memory)]
+        self.memory[: len(chunk)] = chunk
+        self.memory = self.memory[len(chunk) :]
+        self.offset += len(chunk)
+
+
 class Block:
-    """A piece of a file, fetched by whoever reads it first while others wait. An error is raised to each of them."""
+    """A piece of a file, fetched by its first reader while others wait; each gets its error."""
 
     def __init__(self, fetch: Callable[[], bytes]) -> None:
         self.fetch = fetch
@@ -48,7 +70,7 @@ class Block:
         self.lock = Lock()
 
     def read(self) -> bytes:
-        """The content."""
+        """Return the content."""
         with self.lock:
             if self.content is None:
                 self.content = self.fetch()
@@ -57,9 +79,10 @@ class Block:
 
 @dataclass(eq=False)
 class RemoteBlob:
-    """A file of `model` at the commit `revision`, resolved by `url`. Its first request is made when it is read.
+    """A file of `model` at the commit `revision`, resolved by `url`; no request before it is read.
 
-    Every failure that may pass is tried again, a cut answer from where it ended. What remains is a hub error.
+    Every failure that may pass is tried again, a cut answer from where it ended. What remains is a
+    hub error.
     """
 
     url: str
@@ -67,10 +90,11 @@ class RemoteBlob:
     model: str
     revision: str
     _place: Place | None = field(default=None, init=False)
+    _proven: Place | None = field(default=None, init=False)  # the last that has served a range
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self) -> None:
-        self._blocks = lru_cache(BLOCKS)(lambda number: Block(partial(self._block, number)))
+        self._blocks = lru_cache(BLOCKS)(self._new_block)
 
     @property
     def label(self) -> str:
@@ -79,107 +103,126 @@ class RemoteBlob:
 
     @property
     def size(self) -> int:
-        """Bytes, as the hub says."""
+        """Bytes, as the hub states them."""
         with translated(self.model, self.revision):
             return patiently(self._locate).size
 
     def fill(self, memory: memoryview, offset: int) -> None:
-        """Fetch straight into `memory`; what is small, or in the first block, comes in blocks that are kept."""
+        """Fetch straight into `memory`; what is small, or in the first block, comes in kept blocks.
+
+        Raises:
+            BrokenFile: The file ends before.
+            CheckpointError: A hub error.
+        """
         end = offset + len(memory)
         if end > self.size:
             raise BrokenFile(path=self.label, reason=f"it ends {end - self.size} bytes early")
         if end > BLOCK and len(memory) > SMALL:
             self._fetch(memory, offset)
             return
-        while memory:
-            number, place = divmod(offset, BLOCK)
-            piece = self.block(number)[place : place + len(memory)]
-            memory[: len(piece)] = piece
-            memory, offset = memory[len(piece) :], offset + len(piece)
+        rest = Rest(memory, offset)
+        while rest.memory:
+            number, start = divmod(rest.offset, BLOCK)
+            rest.take(self.block(number)[start:])
 
     def block(self, number: int) -> bytes:
-        """One block, the last may be shorter; a few of them are kept."""
+        """Return one block of BLOCK bytes, the last may be shorter; a few of them are kept."""
         with self._lock:
-            kept = self._blocks(number)
-        return kept.read()
+            block = self._blocks(number)
+        return block.read()
 
     def open(self) -> IO[bytes]:
-        """A stream over the file, fetched in blocks, of which a few are kept."""
+        """Return a stream over the file, fetched in blocks, of which a few are kept."""
         return io.BufferedReader(Stream(self), BLOCK)
 
-    def _block(self, number: int) -> bytes:
+    def _new_block(self, number: int) -> Block:
+        return Block(partial(self._fetch_block, number))
+
+    def _fetch_block(self, number: int) -> bytes:
         start = number * BLOCK
         content = bytearray(min(BLOCK, self.size - start))
         self._fetch(memoryview(content), start)
         return bytes(content)
 
     def _fetch(self, memory: memoryview, offset: int) -> None:
-        """All of `memory`, in parts side by side."""
+        """Fetch all of `memory`, in parts side by side."""
         starts = range(0, len(memory), PART)
+        parts = [Rest(memory[start : start + PART], offset + start) for start in starts]
         with translated(self.model, self.revision):
-            if len(starts) == 1:
-                self._part(memory, offset)
+            if len(parts) == 1:
+                self._fetch_part(parts[0])
             else:
-                side_by_side(
-                    lambda start: self._part(memory[start : start + PART], offset + start), starts
-                )
+                side_by_side(self._fetch_part, parts)
 
-    def _part(self, memory: memoryview, offset: int) -> None:
-        """One part, whatever number of requests it takes."""
+    def _fetch_part(self, part: Rest) -> None:
+        """Fetch one part, whatever number of requests it takes: each asks for what is left of it."""
+        patiently(partial(self._receive, part))
 
-        def attempt() -> None:
-            nonlocal memory, offset
-            for chunk in self._receive(offset, len(memory)):
-                memory[: len(chunk)] = chunk
-                memory, offset = memory[len(chunk) :], offset + len(chunk)
+    def _receive(self, rest: Rest) -> None:
+        """Make one request for a range. Raises HubWithoutRanges and the client's errors.
 
-        patiently(attempt)
-
-    def _receive(self, offset: int, count: int) -> Iterator[bytes]:
-        """The bytes of one range as they arrive. Raises HubWithoutRanges and the client's errors."""
+        Where the store refuses its address, the hub is asked again.
+        """
         place = self._locate()
-        with request(place, offset, count) as answer:
-            if answer.status_code != FORBIDDEN:
-                yield from self._checked(answer, place, offset, count)
-                return
-        place = self._locate(place)  # a store's address expires
-        with request(place, offset, count) as answer:
-            yield from self._checked(answer, place, offset, count)
+        while True:
+            with request(place, rest) as answer:
+                if answer.status_code not in REFUSED or place.url == self.url:
+                    self._take(answer, place, rest)
+                    return
+            place = self._replaced(place)
 
-    def _checked(self, answer: Any, place: Place, offset: int, count: int) -> Iterator[bytes]:
-        """An answer's content, once its head and as long as its content are what was asked for."""
+    def _take(self, answer: Any, place: Place, rest: Rest) -> None:
+        """Store an answer's content, once its head and as long as its length are those asked for."""
         if answer.is_error:
             raise HfHubHTTPError("", response=answer)
-        if wrong := mismatch(answer, place, offset, count):
-            raise HubWithoutRanges(path=self.label, reason=wrong)
-        latest = monotonic() + HF_HUB_DOWNLOAD_TIMEOUT + count / SLOWEST
+        problem = mismatch(answer, place, rest)
+        if problem:
+            raise HubWithoutRanges(path=self.label, reason=problem)
+        self._proven = place
+        latest = monotonic() + HF_HUB_DOWNLOAD_TIMEOUT + len(rest.memory) / SLOWEST
         for chunk in answer.iter_raw():
-            yield chunk[:count]
-            count -= len(chunk)
-            if count <= 0:
+            rest.take(chunk)
+            if not rest.memory:
                 return
             if monotonic() > latest:
                 raise HTTP.ReadTimeout("it sends next to nothing")
         raise HTTP.RemoteProtocolError("it ends an answer early")
 
-    def _locate(self, stale: Place | None = None) -> Place:
-        """Ask the hub where the file is, once unless the place is `stale`."""
+    def _locate(self) -> Place:
+        """Return where the file is; the hub is asked once."""
         with self._lock:
-            if self._place is None or self._place is stale:
+            if self._place is None:
                 self._place = self._ask()
             return self._place
 
+    def _replaced(self, refused: Place) -> Place:
+        """Return where to ask for a range that one address refused to serve.
+
+        An address that has served other ranges has expired, so that the hub is asked for a new one.
+        One that has served none is good for one range alone, the one that the hub was asked for
+        when it signed the address (as Xet's store does): from now on every range is asked of the hub
+        itself, which redirects each to an address of its own.
+        """
+        with self._lock:
+            if self._place is not refused and self._place is not None:
+                return self._place  # another thread was here before
+            if refused is self._proven:
+                self._place = self._ask()
+            else:
+                self._place = Place(self.url, refused.size, build_hf_headers())
+            return self._place
+
     def _ask(self) -> Place:
-        """Raises HubUnreachable, HubWithoutRanges and the client's errors."""
+        """Raise HubUnreachable, HubWithoutRanges and the client's errors."""
         headers = build_hf_headers()
-        found = get_hf_file_metadata(self.url, headers=headers, timeout=HF_HUB_ETAG_TIMEOUT)
-        if found.commit_hash != self.revision:
+        metadata = get_hf_file_metadata(self.url, headers=headers, timeout=HF_HUB_ETAG_TIMEOUT)
+        if metadata.commit_hash != self.revision:
             raise HubUnreachable(model=self.model, reason="it answers, but not as a hub does")
-        if found.size is None:
+        if metadata.size is None:
             raise HubWithoutRanges(path=self.label, reason="it does not tell the file's length")
-        if urlsplit(found.location)[:2] != urlsplit(self.url)[:2]:  # scheme, host and port
+        if host(metadata.location) != host(self.url):
             headers.pop("authorization", None)
-        return Place(found.location, found.size, headers)
+        return Place(metadata.location, metadata.size, headers)
 
 
 class Stream(io.RawIOBase):
@@ -190,11 +233,11 @@ class Stream(io.RawIOBase):
         self.position = 0
 
     def readable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seekable(self) -> bool:
-        """Always."""
+        """Return True."""
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -206,47 +249,60 @@ class Stream(io.RawIOBase):
         return self.position
 
     def readinto(self, buffer: Any) -> int:
-        """The rest of a block, or at once what is longer than one."""
+        """Read the rest of a block, or at once what is longer than one; returns the bytes read."""
         memory = memoryview(buffer).cast("B")
         left = max(0, self.blob.size - self.position)
-        if min(len(memory), left) > BLOCK:
-            count = min(len(memory), left)
+        count = min(len(memory), left)
+        if count > BLOCK:
             self.blob.fill(memory[:count], self.position)
-        else:
-            number, place = divmod(self.position, BLOCK)
-            piece = self.blob.block(number)[place : place + len(memory)] if left else b""
+        elif count:
+            number, start = divmod(self.position, BLOCK)
+            piece = self.blob.block(number)[start : start + count]
             count = len(piece)
             memory[:count] = piece
         self.position += count
         return count
 
 
+def host(url: str) -> tuple[str, str]:
+    """Return scheme and network location (host and port) of an address."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc
+
+
 @contextmanager
-def request(place: Place, offset: int, count: int) -> Iterator[Any]:
-    """The answer to a request for one range, its content not read yet."""
+def request(place: Place, rest: Rest) -> Iterator[Any]:
+    """Ask for one range and give the answer, its content not read yet.
+
+    Redirects are followed; the client sends the user's token to no other host.
+    """
+    last = rest.offset + len(rest.memory) - 1
     headers = {
         **place.headers,
-        "range": f"bytes={offset}-{offset + count - 1}",
+        "range": f"bytes={rest.offset}-{last}",
         "accept-encoding": "identity",
     }
-    with get_session().stream(
+    session = get_session()
+    with session.stream(
         "GET", place.url, headers=headers, timeout=HF_HUB_DOWNLOAD_TIMEOUT
     ) as answer:
         yield answer
 
 
-def mismatch(answer: Any, place: Place, offset: int, count: int) -> str | None:
-    """What is wrong with the head of an answer to a request for one range."""
-    told = answer.headers
-    wanted = f"bytes {offset}-{offset + count - 1}/{place.size}"
-    if answer.status_code == WHOLE and offset == 0:  # some servers do so with small files
-        wanted, count = "", place.size
+def mismatch(answer: Any, place: Place, rest: Rest) -> str | None:
+    """Return what is wrong with the head of an answer to a request for one range."""
+    headers = answer.headers
+    count = len(rest.memory)
+    wanted = f"bytes {rest.offset}-{rest.offset + count - 1}/{place.size}"
+    if answer.status_code == WHOLE and rest.offset == 0:  # some servers do so with small files
+        wanted = ""
+        count = place.size
     elif answer.status_code != PARTIAL:
         return f"asked for {wanted}, it answers {answer.status_code}"
-    if told.get("Content-Range", "") != wanted:
-        return f"asked for {wanted}, it sends {told.get('Content-Range', 'something else')}"
-    if told.get("Content-Length", str(count)) != str(count):
-        return f"it announces {told['Content-Length']} bytes where {count} belong"
-    if told.get("Content-Encoding", "identity") != "identity":
+    if headers.get("Content-Range", "") != wanted:
+        return f"asked for {wanted}, it sends {headers.get('Content-Range', 'something else')}"
+    if headers.get("Content-Length", str(count)) != str(count):
+        return f"it announces {headers['Content-Length']} bytes where {count} belong"
+    if headers.get("Content-Encoding", "identity") != "identity":
         return "it compresses the content"
     return None
