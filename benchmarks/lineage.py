@@ -30,10 +30,11 @@ from registry.architectures.roles import PROJECTIONS
 from registry.database.embedded.server import Server
 from registry.errors import CannotSplit
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.comparison import Comparison, std_distance
+from registry.lineage.comparison import Comparison
 from registry.lineage.features import Traits
 from registry.lineage.spectra import closeness
 from registry.lineage.training_recipe import distance, profile
+from registry.lineage.vector_distances import cosine_distance
 from registry.lineage.verdict import judge
 
 SIDE = 16  # a cosine of two sketches is this many standard deviations of chance
@@ -169,7 +170,7 @@ def extra(found: Comparison) -> dict[str, float]:
     numbers["layer"] = SIDE * max(best_layer(found, kind) for kind in found.alignments)
     numbers["weights"] = float(np.mean(list(found.changes.cosines.values()) or [0.0]))
     numbers["moment curves"] = curves(found.a, found.b)
-    numbers["std vector"] = -std_distance(a, b)
+    numbers["std vector"] = -cosine_distance(a.std_vector, b.std_vector)
     one, other = (np.array(each.clusterings[0].vector) for each in (a, b))
     numbers["clustering vector"] = float(
         one @ other / (np.linalg.norm(one) * np.linalg.norm(other) or 1.0)
@@ -306,7 +307,9 @@ def other_sizes(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str,
     ]
     traits = {m["name"]: Traits(prints[m["name"]]) for m in roots}
     ways: dict[str, Callable[[Traits, Traits], float]] = {
-        "std vector": lambda a, b: -std_distance(a.fingerprint, b.fingerprint),
+        "std vector": lambda a, b: (
+            -cosine_distance(a.fingerprint.std_vector, b.fingerprint.std_vector)
+        ),
         "moment curves": curves,
         "profile of singular values": lambda a, b: (
             -distance(profile(a.fingerprint), profile(b.fingerprint))

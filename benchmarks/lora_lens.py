@@ -22,13 +22,13 @@ from registry.errors import RegistryError
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_comparison import (
     DISTANCES,
-    Seen,
-    look,
-    permuted,
-    table,
-    tested,
+    ComparedAdapter,
+    distance_matrix,
+    label_tests,
+    permutation_test,
     trajectories,
 )
+from registry.workflows.adapters import read_adapter
 
 TOLD = ("emotion", "keywords", "therapist")  # data sets that a name tells
 
@@ -56,7 +56,7 @@ def published(folder: Path) -> dict:
     seen, unread = [], {}
     for path in sorted(folder.iterdir()):
         try:
-            seen.append(replace(look(str(path)), data=data_of(path.name)))
+            seen.append(replace(read_adapter(str(path)), data=data_of(path.name)))
         except RegistryError as exc:
             unread[path.name] = str(exc)
     groups = {
@@ -79,11 +79,11 @@ def data_of(name: str) -> str:
     return told or name.split("__")[1]
 
 
-def tests(seen: list[Seen]) -> list[dict]:
+def tests(seen: list[ComparedAdapter]) -> list[dict]:
     """Permutation tests, rounded."""
     return [
         {k: round(v, 6) if isinstance(v, float) else v for k, v in asdict(each).items()}
-        for each in tested(seen)
+        for each in label_tests(seen)
     ]
 
 
@@ -92,12 +92,12 @@ def zoo(folder: Path) -> dict:
     adapters, unread = [], 0
     for path in sorted(folder.rglob("adapter_config.json")):
         try:
-            adapters.append(look(str(path.parent)))
+            adapters.append(read_adapter(str(path.parent)))
         except RegistryError:  # GPT-NeoX's heads are not told by an adapter alone
             unread += 1
     names = [Path(each.source).name for each in adapters]
     roots = [Path(each.source).parent.name for each in adapters]
-    own = [each.own for each in adapters if each.own]
+    own = [each.delta for each in adapters if each.delta]
     merged = [
         registry.fingerprint(each.source, base=folder / root / "root", rank=16)
         for each, root in zip(adapters, roots, strict=True)
@@ -109,8 +109,11 @@ def zoo(folder: Path) -> dict:
     }
     for what, prints in {"B A": own, "merged": merged}.items():
         for vector in DISTANCES:
-            distances = table(prints, vector)
-            told = {"text": permuted(distances, names), "base": permuted(distances, roots)}
+            distances = distance_matrix(prints, vector)
+            told = {
+                "text": permutation_test(distances, names),
+                "base": permutation_test(distances, roots),
+            }
             found[f"{vector} of {what}"] = {
                 label: [round(v, 6) for v in each] for label, each in told.items() if each
             }

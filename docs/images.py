@@ -10,7 +10,7 @@ from pathlib import Path
 import registry
 from registry.figures.kinds import KINDS
 from registry.figures.style import save
-from registry.lineage.adapter_comparison import look
+from registry.workflows.adapters import read_adapter
 
 PAGES = Path(__file__).parent
 EXAMPLES = PAGES.parent / "examples" / "checkpoints"
@@ -75,7 +75,7 @@ def published(data: Path) -> None:
         path = PAGES / "images" / f"published-{kind}.{FORMATS.get(kind, 'svg')}"
         save(KINDS[kind].drawn(checkpoint, 16), path, dpi=50)
     seen = {
-        name: look(str(next((data / "adapters").glob(pattern)))).own
+        name: read_adapter(str(next((data / "adapters").glob(pattern)))).delta
         for name, pattern in ADAPTERS.items()
     }
     for kind in OF_ADAPTERS:
@@ -87,8 +87,10 @@ def published(data: Path) -> None:
 
 def run(data: Path) -> None:
     """The checkpoints of one adapter."""
-    seen = [look(str(next((data / "adapters").glob(pattern)))) for pattern in RUN]
-    points = [(str(each.run[1]), each.own) for each in seen if each.run and each.own]
+    seen = [read_adapter(str(next((data / "adapters").glob(pattern)))) for pattern in RUN]
+    points = [
+        (str(each.run_step.step), each.delta) for each in seen if each.run_step and each.delta
+    ]
     save(KINDS["paths"].drawn(points, 16), PAGES / "images" / "adapters-paths.svg")
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from registry.characteristic.laws import Pareto
     from registry.fingerprints.from_source import Options
     from registry.fingerprints.partial import Glimpse
-    from registry.lineage.adapter_comparison import Seen
+    from registry.lineage.adapter_comparison import ComparedAdapter
     from registry.lineage.verdict import Verdict
     from registry.lora_init.start import Initialised, Starting
     from registry.workflows.identify import Identification
@@ -213,13 +213,16 @@ class Registry:
         except ModelNotFound:
             return base
 
-    def adapters(self, sources: "Sequence[str]", base: str | None = None) -> "list[Seen]":
+    def adapters(
+        self, sources: "Sequence[str]", base: str | None = None
+    ) -> "list[ComparedAdapter]":
         """Adapters, each SOURCE, LABEL=SOURCE or registered.
 
         They are merged into `base`, or into the base that they declare, if its weights are here: a source, or a
         registered model's.
         """
-        from registry.lineage.adapter_comparison import Seen, look  # noqa: PLC0415
+        from registry.lineage.adapter_comparison import ComparedAdapter  # noqa: PLC0415
+        from registry.workflows.adapters import read_adapter  # noqa: PLC0415
 
         def weights(declared: str | None) -> str | None:
             name = base or declared
@@ -231,13 +234,17 @@ class Registry:
             known = self._known(text)
             if isinstance(known, Fingerprint):
                 summary = self.show(text)[0]
-                found.append(Seen(summary.name, summary.source, None, summary.declared_base, known))
+                found.append(
+                    ComparedAdapter(
+                        summary.name, summary.source, None, summary.declared_base, known
+                    )
+                )
             else:
-                found.append(look(text, weights))
+                found.append(read_adapter(text, weights))
         return found
 
     def base_of(
-        self, adapters: "Sequence[Seen]", base: str | None = None
+        self, adapters: "Sequence[ComparedAdapter]", base: str | None = None
     ) -> "tuple[str, Fingerprint] | None":
         """The base's name and fingerprint: what is named, or what all adapters declare if it is registered."""
         declared = {each.base for each in adapters}
@@ -252,11 +259,13 @@ class Registry:
     def like(self, adapter: Fingerprint, k: int = 10) -> "list[tuple[str, str | None, float]]":
         """The k registered adapters with the nearest std vectors, over projections in common: name, base, distance."""
         from registry.database.nearest import spreads  # noqa: PLC0415
-        from registry.lineage.adapter_comparison import spread_apart  # noqa: PLC0415
+        from registry.lineage.vector_distances import std_distance_over_common  # noqa: PLC0415
 
         with self._session() as session:
             known = [row for row in spreads(session, "adapter") if row[2] != adapter.digest]
-        found = [(name, base, spread_apart(adapter.std, std)) for name, base, _, std in known]
+        found = [
+            (name, base, std_distance_over_common(adapter.std, std)) for name, base, _, std in known
+        ]
         return sorted((row for row in found if not math.isnan(row[2])), key=lambda row: row[2])[:k]
 
     def named(self, model: str, rank: int = 16) -> tuple[str, Fingerprint]:

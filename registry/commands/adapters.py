@@ -37,7 +37,7 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, as_json:
     with Registry() as registry:
         seen = registry.adapters(adapters, base)
         known = registry.base_of(seen, base)
-        nearest = registry.like(seen[0].own, like) if like and seen[0].own else []
+        nearest = registry.like(seen[0].delta, like) if like and seen[0].delta else []
     told = Told(tuple(seen), known, tuple(nearest))
     output(as_json, told_json, told_table, told)
 

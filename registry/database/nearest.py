@@ -39,7 +39,8 @@ from registry.database.wire import halves, rectangle
 from registry.fingerprints.record import VERSION, Branch, Fingerprint, Space
 from registry.lineage.adapter_base import Base
 from registry.lineage.features import KINDS, Sketches
-from registry.lineage.training_recipe import VALUES, spread_distance
+from registry.lineage.training_recipe import VALUES
+from registry.lineage.vector_distances import log_ratio_distance
 from registry.lineage.verdict import Candidates
 
 NEAREST = text(
@@ -56,7 +57,7 @@ NEAREST = text(
 class Match:
     """A registered model beside an unknown one: cosine distances of the two vectors of paper 2509.19122.
 
-    spread_distance: of the std vectors too, in the way that names families best (registry.lineage.training_recipe).
+    spread_distance: of the std vectors too, in the way that names families best (lineage.vector_distances).
     """
 
     model: str
@@ -89,7 +90,7 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
         session.execute(query.where(own, Model.name.in_([row["model"] for row in rows]))).all()
     )
     return [
-        Match(**row, spread_distance=spread_distance(fingerprint.std, std[row["model"]]))
+        Match(**row, spread_distance=log_ratio_distance(fingerprint.std, std[row["model"]]))
         for row in rows
     ]
 

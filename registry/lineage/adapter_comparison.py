@@ -1,54 +1,65 @@
-"""Adapters under the first paper's lens: do std vectors follow the data, and clustering vectors the base?
+"""Compare adapters by the first paper's vectors: does std follow the data, and clustering the base?
 
-Paper 2509.19122, section 4. Adapters cover different projections: two are compared on those that both cover.
+Paper 2509.19122, section 4. Adapters cover different projections: two of them are compared on those
+that both cover.
 """
 
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from registry.architectures.adapter_merge import merged
-from registry.architectures.roles import PROJECTIONS
-from registry.checkpoints import open_checkpoint
-from registry.errors import UntrainedAdapter
-from registry.fingerprints.compute import compute
 from registry.fingerprints.record import Fingerprint
+from registry.lineage.vector_distances import (
+    clustering_distance_over_common,
+    std_distance_over_common,
+)
 
 STEP = re.compile(r"(?P<run>.*?)[-_/]*(?:checkpoint|step)[-_]?(?P<step>\d+)")
 SHUFFLES = 10_000  # labels drawn anew in a permutation test
 SEED = 0
+ROUNDING = 1e-15  # by which two equal gaps may differ
+
+
+class RunStep(NamedTuple):
+    """The training run that an adapter is a checkpoint of, and its step."""
+
+    run: str
+    step: int
 
 
 @dataclass(frozen=True)
-class Seen:
-    """One adapter. data: a label of what it was trained on, if one was given. base: the base that it declares.
+class ComparedAdapter:
+    """An adapter to be compared.
 
-    own: the fingerprint of scaling B A, None where B A is zero: an untrained adapter. merged: that of base and adapter.
+    data: a label of what it was trained on, if one was given. base: the base that it declares.
+    delta: the fingerprint of scaling * B A, None where B A is zero: an untrained adapter.
+    merged: the fingerprint of base and adapter together, if the base's weights were at hand.
     """
 
     name: str
     source: str
     data: str | None
     base: str | None
-    own: Fingerprint | None
+    delta: Fingerprint | None
     merged: Fingerprint | None = None
 
     @property
-    def run(self) -> tuple[str, int] | None:
-        """The training run that it is a checkpoint of, and its step; None where the name tells none."""
-        found = STEP.match(self.source)
-        return (found["run"], int(found["step"])) if found else None
+    def run_step(self) -> RunStep | None:
+        """The run and step that its source's name states, such as `out/checkpoint-500`."""
+        match = STEP.match(self.source)
+        return RunStep(match["run"], int(match["step"])) if match else None
 
 
 @dataclass(frozen=True)
-class Point:
-    """A checkpoint of a run. norm: |B A| with its scaling. moved: of the change since the last, None for the first.
+class RunPoint:
+    """A checkpoint of a training run.
 
-    likeness: cosine to the run's last update. The last two are told from sketches.
+    norm: Frobenius norm of scaling * B A. moved: norm of its change since the checkpoint before, None
+    for the first. likeness: cosine to the run's last delta. The last two are estimated from sketches.
     """
 
     name: str
@@ -59,8 +70,8 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Tested:
-    """Whether adapters with one label are nearer. within, between: mean distances. p_value: of a permutation test."""
+class LabelTest:
+    """Whether adapters with one label are nearer: mean distances and a permutation test's p-value."""
 
     vector: str
     label: str
@@ -69,150 +80,149 @@ class Tested:
     p_value: float
 
 
-def look(text: str, weights: Callable[[str | None], str | None] = lambda _: None) -> Seen:
-    """Read an adapter, SOURCE or LABEL=SOURCE. Raises RegistryError.
+class Permutation(NamedTuple):
+    """Mean distances within labels and between them, and the p-value of their difference."""
 
-    weights: gives the source of a base's weights, by the name that the adapter declares; it is merged into these too.
-    """
-    label, mark, source = text.partition("=")
-    data, source = (label, source) if mark and not Path(text).exists() else (None, text)
-    checkpoint = open_checkpoint(source)
-    try:
-        own = compute(checkpoint, rank=16)
-    except UntrainedAdapter:
-        return Seen(checkpoint.name, source, data, checkpoint.base, None)
-    base = weights(checkpoint.base)
-    together = compute(merged(checkpoint, open_checkpoint(base)), rank=16) if base else None
-    return Seen(checkpoint.name, source, data, checkpoint.base, own, together)
+    within: float
+    between: float
+    p_value: float
 
 
 def std_distance(one: Fingerprint, other: Fingerprint) -> float:
-    """Cosine distance of the std vectors over projections that both have; NaN where fewer than two are."""
-    return spread_apart(one.std, other.std)
+    """Return the cosine distance of std vectors over common projections; NaN for fewer than two."""
+    return std_distance_over_common(one.std, other.std)
 
 
-def spread_apart(one: Sequence[float], other: Sequence[float]) -> float:
-    """The same of two std vectors, which are 0 where a projection is missing."""
-    return masked(
-        one, other, [i for i, (a, b) in enumerate(zip(one, other, strict=True)) if a > 0 and b > 0]
-    )
+DISTANCES: dict[str, Callable[[Fingerprint, Fingerprint], float]] = {
+    "std": std_distance,
+    "clustering": clustering_distance_over_common,
+}
 
 
-def clustering_distance(one: Fingerprint, other: Fingerprint) -> float:
-    """The same of the clustering vectors at rank 16; 1 where one of them is zero on all of these."""
-    common = [
-        i for i, p in enumerate(PROJECTIONS) if p in one.projections and p in other.projections
-    ]
-    return masked(one.clusterings[0].vector, other.clusterings[0].vector, common)
+def distance_matrix(fingerprints: Sequence[Fingerprint], vector: str) -> np.ndarray:
+    """Return the n x n distances of all pairs by the vector `std` or `clustering`."""
+    distance = DISTANCES[vector]
+    matrix = np.empty((len(fingerprints), len(fingerprints)))
+    for i, one in enumerate(fingerprints):
+        for j, other in enumerate(fingerprints):
+            matrix[i, j] = distance(one, other)
+    return matrix
 
 
-def masked(one: Sequence[float], other: Sequence[float], common: list[int]) -> float:
-    """Cosine distance of two vectors over some of their entries."""
-    if len(common) < 2:  # noqa: PLR2004  # of one number every cosine is 1
-        return float("nan")
-    a, b = (np.array(each)[common] for each in (one, other))
-    if not a.any() or not b.any():
-        return 1.0
-    return float(((a / np.linalg.norm(a) - b / np.linalg.norm(b)) ** 2).sum() / 2)
+def label_tests(adapters: Sequence[ComparedAdapter]) -> list[LabelTest]:
+    """Test for both vectors whether adapters of one data set, and of one base, are nearer."""
+    deltas = []
+    data_labels = []
+    base_labels = []
+    for adapter in adapters:
+        if adapter.delta:
+            deltas.append(adapter.delta)
+            data_labels.append(adapter.data)
+            base_labels.append(adapter.base)
 
-
-DISTANCES = {"std": std_distance, "clustering": clustering_distance}
-
-
-def table(fingerprints: Sequence[Fingerprint], vector: str) -> np.ndarray:
-    """Distances of all pairs, by the vector `std` or `clustering`."""
-    return np.array(
-        [[DISTANCES[vector](one, other) for other in fingerprints] for one in fingerprints]
-    )
-
-
-def tested(seen: Sequence[Seen]) -> list[Tested]:
-    """For both vectors whether adapters of the same data, and of the same base, are nearer than others."""
-    trained = [each for each in seen if each.own]
-    found = []
+    tests = []
     for vector in DISTANCES:
-        distances = table([each.own for each in trained if each.own], vector)
-        for label, labels in {
-            "data": [e.data for e in trained],
-            "base": [e.base for e in trained],
-        }.items():
-            result = permuted(distances, labels)
+        distances = distance_matrix(deltas, vector)
+        for label, labels in (("data", data_labels), ("base", base_labels)):
+            result = permutation_test(distances, labels)
             if result:
-                found.append(Tested(vector, label, *result))
-    return found
+                tests.append(LabelTest(vector, label, *result))
+    return tests
 
 
-def permuted(
-    distances: np.ndarray, labels: Sequence[str | None]
-) -> tuple[float, float, float] | None:
-    """Mean distance within labels and between them, and how often labels drawn anew tell them apart as well.
+def permutation_test(distances: np.ndarray, labels: Sequence[str | None]) -> Permutation | None:
+    """Test whether labels drawn anew separate the distances as well as the given labels do.
 
-    None unless there are pairs of both kinds among what has a label and can be compared.
+    p = (1 + number of shuffles whose gap is at least the true one) / (1 + SHUFFLES). None unless there
+    are pairs of both kinds among what has a label and can be compared.
     """
-    kept = [i for i, label in enumerate(labels) if label is not None]
-    own, d = np.array([labels[i] for i in kept]), distances[np.ix_(kept, kept)]
-    upper = np.triu(np.isfinite(d), 1)
-    same = own[:, None] == own[None]
-    if not (upper & same).any() or not (upper & ~same).any():
+    labelled = [i for i, label in enumerate(labels) if label is not None]
+    names = np.array([labels[i] for i in labelled])
+    known = distances[np.ix_(labelled, labelled)]
+
+    pairs = np.triu(np.isfinite(known), 1)  # each pair once
+    same = names[:, None] == names[None]
+    if not (pairs & same).any() or not (pairs & ~same).any():
         return None
+
     random = np.random.default_rng(SEED)
-    gap = apart(d, upper, same)
-    as_well = sum(apart(d, upper, shuffled(same, random)) >= gap - 1e-15 for _ in range(SHUFFLES))
-    return (
-        float(d[upper & same].mean()),
-        float(d[upper & ~same].mean()),
-        (1 + as_well) / (1 + SHUFFLES),
-    )
+    true_gap = label_gap(known, pairs, same)
+    as_large = 0
+    for _ in range(SHUFFLES):
+        gap = label_gap(known, pairs, shuffled(same, random))
+        as_large += gap >= true_gap - ROUNDING
+
+    within = float(known[pairs & same].mean())
+    between = float(known[pairs & ~same].mean())
+    return Permutation(within, between, (1 + as_large) / (1 + SHUFFLES))
 
 
 def shuffled(same: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """The pairs with one label, after labels were dealt anew."""
+    """Return which pairs share a label (n x n) after the labels were dealt anew."""
     order = random.permutation(len(same))
     return same[np.ix_(order, order)]
 
 
-def apart(distances: np.ndarray, upper: np.ndarray, same: np.ndarray) -> float:
-    """By how much pairs with different labels are further apart; -inf where one kind of pairs is missing."""
-    if not (upper & same).any() or not (upper & ~same).any():
+def label_gap(distances: np.ndarray, pairs: np.ndarray, same: np.ndarray) -> float:
+    """Return mean distance between labels less that within; -inf where one kind has no pairs."""
+    within = pairs & same
+    between = pairs & ~same
+    if not within.any() or not between.any():
         return -np.inf
-    return float(distances[upper & ~same].mean() - distances[upper & same].mean())
+    return float(distances[between].mean() - distances[within].mean())
 
 
-def trajectories(seen: Sequence[Seen]) -> dict[str, list[Point]]:
-    """The checkpoints of every run that has several, by step."""
-    runs: dict[str, list[tuple[int, Seen]]] = defaultdict(list)
-    for each in seen:
-        if each.run and each.own:
-            runs[each.run[0]].append((each.run[1], each))
-    return {
-        run: path(sorted(own, key=lambda pair: pair[0]))
-        for run, own in runs.items()
-        if len(own) > 1
-    }
+def trajectories(adapters: Sequence[ComparedAdapter]) -> dict[str, list[RunPoint]]:
+    """Return the checkpoints of every run that has several, by step."""
+    runs: dict[str, list[tuple[int, ComparedAdapter]]] = defaultdict(list)
+    for adapter in adapters:
+        place = adapter.run_step
+        if place and adapter.delta:
+            runs[place.run].append((place.step, adapter))
+
+    paths = {}
+    for run, checkpoints in runs.items():
+        if len(checkpoints) > 1:
+            paths[run] = run_points(sorted(checkpoints, key=step_of))
+    return paths
 
 
-def path(steps: Sequence[tuple[int, Seen]]) -> list[Point]:
-    """The points of one run."""
-    prints = [each.own for _, each in steps if each.own]
-    sketches = [sketch(own) for own in prints]
+def step_of(checkpoint: tuple[int, ComparedAdapter]) -> int:
+    """Return the step of a checkpoint, to sort by."""
+    step, _ = checkpoint
+    return step
+
+
+def run_points(checkpoints: Sequence[tuple[int, ComparedAdapter]]) -> list[RunPoint]:
+    """Return the points of one run, whose checkpoints come in the order of their steps."""
+    deltas = [adapter.delta for _, adapter in checkpoints if adapter.delta]
+    last = concatenated_sketch(deltas[-1])
+
     points = []
-    for i, ((step, each), own) in enumerate(zip(steps, prints, strict=True)):
-        moved = float(np.linalg.norm(sketches[i] - sketches[i - 1])) if i else None
-        points.append(Point(each.name, step, norm(own), moved, cosine(sketches[i], sketches[-1])))
+    before: np.ndarray | None = None
+    for (step, adapter), delta in zip(checkpoints, deltas, strict=True):
+        sketch = concatenated_sketch(delta)
+        moved = None if before is None else float(np.linalg.norm(sketch - before))
+        norm = frobenius_norm(delta)
+        points.append(RunPoint(adapter.name, step, norm, moved, cosine(sketch, last)))
+        before = sketch
     return points
 
 
-def norm(own: Fingerprint) -> float:
-    """The Frobenius norm of a whole update."""
-    return float(np.sqrt(sum(m.rows * m.cols * (m.std**2 + m.mean**2) for m in own.matrices)))
+def frobenius_norm(delta: Fingerprint) -> float:
+    """Return the norm of all deltas together: sum over matrices of rows * cols * (std^2 + mean^2)."""
+    squares = sum(m.rows * m.cols * (m.std**2 + m.mean**2) for m in delta.matrices)
+    return float(np.sqrt(squares))
 
 
-def sketch(own: Fingerprint) -> np.ndarray:
-    """All sketches of an update, one after the other: as long as the update, as a rule."""
-    return np.concatenate([np.array(m.sketch or ()) for m in own.matrices])
+def concatenated_sketch(delta: Fingerprint) -> np.ndarray:
+    """Return all sketches of a delta, one after the other: about as long as the delta itself."""
+    return np.concatenate([np.array(m.sketch or ()) for m in delta.matrices])
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """Of two sketches; 0 where one is zero."""
+    """Return the cosine of two sketches; 0 where one is zero or they cover different matrices."""
     lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / lengths if lengths and one.shape == other.shape else 0.0
+    if not lengths or one.shape != other.shape:
+        return 0.0
+    return float(one @ other) / lengths

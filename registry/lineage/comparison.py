@@ -12,6 +12,7 @@ from registry.lineage.changes import Changes
 from registry.lineage.features import KINDS, Traits
 from registry.lineage.layer_alignment import Alignment, align
 from registry.lineage.spectra import closeness
+from registry.lineage.vector_distances import cosine_distance
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ class Comparison:
     def std_distance(self) -> float | None:
         """Of the std vectors; None where they are of different projections."""
         one, other = self.a.fingerprint, self.b.fingerprint
-        return std_distance(one, other) if one.projections == other.projections else None
+        if one.projections != other.projections:
+            return None
+        return cosine_distance(one.std_vector, other.std_vector)
 
     @cached_property
     def alignment(self) -> Alignment | None:
@@ -109,8 +112,3 @@ def excess(kind: str, value: float) -> float:
     """How far a number is below where the tail of its null begins, in scales of it."""
     null = nulls()[kind]
     return (value - null.start) / null.scale
-
-
-def std_distance(a: Fingerprint, b: Fingerprint) -> float:
-    """Cosine distance of the std vectors (paper 2509.19122, 2.2)."""
-    return float(np.sum((np.array(a.std_vector) - np.array(b.std_vector)) ** 2) / 2)

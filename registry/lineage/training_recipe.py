@@ -1,14 +1,11 @@
 """How models were trained, told across sizes: the shape of every projection's largest singular values."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Fingerprint
 
 VALUES = 8  # singular values of each matrix
-SCALE = 0.5  # weight of how large all weights are, beside how they differ between projections
 APART = 100.0  # of recipes that do not have the same projections
 
 
@@ -40,16 +37,3 @@ def distance(one: np.ndarray, other: np.ndarray) -> float:
     if (np.isnan(one) != np.isnan(other)).any() or np.isnan(one).all():
         return APART
     return float(np.sqrt(np.nanmean((one - other) ** 2)))
-
-
-def spread_distance(one: Sequence[float], other: Sequence[float]) -> float:
-    """Of two std vectors: the root of the squared differences of their log ratios, and of half their log scales.
-
-    Names the family of a third more of those published models for which the cosine of paper 2509.19122 names a wrong
-    one (benchmarks/spreads.py). Entries that are 0 in one of them are left out.
-    """
-    both = [(a, b) for a, b in zip(one, other, strict=True) if a > 0 and b > 0]
-    if not both:
-        return APART
-    apart = np.log([a / b for a, b in both])
-    return float(np.sqrt(((apart - apart.mean()) ** 2).sum() + (SCALE * apart.mean()) ** 2))

@@ -19,7 +19,14 @@ from rich.text import Text
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.adapter_comparison import DISTANCES, Point, Seen, table, tested, trajectories
+from registry.lineage.adapter_comparison import (
+    DISTANCES,
+    ComparedAdapter,
+    RunPoint,
+    distance_matrix,
+    label_tests,
+    trajectories,
+)
 from registry.report.tables import table as drawn_table
 
 
@@ -27,23 +34,23 @@ from registry.report.tables import table as drawn_table
 class Told:
     """What `registry lora` prints. nearest: registered adapters like the first: name, base, distance."""
 
-    seen: tuple[Seen, ...]
+    seen: tuple[ComparedAdapter, ...]
     base: tuple[str, Fingerprint] | None
     nearest: tuple[tuple[str, str | None, float], ...]
 
 
 def told_json(told: Told) -> dict[str, Any]:
     """Vectors, distances, tests and paths; null for what an adapter does not cover."""
-    trained = [each for each in told.seen if each.own]
-    prints = [each.own for each in trained if each.own]
+    trained = [each for each in told.seen if each.delta]
+    prints = [each.delta for each in trained if each.delta]
     return {
         "adapters": [adapter_json(each) for each in told.seen],
         "base": {"name": told.base[0], **vectors_json(told.base[1])} if told.base else None,
         "distances": {
             "adapters": [each.name for each in trained],
-            **{vector: known(table(prints, vector)) for vector in DISTANCES},
+            **{vector: known(distance_matrix(prints, vector)) for vector in DISTANCES},
         },
-        "tests": [asdict(each) for each in tested(told.seen)],
+        "tests": [asdict(each) for each in label_tests(told.seen)],
         "trajectories": {
             run: [asdict(p) for p in points] for run, points in trajectories(told.seen).items()
         },
@@ -54,16 +61,16 @@ def told_json(told: Told) -> dict[str, Any]:
     }
 
 
-def adapter_json(each: Seen) -> dict[str, Any]:
+def adapter_json(each: ComparedAdapter) -> dict[str, Any]:
     """One adapter."""
     facts = {
         "name": each.name,
         "source": each.source,
         "data": each.data,
         "base": each.base,
-        "trained": bool(each.own),
+        "trained": bool(each.delta),
     }
-    own, merged = (vectors_json(found) if found else None for found in (each.own, each.merged))
+    own, merged = (vectors_json(found) if found else None for found in (each.delta, each.merged))
     return {**facts, "update": own, "merged": merged}
 
 
@@ -85,7 +92,7 @@ def known(distances: np.ndarray) -> list[list[float | None]]:
 def told_table(told: Told) -> RenderableType:
     """The same for reading."""
     parts: list[RenderableType] = [adapter_table(each, told.base) for each in told.seen]
-    trained = [each for each in told.seen if each.own]
+    trained = [each for each in told.seen if each.delta]
     if len(trained) > 1:
         parts += [distance_table(trained, vector) for vector in DISTANCES]
     tests = [
@@ -96,7 +103,7 @@ def told_table(told: Told) -> RenderableType:
             f"{each.between:.3g}",
             f"{each.p_value:.2g}",
         )
-        for each in tested(told.seen)
+        for each in label_tests(told.seen)
     ]
     if tests:
         numbers = ("within", "between", "p-value")
@@ -112,14 +119,14 @@ def told_table(told: Told) -> RenderableType:
     return Group(*parts)
 
 
-def adapter_table(each: Seen, base: tuple[str, Fingerprint] | None) -> RenderableType:
+def adapter_table(each: ComparedAdapter, base: tuple[str, Fingerprint] | None) -> RenderableType:
     """The vectors of one adapter, its base and both together."""
     of = f" on {each.base}" if each.base else ""
     trained_on = f", trained on {each.data}" if each.data else ""
-    if each.own is None:
+    if each.delta is None:
         return Text(f"{each.name}{of}: untrained adapter, B A is zero everywhere")
     shown = (
-        {"B A": each.own}
+        {"B A": each.delta}
         | ({"base": base[1]} if base else {})
         | ({"merged": each.merged} if each.merged else {})
     )
@@ -136,7 +143,9 @@ def adapter_table(each: Seen, base: tuple[str, Fingerprint] | None) -> Renderabl
         if any(p in print_.projections for print_ in shown.values())
     ]
     columns = [f"{vector} {name}" for name in shown for vector in ("std", "cluster")]
-    how = f"{each.own.adapter.method}, rank {each.own.adapter.rank}" if each.own.adapter else ""
+    how = (
+        f"{each.delta.adapter.method}, rank {each.delta.adapter.rank}" if each.delta.adapter else ""
+    )
     return Group(
         Text(f"{each.name}{of}: {how}{trained_on}"),
         drawn_table("projection", *columns, rows=rows, right=columns),
@@ -155,9 +164,9 @@ def number(fingerprint: Fingerprint, projection: str, vector: str) -> str:
     )
 
 
-def distance_table(trained: Sequence[Seen], vector: str) -> RenderableType:
+def distance_table(trained: Sequence[ComparedAdapter], vector: str) -> RenderableType:
     """Distances of all pairs."""
-    values = table([each.own for each in trained if each.own], vector)
+    values = distance_matrix([each.delta for each in trained if each.delta], vector)
     numbers = [str(i + 1) for i in range(len(trained))]
     rows = [
         (f"{i + 1} {each.data or each.name}", *("-" if math.isnan(v) else f"{v:.2g}" for v in row))
@@ -166,7 +175,7 @@ def distance_table(trained: Sequence[Seen], vector: str) -> RenderableType:
     return drawn_table(f"{vector} distances", *numbers, rows=rows, right=numbers)
 
 
-def run_table(run: str, points: Sequence[Point]) -> RenderableType:
+def run_table(run: str, points: Sequence[RunPoint]) -> RenderableType:
     """The path of one run."""
     rows = [
         (p.step, f"{p.norm:.3g}", "" if p.moved is None else f"{p.moved:.3g}", f"{p.likeness:.3f}")

@@ -10,15 +10,16 @@ from click.testing import CliRunner
 
 import cli
 import registry
-from registry.lineage import adapter_comparison
 from registry.lineage.adapter_comparison import (
-    clustering_distance,
-    look,
-    path,
-    permuted,
+    ComparedAdapter,
+    label_tests,
+    permutation_test,
+    run_points,
     std_distance,
     trajectories,
 )
+from registry.lineage.vector_distances import clustering_distance_over_common
+from registry.workflows.adapters import read_adapter
 
 
 def factors(seed, scale=1.0, projections=("q_proj", "v_proj"), layers=4, rank=4, size=32):
@@ -59,17 +60,17 @@ def test_only_what_both_cover_is_compared(folders):
     assert std_distance(a1, b1) == pytest.approx(
         1 - one @ two / np.linalg.norm(one) / np.linalg.norm(two)
     )
-    assert std_distance(a1, a1) == clustering_distance(a1, a1) == 0
+    assert std_distance(a1, a1) == clustering_distance_over_common(a1, a1) == 0
     assert std_distance(a1, a2) < 0.01 < std_distance(a1, b1)
     assert np.isnan(std_distance(a1, other))
 
 
 def test_an_untrained_adapter_is_told(folders):
     """And takes part in nothing."""
-    seen = look(str(folders["untrained"]))
-    assert seen.own is None
+    seen = read_adapter(str(folders["untrained"]))
+    assert seen.delta is None
     assert (
-        adapter_comparison.tested([seen, look(f"x={folders['a1']}"), look(f"y={folders['a2']}")])
+        label_tests([seen, read_adapter(f"x={folders['a1']}"), read_adapter(f"y={folders['a2']}")])
         == []
     )
 
@@ -77,14 +78,10 @@ def test_an_untrained_adapter_is_told(folders):
 def test_labels_that_tell_distances_apart(folders):
     """Adapters of one data set are nearer, and a permutation test says how often that comes by chance."""
     seen = [
-        look(f"{label}={folders[name]}")
+        read_adapter(f"{label}={folders[name]}")
         for label, name in (("a", "a1"), ("a", "a2"), ("b", "b1"), ("b", "b2"))
     ]
-    found = next(
-        each
-        for each in adapter_comparison.tested(seen)
-        if (each.vector, each.label) == ("std", "data")
-    )
+    found = next(each for each in label_tests(seen) if (each.vector, each.label) == ("std", "data"))
     assert found.within < found.between
     assert found.p_value == pytest.approx(1 / 3, abs=0.02)  # two of two pairings in three
 
@@ -92,7 +89,7 @@ def test_labels_that_tell_distances_apart(folders):
 @pytest.mark.parametrize("labels", [["a", "a", "a"], ["a", "b", "c"], [None, None, "a"]], ids=str)
 def test_no_test_without_both_kinds_of_pairs(labels):
     """All of one label, or all of their own."""
-    assert permuted(np.ones((3, 3)), labels) is None
+    assert permutation_test(np.ones((3, 3)), labels) is None
 
 
 def test_chance_alone_has_no_small_p_values():
@@ -102,7 +99,7 @@ def test_chance_alone_has_no_small_p_values():
     for _ in range(20):
         points = draw.normal(size=(8, 3))
         distances = np.linalg.norm(points[:, None] - points[None], axis=2)
-        small += permuted(distances, list("aaaabbbb"))[2] <= 0.05
+        small += permutation_test(distances, list("aaaabbbb")).p_value <= 0.05
     assert small <= 4
 
 
@@ -117,9 +114,7 @@ def test_chance_alone_has_no_small_p_values():
 )  # fmt: skip
 def test_runs_are_told_by_name(source, run):
     """As trainers call their checkpoints."""
-    from registry.lineage.adapter_comparison import Seen
-
-    assert Seen("n", source, None, None, None).run == run
+    assert ComparedAdapter("n", source, None, None, None).run_step == run
 
 
 def test_a_run_is_a_path(tmp_path):
@@ -131,7 +126,7 @@ def test_a_run_is_a_path(tmp_path):
             for name, t in start.items()
         }
         write_adapter(tmp_path / f"checkpoint-{step}", own)
-    seen = [look(str(tmp_path / f"checkpoint-{step}")) for step in (300, 100, 200)]
+    seen = [read_adapter(str(tmp_path / f"checkpoint-{step}")) for step in (300, 100, 200)]
     ((_, points),) = trajectories(seen).items()
     assert [point.step for point in points] == [100, 200, 300]
     assert points[0].moved is None
@@ -145,7 +140,7 @@ def test_a_run_is_a_path(tmp_path):
     )
     scaling = (
         1.0
-        if path([(0, seen[0])])[0].norm == pytest.approx(norm**0.5, rel=1e-3)
+        if run_points([(0, seen[0])])[0].norm == pytest.approx(norm**0.5, rel=1e-3)
         else points[-1].norm / norm**0.5
     )
     assert points[-1].norm == pytest.approx(scaling * norm**0.5, rel=1e-6)
