@@ -1,0 +1,56 @@
+"""The outline of a fingerprint: three short vectors by which a shortlist of relatives is searched.
+
+Nearby outlines suggest that two models share most layers, in whatever order these stand.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from registry.fingerprints.record import Branch, Fingerprint
+from registry.numerics.unit_vectors import unit
+
+BRANCHES = ("attention", "mlp")
+HALF = 128  # numbers of each branch's sketch in an outline
+
+
+@dataclass(frozen=True)
+class Outline:
+    """Vectors of 256 numbers and length 1, rounded to half precision.
+
+    Attributes:
+        start: image of the first values of all projections' tensors; None for an adapter.
+        stream: sums of the branches' sketches in the residual stream's own axes.
+        token: sums of their sketches in the anchor tokens' axes; None without an embedding.
+    """
+
+    start: tuple[float, ...] | None
+    stream: tuple[float, ...] | None
+    token: tuple[float, ...] | None
+
+
+def outline(fingerprint: Fingerprint) -> Outline:
+    """Return the outline of a fingerprint; None stands for each part that it has no sketches of."""
+    branches = sorted(fingerprint.branches, key=by_layer)
+    return Outline(
+        start=fingerprint.start,
+        stream=summed([(branch.branch, branch.stream) for branch in branches]),
+        token=summed([(branch.branch, branch.token) for branch in branches]),
+    )
+
+
+def by_layer(branch: Branch) -> int:
+    """Return the layer of a branch."""
+    return branch.layer
+
+
+def summed(sketches: Sequence[tuple[str, tuple[float, ...] | None]]) -> tuple[float, ...] | None:
+    """Return the first halves of sketches, summed over layers for each branch, of length 1."""
+    sums = {branch: np.zeros(HALF) for branch in BRANCHES}
+    for branch, sketch in sketches:
+        if sketch is not None:
+            sums[branch] += sketch[:HALF]
+
+    whole = np.concatenate([sums[branch] for branch in BRANCHES])
+    return tuple(unit(whole).tolist()) if whole.any() else None
