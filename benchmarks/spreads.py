@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from strangers import std_vectors
+from unrelated import std_vectors
 
 FAMILIES = {  # the first that fits a model's name counts
     "marian": "opus-mt", "t5": r"t5|mt5|byt5", "minilm": "MiniLM|msmarco-bert-base-dot", "mpnet": "mpnet",
