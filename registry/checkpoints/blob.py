@@ -60,7 +60,7 @@ class LocalBlob:
             raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
 
     def fill(self, memory: memoryview, offset: int) -> None:
-        """Read straight into `memory`, without a buffer between. Raises BrokenFile, UnreadableFile."""
+        """Read straight into `memory`, without a buffer. Raises BrokenFile, UnreadableFile."""
         try:
             with self.path.open("rb", buffering=0) as file:
                 file.seek(offset)

@@ -1,19 +1,13 @@
 """What a user names - a folder, a file, a hub id - becomes a checkpoint."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from registry.checkpoints.blob import LocalBlob
-from registry.checkpoints.folder import (
-    ADAPTERS,
-    Files,
-    local_files,
-    open_file,
-    open_folder,
-    weight_files,
-)
+from registry.checkpoints.contents import open_file, open_folder
+from registry.checkpoints.folder import ADAPTERS, Files, local_files, weight_files
 from registry.checkpoints.model_card import declared_base, read_config, read_json
 from registry.checkpoints.peft.adapter import is_adapter, read_adapter
 from registry.checkpoints.quantised import dequantised
@@ -22,15 +16,18 @@ from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
 ADAPTER_CONFIG = "adapter_config.json"
 HUB_ID = re.compile(
-    r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)(?:@(?P<revision>[\w./-]+))?(?::(?P<file>[\w.][\w./+ -]*))?"
+    r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)"
+    r"(?:@(?P<revision>[\w./-]+))?"
+    r"(?::(?P<file>[\w.][\w./+ -]*))?"
 )
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A model that has been found but not read: the index of its tensors and what stands beside them.
+    """A model whose tensors are indexed and not read, and what stands beside them.
 
-    kind: 'model' or 'adapter'; an adapter's entries are its updates, under the names of the weights that they change.
+    kind: 'model' or 'adapter'; an adapter's entries are its LoRA deltas (Update), under the names of
+    the weights that they change. remote: whether loading a tensor waits for a network.
     """
 
     source: str
@@ -39,31 +36,46 @@ class Checkpoint:
     config: dict[str, Any]
     base: str | None
     entries: tuple[Entry, ...]
-    remote: bool = False  # whether loading a tensor waits for a network
+    remote: bool = False
     kind: str = "model"
 
     @property
     def architecture(self) -> str | None:
         """What the config calls the architecture; it proves nothing."""
-        names = self.config.get("architectures")
-        told = names[0] if isinstance(names, list) and names else self.config.get("model_type")
-        return told if isinstance(told, str) else None
+        architectures = self.config.get("architectures")
+        name = self.config.get("model_type")
+        if isinstance(architectures, list) and architectures:
+            name = architectures[0]
+        if isinstance(name, str):
+            return name
+        return None
+
+
+class Origin(NamedTuple):
+    """Where a checkpoint lies: as the user names it, the name that it is given, a hub commit."""
+
+    source: str
+    name: str
+    revision: str | None = None
+    remote: bool = False
 
 
 def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint:
-    """Index a folder, a file or `hub/id[@revision][:file]`. Raises CheckpointError.
+    """Index a folder, a file or `hub/id[@revision][:file]`; no tensor is read.
 
-    download: keep a hub model in the hub cache instead of reading it over the network.
+    Args:
+        source: What the user names. What exists here is not looked for on the hub.
+        download: Keep a hub model in the hub cache instead of reading it over the network.
+
+    Raises:
+        CheckpointError: It cannot be found or read; the error says why and what to do.
     """
     if not str(source).strip():
         raise SourceNotFound(source=str(source))
     path = Path(source).expanduser()
     try:
         if path.is_dir():
-            files = local_files(path)
-            return described(
-                str(source), path.resolve().name, None, files, open_folder(files, str(source))
-            )
+            return from_folder(str(source), path)
         if path.exists():
             return from_file(str(source), path)
     except OSError as exc:
@@ -71,45 +83,74 @@ def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint
     return from_hub(str(source), download=download)
 
 
+def from_folder(source: str, path: Path) -> Checkpoint:
+    """Index the one model in a folder; it is called as the folder is."""
+    files = local_files(path)
+    origin = Origin(source, path.resolve().name)
+    return checkpoint(origin, files, open_folder(files, source))
+
+
 def from_file(source: str, path: Path) -> Checkpoint:
-    """A single file is called by its folder too: half the world's checkpoints are named model.pt."""
-    whole = path.resolve().parent / path.name  # a cached file is a link to a blob without a name
+    """Index a single file, called by its folder too: half of all checkpoints are named model.pt."""
+    folder = path.resolve().parent  # a cached file is a link to a blob without a name
     files = local_files(path.parent, 0)
-    contents = open_file(files, path.name, source)
-    return described(source, f"{whole.parent.name}/{whole.name}".lstrip("/"), None, files, contents)
-
-
-def described(
-    source: str, name: str, revision: str | None, files: Files, contents: Contents
-) -> Checkpoint:
-    """Tensors with what stands beside them: quantised ones joined into what they stand for, an adapter's into updates.
-
-    Raises MissingAdapterConfig.
-    """
-    configured = ADAPTER_CONFIG in files
-    alone = configured and set(weight_files(files)) <= set(ADAPTERS)  # of whatever method
-    if not alone and not is_adapter(contents.entries, configured=configured):
-        config = read_config(files) or contents.config
-        entries = tuple(dequantised(contents.entries, config))
-        return Checkpoint(source, name, revision, config, declared_base(files, config), entries)
-    if not configured:
-        raise MissingAdapterConfig(source=source)
-    settings = read_json(files[ADAPTER_CONFIG])
-    base = declared_base(files, {"_name_or_path": settings.get("base_model_name_or_path")})
-    updates = tuple(read_adapter(contents.entries, settings, source))
-    return Checkpoint(source, name, revision, read_config(files), base, updates, kind="adapter")
+    origin = Origin(source, f"{folder.name}/{path.name}".lstrip("/"))
+    return checkpoint(origin, files, open_file(files, path.name, source))
 
 
 def from_hub(source: str, *, download: bool) -> Checkpoint:
-    """A model of the hub, at the commit that the revision points to now."""
+    """Index a model of the hub, at the commit that the revision points to now."""
     from registry.checkpoints.hub import listing  # noqa: PLC0415  # the client takes long to import
 
     match = HUB_ID.fullmatch(source)
     if match is None:
         raise SourceNotFound(source=source)
     model, revision, file = match["model"], match["revision"], match["file"]
-    files, sha = (listing.download if download else listing.open_hub)(model, revision, file)
+    if download:
+        files, commit = listing.download(model, revision, file)
+    else:
+        files, commit = listing.open_hub(model, revision, file)
     weights = listing.weights(model, list(files), file)
-    contents = open_file(files, file, source) if file else open_folder(files, source)
     remote = not all(isinstance(files[name], LocalBlob) for name in weights)
-    return replace(described(source, source, sha, files, contents), remote=remote)
+    contents = open_file(files, file, source) if file else open_folder(files, source)
+    return checkpoint(Origin(source, source, commit, remote), files, contents)
+
+
+def checkpoint(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
+    """Return tensors together with what stands beside them.
+
+    Quantised tensors are joined into what they stand for, those of an adapter into LoRA deltas.
+    Raises MissingAdapterConfig, BrokenJSON and what the two joins raise.
+    """
+    configured = ADAPTER_CONFIG in files
+    alone = configured and set(weight_files(files)) <= set(ADAPTERS)  # of whatever method
+    if alone or is_adapter(contents.entries, configured=configured):
+        return adapter(origin, files, contents)
+    config = read_config(files) or contents.config
+    return Checkpoint(
+        source=origin.source,
+        name=origin.name,
+        revision=origin.revision,
+        config=config,
+        base=declared_base(files, config),
+        entries=tuple(dequantised(contents.entries, config)),
+        remote=origin.remote,
+    )
+
+
+def adapter(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
+    """Return an adapter's LoRA deltas. Raises MissingAdapterConfig, and what reading them raises."""
+    if ADAPTER_CONFIG not in files:
+        raise MissingAdapterConfig(source=origin.source)
+    settings = read_json(files[ADAPTER_CONFIG])
+    base_name = settings.get("base_model_name_or_path")
+    return Checkpoint(
+        source=origin.source,
+        name=origin.name,
+        revision=origin.revision,
+        config=read_config(files),
+        base=declared_base(files, {"_name_or_path": base_name}),
+        entries=tuple(read_adapter(contents.entries, settings, origin.source)),
+        remote=origin.remote,
+        kind="adapter",
+    )

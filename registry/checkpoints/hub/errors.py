@@ -1,4 +1,4 @@
-"""Failures of a hub: which of them are retried, and the error of ours that stands for each of the others."""
+"""Failures of a hub: which are retried, and which error of ours stands for each of the others."""
 
 import errno
 import importlib
@@ -175,7 +175,7 @@ def reason(error: BaseException) -> str:
 
 
 def reason_of_answer(error: HfHubHTTPError) -> str:
-    """Return the status of an answer in words, the pause it asks for, and the hub's first sentence."""
+    """Return the status in words, the pause that is asked for, and the hub's first sentence."""
     status = error.response.status_code
     text = f"it answers {status}, {responses.get(status, 'an unknown status').lower()}"
     pause = requested_pause(error)

@@ -6,16 +6,14 @@ cut answer is resumed where it ended, and each answer is checked to be the range
 
 import errno
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from threading import Lock
 from time import monotonic
 from typing import IO, Any
-from urllib.parse import urlsplit
 
-from huggingface_hub import get_hf_file_metadata, get_session
+from huggingface_hub import get_hf_file_metadata
 from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import HfHubHTTPError
 from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but not marked so
@@ -23,6 +21,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but
 )
 
 from registry.checkpoints.hub.errors import HTTP, patiently, translated
+from registry.checkpoints.hub.range_request import Place, Rest, host, mismatch, request
 from registry.checkpoints.parallel import side_by_side
 from registry.errors import BrokenFile, HubUnreachable, HubWithoutRanges
 
@@ -33,32 +32,7 @@ BLOCKS = 16  # kept of each file
 # it are.
 SMALL = 1 << 14
 SLOWEST = 16 << 10  # bytes per second
-WHOLE, PARTIAL = 200, 206
 REFUSED = (401, 403)  # what an address answers that has expired, or was signed for another range
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a file's bytes are served now; `headers` hold the user's token only if that is the hub."""
-
-    url: str
-    size: int
-    headers: dict[str, str]
-
-
-@dataclass
-class Rest:
-    """What has not arrived yet of a range that starts at `offset` in the file."""
-
-    memory: memoryview
-    offset: int
-
-    def take(self, chunk: bytes) -> None:
-        """Store the next bytes; what exceeds the range is dropped."""
-        chunk = chunk[: len(self.memory)]
-        self.memory[: len(chunk)] = chunk
-        self.memory = self.memory[len(chunk) :]
-        self.offset += len(chunk)
 
 
 class Block:
@@ -262,47 +236,3 @@ class Stream(io.RawIOBase):
             memory[:count] = piece
         self.position += count
         return count
-
-
-def host(url: str) -> tuple[str, str]:
-    """Return scheme and network location (host and port) of an address."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
-
-
-@contextmanager
-def request(place: Place, rest: Rest) -> Iterator[Any]:
-    """Ask for one range and give the answer, its content not read yet.
-
-    Redirects are followed; the client sends the user's token to no other host.
-    """
-    last = rest.offset + len(rest.memory) - 1
-    headers = {
-        **place.headers,
-        "range": f"bytes={rest.offset}-{last}",
-        "accept-encoding": "identity",
-    }
-    session = get_session()
-    with session.stream(
-        "GET", place.url, headers=headers, timeout=HF_HUB_DOWNLOAD_TIMEOUT
-    ) as answer:
-        yield answer
-
-
-def mismatch(answer: Any, place: Place, rest: Rest) -> str | None:
-    """Return what is wrong with the head of an answer to a request for one range."""
-    headers = answer.headers
-    count = len(rest.memory)
-    wanted = f"bytes {rest.offset}-{rest.offset + count - 1}/{place.size}"
-    if answer.status_code == WHOLE and rest.offset == 0:  # some servers do so with small files
-        wanted = ""
-        count = place.size
-    elif answer.status_code != PARTIAL:
-        return f"asked for {wanted}, it answers {answer.status_code}"
-    if headers.get("Content-Range", "") != wanted:
-        return f"asked for {wanted}, it sends {headers.get('Content-Range', 'something else')}"
-    if headers.get("Content-Length", str(count)) != str(count):
-        return f"it announces {headers['Content-Length']} bytes where {count} belong"
-    if headers.get("Content-Encoding", "identity") != "identity":
-        return "it compresses the content"
-    return None
