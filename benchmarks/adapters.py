@@ -22,8 +22,7 @@ import torch
 from safetensors.torch import save_file
 
 import registry
-from registry.architectures.adapter_layout import arrange
-from registry.architectures.layout import ProjectionTensor
+from registry.architectures.layout import ProjectionTensor, layout_of
 from registry.checkpoints import open_checkpoint
 from registry.errors import UntrainedAdapter
 from registry.fingerprints.clustering import clustering
@@ -124,7 +123,7 @@ def checked(folder: Path) -> dict:
             found = registry.fingerprint(path, rank=16)
         except UntrainedAdapter:
             continue
-        sites = arrange(open_checkpoint(path)).projections
+        sites = layout_of(open_checkpoint(path)).projections
         stats, spectra = zip(
             *(formed(site, i) for site in sites for i in range(len(site.parts))), strict=True
         )

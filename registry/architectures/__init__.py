@@ -1,1 +1,4 @@
-"""Names and shapes of tensors become the roles they play: which projection, where the residual stream is."""
+"""Names and shapes of tensors become the roles they play: projections, the residual stream.
+
+`layout.layout_of(checkpoint)` is the door.
+"""

@@ -1,84 +1,95 @@
-"""Which projections an adapter's updates belong to, told from headers alone."""
+"""Which projections an adapter's LoRA deltas (B A) belong to, derived from headers alone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from registry.architectures.layout import HEAD_COUNTS, Layout, ProjectionTensor, classify
+from registry.architectures.fused import HEAD_COUNTS
+from registry.architectures.model_layout import model_layout
+from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.checkpoints import Checkpoint, Entry, Update
 from registry.checkpoints.dtypes import FLOATING
 from registry.data import load
-from registry.errors import CannotSplit, NoProjections
+from registry.errors import CannotSplit
 
 
-def layout(checkpoint: Checkpoint) -> Layout:
-    """Which projections the updates belong to; full tensors beside them are no projections, whatever their names.
+class PublishedHeads(NamedTuple):
+    """The attention heads of a published model: inputs of its query_key_value, layers, heads."""
 
-    Raises CannotSplit where a fused update shows neither by its shape nor in config.json how to cut it.
+    inputs: int
+    layers: int
+    heads: int
+
+
+def adapter_layout(checkpoint: Checkpoint) -> Layout:
+    """Find the projections that an adapter's deltas belong to.
+
+    Full tensors beside the deltas are no projections, whatever their names.
+
+    Raises:
+        CannotSplit: Where neither the shape of a fused delta nor config.json shows how to cut it.
     """
-    updates = [entry for entry in checkpoint.entries if isinstance(entry, Update)]
-    found = classify(updates, with_heads(checkpoint.config, updates))
-    beside = [
-        entry
-        for entry in checkpoint.entries
-        if not isinstance(entry, Update) and entry.dtype in FLOATING
-    ]
-    outputs = {site.layer for site in found.projections if "output" in site.parts}
-    sites = (site if site.layer in outputs else by_inputs(site) for site in found.projections)
-    return replace(found, projections=tuple(sites), others=(*found.others, *beside))
+    deltas: list[Entry] = []
+    beside: list[Entry] = []
+    for entry in checkpoint.entries:
+        if isinstance(entry, Update):
+            deltas.append(entry)
+        elif entry.dtype in FLOATING:
+            beside.append(entry)
+    layout = model_layout(deltas, with_heads(checkpoint.config, deltas))
+    with_output = {tensor.layer for tensor in layout.projections if "output" in tensor.parts}
+    projections = []
+    for tensor in layout.projections:
+        has_width = tensor.layer in with_output
+        projections.append(tensor if has_width else with_square_query(tensor))
+    return replace(layout, projections=tuple(projections), others=(*layout.others, *beside))
 
 
-def by_inputs(site: ProjectionTensor) -> ProjectionTensor:
-    """Without the output projection, the query of a stacked tensor is taken to have as many rows as inputs."""
-    others = len(site.parts) - 1
-    if not others or site.groups > 1 or site.parts[0] != "query":
-        return site
-    rows, inputs = site.entry.shape
-    share, odd = divmod(rows - inputs, others)
-    if share <= 0 or odd:
+def with_square_query(tensor: ProjectionTensor) -> ProjectionTensor:
+    """Cut a stacked tensor whose layer has no output projection: its query is taken to be square.
+
+    Raises:
+        CannotSplit: Where the other parts do not share the remaining rows evenly.
+    """
+    other_parts = len(tensor.parts) - 1
+    if not other_parts or tensor.groups > 1 or tensor.parts[0] != "query":
+        return tensor
+    rows, inputs = tensor.entry.shape
+    share, remainder = divmod(rows - inputs, other_parts)
+    if share <= 0 or remainder:
         raise CannotSplit(
-            tensor=site.entry.name,
+            tensor=tensor.entry.name,
             shape=[rows, inputs],
-            parts=", ".join(site.parts),
+            parts=", ".join(tensor.parts),
             reason="its rows do not add up and the adapter has no output projection",
         )
-    return replace(site, sizes=(inputs, *(share,) * others))
+    return replace(tensor, sizes=(inputs, *(share,) * other_parts))
 
 
-def with_heads(config: dict[str, Any], updates: Sequence[Entry]) -> dict[str, Any]:
-    """The config beside the adapter; where it counts no heads, those of the published models of that shape."""
-    fused = [
-        update.shape[1] for update in updates if update.name.endswith("query_key_value.weight")
-    ]
-    if not fused or any(key in config for key in HEAD_COUNTS):
+def with_heads(config: dict[str, Any], deltas: Sequence[Entry]) -> dict[str, Any]:
+    """Return the config beside an adapter, with the number of attention heads if derivable.
+
+    Where the config counts no heads, the published models whose query_key_value has the same
+    inputs, and if these differ as many layers, tell it, if they agree.
+    """
+    if any(key in config for key in HEAD_COUNTS):
         return config
-    of_width = [(layers, heads) for inputs, layers, heads in known_heads() if inputs == fused[0]]
-    of_depth = [(layers, heads) for layers, heads in of_width if layers == len(fused)]
-    candidates = {heads for _, heads in of_width}
-    if len(candidates) > 1:
-        candidates = {heads for _, heads in of_depth}
-    return {**config, HEAD_COUNTS[0]: candidates.pop()} if len(candidates) == 1 else config
+    fused = [delta for delta in deltas if delta.name.endswith("query_key_value.weight")]
+    if not fused:
+        return config
+    inputs, layers = fused[0].shape[1], len(fused)
+    of_width = [model for model in published_heads() if model.inputs == inputs]
+    heads = {model.heads for model in of_width}
+    if len(heads) > 1:
+        heads = {model.heads for model in of_width if model.layers == layers}
+    if len(heads) != 1:
+        return config
+    return {**config, HEAD_COUNTS[0]: heads.pop()}
 
 
 @cache
-def known_heads() -> tuple[tuple[int, int, int], ...]:
-    """Rows (inputs, layers, heads) of heads.toml."""
-    content = load("registry.architectures", "heads.toml")
-    return tuple((inputs, layers, heads) for inputs, layers, heads in content["rows"])
-
-
-def arrange(checkpoint: Checkpoint) -> Layout:
-    """Find the projections. Raises NoProjections, CannotSplit."""
-    adapts = checkpoint.kind == "adapter"
-    found = layout(checkpoint) if adapts else classify(checkpoint.entries, checkpoint.config)
-    if not found.projections:
-        names = [entry.name for entry in found.unknown] or [
-            entry.name for entry in checkpoint.entries
-        ]
-        raise NoProjections(
-            source=checkpoint.source,
-            count=len(checkpoint.entries),
-            examples=", ".join(names[:3]) or "none",
-        )
-    return found
+def published_heads() -> tuple[PublishedHeads, ...]:
+    """Return the rows of heads.toml."""
+    rows = load("registry.architectures", "heads.toml")["rows"]
+    return tuple(PublishedHeads(*row) for row in rows)

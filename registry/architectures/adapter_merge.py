@@ -1,4 +1,7 @@
-"""A base with an adapter merged into it: a checkpoint whose weights are summed up one by one when they are read."""
+"""A base with an adapter merged into it.
+
+It is a checkpoint whose weights are summed up one by one, when they are read.
+"""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -6,52 +9,61 @@ from pathlib import Path
 
 import torch
 
-from registry.architectures.layout import classify
+from registry.architectures.layout import layout_of
 from registry.checkpoints import Checkpoint, Entry, Update, open_checkpoint
+from registry.checkpoints.suffixes import suffixes
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter
 
 
 def open_merged(
     source: str | Path, base: str | Path | None, *, download: bool = False
 ) -> Checkpoint:
-    """A source as it is, or an adapter merged into `base`. Raises CheckpointError."""
+    """Open a source as it is, or an adapter merged into `base`.
+
+    Raises:
+        CheckpointError: Where either cannot be read, or they do not go together.
+    """
     checkpoint = open_checkpoint(source, download=download)
-    return merged(checkpoint, open_checkpoint(base, download=download)) if base else checkpoint
+    if not base:
+        return checkpoint
+    return merged(checkpoint, open_checkpoint(base, download=download))
 
 
 def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
-    """The model that PEFT's merge_and_unload makes; nothing is read yet.
+    """Return the model that PEFT's merge_and_unload makes; no weight is read yet.
 
-    Raises NotAnAdapter, BaseIsAdapter, AdapterMismatch.
+    Raises:
+        NotAnAdapter: Where the first is a model.
+        BaseIsAdapter: Where the second is none.
+        AdapterMismatch: Where the adapter changes weights that the base lacks, or has in another
+            shape.
     """
     if adapter.kind != "adapter":
         raise NotAnAdapter(source=adapter.source, base=base.source)
     if base.kind == "adapter":
         raise BaseIsAdapter(base=base.source)
-    transposed = {
-        site.entry.name
-        for site in classify(base.entries, base.config).projections
-        if site.transposed
+    stored_transposed = {
+        tensor.entry.name for tensor in layout_of(base).projections if tensor.transposed
     }
-    places = Places(base.entries)
-    magnitudes = {entry.magnitude for entry in adapter.entries if isinstance(entry, Update)}
+    base_tensors = BaseTensors(base.entries)
+    deltas = [entry for entry in adapter.entries if isinstance(entry, Update)]
+    magnitudes = {delta.magnitude for delta in deltas}
     entries = {entry.name: entry for entry in base.entries}
     for entry in adapter.entries:
-        own = places.find(entry.name)
-        if own is None and isinstance(entry, Update):
-            raise mismatch(adapter, base, f"it changes {entry.name!r}, which is not there")
+        weight = base_tensors.find(entry.name)
         if isinstance(entry, Update):
-            assert own
-            entries[own.name] = changed(
-                own, entry, fits(adapter, base, own, entry, own.name in transposed)
-            )
+            if weight is None:
+                reason = f"it changes {entry.name!r}, which is not there"
+                raise mismatch(adapter, base, reason)
+            check_shape(adapter, base, weight, entry)
+            transposed = is_transposed(weight, entry, weight.name in stored_transposed)
+            entries[weight.name] = with_delta(weight, entry, transposed=transposed)
         elif entry not in magnitudes:  # trained whole, such as a classifier head
-            name = own.name if own else entry.name
+            name = weight.name if weight else entry.name
             entries[name] = replace(entry, name=name)
-    source = f"{adapter.source} merged into {base.source}"
     return replace(
         base,
-        source=source,
+        source=f"{adapter.source} merged into {base.source}",
         name=adapter.name,
         revision=adapter.revision,
         base=adapter.base or base.name,
@@ -60,57 +72,68 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
     )
 
 
-class Places:
-    """The base's tensors, found by an adapter's names: either may have been saved with a prefix more than the other."""
+class BaseTensors:
+    """The base's tensors by an adapter's names: either may have been saved with a prefix."""
 
     def __init__(self, entries: Iterable[Entry]) -> None:
-        self.whole = {entry.name: entry for entry in entries}
-        self.ends: dict[str, list[Entry]] = {}
-        for entry in self.whole.values():
-            for end in ends(entry.name):
-                self.ends.setdefault(end, []).append(entry)
+        self.by_name = {entry.name: entry for entry in entries}
+        self.by_suffix: dict[str, list[Entry]] = {}
+        for entry in self.by_name.values():
+            for suffix in suffixes(entry.name):
+                self.by_suffix.setdefault(suffix, []).append(entry)
 
     def find(self, name: str) -> Entry | None:
-        """The only tensor whose name is the end of `name`, or the other way round; None where there is none."""
-        for end in ends(name):
-            if end in self.whole:
-                return self.whole[end]
-        longer = self.ends.get(name, [])
+        """Return the tensor whose name ends `name`, or the only one whose name `name` ends.
+
+        None where there is none.
+        """
+        for suffix in suffixes(name):
+            if suffix in self.by_name:
+                return self.by_name[suffix]
+        longer = self.by_suffix.get(name, [])
         return longer[0] if len(longer) == 1 else None
 
 
-def ends(name: str) -> list[str]:
-    """The name and what remains of it after each dot, longest first."""
-    words = name.split(".")
-    return [".".join(words[i:]) for i in range(len(words))]
+def check_shape(adapter: Checkpoint, base: Checkpoint, weight: Entry, delta: Update) -> None:
+    """Check that a weight has the shape of its delta, either way round.
 
-
-def fits(
-    adapter: Checkpoint, base: Checkpoint, own: Entry, update: Update, transposed: bool
-) -> bool:
-    """Whether the weight is kept inputs x outputs, so that the update must be turned. Raises AdapterMismatch."""
-    rows, cols = update.shape
-    if own.shape not in ((rows, cols), (cols, rows)):
-        reason = f"it changes {own.name!r} as {rows} x {cols}, which is {' x '.join(map(str, own.shape))} there"
+    Raises:
+        AdapterMismatch: Where it has not.
+    """
+    rows, columns = delta.shape
+    if weight.shape not in ((rows, columns), (columns, rows)):
+        stored = " x ".join(map(str, weight.shape))
+        reason = f"it changes {weight.name!r} as {rows} x {columns}, which is {stored} there"
         raise mismatch(adapter, base, reason)
-    return transposed if rows == cols else own.shape == (cols, rows)
+
+
+def is_transposed(weight: Entry, delta: Update, stored_transposed: bool) -> bool:
+    """Return whether a weight is kept inputs x outputs: by its shape, by its name if square."""
+    rows, columns = delta.shape
+    if rows == columns:
+        return stored_transposed
+    return weight.shape == (columns, rows)
 
 
 def mismatch(adapter: Checkpoint, base: Checkpoint, reason: str) -> AdapterMismatch:
-    """The error for an adapter of another base."""
+    """Return the error for an adapter of another base."""
     return AdapterMismatch(source=adapter.source, base=base.source, reason=reason)
 
 
-def changed(own: Entry, update: Update, turned: bool) -> Entry:
-    """The base's entry with the update added when it is read, in its own type."""
+def with_delta(weight: Entry, delta: Update, *, transposed: bool) -> Entry:
+    """Return a weight's entry whose delta is added when it is read, in the weight's own type.
+
+    With DoRA (arXiv 2402.09353, equation 5) every output's weights are then scaled to the length
+    that was learnt.
+    """
 
     def load() -> torch.Tensor:
-        weight, change = own.load(), update.load()
-        total = weight + (change.T if turned else change)
-        if update.magnitude:  # DoRA: every output's row gets the length that was learnt
-            lengths = torch.linalg.vector_norm(total, dim=0 if turned else 1, keepdim=True)
-            magnitude = update.magnitude.load().reshape(lengths.shape)
+        stored, change = weight.load(), delta.load()
+        total = stored + (change.T if transposed else change)
+        if delta.magnitude:
+            lengths = torch.linalg.vector_norm(total, dim=0 if transposed else 1, keepdim=True)
+            magnitude = delta.magnitude.load().reshape(lengths.shape)
             total = magnitude / lengths * total
-        return total.to(weight.dtype)
+        return total.to(stored.dtype)
 
-    return Entry(own.name, own.dtype, own.shape, load)
+    return Entry(weight.name, weight.dtype, weight.shape, load)

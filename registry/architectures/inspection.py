@@ -1,18 +1,20 @@
-"""What a checkpoint holds, told from its headers alone: no weight is read."""
+"""What a checkpoint holds, derived from its headers alone: no weight is read."""
 
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from registry.architectures import adapter_layout
-from registry.architectures.layout import Layout, classify
+from registry.architectures.layout import Layout, layout_of
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry, open_checkpoint
 
 
 @dataclass(frozen=True)
-class Found:
-    """The matrices of one projection: how many, in how many layers, of which shapes (rows x cols, each once)."""
+class ProjectionSummary:
+    """The matrices of one projection: how many, in how many layers, and of which shapes.
+
+    shapes are outputs x inputs, each once.
+    """
 
     projection: str
     matrices: int
@@ -24,8 +26,21 @@ class Found:
 class Inspection:
     """The contents of a checkpoint.
 
-    kind: 'model' or 'adapter', whose tensors are its updates. dtypes: tensors by storage type. bytes: what the tensors
-    take. ignored: weights that are left out of the vectors on purpose, by name. unknown: matrices that no rule knows.
+    Attributes:
+        source: What the user named.
+        kind: 'model' or 'adapter', whose tensors are its LoRA deltas.
+        name: What the checkpoint is called.
+        revision: The hub's commit, if it comes from there.
+        declared_base: The base model that its card or config names.
+        architecture: The model type that config.json states, 'unknown' without one.
+        naming: The table of names that most projections follow, None without projections.
+        tensors: How many tensors there are.
+        bytes: What they take in memory.
+        dtypes: Tensors by storage type, the most frequent first.
+        layers: How many layers have a projection.
+        projections: The projections that are there, in the order of PROJECTIONS.
+        ignored: Names of weights that are left out of the vectors on purpose.
+        unknown: Names of matrices that no rule knows.
     """
 
     source: str
@@ -39,21 +54,23 @@ class Inspection:
     bytes: int
     dtypes: dict[str, int]
     layers: int
-    projections: tuple[Found, ...]
+    projections: tuple[ProjectionSummary, ...]
     ignored: tuple[str, ...]
     unknown: tuple[str, ...]
 
 
 def inspect(source: str | Path) -> Inspection:
-    """Index a source and say what is in it. Raises CheckpointError, and WeightsError where projections do not fit."""
+    """Index a source and return what is in it.
+
+    Raises:
+        CheckpointError: Where it cannot be read.
+        WeightsError: Where its projections do not fit each other.
+    """
     checkpoint = open_checkpoint(source)
-    adapts = checkpoint.kind == "adapter"
-    layout = (
-        adapter_layout.layout(checkpoint)
-        if adapts
-        else classify(checkpoint.entries, checkpoint.config)
-    )
+    layout = layout_of(checkpoint)
     unknown = {entry.name for entry in layout.unknown}
+    ignored = [entry.name for entry in layout.others if entry.name not in unknown]
+    dtypes = Counter(storage_type(entry) for entry in checkpoint.entries)
     return Inspection(
         source=checkpoint.source,
         kind=checkpoint.kind,
@@ -64,36 +81,34 @@ def inspect(source: str | Path) -> Inspection:
         naming=layout.naming if layout.projections else None,
         tensors=len(checkpoint.entries),
         bytes=sum(entry.nbytes for entry in checkpoint.entries),
-        dtypes=dict(Counter(stored(entry) for entry in checkpoint.entries).most_common()),
-        layers=len({site.layer for site in layout.projections}),
-        projections=projections(layout),
-        ignored=tuple(entry.name for entry in layout.others if entry.name not in unknown),
+        dtypes=dict(dtypes.most_common()),
+        layers=len({tensor.layer for tensor in layout.projections}),
+        projections=summaries(layout),
+        ignored=tuple(ignored),
         unknown=tuple(sorted(unknown)),
     )
 
 
-def stored(entry: Entry) -> str:
-    """The storage type of a tensor."""
+def storage_type(entry: Entry) -> str:
+    """Return how a tensor is stored: the format that quantised it, else the type of its numbers."""
     return entry.stored or entry.dtype.name
 
 
-def projections(layout: Layout) -> tuple[Found, ...]:
-    """The projections with their shapes."""
-    pieces = [
-        (projection, site.layer, shape)
-        for site in layout.projections
-        for projection, shape in zip(site.parts, site.shapes, strict=True)
-    ]
-    found = []
+def summaries(layout: Layout) -> tuple[ProjectionSummary, ...]:
+    """Return the projections that a checkpoint has, with their shapes."""
+    matrices: Counter[str] = Counter()
+    layers: dict[str, set[int]] = {}
+    shapes: dict[str, set[tuple[int, int]]] = {}
+    for tensor in layout.projections:
+        for projection, shape in zip(tensor.parts, tensor.shapes, strict=True):
+            matrices[projection] += 1
+            layers.setdefault(projection, set()).add(tensor.layer)
+            shapes.setdefault(projection, set()).add(shape)
+    present = []
     for projection in PROJECTIONS:
-        own = [(layer, shape) for p, layer, shape in pieces if p == projection]
-        if own:
-            found.append(
-                Found(
-                    projection,
-                    len(own),
-                    len({layer for layer, _ in own}),
-                    tuple(sorted({shape for _, shape in own})),
-                )
-            )
-    return tuple(found)
+        if projection in matrices:
+            layer_count = len(layers[projection])
+            distinct = tuple(sorted(shapes[projection]))
+            count = matrices[projection]
+            present.append(ProjectionSummary(projection, count, layer_count, distinct))
+    return tuple(present)

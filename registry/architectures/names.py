@@ -1,19 +1,21 @@
-"""The name table, projections.toml: which row a tensor's name matches. Names alone; shapes are `projections`' business.
+"""The name table, projections.toml: what a tensor is by its name. Shapes are for model_layout.
 
-A name is looked up by its form: every number a `#`. A checkpoint of 60,000 experts has a few dozen forms, so each is
-compared with the table once.
+A name is looked up by its form: every number a `#`. A checkpoint of 60,000 experts has a few
+dozen forms, so each form is compared with the table once.
 """
 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import Enum
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
+from registry.checkpoints.suffixes import suffixes
 from registry.data import load
 
 NUMBER = re.compile(r"(?<![^._])(\d{1,6})(?![^.])")  # 0 in layers.0.fc1 and in wi_0, not the 1
-SLOT = re.compile(r"\{(\w+)\}|" + NUMBER.pattern)
+SLOT = re.compile(r"\{(\w+)\}|" + NUMBER.pattern)  # a placeholder or a number of the table
 FORMS = 1 << 14  # forms remembered; a real checkpoint has under a thousand
 DEPTH = 12  # dotted parts of a name that can matter; the table's longest has nine
 
@@ -22,9 +24,19 @@ DEPTH = 12  # dotted parts of a name that can matter; the table's longest has ni
 class Row:
     """One row of the name table.
 
-    parts: the projections that a tensor of that name holds. interleaved: by head or row, not stacked. experts: a
-    third, first dimension counts experts. layer, expert, head: which of the name's numbers they are, counted from
-    its end, 0 for none. stated: other numbers that must stand there. wide, groups, marker: as the naming has them.
+    Attributes:
+        naming: The table that the row stands in, such as `llama`.
+        name: The tensor's name, with placeholders.
+        parts: The projections that a tensor of that name holds.
+        interleaved: Whether the parts alternate by head or row instead of being stacked.
+        experts: Whether a third, first dimension counts experts.
+        layer: Which of the name's numbers is the layer, counted from the end: -1 is the last.
+        expert: Likewise the expert's number; 0 for none.
+        head: Likewise the head's number; 0 for none.
+        stated: Other numbers that must stand in the name, as (place, number).
+        wide: The naming's tensor whose shape tells that weights are stored inputs x outputs.
+        groups: How many times the parts of an interleaved tensor alternate, if the naming fixes it.
+        marker: A tensor without which the naming does not count.
     """
 
     naming: str
@@ -46,6 +58,17 @@ class Row:
         return SLOT.sub("#", self.name)
 
 
+class Kind(Enum):
+    """What a tensor is, by its name."""
+
+    PROJECTION = "projection"
+    BUFFER = "buffer"  # a constant of the architecture: no weight
+    MODULE = "module"  # inside a module that is ignored as a whole
+    TOWER = "tower"  # inside a part of another kind, such as a vision tower
+    MATRIX = "matrix"  # ignored by its own name, such as an embedding
+    UNKNOWN = "unknown"
+
+
 class Name(NamedTuple):
     """A tensor's name with # for every number, and the numbers."""
 
@@ -53,8 +76,12 @@ class Name(NamedTuple):
     numbers: list[str]
 
 
-class Hit(NamedTuple):
-    """A name that matches a row. stack: what comes before the list of layers (encoder., decoder.)."""
+class Match(NamedTuple):
+    """A row of the table and the numbers that stand in the tensor's name.
+
+    stack is what comes before the list of layers (`encoder`, `decoder`): each stack counts its
+    own layers.
+    """
 
     row: Row
     stack: str
@@ -63,148 +90,212 @@ class Hit(NamedTuple):
     head: int | None
 
 
+class Recognition(NamedTuple):
+    """What is known of a tensor by its name.
+
+    match is there for projections alone. tower is the part of the name that leads to a tower of
+    another kind (`model.vision_tower`), whatever the tensor is there.
+    """
+
+    kind: Kind
+    match: Match | None
+    tower: str | None
+
+
+class Form(NamedTuple):
+    """What the table says of all names of one form.
+
+    rows are those that such a name may match, the longest first. without_row is the answer where
+    none does, for the numbers or the checkpoint's markers may rule them out.
+    """
+
+    rows: tuple[Row, ...]
+    without_row: Recognition
+
+
+def recognise(name: str, marked: frozenset[str] = frozenset()) -> Recognition:
+    """Return what a tensor is, by its name.
+
+    Args:
+        name: The tensor's name.
+        marked: The namings whose markers the checkpoint has, from `marked_namings`.
+    """
+    form, numbers = parse(name)
+    known = look_up(form)
+    for row in known.rows:
+        if row.marker and row.naming not in marked:
+            continue
+        if all(numbers[place] == number for place, number in row.stated):
+            match = match_of(row, form, numbers)
+            return Recognition(Kind.PROJECTION, match, known.without_row.tower)
+    return known.without_row
+
+
+def marked_namings(names: Iterable[str]) -> frozenset[str]:
+    """Return the namings whose markers are among the tensors of a checkpoint."""
+    forms = {form_of(name) for name in names}
+    namings_by_marker = markers()
+    marked = set()
+    for form in forms:
+        for ending in suffixes(form, DEPTH):
+            if ending in namings_by_marker:
+                marked.add(namings_by_marker[ending])
+    return frozenset(marked)
+
+
+def form_of(name: str) -> str:
+    """Return a tensor's name with # for every number."""
+    return NUMBER.sub("#", name)
+
+
+def parse(name: str) -> Name:
+    """Take a tensor's name apart."""
+    pieces = NUMBER.split(name)  # text, number, text, ..., text
+    return Name(form="#".join(pieces[::2]), numbers=pieces[1::2])
+
+
+@lru_cache(FORMS)
+def look_up(form: str) -> Form:
+    """Return what the table says of the names of one form."""
+    endings = suffixes(form, DEPTH)
+    tower = tower_of(form)
+    if not ignored("buffers").isdisjoint(endings):
+        kind = Kind.BUFFER
+    elif in_module(form):
+        kind = Kind.MODULE
+    elif tower is not None:
+        kind = Kind.TOWER
+    elif not ignored("matrices").isdisjoint(endings):
+        kind = Kind.MATRIX
+    else:
+        kind = Kind.UNKNOWN
+    rows = () if in_module(form) else matching_rows(endings)
+    return Form(rows, Recognition(kind, None, tower))
+
+
+def in_module(form: str) -> bool:
+    """Return whether a tensor lies inside a module that is ignored as a whole."""
+    return not ignored("modules").isdisjoint(form.split("."))
+
+
+def tower_of(form: str) -> str | None:
+    """Return the part of a name that leads to a tower of another kind, or None."""
+    parts = form.split(".")
+    for depth, part in enumerate(parts, 1):
+        if part in ignored("towers"):
+            return ".".join(parts[:depth])
+    return None
+
+
+def matching_rows(endings: Iterable[str]) -> tuple[Row, ...]:
+    """Return the rows that a name with these endings could match, the longest first."""
+    rows: list[Row] = []
+    for ending in endings:
+        rows += rows_by_form().get(ending, ())
+    return tuple(rows)
+
+
+def match_of(row: Row, form: str, numbers: list[str]) -> Match:
+    """Return a row with the numbers that stand in a name."""
+    before_layer = tuple(numbers[: row.layer])
+    return Match(
+        row=row,
+        stack=stack_of(form, before_layer),
+        layer=int(numbers[row.layer]),
+        expert=int(numbers[row.expert]) if row.expert else None,
+        head=int(numbers[row.head]) if row.head else None,
+    )
+
+
+@lru_cache(FORMS)
+def stack_of(form: str, before_layer: tuple[str, ...]) -> str:
+    """Return the part of a name that leads to its list of layers.
+
+    Args:
+        form: The name with # for every number.
+        before_layer: The numbers that stand before the layer's.
+    """
+    texts = form.split("#")
+    path = texts[0]
+    for number, text in zip(before_layer, texts[1:], strict=False):
+        path += number + text
+    path = path.rstrip("._")
+    parent, _, last = path.rpartition(".")
+    return path if last.isdigit() else parent
+
+
 def table() -> dict[str, Any]:
-    """projections.toml, parsed."""
+    """Return the content of projections.toml."""
     return load("registry.architectures", "projections.toml")
 
 
 def namings() -> dict[str, dict[str, Any]]:
-    """The table's namings, without its lists of what is left out."""
+    """Return the table's namings, without its lists of what is left out."""
     return {naming: content for naming, content in table().items() if "tensors" in content}
 
 
 @cache
 def rows() -> tuple[Row, ...]:
-    """The name table as rows, in the file's order."""
-    return tuple(
-        make_row(naming, name, role)
-        for naming, content in namings().items()
-        for name, role in content["tensors"].items()
-    )
+    """Return the name table as rows, in the file's order."""
+    parsed = []
+    for naming, content in namings().items():
+        for name, role in content["tensors"].items():
+            parsed.append(make_row(naming, name, role))
+    return tuple(parsed)
 
 
 def make_row(naming: str, name: str, role: str) -> Row:
-    """A line of the table, parsed."""
+    """Parse one line of the table; projections.toml explains how roles are written."""
     kind, _, parts = role.rpartition(": ")
     slots = SLOT.findall(name)  # (placeholder, "") or ("", number)
-    places = {slot[0]: i for i, slot in zip(range(-len(slots), 0), slots, strict=True)}
-    own = table()[naming]
+    places: dict[str, int] = {}
+    stated: list[tuple[int, str]] = []
+    for place, (placeholder, number) in enumerate(slots, start=-len(slots)):
+        if number:
+            stated.append((place, number))
+        else:
+            places[placeholder] = place
+    settings = table()[naming]
     return Row(
-        naming,
-        name,
+        naming=naming,
+        name=name,
         parts=tuple(re.split(r" [+/] ", parts)),
         interleaved=" / " in parts,
         experts=kind == "experts",
         layer=places["layer"],
         expert=places.get("expert", 0),
         head=places.get("head", 0),
-        stated=tuple(
-            (i, slot[1]) for i, slot in zip(range(-len(slots), 0), slots, strict=True) if slot[1]
-        ),
-        wide=own.get("wide"),
-        groups=own.get("groups"),
-        marker=own.get("marker"),
+        stated=tuple(stated),
+        wide=settings.get("wide"),
+        groups=settings.get("groups"),
+        marker=settings.get("marker"),
     )
 
 
 @cache
 def rows_by_form() -> dict[str, list[Row]]:
-    """Rows to look up; several where only numbers or a marker tell them apart, those with a marker first."""
-    found: dict[str, list[Row]] = {}
-    for row in sorted(rows(), key=lambda row: row.marker is None):
-        found.setdefault(row.form, []).append(row)
-    return found
+    """Return the rows to look up by form.
+
+    There are several of a form where only numbers or a marker tell them apart; those with a
+    marker come first.
+    """
+    with_marker_first = sorted(rows(), key=lambda row: row.marker is None)
+    by_form: dict[str, list[Row]] = {}
+    for row in with_marker_first:
+        by_form.setdefault(row.form, []).append(row)
+    return by_form
 
 
 @cache
 def ignored(kind: str) -> frozenset[str]:
-    """All the names under [ignored.kind], as forms."""
-    return frozenset(
-        SLOT.sub("#", name) for names in table()["ignored"][kind].values() for name in names
-    )
-
-
-def form_of(name: str) -> str:
-    """A tensor's name with # for every number."""
-    return NUMBER.sub("#", name)
-
-
-def parse(name: str) -> Name:
-    """A tensor's name, taken apart."""
-    pieces = NUMBER.split(name)  # text, number, text, ..., text
-    return Name("#".join(pieces[::2]), pieces[1::2])
-
-
-def endings(form: str) -> list[str]:
-    """`a.b.c` as a.b.c, b.c, c: a name is matched from a dot, or the start, to its end."""
-    parts = form.split(".")[-DEPTH:]
-    return [".".join(parts[i:]) for i in range(len(parts))]
-
-
-@lru_cache(FORMS)
-def candidates(form: str) -> tuple[Row, ...]:
-    """Rows that a name of this form could match, the longest first."""
-    return tuple(row for ending in endings(form) for row in rows_by_form().get(ending, ()))
-
-
-@lru_cache(FORMS)
-def is_ignored(form: str, kind: str) -> bool:
-    """Whether a name of this form ends as one under [ignored.kind] does."""
-    return any(ending in ignored(kind) for ending in endings(form))
-
-
-@lru_cache(FORMS)
-def in_module(form: str) -> bool:
-    """Whether the tensor lies inside a module that is ignored as a whole."""
-    return not ignored("modules").isdisjoint(form.split("."))
-
-
-@lru_cache(FORMS)
-def tower(form: str) -> str | None:
-    """The part of the name that leads to a tower of another kind (`model.vision_tower`), or None."""
-    parts = form.split(".")
-    depth = next((i for i, part in enumerate(parts) if part in ignored("towers")), None)
-    return None if depth is None else ".".join(parts[: depth + 1])
+    """Return all the names under [ignored.kind], as forms."""
+    forms: set[str] = set()
+    for names in table()["ignored"][kind].values():
+        forms.update(SLOT.sub("#", name) for name in names)
+    return frozenset(forms)
 
 
 @cache
 def markers() -> dict[str, str]:
-    """The form of a marker, and the naming that it marks."""
+    """Return the namings that a marker announces, by the marker's form."""
     return {SLOT.sub("#", row.marker): row.naming for row in rows() if row.marker}
-
-
-def marked(forms: Iterable[str]) -> frozenset[str]:
-    """The namings whose markers are among the tensors of a checkpoint."""
-    own = (ending for form in forms for ending in endings(form))
-    return frozenset(markers()[ending] for ending in own if ending in markers())
-
-
-def find(name: Name, present: frozenset[str]) -> Hit | None:
-    """The row that a name matches, given the namings that are marked in the checkpoint."""
-    for row in candidates(name.form):
-        if row.marker and row.naming not in present:
-            continue
-        if all(name.numbers[i] == number for i, number in row.stated):
-            return hit(row, name)
-    return None
-
-
-def hit(row: Row, name: Name) -> Hit:
-    """The row with the numbers that stand in the name."""
-    numbers = name.numbers
-    expert = int(numbers[row.expert]) if row.expert else None
-    head = int(numbers[row.head]) if row.head else None
-    return Hit(
-        row, stack_of(name.form, tuple(numbers[: row.layer])), int(numbers[row.layer]), expert, head
-    )
-
-
-@lru_cache(FORMS)
-def stack_of(form: str, before: tuple[str, ...]) -> str:
-    """The part of a name that leads to its list of layers, given the numbers that stand before the layer's."""
-    texts = form.split("#")
-    above = "".join(
-        text + number for text, number in zip(texts, (*before, ""), strict=False)
-    ).rstrip("._")
-    stack, _, layers = above.rpartition(".")
-    return above if layers.isdigit() else stack

@@ -1,9 +1,9 @@
-"""The residual stream of a model: its width, its tokens, and the gains of the norms around every branch."""
+"""The residual stream of a model: its width, its tokens, and the gains of the branches' norms."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -17,15 +17,21 @@ ANCHORS = 64  # tokens of the lowest ids
 NEGLIGIBLE = 1e-3  # of the largest singular value of the anchors: directions below are noise
 Place = tuple[int, str]
 """A layer, and `attention_in`, `attention_out`, `mlp_in` or `mlp_out`."""
+SIDES = ("attention_in", "attention_out", "mlp_in", "mlp_out")
 
 
 @dataclass(frozen=True)
 class ResidualStream:
-    """width: of the stream. tokens: anchors x width, the anchors' embeddings, centred and turned to orthonormal axes.
+    """What fixes the axes of a residual stream, and how norms scale what branches read and write.
 
-    tokens is (E E^T)^(-1/2) E without the directions that E lacks: whatever turns the stream turns its rows along. None
-    where no embedding was found. gains: of the norms before and after the branches; where one is missing it is 1.
-    vocabulary: rows of the embedding.
+    Attributes:
+        width: Dimensions of the stream.
+        tokens: Anchors x width: (E E^T)^(-1/2) E, where E are the centred embeddings of the
+            anchor tokens, without the directions that E lacks. Whatever rotates the stream
+            rotates its rows alike. None without an embedding.
+        gains: Gains of the norms before and after the branches, width each; where one is missing
+            it is 1.
+        vocabulary: Rows of the embedding, None without one.
     """
 
     width: int
@@ -34,85 +40,122 @@ class ResidualStream:
     vocabulary: int | None = None
 
     def gain(self, layer: int, where: str) -> torch.Tensor | None:
-        """The gains of one norm, if they fit the stream."""
-        found = self.gains.get((layer, where))
-        return found if found is not None and found.shape == (self.width,) else None
+        """Return the gains of one norm, if they fit the stream."""
+        gains = self.gains.get((layer, where))
+        if gains is None or gains.shape != (self.width,):
+            return None
+        return gains
+
+
+class Norm(NamedTuple):
+    """The norm on one side of a branch: its tensor, and what the model adds to every stored gain."""
+
+    place: Place
+    entry: Entry
+    offset: float
 
 
 def table() -> dict[str, Any]:
-    """residual_stream.toml, parsed."""
+    """Return the content of residual_stream.toml."""
     return load("registry.architectures", "residual_stream.toml")
 
 
 def read_residual_stream(layout: Layout) -> ResidualStream:
-    """Read what tells the stream's axes: the first rows of the embedding, and the gains."""
+    """Read what fixes the stream's axes: the first rows of the embedding, and the gains."""
     width = stream_width(layout.projections)
     embedding = find_embedding(layout.others, width)
-    gains = {
-        place: entry.load().to(torch.float32) + offset
-        for place, entry, offset in find_gains(layout)
-    }
+    gains = {}
+    for norm in find_norms(layout):
+        gains[norm.place] = norm.entry.load().to(torch.float32) + norm.offset
     if embedding is None:
         return ResidualStream(width, gains=gains)
-    count = min(ANCHORS, embedding.shape[0])
+    vocabulary = embedding.shape[0]
+    count = min(ANCHORS, vocabulary)
     rows = embedding.first(count * width).reshape(count, width).to(torch.float64)
-    return ResidualStream(
-        width, axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0)), gains, embedding.shape[0]
-    )
+    tokens = token_axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0))
+    return ResidualStream(width, tokens, gains, vocabulary)
 
 
-def stream_width(sites: Sequence[ProjectionTensor]) -> int:
-    """Inputs of most projections that read from the stream."""
+def stream_width(tensors: Sequence[ProjectionTensor]) -> int:
+    """Return the inputs of most projections that read from the stream, 0 where there are none."""
     widths: Counter[int] = Counter()
-    for site in sites:
-        for part, shape in zip(site.parts, site.shapes, strict=False):  # parts repeat for experts
+    for tensor in tensors:
+        for part, (_, inputs) in zip(tensor.parts, tensor.shapes, strict=True):
             if part in INWARD:
-                widths[shape[1]] += 1
-    return widths.most_common(1)[0][0] if widths else 0
+                widths[inputs] += 1
+    if not widths:
+        return 0
+    [(width, _)] = widths.most_common(1)
+    return width
 
 
 def find_embedding(others: Sequence[Entry], width: int) -> Entry | None:
-    """The embedding of the tokens, by name; None unless it is as wide as the stream."""
+    """Return the embedding of the tokens, by name; None unless it is as wide as the stream."""
     for name in table()["embedding"]:
         for entry in others:
-            if (entry.name == name or entry.name.endswith("." + name)) and entry.shape[1:] == (
-                width,
-            ):
+            is_named = entry.name == name or entry.name.endswith("." + name)
+            if is_named and entry.shape[1:] == (width,):
                 return entry
     return None
 
 
-def axes(rows: torch.Tensor) -> torch.Tensor | None:
-    """The anchors' own axes from their embeddings in float64; None where all are equal."""
+def token_axes(rows: torch.Tensor) -> torch.Tensor | None:
+    """Return the anchors' orthonormal axes (E E^T)^(-1/2) E; None where all rows are equal.
+
+    Args:
+        rows: Embeddings of the anchors, anchors x width, float64. E are these, centred.
+    """
     left, values, right = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
     kept = values > NEGLIGIBLE * values[0] if len(values) else values > 0
-    return (left[:, kept] @ right[kept]).to(torch.float32) if kept.any() else None
+    if not kept.any():
+        return None
+    axes: torch.Tensor = left[:, kept] @ right[kept]
+    return axes.to(torch.float32)
 
 
-def find_gains(layout: Layout) -> Iterator[tuple[Place, Entry, float]]:
-    """Where every norm of a branch stands, its tensor, and what is added to it."""
-    layers = {base: site.layer for site in layout.projections if (base := above(site.entry.name))}
-    norms: dict[int, dict[str, Entry]] = {}
+def find_norms(layout: Layout) -> Iterator[Norm]:
+    """Find the norms on either side of every branch, by the names in residual_stream.toml."""
+    layers: dict[str, int] = {}  # by what the layer's tensors begin with
+    for tensor in layout.projections:
+        if prefix := layer_prefix(tensor.entry.name):
+            layers[prefix] = tensor.layer
+    vectors: dict[int, dict[str, Entry]] = {}  # of every layer, by the rest of their names
     for entry in layout.others:
-        base = above(entry.name)
-        if base in layers and len(entry.shape) == 1:
-            norms.setdefault(layers[base], {})[entry.name[len(base) + 1 :]] = entry
-    scheme = scheme_of({name for own in norms.values() for name in own})
-    for layer, own in norms.items():
-        for where in ("attention_in", "attention_out", "mlp_in", "mlp_out"):
-            found = next((own[name] for name in scheme.get(where, ()) if name in own), None)
-            if found:
-                yield (layer, where), found, scheme.get("offset", 0.0)
+        prefix = layer_prefix(entry.name)
+        if prefix in layers and len(entry.shape) == 1:
+            rest = entry.name[len(prefix) + 1 :]
+            vectors.setdefault(layers[prefix], {})[rest] = entry
+    names = {name for own_vectors in vectors.values() for name in own_vectors}
+    scheme = scheme_of(names)
+    for layer, by_name in vectors.items():
+        for where in SIDES:
+            norm = first_of(scheme.get(where, ()), by_name)
+            if norm:
+                yield Norm((layer, where), norm, scheme.get("offset", 0.0))
 
 
-def above(name: str) -> str:
-    """A tensor's name up to its first number: `model.layers.3` of `model.layers.3.mlp.up_proj.weight`."""
+def first_of(names: Iterable[str], entries: Mapping[str, Entry]) -> Entry | None:
+    """Return the entry of the first name that has one."""
+    for name in names:
+        if name in entries:
+            return entries[name]
+    return None
+
+
+def layer_prefix(name: str) -> str:
+    """Return a tensor's name up to its first number.
+
+    `model.layers.3.mlp.up_proj.weight` gives `model.layers.3`.
+    """
     first = NUMBER.search(name)
     return name[: first.end()] if first else ""
 
 
 def scheme_of(names: set[str]) -> dict[str, Any]:
-    """The first scheme whose marker is there; the last has none."""
-    return next(
-        scheme for scheme in table()["schemes"] if scheme.get("marker", None) in (None, *names)
-    )
+    """Return the first scheme of norms whose marker is among the names; the last has no marker."""
+    schemes: list[dict[str, Any]] = table()["schemes"]
+    for scheme in schemes:
+        marker = scheme.get("marker")
+        if marker is None or marker in names:
+            return scheme
+    raise LookupError(names)  # the table's last scheme goes with any names

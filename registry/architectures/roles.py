@@ -1,17 +1,10 @@
-"""The roles of weight matrices in a decoder layer: the seven projections, and how they meet the residual stream."""
+"""The roles of weight matrices in a decoder layer, and how they meet the residual stream."""
 
-PROJECTIONS = (
-    "query",
-    "key",
-    "value",
-    "output",
-    "gate",
-    "up",
-    "down",
-)  # the order of every 7-D vector
-INWARD = {
-    "value": "attention",
-    "up": "mlp",
-}  # projections that read from the stream what their branch carries
-OUTWARD = {"output": "attention", "down": "mlp"}  # and those that write it back
+# The seven projections, in the order of every 7-D vector.
+PROJECTIONS = ("query", "key", "value", "output", "gate", "up", "down")
+
+# Projections that read from the residual stream what their branch carries, by branch,
+INWARD = {"value": "attention", "up": "mlp"}
+# and those that write it back.
+OUTWARD = {"output": "attention", "down": "mlp"}
 WRITING = ("output", "down")

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from registry.architectures.adapter_layout import arrange
-from registry.architectures.layout import Layout
+from registry.architectures.layout import Layout, layout_of, require_projections
 from registry.architectures.residual_stream import ResidualStream, read_residual_stream
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Checkpoint
@@ -62,7 +61,8 @@ def compute(
         raise UnknownRank(rank=rank, ranks=", ".join(map(str, RANKS)))
     threads = threads or cores()
     where = chosen(device)
-    layout = arrange(checkpoint)
+    layout = layout_of(checkpoint)
+    require_projections(layout, checkpoint)
     timing = timing or Timing()
     with timing.stage("read"):
         stream = read_residual_stream(layout) if checkpoint.kind == "model" else ResidualStream(0)

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 import torch
 
-from registry.architectures.layout import ProjectionTensor, classify
+from registry.architectures.layout import ProjectionTensor, layout_of
 from registry.architectures.residual_stream import read_residual_stream
 from registry.architectures.roles import INWARD, OUTWARD
 from registry.checkpoints import Checkpoint, Entry
@@ -24,9 +24,8 @@ class Glimpse:
     def __init__(self, checkpoint: Checkpoint) -> None:
         """Nothing is read yet. Raises CannotSplit."""
         self.source = checkpoint.source
-        self.layout = classify(
-            [counted(self, entry) for entry in checkpoint.entries], checkpoint.config
-        )
+        entries = tuple(counted(self, entry) for entry in checkpoint.entries)
+        self.layout = layout_of(replace(checkpoint, entries=entries))
         self.total = sum(entry.nbytes for entry in checkpoint.entries)
         self.read = self.looked = 0
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from registry.architectures.layout import ProjectionTensor, classify
+from registry.architectures.layout import ProjectionTensor, layout_of
 from registry.architectures.roles import PROJECTIONS
 from registry.characteristic import generator
 from registry.characteristic.groups import Characteristic
@@ -63,7 +63,7 @@ def targeted(base: Checkpoint, targets: Sequence[str]) -> tuple[ProjectionTensor
     Experts, and heads that are tensors of their own, are left out: no module of PEFT's stands for them.
     Raises NoTargets.
     """
-    sites = [site for site in classify(base.entries, base.config).projections if single(site)]
+    sites = [site for site in layout_of(base).projections if single(site)]
     for target in targets:
         if not any(meant(site, target) for site in sites):
             modules = sorted(

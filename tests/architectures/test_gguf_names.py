@@ -12,8 +12,7 @@ from gguf.constants import MODEL_ARCH, MODEL_ARCH_NAMES, MODEL_TENSORS, TENSOR_N
 from gguf.tensor_mapping import TensorNameMap
 from modules import save
 
-from registry.architectures.layout import is_expected
-from registry.architectures.names import find, in_module, is_ignored, parse, table
+from registry.architectures.names import Kind, recognise, table
 from registry.checkpoints import open_checkpoint
 from registry.fingerprints.compute import compute
 
@@ -30,11 +29,10 @@ VECTORS = {
 
 def meaning(name: str) -> tuple[str, ...] | None:
     """The projections in a tensor of that name, none where it is left out on purpose; None where it is unknown."""
-    form = parse(name).form
-    hit = None if in_module(form) else find(parse(name), frozenset())
-    if hit:
-        return tuple(sorted(hit.row.parts))
-    return () if is_expected(form) or is_ignored(form, "buffers") else None
+    recognition = recognise(name)
+    if recognition.match:
+        return tuple(sorted(recognition.match.row.parts))
+    return None if recognition.kind is Kind.UNKNOWN else ()
 
 
 def written(tensor: int) -> str:

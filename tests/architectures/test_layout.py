@@ -11,19 +11,20 @@ from architectures import ARCHITECTURES
 from checkpoints_made import llama, write_folder
 from modules import save
 
-from registry.architectures.layout import classify, is_expected
+from registry.architectures.layout import layout_of
+from registry.architectures.model_layout import model_layout
 from registry.architectures.names import (
+    Kind,
     Row,
-    candidates,
-    find,
     ignored,
     in_module,
-    is_ignored,
+    look_up,
     namings,
     parse,
+    recognise,
     rows,
     table,
-    tower,
+    tower_of,
 )
 from registry.checkpoints import Checkpoint, open_checkpoint
 from registry.errors import CannotSplit, NotAMatrix, QuantisedWeights
@@ -42,7 +43,7 @@ def saved(tmp_path_factory: pytest.TempPathFactory):
 
 
 def cut(checkpoint: Checkpoint) -> dict[tuple[int, str, int | None], torch.Tensor]:
-    layout = classify(checkpoint.entries, checkpoint.config)
+    layout = layout_of(checkpoint)
     return {
         (site.layer, projection, expert): matrix
         for site in layout.projections
@@ -60,14 +61,14 @@ def test_projections_are_the_modules_weights(saved, name):
     found = cut(checkpoint)
     assert set(found) == set(expected)
     assert [key for key in expected if not torch.equal(found[key], expected[key])] == []
-    assert [entry.name for entry in classify(checkpoint.entries, checkpoint.config).unknown] == []
+    assert [entry.name for entry in layout_of(checkpoint).unknown] == []
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_shapes_are_those_of_the_cuts(saved, name):
     """What is said of a tensor's projections from its header is what cutting the tensor gives."""
     checkpoint = saved(name)[1]
-    for site in classify(checkpoint.entries, checkpoint.config).projections:
+    for site in layout_of(checkpoint).projections:
         assert site.shapes == tuple(tuple(part.shape) for part in site.cut(site.entry.load()))
 
 
@@ -83,7 +84,7 @@ def test_layer_numbers_are_those_of_the_names(tmp_path):
     state = {
         name.replace("layers.1.", "layers.11."): tensor for name, tensor in llama(layers=3).items()
     }
-    layout = classify(open_checkpoint(write_folder(tmp_path, state)).entries, {})
+    layout = model_layout(open_checkpoint(write_folder(tmp_path, state)).entries, {})
     assert [site.layer for site in layout.projections] == [0] * 7 + [2] * 7 + [11] * 7
 
 
@@ -92,7 +93,7 @@ def test_two_stacks_are_counted_through(tmp_path):
     stacks = {
         f"{stack}.{name}": t for stack in ("decoder", "encoder") for name, t in llama().items()
     }
-    layout = classify(open_checkpoint(write_folder(tmp_path, stacks)).entries, {})
+    layout = model_layout(open_checkpoint(write_folder(tmp_path, stacks)).entries, {})
     assert {site.layer for site in layout.projections} == {0, 1, 2, 3}
     assert {site.layer for site in layout.projections if site.entry.name.startswith("encoder")} == {
         2,
@@ -106,7 +107,7 @@ def test_unknown_matrices_are_shown(tmp_path):
         "model.layers.0.mystery.weight": torch.ones(4, 4),
         "model.layers.0.mystery.bias": torch.ones(4),
     }
-    layout = classify(open_checkpoint(write_folder(tmp_path, state)).entries, {})
+    layout = model_layout(open_checkpoint(write_folder(tmp_path, state)).entries, {})
     assert [entry.name for entry in layout.unknown] == ["model.layers.0.mystery.weight"]
 
 
@@ -154,7 +155,7 @@ def test_what_cannot_be_split(tmp_path, state, config, message):
     """A fused tensor that does not fit is an error that names it."""
     checkpoint = open_checkpoint(write_folder(tmp_path, state, config))
     with pytest.raises(CannotSplit, match=message):
-        classify(checkpoint.entries, checkpoint.config)
+        layout_of(checkpoint)
 
 
 def test_grouped_queries_need_no_config(tmp_path):
@@ -175,14 +176,16 @@ def test_projections_must_be_floating_matrices(tmp_path):
     """Quantised and one-dimensional projections are refused by name."""
     name = "layers.0.self_attn.q_proj.weight"
     with pytest.raises(QuantisedWeights, match=r"q_proj\.weight' is stored quantised \(int8\)"):
-        classify(
+        model_layout(
             open_checkpoint(
                 write_folder(tmp_path / "a", {name: torch.ones(4, 4, dtype=torch.int8)})
             ).entries,
             {},
         )
     with pytest.raises(NotAMatrix, match=r"shape \[16\]"):
-        classify(open_checkpoint(write_folder(tmp_path / "b", {name: torch.ones(16)})).entries, {})
+        model_layout(
+            open_checkpoint(write_folder(tmp_path / "b", {name: torch.ones(16)})).entries, {}
+        )
 
 
 def test_no_name_stands_in_two_rows():
@@ -192,14 +195,14 @@ def test_no_name_stands_in_two_rows():
     for row in rows():
         assert row.form not in ignored("matrices") | ignored("buffers") or row.marker
         assert not in_module(row.form)
-        assert tower(row.form) is None
+        assert tower_of(row.form) is None
 
 
 def test_real_names(data: Path):
     """In other people's checkpoints every matrix is a projection or ignored on purpose."""
     for folder in sorted(data.glob("checkpoints/*")):
         checkpoint = open_checkpoint(folder)
-        layout = classify(checkpoint.entries, checkpoint.config)
+        layout = layout_of(checkpoint)
         assert layout.projections
         assert layout.unknown == ()
 
@@ -217,20 +220,22 @@ def matches(name: str) -> list[Row]:
     """Every row that could be meant by a name, the shorter ones too."""
     parsed = parse(name)
     return [
-        row for row in candidates(parsed.form) if all(parsed.numbers[i] == n for i, n in row.stated)
+        row
+        for row in look_up(parsed.form).rows
+        if all(parsed.numbers[place] == number for place, number in row.stated)
     ]
 
 
 def test_a_vision_tower_is_reported(saved):
     """Beside a language model a tower is named and left out; alone it is the model."""
-    layout = classify(saved("LLaVA")[1].entries, {})
+    layout = model_layout(saved("LLaVA")[1].entries, {})
     assert [name.removeprefix("model.") for name in layout.towers] == [
         "multi_modal_projector",
         "vision_tower",
     ]
     assert any("vision_tower" in entry.name for entry in layout.others)
     tower_ = [entry for entry in saved("LLaVA")[1].entries if "vision_tower" in entry.name]
-    alone = classify(tower_, {})
+    alone = model_layout(tower_, {})
     assert alone.towers == ()
     assert len(alone.projections) == 12
 
@@ -250,14 +255,14 @@ def test_experts_must_be_a_stack(tmp_path):
     for i, shape in enumerate([(4, 4), (0, 4, 4), (1 << 20, 1, 1), (1 << 40, 0, 0)]):
         folder = write_folder(tmp_path / str(i), {name: torch.ones(shape)})
         with pytest.raises(NotAMatrix, match="experts.down_proj"):
-            classify(open_checkpoint(folder).entries, {})
+            model_layout(open_checkpoint(folder).entries, {})
 
 
 def test_heads_of_one_projection_must_fit_each_other(tmp_path):
     """Heads of several shapes make no matrix."""
     state = {f"blocks.0.sa.heads.{i}.key.weight": torch.ones(4, 8 + i) for i in range(2)}
     with pytest.raises(NotAMatrix, match=r"heads\.1\.key"):
-        classify(open_checkpoint(write_folder(tmp_path, state)).entries, {})
+        model_layout(open_checkpoint(write_folder(tmp_path, state)).entries, {})
 
 
 @pytest.mark.parametrize(
@@ -265,7 +270,7 @@ def test_heads_of_one_projection_must_fit_each_other(tmp_path):
 )
 def test_head_counts_of_nested_configs(tmp_path, config):
     """A language model inside a larger one has its own number of heads."""
-    layout = classify(open_checkpoint(write_folder(tmp_path, neox(), config)).entries, config)
+    layout = model_layout(open_checkpoint(write_folder(tmp_path, neox(), config)).entries, config)
     assert layout.projections[0].groups == 4
 
 
@@ -273,10 +278,11 @@ def test_every_real_name_is_known_once(data: Path):
     """Of 1,247 real models every matrix is in one row, or ignored on purpose; none is in both."""
     names = {name for own in real_names(data).values() for name in own}
     for name in names:
-        form = parse(name).form
-        rows_ = [] if in_module(form) else [row for row in matches(name) if row.marker is None]
-        assert len(rows_) == 1 or not rows_, name
-        assert rows_ or is_expected(form) or is_ignored(form, "buffers"), name
+        unmarked = [row for row in matches(name) if row.marker is None]
+        kind = recognise(name).kind
+        assert len(unmarked) <= 1, name
+        assert kind is not Kind.UNKNOWN, name
+        assert (kind is Kind.PROJECTION) == bool(unmarked), name
 
 
 def test_no_row_is_dead(saved, data: Path):
@@ -285,18 +291,15 @@ def test_no_row_is_dead(saved, data: Path):
     for name in ARCHITECTURES:
         names |= {entry.name for entry in saved(name)[1].entries}
     everything = frozenset(namings())
-    met = {
-        hit.row.name + hit.row.naming for name in names if (hit := find(parse(name), everything))
-    }
-    met |= {
-        hit.row.name + hit.row.naming for name in names if (hit := find(parse(name), frozenset()))
-    }
-    converted = {"gguf"}  # names of a format, not of a model: tests/test_gguf.py
-    assert [
-        row.name
-        for row in rows()
-        if row.naming not in converted and row.name + row.naming not in met
-    ] == []
+    met = set()
+    for name in names:
+        for marked in (everything, frozenset()):
+            match = recognise(name, marked).match
+            if match:
+                met.add((match.row.naming, match.row.name))
+    # gguf's are names of a format, not of a model: test_gguf_names.py
+    own = {(row.naming, row.name) for row in rows() if row.naming != "gguf"}
+    assert own - met == set()
 
 
 def test_every_architecture_is_covered_or_left_out():

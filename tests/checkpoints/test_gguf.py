@@ -16,7 +16,7 @@ from gguf_made import converted, permuted, write
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from registry.architectures.layout import classify
+from registry.architectures.layout import layout_of
 from registry.checkpoints import open_checkpoint
 from registry.errors import (
     BrokenFile,
@@ -204,7 +204,7 @@ def test_fused_tensors(tmp_path):
         tmp_path / "m.gguf", {name: (data, Kind.F32) for name, data in tensors.items()}, "phi3"
     )
     checkpoint = open_checkpoint(path)
-    layout = classify(checkpoint.entries, checkpoint.config)
+    layout = layout_of(checkpoint)
     cut = {
         p: m
         for site in layout.projections
@@ -240,7 +240,7 @@ def test_linear_attention_is_no_attention(tmp_path):
         tmp_path / "m.gguf", {name: (data, Kind.F32) for name, data in tensors.items()}, "qwen3next"
     )
     checkpoint = open_checkpoint(path)
-    layout = classify(checkpoint.entries, checkpoint.config)
+    layout = layout_of(checkpoint)
     assert [site.entry.name for site in layout.projections] == ["blk.1.attn_q.weight"]
     assert layout.unknown == ()
 
@@ -269,7 +269,7 @@ def test_experts(tmp_path):
         tmp_path / "m.gguf", {name: (data, Kind.F32) for name, data in tensors.items()}, "qwen2moe"
     )
     checkpoint = open_checkpoint(path)
-    layout = classify(checkpoint.entries, checkpoint.config)
+    layout = layout_of(checkpoint)
     cut = {
         (projection, expert): matrix
         for site in layout.projections

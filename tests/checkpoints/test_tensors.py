@@ -9,7 +9,7 @@ import pytest
 import torch
 from gguf.constants import GGMLQuantizationType as Kind
 
-from registry.architectures.layout import classify
+from registry.architectures.model_layout import model_layout
 from registry.checkpoints.blob import Span
 from registry.checkpoints.dtypes import BF16, F32, U8, DType
 from registry.checkpoints.formats.gguf import dequantised
@@ -60,7 +60,7 @@ def in_gguf() -> Entry:
 def of_heads() -> Entry:
     """Heads that are tensors of their own, joined."""
     heads = [hole((1 << 25, 1 << 25), F32, f"blocks.0.sa.heads.{i}.key.weight") for i in range(2)]
-    return classify(heads, {}).projections[0].entry
+    return model_layout(heads, {}).projections[0].entry
 
 
 def of_factors() -> Entry:

@@ -20,7 +20,7 @@ from gguf_made import write as write_gguf
 from hub_server import Hub
 from sklearn.cluster import KMeans
 
-from registry.architectures.layout import classify
+from registry.architectures.layout import layout_of
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import open_checkpoint
 from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, ZeroMatrix
@@ -40,7 +40,7 @@ def matrices(source: object) -> list[tuple[str, np.ndarray]]:
     checkpoint = open_checkpoint(source)
     found = [
         (site.layer, PROJECTIONS.index(p), matrix.double().numpy())
-        for site in classify(checkpoint.entries, checkpoint.config).projections
+        for site in layout_of(checkpoint).projections
         for p, matrix in zip(site.parts, site.cut(site.entry.load()), strict=True)
     ]
     return [(PROJECTIONS[i], matrix) for _, i, matrix in sorted(found, key=lambda row: row[:2])]

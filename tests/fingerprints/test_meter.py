@@ -8,7 +8,7 @@ import pytest
 import torch
 from checkpoints_made import llama, write_folder
 
-from registry.architectures.layout import classify
+from registry.architectures.layout import layout_of
 from registry.checkpoints import open_checkpoint
 from registry.fingerprints import compute as computing
 from registry.fingerprints.meter import Batches, Piece
@@ -27,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def pieces(folder: Path) -> list[Piece]:
     checkpoint = open_checkpoint(folder)
-    sites = classify(checkpoint.entries, checkpoint.config).projections
+    sites = layout_of(checkpoint).projections
     return [Piece(site, 0, site.entry.load(), "", None, None) for site in sites]
 
 

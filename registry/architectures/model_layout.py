@@ -1,0 +1,187 @@
+"""Tensor names and shapes become the seven projections of every layer.
+
+The names themselves are in projections.toml.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
+
+from registry.architectures.fused import split_of
+from registry.architectures.names import Kind, Match, Row, marked_namings, recognise
+from registry.architectures.orientation import (
+    LayerPlace,
+    MatchedTensor,
+    orientation_of,
+    place_of,
+)
+from registry.architectures.projection_tensors import Layout, ProjectionTensor
+from registry.architectures.roles import PROJECTIONS
+from registry.checkpoints import Entry
+from registry.checkpoints.dtypes import FLOATING
+from registry.errors import NotAMatrix, QuantisedWeights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MOST_EXPERTS = 1 << 14  # in one tensor; the largest known have hundreds
+
+
+def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
+    """Find the projections among a model's tensors, by name and shape alone.
+
+    Args:
+        entries: The index of the checkpoint's tensors; none of them is read.
+        config: config.json, asked only for the number of heads, which interleaved tensors do not
+            show.
+
+    Raises:
+        QuantisedWeights: For a projection whose numbers are no floats.
+        NotAMatrix: For a projection that is no matrix, or no stack of matrices.
+        CannotSplit: For a tensor of several projections that does not show how to cut it.
+    """
+    entries = list(entries)
+    marked = marked_namings(entry.name for entry in entries)
+    matched: list[MatchedTensor] = []
+    in_towers: list[MatchedTensor] = []
+    others: list[Entry] = []
+    unknown: list[Entry] = []
+    towers: set[str] = set()
+    for entry in entries:
+        kind, match, tower = recognise(entry.name, marked)
+        if match and tower:
+            in_towers.append(MatchedTensor(entry, match))
+        elif match:
+            matched.append(MatchedTensor(entry, match))
+        elif kind is Kind.BUFFER or not holds_weights(entry):
+            continue
+        else:
+            others.append(entry)
+        if tower:
+            towers.add(tower)
+        if kind is Kind.UNKNOWN and len(entry.shape) > 1:
+            unknown.append(entry)
+    if not matched:  # a vision model of its own is no tower of another
+        return Layout(projection_tensors(in_towers, config), tuple(others), tuple(unknown))
+    others += [entry for entry, _ in in_towers]
+    return Layout(
+        projections=projection_tensors(matched, config),
+        others=tuple(others),
+        unknown=tuple(unknown),
+        towers=tuple(sorted(towers)),
+    )
+
+
+def holds_weights(entry: Entry) -> bool:
+    """Return whether a tensor could hold weights: no scalar, and floating numbers."""
+    return bool(entry.shape) and entry.dtype in FLOATING
+
+
+def projection_tensors(
+    matched: Sequence[MatchedTensor], config: dict[str, Any]
+) -> tuple[ProjectionTensor, ...]:
+    """Give every matched tensor its layer and its cuts, in the order of layers and projections."""
+    tensors = join_heads(matched)
+    for entry, match in tensors:
+        check_dimensions(entry, 3 if match.row.experts else 2)
+    layers = layer_numbers(match for _, match in tensors)
+    orientation = orientation_of(tensors)
+    attention_widths: dict[LayerPlace, int] = {}
+    for tensor in tensors:
+        if tensor.match.row.parts == ("output",):
+            attention_widths[place_of(tensor.match)] = orientation.inputs(tensor)
+    projections = []
+    for tensor in tensors:
+        entry, match = tensor
+        row, place = match.row, place_of(match)
+        height = orientation.outputs(tensor)
+        sizes, groups = split_of(entry, row, height, attention_widths.get(place), config)
+        experts = range(entry.shape[0]) if row.experts else (match.expert,)
+        projections.append(
+            ProjectionTensor(
+                entry=entry,
+                naming=row.naming,
+                layer=layers[place],
+                parts=row.parts * len(experts),
+                experts=tuple(expert for expert in experts for _ in row.parts),
+                transposed=orientation.transposed(tensor),
+                sizes=sizes,
+                groups=groups,
+            )
+        )
+    return tuple(sorted(projections, key=reading_order))
+
+
+def reading_order(tensor: ProjectionTensor) -> tuple[int, int, int]:
+    """Return what tensors are sorted by: layer, projection, expert."""
+    return tensor.layer, PROJECTIONS.index(tensor.parts[0]), tensor.experts[0] or 0
+
+
+def check_dimensions(entry: Entry, dimensions: int) -> None:
+    """Check that a projection is a matrix of floats, or a stack of as many as there are experts.
+
+    Raises:
+        QuantisedWeights: Where its numbers are no floats.
+        NotAMatrix: Where its shape is another.
+    """
+    if entry.dtype not in FLOATING:
+        raise QuantisedWeights(tensor=entry.name, dtype=entry.dtype.name)
+    fits = len(entry.shape) == dimensions
+    if fits and dimensions == 3:  # noqa: PLR2004  # experts x rows x columns
+        fits = 0 < entry.shape[0] <= MOST_EXPERTS
+    if not fits:
+        raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
+
+
+def layer_numbers(matches: Iterable[Match]) -> dict[LayerPlace, int]:
+    """Return the number of every layer.
+
+    It is the one in the names; with several stacks (an encoder and a decoder), layers are counted
+    through.
+    """
+    places = sorted({place_of(match) for match in matches})
+    stacks = {place.stack for place in places}
+    if len(stacks) == 1:
+        return {place: place.layer for place in places}
+    return {place: number for number, place in enumerate(places)}
+
+
+def join_heads(matched: Sequence[MatchedTensor]) -> list[MatchedTensor]:
+    """Join the heads of a projection that are tensors of their own; other tensors stay the same.
+
+    Raises:
+        QuantisedWeights, NotAMatrix: Where heads of one projection do not fit each other.
+    """
+    whole: list[MatchedTensor] = []
+    heads: dict[tuple[Row, LayerPlace], list[MatchedTensor]] = {}
+    for tensor in matched:
+        match = tensor.match
+        if match.head is None:
+            whole.append(tensor)
+        else:
+            heads.setdefault((match.row, place_of(match)), []).append(tensor)
+    joined = [concatenated(sorted(group, key=attrgetter("match.head"))) for group in heads.values()]
+    return whole + joined
+
+
+def concatenated(heads: Sequence[MatchedTensor]) -> MatchedTensor:
+    """Return the heads of one projection as one tensor, named as head 0, whose rows come first."""
+    entries = [entry for entry, _ in heads]
+    first, match = heads[0]
+    for entry in entries:
+        check_dimensions(entry, 2)
+        if entry.shape != first.shape:
+            raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
+    rows, columns = first.shape
+    shape = (rows * len(entries), columns)
+    whole = replace(first, shape=shape, read=partial(read_stacked, entries), head=None)
+    return MatchedTensor(whole, match)
+
+
+def read_stacked(entries: Sequence[Entry]) -> "Tensor":
+    """Read several matrices, one below the other."""
+    import torch  # noqa: PLC0415  # only whoever reads waits for it
+
+    return torch.cat([entry.load() for entry in entries])
