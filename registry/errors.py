@@ -231,6 +231,16 @@ class NotComparable(RegistryError):
     """{base!r} is an adapter, and a model does not come from one; name the two the other way round."""
 
 
+class BrokenFingerprintFile(RegistryError):
+    """{path!r} is not a fingerprint that `registry fingerprint -o` wrote ({reason}); write it again, or give the
+    weights."""
+
+
+class FingerprintVersionDiffers(RegistryError):
+    """{path!r} holds a fingerprint of version {version}, and only version {expected} is compared; fingerprint the
+    weights again."""
+
+
 class QuickNeedsModel(RegistryError):
     """{source!r} is an adapter, which is small; identify it without --quick."""
 

@@ -114,6 +114,7 @@ def fingerprint(
     """
     import registry
     from registry.commands.progress import Bar
+    from registry.fingerprints import serialised
     from registry.fingerprints.timing import Timing
     from registry.report import answers, fingerprints
 
@@ -123,7 +124,7 @@ def fingerprint(
     spent = clock.seconds() if timing else None
     content = fingerprints.fingerprint_json(found) | timing_json(spent)
     if path:
-        write(path, dumps(answers.answer(**content)))
+        write(path, dumps(answers.answer(**content, record=serialised.to_json(found))))
     else:
         output(
             as_json, lambda _: content, lambda it: fingerprints.fingerprint_table(it, source), found

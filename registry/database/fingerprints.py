@@ -1,7 +1,8 @@
 """Models go into the database and come out again, as frozen records."""
 
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING
+from enum import Enum
+from typing import NamedTuple
 
 from sqlalchemy import delete, exists, func, insert, select
 from sqlalchemy.orm import Session
@@ -11,6 +12,7 @@ from registry.database.models import (
     family_id,
     find,
     inherited_family,
+    is_registered,
     of_digest,
     summary,
     wait_for_others,
@@ -29,6 +31,7 @@ from registry.database.schema import (
 )
 from registry.database.wire import halves, numbers
 from registry.errors import NameTaken
+from registry.fingerprints.outline import outline
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     RANKS,
@@ -42,43 +45,93 @@ from registry.fingerprints.record import (
     Space,
 )
 
-if TYPE_CHECKING:
-    from registry.checkpoints import Checkpoint
+
+class Outcome(Enum):
+    """What became of a fingerprint that was to be stored."""
+
+    NEW = "new"
+    """The weights were not registered."""
+    DEEPENED = "deepened"
+    """They were, with fewer singular values than now."""
+    COMPLETED = "completed"
+    """They were, by an older registry, and gained what that did not record: sketches, histograms or bounds."""
+    UNCHANGED = "unchanged"
+    """They were, with all of this; nothing was written."""
 
 
-def save(
-    session: Session,
-    checkpoint: "Checkpoint",
-    fingerprint: Fingerprint,
-    tool_version: str,
-    family: str | None,
-    name: str,
-) -> tuple[Summary, int | None]:
-    """Store a model; returns its summary, and the rank that the same weights were stored with before, if they were.
+class Origin(NamedTuple):
+    """Where a fingerprint comes from, and what to register it as.
 
-    The same weights are never stored twice; of a larger rank, their spectra and clusterings take the old ones' place.
-    Runs in the session's transaction. Raises NameTaken.
+    base: the model that the checkpoint says it was made from. family: None for that of the base, else the model's own.
+    """
+
+    source: str
+    revision: str | None
+    base: str | None
+    name: str
+    family: str | None
+    tool_version: str
+
+
+class Saved(NamedTuple):
+    """A stored model. rank_before: what the same weights were stored with before; None where they are new."""
+
+    summary: Summary
+    outcome: Outcome
+    rank_before: int | None
+
+
+def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
+    """Store a model in the session's transaction. Raises NameTaken.
+
+    The same weights are never stored twice. Of a larger rank, or with parts that the stored ones lack, their spectra,
+    clusterings and sketches take the old ones' place.
     """
     wait_for_others(session)
     known = of_digest(session, fingerprint.digest)
-    if known:
-        before = known.fingerprint.rank
-        if before < fingerprint.rank or (before == fingerprint.rank and lacks(known, fingerprint)):
-            deepen(session, known, fingerprint)
-        return summary(known), before
-    if session.scalar(
-        select(exists().where(Model.name == name, Model.fingerprint_version == VERSION))
-    ):
-        raise NameTaken(name=name)
+    if known is None:
+        model = add(session, origin, fingerprint)
+        return Saved(summary(model), Outcome.NEW, None)
+
+    rank_before = known.fingerprint.rank
+    outcome = outcome_of(session, known, fingerprint)
+    if outcome is not Outcome.UNCHANGED:
+        replace_spectra(session, known, fingerprint)
+    return Saved(summary(known), outcome, rank_before)
+
+
+def outcome_of(session: Session, known: Model, fingerprint: Fingerprint) -> Outcome:
+    """Return what a fingerprint brings to a stored model of the same weights."""
+    rank = known.fingerprint.rank
+    if rank < fingerprint.rank:
+        return Outcome.DEEPENED
+    if rank == fingerprint.rank and lacks(session, known, fingerprint):
+        return Outcome.COMPLETED
+    return Outcome.UNCHANGED
+
+
+def lacks(session: Session, known: Model, fingerprint: Fingerprint) -> bool:
+    """Return whether a model was stored before there were parts that are at hand now."""
+    if known.outline is None or len(known.histograms) < len(fingerprint.histograms):
+        return True
+    boundless = exists().where(MatrixRow.model_id == known.id, MatrixRow.bounds.is_(None))
+    return fingerprint.error is not None and bool(session.scalar(select(boundless)))
+
+
+def add(session: Session, origin: Origin, fingerprint: Fingerprint) -> Model:
+    """Store weights that are new. Raises NameTaken."""
+    if is_registered(session, origin.name):
+        raise NameTaken(name=origin.name)
+    family = origin.family or inherited_family(session, origin.base) or origin.name
     model = Model(
-        name=name,
+        name=origin.name,
         kind=fingerprint.kind,
-        family_id=family_id(session, family or inherited_family(session, checkpoint.base) or name),
-        source=checkpoint.source,
-        revision=checkpoint.revision,
-        declared_base=checkpoint.base,
+        family_id=family_id(session, family),
+        source=origin.source,
+        revision=origin.revision,
+        declared_base=origin.base,
         fingerprint_version=fingerprint.version,
-        tool_version=tool_version,
+        tool_version=origin.tool_version,
         **shared(fingerprint, Model),
     )
     model.fingerprint = FingerprintRow(**shared(fingerprint, FingerprintRow))
@@ -87,12 +140,7 @@ def save(
     session.add(model)
     session.flush()
     add_spectra(session, model, fingerprint)
-    return summary(model), None
-
-
-def lacks(known: Model, fingerprint: Fingerprint) -> bool:
-    """Whether a model was stored before there were sketches, or histograms, that are at hand now."""
-    return known.outline is None or len(known.histograms) < len(fingerprint.histograms)
+    return model
 
 
 def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
@@ -113,16 +161,11 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     model.histograms = [
         HistogramRow(**shared(each, HistogramRow)) for each in fingerprint.histograms
     ]
-    from registry.lineage.features import KINDS, Sketches  # noqa: PLC0415  # torch comes with it
-
-    sketches = Sketches.of(fingerprint.branches)
-    model.outline = OutlineRow(
-        start=fingerprint.start, **{kind: sketches.outline(kind) for kind in KINDS}
-    )
+    model.outline = OutlineRow(**shared(outline(fingerprint), OutlineRow))
 
 
-def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:
-    """Give a stored model the larger rank of another fingerprint of the same weights."""
+def replace_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
+    """Give a stored model what depends on the rank, and the sketches, of another fingerprint of the same weights."""
     model.fingerprint.rank = fingerprint.rank
     for table in (MatrixRow, ClusteringRow, BranchRow, SpaceRow, OutlineRow, HistogramRow):
         session.execute(delete(table).where(table.model_id == model.id))
@@ -132,12 +175,19 @@ def deepen(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     add_spectra(session, model, fingerprint)
 
 
-def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
-    """A registered model with its whole fingerprint, equal to what was stored. Raises ModelNotFound."""
+class Stored(NamedTuple):
+    """A registered model and its whole fingerprint."""
+
+    summary: Summary
+    fingerprint: Fingerprint
+
+
+def load(session: Session, name: str) -> Stored:
+    """Return a registered model with its whole fingerprint, equal to what was stored. Raises ModelNotFound."""
     model = find(session, name)
     own = {**columns(model, Fingerprint), **columns(model.fingerprint, Fingerprint)}
     own["std"] = ProjectionVector(*model.fingerprint.std)
-    return summary(model), Fingerprint(
+    fingerprint = Fingerprint(
         **own,
         version=model.fingerprint_version,
         clusterings=tuple(
@@ -151,6 +201,7 @@ def load(session: Session, name: str) -> tuple[Summary, Fingerprint]:
         start=model.outline.start if model.outline else None,
         histograms=tuple(Histogram(**columns(row, Histogram)) for row in model.histograms),
     )
+    return Stored(summary(model), fingerprint)
 
 
 def family_and_fingerprint(session: Session, name: str) -> tuple[str, Fingerprint]:

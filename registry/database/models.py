@@ -76,6 +76,20 @@ def of_digest(session: Session, digest: str) -> Model | None:
     )
 
 
+def is_registered(session: Session, name: str) -> bool:
+    """Return whether a model bears exactly this name."""
+    own = (Model.name == name, Model.fingerprint_version == VERSION)
+    return bool(session.scalar(select(exists().where(*own))))
+
+
+def summary_of(session: Session, name: str) -> Summary:
+    """Return a model by its name or the start of its digest. Raises ModelNotFound, ModelAmbiguous.
+
+    Reads one row; `fingerprints.load` reads all matrices of a model, too.
+    """
+    return summary(find(session, name))
+
+
 def find(session: Session, name: str) -> Model:
     """A model by its name or by the start of its digest (8 digits at least). Raises ModelNotFound, ModelAmbiguous."""
     current = select(Model).where(Model.fingerprint_version == VERSION)

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import (
@@ -95,12 +95,21 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
     ]
 
 
-def spreads(session: Session, kind: str) -> list[tuple[str, str | None, str, tuple[float, ...]]]:
-    """Of all models, or adapters, the name, the declared base, the digest and the std vector."""
+class Spread(NamedTuple):
+    """A registered model's std vector, and what it says it was made from."""
+
+    name: str
+    declared_base: str | None
+    digest: str
+    std: tuple[float, ...]
+
+
+def spreads(session: Session, kind: str) -> list[Spread]:
+    """Return the std vectors of all models, or adapters, by name."""
     query: Any = select(Model.name, Model.declared_base, Model.digest, FingerprintRow.std)
     query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
     own = (Model.fingerprint_version == VERSION, Model.kind == kind)
-    return [tuple(row) for row in session.execute(query.where(*own).order_by(Model.name))]
+    return [Spread(*row) for row in session.execute(query.where(*own).order_by(Model.name))]
 
 
 def comparable(session: Session, fingerprint: Fingerprint) -> Candidates:

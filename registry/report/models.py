@@ -65,25 +65,24 @@ def status_table(status: "Status") -> RenderableType:
     )
 
 
-def ingested_line(done: "Ingested") -> str:
-    """What became of one source, as a sentence."""
-    model = done.model
-    if done.deeper:
-        spectra = (
-            f"its spectra have {done.fingerprint.rank} values now instead of {done.rank_before}"
-        )
-        return f"{model.name} is registered already with these weights; {spectra}"
-    if not done.new:
-        return f"{model.name} is registered already with these weights; nothing was changed"
-    size = (
-        f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
-    )
-    return f"registered {model.name} in family {model.family}: {model.architecture}, {size}"
+def ingested_line(ingested: "Ingested") -> str:
+    """Return what became of one source, as a sentence."""
+    model = ingested.model
+    if ingested.new:
+        size = f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
+        return f"registered {model.name} in family {model.family}: {model.architecture}, {size}"
+    change = {
+        "deepened": f"its spectra have {ingested.fingerprint.rank} values now instead of {ingested.rank_before}",
+        "completed": "what an older registry did not record was added",
+        "unchanged": "nothing was changed",
+    }[ingested.outcome.value]
+    return f"{model.name} is registered already with these weights; {change}"
 
 
-def ingested_json(done: "Ingested") -> dict[str, Any]:
-    """What became of one source."""
-    return {"new": done.new, "deeper": done.deeper, **asdict(done.model)}
+def ingested_json(ingested: "Ingested") -> dict[str, Any]:
+    """Return what became of one source, as `registry ingest --json` gives it."""
+    outcome = {"outcome": ingested.outcome.value, "new": ingested.new, "deeper": ingested.deeper}
+    return {**outcome, **asdict(ingested.model)}
 
 
 def show_json(found: tuple["Summary", Fingerprint]) -> dict[str, Any]:

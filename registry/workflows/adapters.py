@@ -1,15 +1,39 @@
-"""Read adapters to be compared with each other."""
+"""Adapters that a user names, the base to show beside them, and registered adapters like one."""
 
-from collections.abc import Callable
-from pathlib import Path
+import math
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import NamedTuple
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from registry.architectures.adapter_merge import merged
 from registry.checkpoints import open_checkpoint
+from registry.database import nearest
 from registry.errors import UntrainedAdapter
 from registry.fingerprints.compute import compute
+from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_comparison import ComparedAdapter
+from registry.lineage.vector_distances import std_distance_over_common
+from registry.workflows.resolve import Named, Taken, exists, fingerprint_of, resolve
 
 RANK = 16  # singular values that a clustering vector needs
+
+
+class NamedFingerprint(NamedTuple):
+    """A fingerprint and what to call it."""
+
+    name: str
+    fingerprint: Fingerprint
+
+
+class NearAdapter(NamedTuple):
+    """A registered adapter, the base that it declares, and the cosine distance of its std vector."""
+
+    name: str
+    base: str | None
+    std_distance: float
 
 
 def no_weights(_: str | None) -> str | None:
@@ -18,24 +42,78 @@ def no_weights(_: str | None) -> str | None:
 
 
 def read_adapter(
-    text: str, weights_of: Callable[[str | None], str | None] = no_weights
+    named: Named, weights_of: Callable[[str | None], str | None] = no_weights
 ) -> ComparedAdapter:
-    """Read an adapter, given as SOURCE or LABEL=SOURCE. Raises RegistryError.
+    """Read an adapter, given as SOURCE, LABEL=SOURCE or what was resolved before. Raises RegistryError.
 
     weights_of: gives the source of a base's weights by the name that the adapter declares, or None;
-    the adapter is merged into these, too.
+    an adapter whose weights are read is merged into these, too.
     """
-    label, mark, labelled_source = text.partition("=")
-    has_label = bool(mark) and not Path(text).exists()
-    data = label if has_label else None
-    source = labelled_source if has_label else text
+    model = resolve(None, named, labelled=True)
+    label, source = model.label, model.source or model.given
+    if model.fingerprint:
+        return ComparedAdapter(model.name, source, label, model.declared_base, model.fingerprint)
 
     checkpoint = open_checkpoint(source)
     try:
         delta = compute(checkpoint, rank=RANK)
     except UntrainedAdapter:
-        return ComparedAdapter(checkpoint.name, source, data, checkpoint.base, None)
+        return ComparedAdapter(checkpoint.name, source, label, checkpoint.base, None)
 
     base = weights_of(checkpoint.base)
     together = compute(merged(checkpoint, open_checkpoint(base)), rank=RANK) if base else None
-    return ComparedAdapter(checkpoint.name, source, data, checkpoint.base, delta, together)
+    return ComparedAdapter(checkpoint.name, source, label, checkpoint.base, delta, together)
+
+
+def read_adapters(
+    engine: Engine, sources: Sequence[str], base: str | None
+) -> list[ComparedAdapter]:
+    """Read adapters, each SOURCE, LABEL=SOURCE, a fingerprint's file or registered. Raises RegistryError.
+
+    Those that are read are merged into `base`, too, or into the base that they declare if its weights are here.
+    """
+
+    def weights_of(declared: str | None) -> str | None:
+        name = base or declared
+        return local_weights(engine, name) if name else None
+
+    adapters = []
+    for text in sources:
+        with Session(engine) as session:
+            model = resolve(session, text, labelled=True)
+        adapters.append(read_adapter(model, weights_of))
+    return adapters
+
+
+def local_weights(engine: Engine, name: str) -> str | None:
+    """Return the path of a base's weights, by a path or a registered name; None where they are not on this machine."""
+    with Session(engine) as session:
+        source = resolve(session, name, load=False).source
+    return source if source and exists(source) else None
+
+
+def base_of(
+    engine: Engine, adapters: Sequence[ComparedAdapter], base: str | None
+) -> NamedFingerprint | None:
+    """Return the base that is named, or the one that all adapters declare if it is registered. Raises RegistryError."""
+    declared = {adapter.base for adapter in adapters}
+    name = base or (declared.pop() if len(declared) == 1 else None)
+    if not name:
+        return None
+    with Session(engine) as session:
+        model = resolve(session, name)
+    if base is None and model.taken is not Taken.REGISTERED:
+        return None
+    return NamedFingerprint(name, fingerprint_of(model, {}))
+
+
+def adapters_like(engine: Engine, adapter: Fingerprint, k: int) -> list[NearAdapter]:
+    """Return the k registered adapters with the nearest std vectors over projections in common, the nearest first."""
+    with Session(engine) as session:
+        spreads = nearest.spreads(session, "adapter")
+    adapters = []
+    for other in spreads:
+        distance = std_distance_over_common(adapter.std, other.std)
+        if other.digest != adapter.digest and not math.isnan(distance):
+            adapters.append(NearAdapter(other.name, other.declared_base, distance))
+    return sorted(adapters, key=attrgetter("std_distance"))[:k]

@@ -1,7 +1,6 @@
 """The journey of an unknown checkpoint to a verdict."""
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Unpack
 
 from sqlalchemy import Engine
@@ -9,11 +8,12 @@ from sqlalchemy.orm import Session
 
 from registry.database import nearest
 from registry.database.nearest import Match
-from registry.fingerprints.from_source import Options, read
-from registry.fingerprints.record import RANKS, Fingerprint
+from registry.fingerprints.from_source import Options
+from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
 from registry.lineage.verdict import Verdict
 from registry.workflows.judge import verdict_on
+from registry.workflows.resolve import Named, fingerprint_of, resolve
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class Identification:
 
 
 def identify(
-    engine: Engine, source: str | Path, *, k: int = 10, **options: Unpack[Options]
+    engine: Engine, source: Named, *, k: int = 10, **options: Unpack[Options]
 ) -> Identification:
     """Fingerprint a source and compare it with what is registered. Stores nothing. Raises RegistryError.
 
     rank: 16 unless asked otherwise, for that is what is compared.
     """
-    options.setdefault("rank", RANKS[0])
-    _, fingerprint = read(source, **options)
+    model = resolve(None, source)
+    fingerprint = fingerprint_of(model, options)
     timing = options.get("timing") or Timing()
     with timing.stage("database"), Session(engine) as session:
         matches = nearest.nearest(session, fingerprint, k)
         verdict = verdict_on(session, fingerprint, matches)
-    return Identification(str(source), fingerprint, verdict, tuple(matches))
+    return Identification(model.given, fingerprint, verdict, tuple(matches))

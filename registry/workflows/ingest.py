@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, nearest, verdicts
+from registry.database.fingerprints import Origin, Outcome
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
@@ -18,22 +19,27 @@ from registry.workflows.judge import verdict_on
 class Ingested:
     """What became of one source.
 
-    rank_before: what these weights were registered with already, as `model`; None where they are new.
+    Attributes:
+        model: what it is registered as; under the name given before where its weights were registered already.
+        fingerprint: what was computed.
+        outcome: what that changed in the database.
+        rank_before: singular values that these weights were registered with before; None where they are new.
     """
 
     model: models.Summary
     fingerprint: Fingerprint
+    outcome: Outcome
     rank_before: int | None
 
     @property
     def new(self) -> bool:
-        """False where these weights were registered already."""
-        return self.rank_before is None
+        """Whether these weights were not registered before."""
+        return self.outcome is Outcome.NEW
 
     @property
     def deeper(self) -> bool:
         """Whether more singular values are registered now than before."""
-        return self.rank_before is not None and self.rank_before < self.fingerprint.rank
+        return self.outcome is Outcome.DEEPENED
 
 
 def ingest(
@@ -47,16 +53,23 @@ def ingest(
 ) -> Ingested:
     """Fingerprint a source and store it in one transaction. Raises RegistryError, and then nothing was stored.
 
-    Weights that are registered already are left alone, unless they come with more singular values than before. What the
-    registry says of new ones is stored with them.
+    Weights that are registered already are left alone, unless they come with more singular values than before or with
+    parts that an older registry did not record. What the registry says of new ones is stored with them.
     """
     checkpoint, fingerprint = read(source, **options)
+    origin = Origin(
+        source=checkpoint.source,
+        revision=checkpoint.revision,
+        base=checkpoint.base,
+        name=name or checkpoint.name,
+        family=family,
+        tool_version=tool_version,
+    )
     timing = options.get("timing") or Timing()
     with timing.stage("database"), Session(engine) as session, session.begin():
-        verdict = verdict_on(session, fingerprint, nearest.nearest(session, fingerprint, 1))
-        model, before = fingerprints.save(
-            session, checkpoint, fingerprint, tool_version, family, name or checkpoint.name
-        )
-        if before is None:
-            verdicts.keep_verdict(session, model.name, verdict)
-    return Ingested(model, fingerprint, before)
+        matches = nearest.nearest(session, fingerprint, 1)
+        verdict = verdict_on(session, fingerprint, matches)
+        saved = fingerprints.save(session, origin, fingerprint)
+        if saved.outcome is Outcome.NEW:
+            verdicts.keep_verdict(session, saved.summary.name, verdict)
+    return Ingested(saved.summary, fingerprint, saved.outcome, saved.rank_before)

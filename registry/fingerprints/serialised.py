@@ -1,0 +1,243 @@
+"""A fingerprint as JSON, every number of it, and back: what `registry fingerprint -o` writes for later comparison.
+
+Floats are written as the shortest decimals that read back equal, so that the record which is read equals the one that
+was written. Nothing of what is read is taken on trust: types, lengths and ranges are checked.
+"""
+
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, Field, fields, is_dataclass
+from functools import cache
+from itertools import pairwise
+from types import NoneType, UnionType
+from typing import Any, get_args, get_origin, get_type_hints
+
+from registry.architectures.roles import PROJECTIONS
+from registry.errors import BrokenFingerprintFile, FingerprintVersionDiffers
+from registry.fingerprints.projection_vector import ProjectionVector
+from registry.fingerprints.record import RANKS, VERSION, Fingerprint, Matrix
+
+FORMAT = 1
+"""Of this serialisation; the fingerprint has a version of its own."""
+SHA256 = re.compile(r"[0-9a-f]{64}")
+SKETCH_NUMBERS = dict.fromkeys(PROJECTIONS, 36) | {"query": 324, "value": 324}
+BRANCH_NUMBERS = 256
+SPACE_NUMBERS = 136
+START_NUMBERS = 256
+
+
+class Malformed(Exception):  # noqa: N818  # never leaves this module
+    """Something in the JSON is not what the record needs; the message says where and what."""
+
+
+# --- writing ------------------------------------------------------------------------------------------------
+
+
+def to_json(fingerprint: Fingerprint) -> dict[str, Any]:
+    """Return all of a fingerprint as JSON holds it: the key `record` of a file that `fingerprint -o` writes."""
+    return {"format": FORMAT, "fingerprint": encoded(fingerprint)}
+
+
+def encoded(value: Any) -> Any:
+    """Return a record as an object with a key a field, a tuple as an array, all else unchanged."""
+    if is_dataclass(value):
+        return {field.name: encoded(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, tuple):
+        holds_records = bool(value) and is_dataclass(value[0])
+        return [encoded(item) for item in value] if holds_records else list(value)
+    return value
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def from_json(content: Any, path: str) -> Fingerprint:
+    """Return the fingerprint that a file holds. `content` is its JSON, `path` is named where it is at fault.
+
+    Raises BrokenFingerprintFile, and FingerprintVersionDiffers where it was written for another comparison.
+    """
+    try:
+        record = content_of(content)
+        check_version(record, path)
+        fingerprint = decoded(Fingerprint, record, "the fingerprint")
+        check(fingerprint)
+    except Malformed as exc:
+        raise BrokenFingerprintFile(path=path, reason=str(exc)) from exc
+    return fingerprint  # type: ignore[no-any-return]  # decoded() gives what it is asked for
+
+
+def content_of(content: Any) -> dict[str, Any]:
+    """Return the fields of the fingerprint out of the whole file. Raises Malformed."""
+    if not isinstance(content, dict):
+        raise Malformed("it is not a JSON object")
+    record = content.get("record")
+    if not isinstance(record, dict):
+        raise Malformed("it has no key 'record'")
+    if record.get("format") != FORMAT:
+        raise Malformed(f"its record has the format {record.get('format')!r}, not {FORMAT}")
+    fingerprint = record.get("fingerprint")
+    if not isinstance(fingerprint, dict):
+        raise Malformed("its record has no fingerprint")
+    return fingerprint
+
+
+def check_version(record: dict[str, Any], path: str) -> None:
+    """Raise FingerprintVersionDiffers where the numbers are not comparable with this version's."""
+    version = record.get("version")
+    if type(version) is int and version != VERSION:
+        raise FingerprintVersionDiffers(path=path, version=version, expected=VERSION)
+
+
+def decoded(kind: Any, value: Any, place: str) -> Any:
+    """Return a JSON value as the type that a field is declared with. Raises Malformed, naming the place."""
+    if isinstance(kind, type) and is_dataclass(kind):
+        return decoded_record(kind, value, place)
+    if kind is ProjectionVector:
+        numbers = decoded_tuple(float, value, place)
+        check_length(place, numbers, len(PROJECTIONS))
+        return ProjectionVector(*numbers)
+    if get_origin(kind) is tuple:
+        return decoded_tuple(get_args(kind)[0], value, place)
+    if isinstance(kind, UnionType):
+        [other] = [option for option in get_args(kind) if option is not NoneType]
+        return None if value is None else decoded(other, value, place)
+    return DECODERS[kind](value, place)
+
+
+def decoded_record(kind: Any, value: Any, place: str) -> Any:
+    """Return a record; fields with a default may be missing, unknown keys may not be there."""
+    if not isinstance(value, dict):
+        raise Malformed(f"{place} is not an object")
+    types = types_of(kind)
+    unknown = sorted(set(value) - set(types))
+    if unknown:
+        raise Malformed(f"{place} has the unknown key {unknown[0]!r}")
+    values = {}
+    for field in fields(kind):
+        if field.name in value:
+            values[field.name] = decoded(types[field.name], value[field.name], field.name)
+        elif required(field):
+            raise Malformed(f"{place} lacks {field.name!r}")
+    return kind(**values)
+
+
+def required(field: "Field[Any]") -> bool:
+    """Return whether a field has no default."""
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+@cache
+def types_of(kind: type) -> dict[str, Any]:
+    """Return the declared type of every field of a record."""
+    return get_type_hints(kind)
+
+
+def decoded_tuple(item: Any, value: Any, place: str) -> tuple[Any, ...]:
+    """Return an array as a tuple of one type."""
+    if not isinstance(value, list):
+        raise Malformed(f"{place} is not an array")
+    if item is float and set(map(type, value)) == {float} and all(map(math.isfinite, value)):
+        return tuple(value)  # nearly all of a fingerprint: ten times as fast as one by one
+    return tuple(decoded(item, each, place) for each in value)
+
+
+def decoded_float(value: Any, place: str) -> float:
+    """Return a finite number; one that another program wrote without its point is a number too."""
+    if type(value) not in (float, int) or not math.isfinite(value):
+        raise Malformed(f"{place} holds {value!r:.40}, which is not a finite number")
+    return float(value)
+
+
+def decoded_integer(value: Any, place: str) -> int:
+    """Return a whole number that is not negative: counts, places, shapes and labels are."""
+    if type(value) is not int or value < 0:
+        raise Malformed(f"{place} holds {value!r:.40}, which is not a count")
+    return value
+
+
+def decoded_text(value: Any, place: str) -> str:
+    """Return a text."""
+    if not isinstance(value, str):
+        raise Malformed(f"{place} holds {value!r:.40}, which is not a text")
+    return value
+
+
+DECODERS: dict[Any, Callable[[Any, str], Any]] = {
+    float: decoded_float,
+    int: decoded_integer,
+    str: decoded_text,
+}
+
+
+# --- what the parts must have in common ---------------------------------------------------------------------
+
+
+def check(fingerprint: Fingerprint) -> None:
+    """Raise Malformed where parts do not fit together, before a comparison stumbles over them."""
+    demand(SHA256.fullmatch(fingerprint.digest), "digest is not a SHA-256")
+    demand(fingerprint.rank in RANKS, f"rank is {fingerprint.rank}, not one of {RANKS}")
+    demand(fingerprint.matrices, "matrices is empty")
+    check_projections(fingerprint)
+    check_clusterings(fingerprint)
+    for matrix in fingerprint.matrices:
+        check_matrix(matrix, fingerprint.rank)
+    check_sketches(fingerprint)
+
+
+def demand(condition: object, otherwise: str) -> None:
+    """Raise Malformed with a reason unless the condition holds."""
+    if not condition:
+        raise Malformed(otherwise)
+
+
+def check_projections(fingerprint: Fingerprint) -> None:
+    """Check the names of the projections and the vector over them."""
+    demand(set(fingerprint.projections) <= set(PROJECTIONS), "projections has an unknown name")
+    demand(min(fingerprint.std) >= 0 < max(fingerprint.std), "std is not positive")
+
+
+def check_clusterings(fingerprint: Fingerprint) -> None:
+    """Check that there is a clustering of every rank, with a label of every matrix."""
+    count = len(fingerprint.matrices)
+    ranks = [clustering.rank for clustering in fingerprint.clusterings]
+    expected = [rank for rank in RANKS if rank <= fingerprint.rank]
+    demand(ranks == expected, f"clusterings are of the ranks {ranks}, not {expected}")
+    for clustering in fingerprint.clusterings:
+        check_length("labels", clustering.labels, count)
+        check_length("labels3", clustering.labels3, count)
+        undetermined = clustering.undetermined or ()
+        demand(max(undetermined, default=0) < count, "undetermined names a matrix too many")
+
+
+def check_matrix(matrix: Matrix, rank: int) -> None:
+    """Check one matrix: a known projection, its digest, and as many singular values as there can be."""
+    place = f"the matrix {matrix.tensor!r}"
+    demand(matrix.projection in PROJECTIONS, f"{place} is of no known projection")
+    demand(SHA256.fullmatch(matrix.digest), f"{place} has a digest that is not a SHA-256")
+    count = min(rank, matrix.rows, matrix.cols)
+    demand(count > 0, f"{place} is empty")
+    spectrum = matrix.singular_values
+    demand(0 < len(spectrum) <= count, f"{place} has {len(spectrum)} singular values")
+    falling = all(value >= after for value, after in pairwise(spectrum))
+    demand(falling and spectrum[-1] >= 0, f"{place} has singular values that do not fall")
+    check_length("bounds", matrix.bounds, len(spectrum))
+    check_length("sketch", matrix.sketch, SKETCH_NUMBERS[matrix.projection])
+
+
+def check_sketches(fingerprint: Fingerprint) -> None:
+    """Check that every sketch has the numbers that its kind has."""
+    for branch in fingerprint.branches:
+        demand(branch.branch in ("attention", "mlp"), f"{branch.branch!r} is no branch")
+        check_length("stream", branch.stream, BRANCH_NUMBERS)
+        check_length("token", branch.token, BRANCH_NUMBERS)
+    for space in fingerprint.spaces:
+        demand(space.side in ("reads", "writes"), f"{space.side!r} is no side")
+        check_length("sketch", space.sketch, SPACE_NUMBERS)
+    check_length("start", fingerprint.start, START_NUMBERS)
+
+
+def check_length(name: str, numbers: Sequence[Any] | None, length: int) -> None:
+    """Check the length of an array; None stands for one that was not recorded."""
+    if numbers is not None and len(numbers) != length:
+        raise Malformed(f"{name} has {len(numbers)} entries, not {length}")

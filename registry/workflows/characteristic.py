@@ -1,0 +1,55 @@
+"""What the second paper (arXiv 2509.00046) does with models that a user names: groups, laws, initialisations."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from registry.characteristic import dsv, groups
+from registry.characteristic.dsv import Measured
+from registry.characteristic.groups import Characteristic
+from registry.characteristic.laws import Pareto
+from registry.database import characteristics
+from registry.fingerprints.record import RANKS
+from registry.lora_init import start
+from registry.lora_init.start import Initialised, Starting
+from registry.workflows.resolve import Named, Taken, fingerprint_of, resolve
+
+
+def characteristic(engine: Engine, named: Named, rank: int) -> Characteristic:
+    """Return the groups of projections of a model (section 3.1); those of a registered model are stored, too.
+
+    Raises CharacteristicError where there are too few layers or values.
+    """
+    with Session(engine) as session:
+        model = resolve(session, named)
+    fingerprint = fingerprint_of(model, {"rank": rank})
+    characteristic = groups.characteristic(fingerprint, rank)
+    if model.taken is Taken.REGISTERED:
+        with Session(engine) as session, session.begin():
+            characteristics.keep_characteristic(session, model.name, characteristic)
+    return characteristic
+
+
+def distances(
+    engine: Engine, named: Named, pairs: Sequence[tuple[str, str]], rank: int
+) -> tuple[tuple[Measured, ...], tuple[Pareto, ...]]:
+    """Return the laws of the distances between a model's singular-value vectors (characteristic.dsv.laws)."""
+    with Session(engine) as session:
+        model = resolve(session, named)
+    return dsv.laws(fingerprint_of(model, {"rank": rank}), rank, pairs)
+
+
+def lora_init(
+    engine: Engine, base: str | Path, like: Named, output: str | Path, options: Starting
+) -> Initialised:
+    """Write a LoRA adapter for `base` in the shape of `like`'s characteristic (lora_init.start).
+
+    base: weights, or a registered model whose weights are still where they were. Raises RegistryError.
+    """
+    with Session(engine) as session:
+        source = resolve(session, base, load=False).source or str(base)
+        reference = resolve(session, like)
+    shape = characteristic(engine, reference, RANKS[0])
+    return start.lora_init(source, (reference.given, shape), output, **options)
