@@ -26,8 +26,8 @@ HUB_ID = re.compile(
 class Checkpoint:
     """A model whose tensors are indexed and not read, and what stands beside them.
 
-    kind: 'model' or 'adapter'; an adapter's entries are its LoRA deltas (Update), under the names of
-    the weights that they change. remote: whether loading a tensor waits for a network.
+    kind: 'model' or 'adapter'; an adapter's entries are its LoRA deltas (Update), under the names
+    of the weights that they change. remote: whether loading a tensor waits for a network.
     """
 
     source: str
@@ -139,7 +139,7 @@ def checkpoint(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
 
 
 def adapter(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
-    """Return an adapter's LoRA deltas. Raises MissingAdapterConfig, and what reading them raises."""
+    """Return an adapter's LoRA deltas. Raises MissingAdapterConfig and what reading raises."""
     if ADAPTER_CONFIG not in files:
         raise MissingAdapterConfig(source=origin.source)
     settings = read_json(files[ADAPTER_CONFIG])

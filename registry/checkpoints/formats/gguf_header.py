@@ -1,12 +1,16 @@
 """The header of a GGUF file: facts about the model, then a row for each tensor.
 
-It is read in growing pieces, since the file may lie on a server and a vocabulary takes most of the header.
+Our own, beside the gguf package's GGUFReader, which maps a whole local file and trusts it. Here the
+header is read in growing pieces, since the file may lie on a server and a vocabulary takes most of
+the header; and every number is checked before anything is allocated, since the file may be hostile.
+Layout: docs/gguf.md in ggml.
 """
 
 import math
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -17,6 +21,7 @@ from registry.errors import BrokenFile, FormatNotRead
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)  # 1 had counts of 32 bits and lived for four months of 2023
+# The types of numbers, as the struct module calls them.
 SCALARS = {
     0: "B",
     1: "b",
@@ -32,6 +37,7 @@ SCALARS = {
 }
 TEXT, ARRAY = 8, 9
 LENGTH = struct.Struct("<Q")
+DEFAULT_ALIGNMENT = 32  # bytes
 
 # What no model needs more of. A header with 262,144 tokens and 514,906 merges takes 20 MB.
 LIMIT = 32 << 20  # bytes of header
@@ -48,7 +54,7 @@ FIRST, LARGEST = 1 << 16, 2 << 20  # bytes of the pieces that the header is read
 
 @dataclass(frozen=True)
 class Row:
-    """A tensor as the header states it. `offset` is that of its first byte in the file."""
+    """A tensor as the header states it; `offset` is that of its first byte in the file."""
 
     name: str
     kind: GGMLQuantizationType
@@ -64,37 +70,44 @@ class Row:
 
 @dataclass(frozen=True)
 class Header:
-    """`facts` are the metadata by their keys; long texts and arrays, of which the vocabulary consists, are None."""
+    """The metadata by their keys, and the tensors.
+
+    Long texts and arrays, of which the vocabulary consists, are None among the facts.
+    """
 
     facts: dict[str, Any]
     rows: tuple[Row, ...]
 
 
 class Cursor:
-    """Walks over the head of a file, holding one piece of it at a time. Every method raises BrokenFile at its end."""
+    """Walks over the head of a file, holding one piece of it at a time.
+
+    Every method raises BrokenFile at the end of the file or of the longest header.
+    """
 
     def __init__(self, blob: Blob) -> None:
         self.blob = blob
         self.size = blob.size
         self.position = 0
-        self.piece, self.start, self.length = b"", 0, FIRST
+        self.piece = b""
+        self.start = 0  # of the piece in the file
+        self.length = FIRST  # bytes of the next piece
 
     def broken(self, reason: str) -> BrokenFile:
-        """The error for this file."""
+        """Return the error for this file."""
         return BrokenFile(path=self.blob.label, reason=reason)
 
     def reach(self, count: int) -> int:
         """Have the next `count` bytes in the piece; returns where in it they begin."""
-        if self.position + count > min(self.size, LIMIT):
-            raise self.broken(
-                "its header does not end within "
-                + ("it" if self.size < LIMIT else f"{LIMIT:,} bytes")
-            )
-        if self.position + count > self.start + len(self.piece):
-            self.piece = read_bytes(
-                self.blob, self.position, min(max(count, self.length), self.size - self.position)
-            )
-            self.start, self.length = self.position, min(2 * self.length, LARGEST)
+        end = self.position + count
+        if end > min(self.size, LIMIT):
+            within = "it" if self.size < LIMIT else f"{LIMIT:,} bytes"
+            raise self.broken(f"its header does not end within {within}")
+        if end > self.start + len(self.piece):
+            left = self.size - self.position
+            self.piece = read_bytes(self.blob, self.position, min(max(count, self.length), left))
+            self.start = self.position
+            self.length = min(2 * self.length, LARGEST)
         return self.position - self.start
 
     def skip(self, count: int) -> None:
@@ -103,17 +116,18 @@ class Cursor:
         self.reach(0)
 
     def take(self, count: int) -> bytes:
-        """The next bytes."""
+        """Return the next bytes."""
         begin = self.reach(count)
         self.position += count
         return self.piece[begin : begin + count]
 
     def number(self, code: str) -> Any:
-        """A number, by its code in the struct module."""
-        return struct.unpack("<" + code, self.take(struct.calcsize("<" + code)))[0]
+        """Return a number, by its code in the struct module."""
+        raw = self.take(struct.calcsize("<" + code))
+        return struct.unpack("<" + code, raw)[0]
 
     def text(self) -> str | None:
-        """A string, or None where it is a long one."""
+        """Return a string, or None where it is a long one."""
         length = self.number("Q")
         if length > NAME:
             self.skip(length)
@@ -121,38 +135,43 @@ class Cursor:
         return self.take(length).decode(errors="replace")
 
     def name(self) -> str:
-        """A string that must be short."""
+        """Return a string that must be short."""
         text = self.text()
         if text is None:
             raise self.broken(f"a name in its header is longer than {NAME:,} bytes")
         return text
 
     def value(self) -> Any:
-        """A fact of any type, after its type."""
+        """Return a fact of any type, which stands before it."""
         kind = self.number("I")
         if kind == TEXT:
             return self.text()
         if kind == ARRAY:
-            return self.array(self.number("I"), self.number("Q"))
+            item_kind = self.number("I")
+            count = self.number("Q")
+            return self.array(item_kind, count)
         return self.number(self.code(kind))
 
     def code(self, kind: int) -> str:
-        """The struct module's code for a type of number."""
+        """Return the struct module's code for a type of number."""
         if kind not in SCALARS:
             raise self.broken(f"its header holds a value of the unknown type {kind}")
         return SCALARS[kind]
 
     def array(self, kind: int, count: int) -> np.ndarray | None:
-        """Numbers, where they are as few as a model has layers. Arrays of arrays, which nobody writes, are refused."""
+        """Return `count` numbers, or None where they are texts or more than a model has layers.
+
+        Arrays of arrays, which nobody writes, are refused.
+        """
         if kind == TEXT:
             self.skip_texts(count)
             return None
         code = self.code(kind)
-        width = struct.calcsize("<" + code)
+        nbytes = count * struct.calcsize("<" + code)
         if count > LAYERS:
-            self.skip(count * width)
+            self.skip(nbytes)
             return None
-        return np.frombuffer(self.take(count * width), "<" + code)
+        return np.frombuffer(self.take(nbytes), "<" + code)
 
     def skip_texts(self, count: int) -> None:
         """Pass over strings; a vocabulary has hundreds of thousands, hence no call for each."""
@@ -169,72 +188,86 @@ class Cursor:
 
 
 def read_header(blob: Blob) -> Header:
-    """Parse and check the whole header. Raises BrokenFile, and FormatNotRead for what is GGUF of another kind."""
+    """Parse and check the whole header.
+
+    Raises:
+        BrokenFile: It lies about itself or the file.
+        FormatNotRead: It is a GGUF file of another version or byte order.
+    """
     cursor = Cursor(blob)
     if cursor.take(len(MAGIC)) != MAGIC:
         raise cursor.broken("it does not begin as a GGUF file does")
     check_version(blob, cursor.number("I"))
-    tensors, keys = cursor.number("Q"), cursor.number("Q")
+    tensors = cursor.number("Q")
+    keys = cursor.number("Q")
     if tensors > TENSORS or keys > KEYS:
         raise cursor.broken(
             f"it claims {tensors:,} tensors and {keys:,} facts, more than any model has"
         )
-    facts = distinct(cursor, [(cursor.name(), cursor.value()) for _ in range(keys)])
+    facts: dict[str, Any] = {}
+    names = []
+    for _ in range(keys):
+        name = cursor.name()
+        names.append(name)
+        facts[name] = cursor.value()
+    check_distinct(cursor, names)
     rows = [read_row(cursor) for _ in range(tensors)]
-    distinct(cursor, [(row.name, row) for row in rows])
-    return Header(facts, placed(cursor, rows, facts.get("general.alignment", 32)))
+    check_distinct(cursor, [row.name for row in rows])
+    alignment = facts.get("general.alignment", DEFAULT_ALIGNMENT)
+    return Header(facts, placed(cursor, rows, alignment))
 
 
 def check_version(blob: Blob, version: int) -> None:
-    """Refuse by name what is written otherwise."""
+    """Raise FormatNotRead for a version that is written otherwise."""
     if version in VERSIONS:
         return
+    kind = f"GGUF of version {version}"
     # Versions are small: one whose low bytes are zero was written the other way round.
-    kind = (
-        "a big-endian GGUF file"
-        if version & 0xFFFF == 0 < version
-        else f"GGUF of version {version}"
-    )
-    raise FormatNotRead(
-        path=blob.label, format=kind, remedy="convert the model again with a present llama.cpp"
-    )
+    if version & 0xFFFF == 0 < version:
+        kind = "a big-endian GGUF file"
+    remedy = "convert the model again with a present llama.cpp"
+    raise FormatNotRead(path=blob.label, format=kind, remedy=remedy)
 
 
-def distinct(cursor: Cursor, pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """The pairs as a table, refused where a name stands in it twice."""
-    table: dict[str, Any] = {}
-    for name, value in pairs:
-        if name in table:
+def check_distinct(cursor: Cursor, names: Iterable[str]) -> None:
+    """Raise BrokenFile where a name stands twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
             raise cursor.broken(f"its header names {name!r} twice")
-        table[name] = value
-    return table
+        seen.add(name)
 
 
 def read_row(cursor: Cursor) -> Row:
-    """One tensor; its offset still counts from the end of the header."""
-    name, dimensions = cursor.name(), cursor.number("I")
+    """Return one tensor; its offset still counts from the end of the header. Raises BrokenFile."""
+    name = cursor.name()
+    dimensions = cursor.number("I")
     if not 0 < dimensions <= DIMENSIONS:
         raise cursor.broken(f"its header gives {name!r} {dimensions:,} dimensions")
-    shape = struct.unpack(f"<{dimensions}Q", cursor.take(8 * dimensions))[
-        ::-1
-    ]  # the file has the inner one first
-    kind, offset = cursor.number("I"), cursor.number("Q")
-    if kind not in GGML_QUANT_SIZES:
-        raise cursor.broken(f"its header gives {name!r} the unknown type {kind}")
-    row = Row(name, GGMLQuantizationType(kind), shape, offset)
-    if 0 in shape or shape[-1] % GGML_QUANT_SIZES[row.kind][0]:
-        raise cursor.broken(f"its header gives {name!r} a shape that {row.kind.name} cannot have")
-    return row
+    sizes = struct.unpack(f"<{dimensions}Q", cursor.take(8 * dimensions))
+    shape = sizes[::-1]  # the file has the inner one first
+    number = cursor.number("I")
+    offset = cursor.number("Q")
+    if number not in GGML_QUANT_SIZES:
+        raise cursor.broken(f"its header gives {name!r} the unknown type {number}")
+    kind = GGMLQuantizationType(number)
+    block, _ = GGML_QUANT_SIZES[kind]
+    if 0 in shape or shape[-1] % block:
+        raise cursor.broken(f"its header gives {name!r} a shape that {kind.name} cannot have")
+    return Row(name, kind, shape, offset)
 
 
 def placed(cursor: Cursor, rows: list[Row], alignment: Any) -> tuple[Row, ...]:
-    """The rows with offsets within the file, checked to lie in it, aligned and apart."""
+    """Return the rows with their offsets in the file.
+
+    Raises BrokenFile where they do not lie in it, aligned and apart.
+    """
     if type(alignment) is not int or not 0 < alignment <= ALIGNMENT:
         raise cursor.broken(f"its alignment is {alignment!r}")
     start = -(-cursor.position // alignment) * alignment
+    in_file = [replace(row, offset=start + row.offset) for row in rows]
     position = start
-    found = [Row(row.name, row.kind, row.shape, start + row.offset) for row in rows]
-    for row in sorted(found, key=lambda row: row.offset):
+    for row in sorted(in_file, key=attrgetter("offset")):
         if row.offset < position or (row.offset - start) % alignment:
             raise cursor.broken(f"its tensor {row.name!r} lies on another one, or askew")
         position = row.offset + row.nbytes
@@ -242,4 +275,4 @@ def placed(cursor: Cursor, rows: list[Row], alignment: Any) -> tuple[Row, ...]:
         raise cursor.broken(
             f"its header describes {position:,} bytes, the file has {cursor.size:,}"
         )
-    return tuple(found)
+    return tuple(in_file)

@@ -1,6 +1,7 @@
 """The .bin exports of llama2.c: a header of a few numbers, then every tensor in a fixed order.
 
-Written by llama2.c's export.py, whose versions 0 (no magic number), 1 (float32) and 2 (int8 in groups) are read.
+Written by export.py in llama2.c, whose versions 0 (no magic number), 1 (float32) and 2 (int8 in
+groups that share a scale) are read.
 """
 
 import math
@@ -8,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from registry.checkpoints.blob import Blob, Span, read_bytes
 from registry.checkpoints.dtypes import F32, I8
@@ -19,10 +20,12 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MAGIC = b"24ka"  # 0x616b3432, little-endian
+QUANTISED = 2  # the version
 NUMBERS = struct.Struct("<7i")
 FLAGGED = struct.Struct("<4xi7iBi")  # after the magic number
-START = {0: NUMBERS.size, 1: 256, 2: 256}  # bytes before the first tensor
+START = {0: NUMBERS.size, 1: 256, QUANTISED: 256}  # bytes before the first tensor
 MOST_LAYERS = 1000
+SCALE = 4  # bytes
 
 EMBEDDINGS, NORM, OUTPUT = "tok_embeddings.weight", "norm.weight", "output.weight"
 NORMS = ["layers.{layer}.attention_norm.weight", "layers.{layer}.ffn_norm.weight"]
@@ -31,13 +34,22 @@ MLP = [f"layers.{{layer}}.feed_forward.{name}.weight" for name in ("w1", "w2", "
 ORDER = {
     0: [EMBEDDINGS, NORMS[0], *ATTENTION, NORMS[1], *MLP, NORM, "freqs_cos", "freqs_sin", OUTPUT],
     1: [*NORMS, NORM, EMBEDDINGS, *ATTENTION, *MLP, OUTPUT],
-    2: [*NORMS, NORM, EMBEDDINGS, *ATTENTION, *MLP, OUTPUT],
+    QUANTISED: [*NORMS, NORM, EMBEDDINGS, *ATTENTION, *MLP, OUTPUT],
 }
+"""The names of the tensors of each version in the file's order, those of all layers as one."""
+
+
+class Place(NamedTuple):
+    """A tensor as it lies in the file; `offset` is in bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    offset: int
 
 
 @dataclass(frozen=True)
 class Model:
-    """What a header says. `group` is the number of weights that share a scale, 0 where nothing is quantised."""
+    """What a header states; `group` weights share a scale, 0 where nothing is quantised."""
 
     version: int
     dim: int
@@ -47,33 +59,46 @@ class Model:
     kv_heads: int
     vocab: int
     context: int
-    shared: bool
+    shared: bool  # whether the classifier is the embeddings
     group: int = 0
 
     @property
     def sound(self) -> bool:
         """Whether the numbers could be those of a model."""
-        sizes = (
-            self.dim,
-            self.hidden,
-            self.layers,
-            self.heads,
-            self.kv_heads,
-            self.vocab,
-            self.context,
-        )
-        if (
-            min(sizes) < 1
-            or self.group < 0
-            or self.layers > MOST_LAYERS
-            or self.dim % (2 * self.heads)
-        ):
+        heads = (self.heads, self.kv_heads)
+        sizes = (self.dim, self.hidden, self.layers, self.vocab, self.context)
+        if min(*heads, *sizes) < 1 or self.layers > MOST_LAYERS:
             return False
-        quantised = self.version == 2  # noqa: PLR2004
-        return not quantised or (self.group > 0 and self.dim % self.group == 0)
+        if self.dim % (2 * self.heads):
+            return False
+        if self.version == QUANTISED:
+            return self.group > 0 and self.dim % self.group == 0
+        return self.group >= 0
+
+    @property
+    def size(self) -> int:
+        """Bytes of the whole file."""
+        size = START[self.version]
+        for name in self.names:
+            size += self.copies(name) * self.nbytes(self.shape(name))
+        return size
+
+    @property
+    def names(self) -> list[str]:
+        """The tensors' names in the file's order, those of all layers as one."""
+        order = ORDER[self.version]
+        if self.shared:
+            return [name for name in order if name != OUTPUT]
+        return order
+
+    def copies(self, name: str) -> int:
+        """Return how many tensors a name stands for: one, or one a layer."""
+        if "{layer}" in name:
+            return self.layers
+        return 1
 
     def shape(self, name: str) -> tuple[int, ...]:
-        """The shape of a tensor by its name, outputs x inputs."""
+        """Return the shape of a tensor by its name, outputs x inputs."""
         head = self.dim // self.heads
         shapes = {
             "tok_embeddings": (self.vocab, self.dim),
@@ -88,38 +113,35 @@ class Model:
             "freqs_cos": (self.context, head // 2),
             "freqs_sin": (self.context, head // 2),
         }
-        return shapes.get(name.removesuffix(".weight").split(".")[-1], (self.dim,))
+        part = name.removesuffix(".weight").split(".")[-1]
+        return shapes.get(part, (self.dim,))
+
+    def quantises(self, shape: tuple[int, ...]) -> bool:
+        """Return whether a tensor is int8 with scales; norms never are."""
+        return self.group > 0 and len(shape) > 1
 
     def nbytes(self, shape: tuple[int, ...]) -> int:
-        """Bytes of a tensor in the file; norms are never quantised."""
+        """Return the bytes of a tensor in the file, its scales included."""
         count = math.prod(shape)
-        return count + count // self.group * 4 if self.group and len(shape) > 1 else 4 * count
+        if self.quantises(shape):
+            return count + count // self.group * SCALE
+        return count * F32.itemsize
 
-    @property
-    def names(self) -> list[str]:
-        """The tensors' names in the file's order, those of all layers as one."""
-        return [name for name in ORDER[self.version] if name != OUTPUT or not self.shared]
-
-    @property
-    def size(self) -> int:
-        """Bytes of the whole file."""
-        sizes = [
-            (self.layers if "{" in name else 1) * self.nbytes(self.shape(name))
-            for name in self.names
-        ]
-        return START[self.version] + sum(sizes)
-
-    def tensors(self) -> Iterator[tuple[str, tuple[int, ...], int]]:
-        """Name, shape and offset in bytes of every tensor."""
+    def places(self) -> Iterator[Place]:
+        """Yield every tensor in the file's order."""
         offset = START[self.version]
         for name in self.names:
-            for layer in range(self.layers if "{" in name else 1):
-                yield name.format(layer=layer), self.shape(name), offset
-                offset += self.nbytes(self.shape(name))
+            shape = self.shape(name)
+            for layer in range(self.copies(name)):
+                yield Place(name.format(layer=layer), shape, offset)
+                offset += self.nbytes(shape)
 
 
 def is_llama2c(blob: Blob) -> bool:
-    """Whether a .bin is one of these: by its magic number, or by a header that gives exactly its size."""
+    """Return whether a .bin is an export of llama2.c.
+
+    It is by its magic number, or by a header whose numbers make exactly its size.
+    """
     if blob.size < START[0]:
         return False
     head = read_bytes(blob, 0, START[0])
@@ -134,43 +156,49 @@ def read_llama2c(blob: Blob) -> list[Entry]:
     head = read_bytes(blob, 0, min(START[1], blob.size))
     model = versioned(blob, head) if head.startswith(MAGIC) else legacy(head)
     if not model.sound or model.size != blob.size:
-        raise BrokenFile(
-            path=blob.label, reason="its size is not what the numbers in its header make"
-        )
-    return [entry(blob, model, *place) for place in model.tensors()]
+        reason = "its size is not what the numbers in its header make"
+        raise BrokenFile(path=blob.label, reason=reason)
+    return [entry(blob, model.group, place) for place in model.places()]
 
 
 def legacy(head: bytes) -> Model:
-    """A header of version 0, in which a negative vocabulary means that the classifier has weights of its own."""
+    """Return what a header of version 0 states.
+
+    A negative vocabulary means that the classifier has weights of its own.
+    """
     dim, hidden, layers, heads, kv_heads, vocab, context = NUMBERS.unpack(head[: NUMBERS.size])
     return Model(0, dim, hidden, layers, heads, kv_heads, abs(vocab), context, vocab > 0)
 
 
 def versioned(blob: Blob, head: bytes) -> Model:
-    """A header with a magic number: version, the seven numbers, whether the classifier is shared, the group size."""
+    """Return what a header with a magic number states. Raises BrokenFile.
+
+    After it: version, the seven numbers, whether the classifier is shared, the size of a group.
+    """
     if len(head) < START[1]:
         raise BrokenFile(path=blob.label, reason="it is shorter than its header")
-    version, dim, hidden, layers, heads, kv_heads, vocab, context, shared, group = (
-        FLAGGED.unpack_from(head)
-    )
-    if version not in (1, 2):
+    version, *numbers, shared, group = FLAGGED.unpack_from(head)
+    dim, hidden, layers, heads, kv_heads, vocab, context = numbers
+    if version not in (1, QUANTISED):
         raise BrokenFile(path=blob.label, reason=f"llama2.c has no export of version {version}")
-    group = group if version == 2 else 0  # noqa: PLR2004
+    if version != QUANTISED:
+        group = 0
     return Model(version, dim, hidden, layers, heads, kv_heads, vocab, context, shared != 0, group)
 
 
-def entry(blob: Blob, model: Model, name: str, shape: tuple[int, ...], offset: int) -> Entry:
-    """One tensor of the file."""
-    if not model.group or len(shape) == 1:
-        return Entry(name, F32, shape, Span(blob, offset, F32, shape).read)
-    load = partial(dequantised, blob, offset, shape, model.group)
-    return Entry(name, F32, shape, load, f"int8 in groups of {model.group}")
+def entry(blob: Blob, group: int, place: Place) -> Entry:
+    """Return one tensor of the file; a group of 0 means that nothing is quantised."""
+    if not group or len(place.shape) == 1:
+        span = Span(blob, place.offset, F32, place.shape)
+        return Entry(place.name, F32, place.shape, span.read)
+    load = partial(dequantised, blob, place, group)
+    return Entry(place.name, F32, place.shape, load, f"int8 in groups of {group}")
 
 
-def dequantised(blob: Blob, offset: int, shape: tuple[int, ...], group: int) -> "Tensor":
+def dequantised(blob: Blob, place: Place, group: int) -> "Tensor":
     """Read an int8 tensor, whose scales follow it, as float32."""
-    count = math.prod(shape)
-    tensor = Span(blob, offset, I8, shape).read().float()
-    scales = Span(blob, offset + count, F32, (count // group, 1)).read()
+    count = math.prod(place.shape)
+    tensor = Span(blob, place.offset, I8, place.shape).read().float()
+    scales = Span(blob, place.offset + count, F32, (count // group, 1)).read()
     tensor.view(-1, group).mul_(scales)
     return tensor

@@ -1,12 +1,15 @@
 """Safetensors files: the header is checked whole before any tensor is read.
 
-The safetensors library maps the file into memory and hides byte offsets. Both matter here: mapped pages count as
-resident memory, and the offsets are what lets one tensor be read at a time from anywhere.
+Our own, beside the safetensors library, which maps a local file into memory and hides byte offsets:
+mapped pages count as resident memory, and the offsets let one tensor be read at a time from
+anywhere. A file may be hostile, so that every number is checked against its size. Layout: "Format"
+in the library's README.
 """
 
 import json
 import math
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, Span, read_bytes
@@ -14,6 +17,7 @@ from registry.checkpoints.dtypes import DType
 from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile
 
+LENGTH = 8  # bytes of the header's own length, at the start of the file
 HEADER_LIMIT = 32 << 20  # bytes; 100,000 tensors need about 15 MB
 
 DTYPES = {
@@ -37,77 +41,97 @@ DTYPES = {
 }
 
 
+class Header(NamedTuple):
+    """The rows of a header by the tensors' names; all tensors lie from byte `begin` to `end`."""
+
+    rows: dict[str, Any]
+    begin: int
+    end: int
+
+
+class Row(NamedTuple):
+    """A tensor as its row states it; begin and end count in bytes from the end of the header."""
+
+    name: str
+    dtype: DType
+    shape: tuple[int, ...]
+    begin: int
+    end: int
+
+
 def read_safetensors(blob: Blob) -> list[Entry]:
     """Index one file. Raises BrokenFile where header and file do not fit each other."""
-    start, header, end = read_header(blob)
-    spans = [
-        (name, *read_row(blob, name, row)) for name, row in header.items() if name != "__metadata__"
-    ]
-    check_layout(blob, [(begin, stop) for *_, begin, stop in spans], end - start)
+    header = read_header(blob)
+    rows = []
+    for name, content in header.rows.items():
+        if name != "__metadata__":
+            rows.append(read_row(blob, name, content))
+    check_layout(blob, rows, header.end - header.begin)
     entries = []
-    for name, dtype, shape, begin, _ in spans:
-        span = Span(blob, start + begin, dtype, shape)
-        entries.append(Entry(name, dtype, shape, span.read, head=span.head))
+    for row in rows:
+        span = Span(blob, header.begin + row.begin, row.dtype, row.shape)
+        entries.append(Entry(row.name, row.dtype, row.shape, span.read, head=span.head))
     return entries
 
 
-def read_header(blob: Blob) -> tuple[int, dict[str, Any], int]:
-    """The offset of the first tensor byte, the parsed header, and the file's size."""
+def read_header(blob: Blob) -> Header:
+    """Return the parsed header. Raises BrokenFile where it is longer than the file, or no table."""
     size = blob.size
-    length = int.from_bytes(read_bytes(blob, 0, 8), "little") if size >= 8 else 0  # noqa: PLR2004
-    if size < 8 or length > size - 8:  # noqa: PLR2004  # the header's own length takes 8 bytes
+    length = 0
+    if size >= LENGTH:
+        length = int.from_bytes(read_bytes(blob, 0, LENGTH), "little")
+    if size < LENGTH + length:
         raise BrokenFile(path=blob.label, reason="it is shorter than its header claims")
     if length > HEADER_LIMIT:
-        raise BrokenFile(
-            path=blob.label, reason=f"its header of {length:,} bytes is longer than any model needs"
-        )
-    text = read_bytes(blob, 8, length)
+        reason = f"its header of {length:,} bytes is longer than any model needs"
+        raise BrokenFile(path=blob.label, reason=reason)
+    text = read_bytes(blob, LENGTH, length)
     try:
-        header = json.loads(text, object_pairs_hook=distinct)
+        rows = json.loads(text, object_pairs_hook=distinct)
     except (ValueError, RecursionError) as exc:
         raise BrokenFile(path=blob.label, reason=f"its header is not JSON: {exc}") from exc
-    if not isinstance(header, dict):
+    if not isinstance(rows, dict):
         raise BrokenFile(path=blob.label, reason="its header is not a table of tensors")
-    return 8 + length, header, size
+    return Header(rows, LENGTH + length, size)
 
 
 def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """A JSON object, refused where it names one thing twice."""
+    """Return a JSON object. Raises ValueError where it names one thing twice."""
     table = dict(pairs)
     if len(table) < len(pairs):
         raise ValueError("a name stands in it twice")
     return table
 
 
-def read_row(blob: Blob, name: str, row: Any) -> tuple[DType, tuple[int, ...], int, int]:
-    """dtype, shape, first and last byte of one tensor, as its header row states them."""
+def read_row(blob: Blob, name: str, content: Any) -> Row:
+    """Return one tensor as its header row states it.
+
+    Raises BrokenFile where the row is malformed, or its shape and bytes contradict each other.
+    """
     try:
-        dtype, shape, (begin, end) = DTYPES[row["dtype"]], tuple(row["shape"]), row["data_offsets"]
+        dtype = DTYPES[content["dtype"]]
+        shape = tuple(content["shape"])
+        begin, end = content["data_offsets"]
     except (KeyError, TypeError, ValueError) as exc:
-        raise BrokenFile(
-            path=blob.label,
-            reason=f"the header's row for {name!r} is malformed or of an unknown type",
-        ) from exc
-    if not all(type(n) is int and n >= 0 for n in (*shape, begin, end)):
-        raise BrokenFile(
-            path=blob.label, reason=f"the header's row for {name!r} holds a number that is none"
-        )
+        reason = f"the header's row for {name!r} is malformed or of an unknown type"
+        raise BrokenFile(path=blob.label, reason=reason) from exc
+    for number in (*shape, begin, end):
+        if type(number) is not int or number < 0:  # a bool is an int
+            reason = f"the header's row for {name!r} holds a number that is none"
+            raise BrokenFile(path=blob.label, reason=reason)
     if end - begin != math.prod(shape) * dtype.itemsize:
-        raise BrokenFile(
-            path=blob.label, reason=f"the header gives {name!r} a shape that its bytes do not have"
-        )
-    return dtype, shape, begin, end
+        reason = f"the header gives {name!r} a shape that its bytes do not have"
+        raise BrokenFile(path=blob.label, reason=reason)
+    return Row(name, dtype, shape, begin, end)
 
 
-def check_layout(blob: Blob, spans: list[tuple[int, int]], size: int) -> None:
-    """Tensors must follow each other without gap or overlap and end where the file ends."""
+def check_layout(blob: Blob, rows: list[Row], size: int) -> None:
+    """Raise BrokenFile unless tensors fill `size` bytes without gap or overlap."""
     position = 0
-    for begin, end in sorted(spans):
-        if begin != position:
+    for row in sorted(rows, key=attrgetter("begin", "end")):
+        if row.begin != position:
             raise BrokenFile(path=blob.label, reason="its header's offsets overlap or leave gaps")
-        position = end
+        position = row.end
     if position != size:
-        raise BrokenFile(
-            path=blob.label,
-            reason=f"its header describes {position:,} bytes of tensors, the file has {size:,}",
-        )
+        reason = f"its header describes {position:,} bytes of tensors, the file has {size:,}"
+        raise BrokenFile(path=blob.label, reason=reason)

@@ -1,4 +1,4 @@
-"""Models by hub id, through huggingface_hub: pinned to a commit, read in place or from its cache."""
+"""Models by hub id, through huggingface_hub: pinned to a commit, read there or from the cache."""
 
 import re
 from functools import partial
@@ -42,7 +42,7 @@ class Listing(NamedTuple):
 
 
 def open_hub(model: str, revision: str | None, file: str | None = None) -> HubModel:
-    """Return the files of a hub model where they lie: in the cache, else on the hub; none is stored.
+    """Return the files of a hub model where they lie, in the cache or on the hub; store none.
 
     Args:
         model: The id, `organisation/name` or `name`.

@@ -1,7 +1,7 @@
 """A file of a hub model, read by byte ranges: only what is asked for is sent, nothing is stored.
 
-Our own, beside huggingface_hub's HfFileSystem: the parts of a large tensor are fetched side by side, a
-cut answer is resumed where it ended, and each answer is checked to be the range that was asked for.
+Our own, beside huggingface_hub's HfFileSystem: the parts of a large tensor are fetched side by
+side, a cut answer is resumed where it ended, and each answer is checked to be the range asked for.
 """
 
 import errno
@@ -28,8 +28,8 @@ from registry.errors import BrokenFile, HubUnreachable, HubWithoutRanges
 PART = 8 << 20  # bytes of one request; the parts of a larger tensor are fetched side by side
 BLOCK = 1 << 16  # bytes; takes the header of a shard in one request
 BLOCKS = 16  # kept of each file
-# Bytes; a tensor that has no more (a scale, a shape, a norm) comes with its block, where others like
-# it are.
+# Bytes; a tensor that has no more (a scale, a shape, a norm) comes with its block, where others
+# like it are.
 SMALL = 1 << 14
 SLOWEST = 16 << 10  # bytes per second
 REFUSED = (401, 403)  # what an address answers that has expired, or was signed for another range
@@ -82,7 +82,7 @@ class RemoteBlob:
             return patiently(self._locate).size
 
     def fill(self, memory: memoryview, offset: int) -> None:
-        """Fetch straight into `memory`; what is small, or in the first block, comes in kept blocks.
+        """Fetch into `memory`; what is small, or in the first block, comes in kept blocks.
 
         Raises:
             BrokenFile: The file ends before.
@@ -129,7 +129,7 @@ class RemoteBlob:
                 side_by_side(self._fetch_part, parts)
 
     def _fetch_part(self, part: Rest) -> None:
-        """Fetch one part, whatever number of requests it takes: each asks for what is left of it."""
+        """Fetch one part; each of the requests that it takes asks for what is left of it."""
         patiently(partial(self._receive, part))
 
     def _receive(self, rest: Rest) -> None:
@@ -146,7 +146,7 @@ class RemoteBlob:
             place = self._replaced(place)
 
     def _take(self, answer: Any, place: Place, rest: Rest) -> None:
-        """Store an answer's content, once its head and as long as its length are those asked for."""
+        """Store an answer's content, if it is the range that was asked for."""
         if answer.is_error:
             raise HfHubHTTPError("", response=answer)
         problem = mismatch(answer, place, rest)
@@ -174,8 +174,8 @@ class RemoteBlob:
 
         An address that has served other ranges has expired, so that the hub is asked for a new one.
         One that has served none is good for one range alone, the one that the hub was asked for
-        when it signed the address (as Xet's store does): from now on every range is asked of the hub
-        itself, which redirects each to an address of its own.
+        when it signed the address (as Xet's store may): from now on every range is asked of the
+        hub itself, which redirects each to an address of its own.
         """
         with self._lock:
             if self._place is not refused and self._place is not None:

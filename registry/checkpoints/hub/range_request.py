@@ -14,7 +14,7 @@ WHOLE, PARTIAL = 200, 206
 
 @dataclass(frozen=True)
 class Place:
-    """Where a file's bytes are served now; `headers` hold the user's token only if that is the hub."""
+    """Where a file's bytes are served; `headers` hold the user's token only if that is the hub."""
 
     url: str
     size: int
