@@ -26,7 +26,7 @@ from sklearn.utils.extmath import randomized_svd
 from threadpoolctl import threadpool_limits
 
 from registry.numerics import spectrum
-from registry.numerics.spectrum import top_singular_values
+from registry.numerics.spectrum import Spectrum, spectra
 
 SPECTRA = ("gaussian", "power law 0.3", "power law 0.7", "outliers 100:1")
 SHAPES = {(2048, 512): SPECTRA, (2048, 2048): SPECTRA, (8192, 2048): SPECTRA[::2]}
@@ -109,6 +109,11 @@ def measure(shape: tuple[int, int], kind: str) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def top_singular_values(stored: torch.Tensor, rank: int) -> Spectrum:
+    """The spectrum of one matrix alone."""
+    return spectra([stored], rank)[0]
 
 
 def timed(methods: dict[str, Callable[[], Any]]) -> tuple[dict[str, float], dict[str, Any]]:

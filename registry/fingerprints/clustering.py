@@ -14,7 +14,8 @@ from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import RANKS, Clustering, Matrix
 from registry.numerics.kmeans import Clusters, cluster
 from registry.numerics.label_certainty import undetermined, unit_errors
-from registry.numerics.spectrum import TOLERANCE, normalised
+from registry.numerics.spectrum import TOLERANCE
+from registry.numerics.unit_vectors import normalised
 
 if TYPE_CHECKING:
     from registry.architectures.layout import ProjectionTensor

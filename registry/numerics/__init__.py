@@ -1,1 +1,1 @@
-"""Arrays in, numbers out: moments, spectra, clusters, digests. Nothing here knows what a model is."""
+"""Arrays in, numbers out: moments, spectra, clusters, digests. No module knows what a model is."""

@@ -1,37 +1,63 @@
-"""Digests of tensors by value: the storage type, the file format and the sharding leave them unchanged."""
+"""Digests of tensors by value, whatever the storage type, the file format and the sharding."""
 
 import hashlib
 
 import torch
 
-# A tensor is hashed in the first of these that holds each of its values exactly, so that a bf16 model saved as
-# fp32 keeps its digest.
+# A tensor is hashed in the first of these types that holds each of its values exactly, so that a
+# bfloat16 model that was saved as float32 keeps its digest. float64 holds the values of all types.
 CANONICAL = (torch.bfloat16, torch.float16, torch.float32, torch.float64)
-BLOCK = 1 << 20  # elements converted at a time
+CONVERTED = 1 << 20  # elements that are converted at a time
 
 
 def tensor_digest(tensor: torch.Tensor) -> bytes:
-    """SHA-256 of a floating tensor's shape and values, little-endian and row-major (32 bytes)."""
-    flat = tensor.reshape(-1)
-    if (
-        flat.stride(0) != 1
-    ):  # torch takes a single number of any stride for contiguous, and then cannot view it as bytes
-        flat = flat.clone(memory_format=torch.contiguous_format)
-    dtype = next(dtype for dtype in CANONICAL if holds(flat, dtype))
-    digest = hashlib.sha256(f"{dtype}{tuple(tensor.shape)}".encode())
-    for block in flat.split(BLOCK):
-        digest.update(block.to(dtype).contiguous().view(torch.uint8).numpy())
+    """Return the SHA-256 of a floating tensor's shape and values, 32 bytes.
+
+    The values are hashed little-endian and row-major.
+    """
+    flat = flattened(tensor)
+    dtype = narrowest_exact_type(flat)
+    digest = hashlib.sha256()
+    digest.update(f"{dtype}{tuple(tensor.shape)}".encode())
+    for chunk in flat.split(CONVERTED):
+        values = chunk.to(dtype).contiguous()
+        digest.update(values.view(torch.uint8).numpy())
     return digest.digest()
 
 
 def cast_digest(tensor: torch.Tensor) -> bytes | None:
-    """The digest of the values rounded to bf16, which every copy that is cast comes to; None where they are bf16."""
+    """Return the digest of the values rounded to bfloat16, None where they are bfloat16 already.
+
+    Every copy of a model that is cast to bfloat16 has this digest.
+    """
+    if holds(tensor.reshape(-1), torch.bfloat16):
+        return None
+    return tensor_digest(tensor.to(torch.bfloat16))
+
+
+def flattened(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the values as one row without gaps in memory."""
     flat = tensor.reshape(-1)
-    return None if holds(flat, torch.bfloat16) else tensor_digest(tensor.to(torch.bfloat16))
+    # torch takes a single number of any stride for contiguous, and then cannot view it as bytes.
+    if flat.stride(0) == 1:
+        return flat
+    return flat.clone(memory_format=torch.contiguous_format)
+
+
+def narrowest_exact_type(flat: torch.Tensor) -> torch.dtype:
+    """Return the first canonical type that holds every value exactly."""
+    for dtype in CANONICAL[:-1]:
+        if holds(flat, dtype):
+            return dtype
+    return CANONICAL[-1]
 
 
 def holds(flat: torch.Tensor, dtype: torch.dtype) -> bool:
-    """Whether every value survives a round trip through `dtype`; the last of CANONICAL always will do."""
-    if dtype in (flat.dtype, CANONICAL[-1]):
+    """Return whether every value survives a round trip through a type."""
+    if dtype == flat.dtype:
         return True
-    return all(torch.equal(block, block.to(dtype).to(flat.dtype)) for block in flat.split(BLOCK))
+    for chunk in flat.split(CONVERTED):
+        round_trip = chunk.to(dtype).to(flat.dtype)
+        if not torch.equal(chunk, round_trip):
+            return False
+    return True

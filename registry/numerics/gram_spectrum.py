@@ -1,78 +1,116 @@
-"""Singular values from the Gram matrix of the smaller side, in float64: for small matrices, many values, hard cases."""
+"""Singular values as roots of the eigenvalues of the Gram matrix, summed in float64.
+
+This is the way for small matrices, for many values, and for hard cases.
+"""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from scipy.linalg.blas import dsyrk
 
-BLOCK = 1 << 19  # elements of the matrix that are held as float64 at a time
+FLOAT64_ELEMENTS = 1 << 19  # of the matrix, held as float64 at a time
 EPSILON = float(np.finfo(np.float64).eps)
 
 
-def gram_matrix(matrix: torch.Tensor) -> tuple[np.ndarray, float]:
-    """A^T A of the smaller side, n x n, its lower triangle, and the largest magnitude, which A was divided by.
+class GramMatrix(NamedTuple):
+    """The Gram matrix of the smaller side of A / scale.
 
-    matrix: m x n of any floating type, on any device; NaN and infinities count as zero. Summed block by block, so that
-    no float copy of the matrix is made.
+    lower: n x n, float64, of which the lower triangle is set. scale: the largest magnitude in A.
+    """
+
+    lower: np.ndarray
+    scale: float
+
+
+class GramValues(NamedTuple):
+    """The largest singular values, falling, and bounds of their absolute errors, float64."""
+
+    values: np.ndarray
+    bounds: np.ndarray
+
+
+def gram_matrix(matrix: torch.Tensor) -> GramMatrix:
+    """Return A^T A, or A A^T where that is smaller, of a matrix A divided by its largest entry.
+
+    A: m x n, of any floating type, on any device; NaN and infinities count as zero. It is
+    summed block by block, so that no float64 copy of the whole is made.
     """
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
-    blocks = tall.split(max(1, BLOCK // max(1, tall.shape[1])))
-    scale = max((largest(block) for block in blocks), default=0.0) or 1.0
-    double = (
-        block.to(torch.float64, copy=True).nan_to_num_(0.0, 0.0, 0.0).div_(scale)
-        for block in blocks
-    )
-    return (summed_here if matrix.device.type == "cpu" else summed_there)(
-        double, tall.shape[1]
-    ), scale
+    columns = tall.shape[1]
+    blocks = tall.split(max(1, FLOAT64_ELEMENTS // max(1, columns)))
 
-
-def summed_here(blocks: Iterable[torch.Tensor], n: int) -> np.ndarray:
-    """The sum of X^T X, its lower triangle alone, which is half the work."""
-    gram = np.zeros((n, n), order="F")
+    scale = 0.0
     for block in blocks:
-        gram = dsyrk(1.0, block.numpy().T, beta=1.0, c=gram, lower=1, overwrite_c=1)
+        scale = max(scale, largest_magnitude(block))
+    scale = scale or 1.0
+
+    if matrix.device.type == "cpu":
+        return GramMatrix(gram_on_cpu(blocks, columns, scale), scale)
+    return GramMatrix(gram_on_device(blocks, columns, scale), scale)
+
+
+def gram_on_cpu(blocks: Sequence[torch.Tensor], columns: int, scale: float) -> np.ndarray:
+    """Return the sum of X^T X over the blocks X; the lower triangle alone is half the work."""
+    gram = np.zeros((columns, columns), order="F")
+    for block in blocks:
+        x = divided(block, scale).numpy()
+        gram = dsyrk(1.0, x.T, beta=1.0, c=gram, lower=1, overwrite_c=1)
     return gram
 
 
-def summed_there(blocks: Iterable[torch.Tensor], n: int) -> np.ndarray:
-    """The same on a device."""
-    gram = torch.zeros(n, n, dtype=torch.float64)
+def gram_on_device(blocks: Sequence[torch.Tensor], columns: int, scale: float) -> np.ndarray:
+    """Return the sum of X^T X over the blocks X, summed where they lie."""
+    gram = torch.zeros(columns, columns, dtype=torch.float64)
     for block in blocks:
-        gram = gram.to(block.device).addmm_(block.T, block)
+        x = divided(block, scale)
+        gram = gram.to(x.device).addmm_(x.T, x)
     return gram.cpu().numpy()
 
 
-def dense(matrix: torch.Tensor, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """The `rank` largest singular values, falling, and bounds of their errors.
+def divided(block: torch.Tensor, scale: float) -> torch.Tensor:
+    """Return a block over a scale as float64, with zeros for NaN and infinities."""
+    double = block.to(torch.float64, copy=True)
+    return double.nan_to_num_(0.0, 0.0, 0.0).div_(scale)
 
-    A value is exact to about 1e-15 * sigma_1^2 / sigma_i, at worst to 1e-7 * sigma_1 where sigma_i vanishes.
+
+def gram_singular_values(matrix: torch.Tensor, rank: int) -> GramValues:
+    """Return the `rank` largest singular values of an m x n matrix, all where there are fewer.
+
+    A value is exact to about 1e-15 * sigma_1^2 / sigma_i, at worst to 1e-7 * sigma_1 where sigma_i
+    vanishes.
     """
     gram, scale = gram_matrix(matrix)
-    squares = np.linalg.eigvalsh(gram)[::-1][:rank].clip(0)
-    return np.sqrt(squares) * scale, slack(matrix, squares) * scale
+    rising = np.linalg.eigvalsh(gram)
+    squares = rising[::-1][:rank].clip(0)
+    values = np.sqrt(squares)
+    return GramValues(values * scale, slack(matrix, squares) * scale)
 
 
 def slack(matrix: torch.Tensor, squares: np.ndarray) -> np.ndarray:
-    """How far roots may be off where their squares are off by the rounding of the Gram matrix and its eigenvalues.
+    """Return how far rounding of the Gram matrix and its eigenvalues may move their roots.
 
     From |s^2 - t^2| <= d follows |s - t| <= d / s, and also |s - t| <= sqrt(d).
     """
     rounding = EPSILON * sum(matrix.shape) * float(squares.max(initial=0.0))
     values = np.sqrt(squares)
-    far: np.ndarray = np.divide(
-        rounding, values, out=np.full_like(values, np.inf), where=values > 0
-    )
-    return far.clip(max=math.sqrt(rounding))
+    unbounded = np.full_like(values, np.inf)
+    relative: np.ndarray = np.divide(rounding, values, out=unbounded, where=values > 0)
+    return relative.clip(max=math.sqrt(rounding))
 
 
-def largest(block: torch.Tensor) -> float:
-    """The largest finite magnitude; dividing by it keeps squares inside float64's range."""
+def largest_magnitude(block: torch.Tensor) -> float:
+    """Return the largest finite |x|, 0 of nothing.
+
+    Dividing by it keeps squares inside float64's range.
+    """
     if not block.numel():
         return 0.0
-    low, high = (float(bound) for bound in block.aminmax())
-    if math.isfinite(low) and math.isfinite(high):
-        return max(-low, high)
-    return float(block.to(torch.float64).nan_to_num(0.0, 0.0, 0.0).abs().max())
+    low, high = block.aminmax()
+    lowest, highest = float(low), float(high)
+    if math.isfinite(lowest) and math.isfinite(highest):
+        return max(-lowest, highest)
+    finite = block.to(torch.float64).nan_to_num(0.0, 0.0, 0.0)
+    return float(finite.abs().max())

@@ -1,8 +1,8 @@
-"""Histograms of weights on a grid that depends on nothing but the value, so that they add up alike in any order.
+"""Histograms of weights whose bins depend on the value alone, so that they add up in any order.
 
-A bin is a sign, a power of two and an eighth of the way to the next: what the first twelve bits of a float32 say. So
-bins are narrow where weights are dense. Powers from 2^-24 to 2^7 have bins of their own; smaller values count as zero,
-larger ones as the largest, NaN and infinities not at all.
+A bin is a sign, a power of two and an eighth of the way to the next: what the first twelve bits of
+a float32 say. So bins are narrow where weights are dense. Powers from 2^-24 to 2^7 have bins of
+their own; smaller values count as zero, larger ones as the largest, NaN and infinities not at all.
 """
 
 from collections.abc import Callable
@@ -13,69 +13,99 @@ import torch
 
 from registry.numerics.compiled.loading import loaded
 
-LOW, HIGH = -24, 7  # powers of two that are told apart
+LOW, HIGH = -24, 7  # powers of two that have bins of their own
 PARTS = 8  # bins between two powers
 SIDE = PARTS * (HIGH - LOW + 1)  # bins on one side of zero
 BINS = 2 * SIDE + 1
 KEYS = 1 << 12  # first bits of a float32: sign, exponent, three of the fraction
-COUNTED_FROM = 1 << 16  # values: of fewer, torch is as fast
+KEY_SHIFT = 20  # bits of a float32 behind its key
+EXPONENT_BIAS = 127  # of float32
+NONFINITE_EXPONENT = 128  # which NaN and infinities have
+COUNTED_FROM = 1 << 16  # values: of fewer, torch is as fast as the kernel
 CHUNK = 1 << 20  # values that torch turns to keys at a time
+WORDS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32}
 
 
 def histogram(matrix: torch.Tensor) -> np.ndarray:
-    """BINS counts of the finite values of a tensor of any floating type, int64, from the most negative bin on."""
-    flat = (
-        matrix
-        if matrix.is_contiguous()
-        else matrix.T
-        if matrix.T.is_contiguous()
-        else matrix.contiguous()
-    ).reshape(-1)
-    kernel = compiled() if flat.device.type == "cpu" and flat.numel() >= COUNTED_FROM else None
+    """Return BINS counts, int64, of the finite values of a matrix, the most negative bin first.
+
+    matrix: of any floating type, on any device.
+    """
+    flat = in_storage_order(matrix)
+    large_on_cpu = flat.device.type == "cpu" and flat.numel() >= COUNTED_FROM
+    kernel = compiled() if large_on_cpu else None
     if kernel and flat.dtype in WORDS:
-        counts = kernel(flat.view(WORDS[flat.dtype]).numpy().view(f"u{flat.element_size()}"))
+        words = flat.view(WORDS[flat.dtype]).numpy()
+        counts = kernel(words.view(f"u{flat.element_size()}"))
         return binned(counts, patterns(flat.dtype))
-    counts = sum((keys_of(chunk) for chunk in flat.split(CHUNK)), np.zeros(KEYS, np.int64))
-    return binned(counts, np.arange(KEYS, dtype=np.uint32) << 20)
+
+    counts = np.zeros(KEYS, np.int64)
+    for chunk in flat.split(CHUNK):
+        counts = counts + key_counts(chunk)
+    return binned(counts, key_patterns())
 
 
-WORDS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32}
+def in_storage_order(matrix: torch.Tensor) -> torch.Tensor:
+    """Return all values in one row, in the order of memory where it has no gaps."""
+    if matrix.is_contiguous():
+        return matrix.reshape(-1)
+    if matrix.T.is_contiguous():
+        return matrix.T.reshape(-1)
+    return matrix.contiguous().reshape(-1)
 
 
 @cache
 def compiled() -> Callable[[np.ndarray], np.ndarray] | None:
-    """Counts of the patterns of 16 bits, or of the first 12 of 32, where numba can be loaded."""
-    module = loaded("histograms")  # numba takes half a second to import
+    """Return the kernel that counts patterns of 16 bits, or the first 12 of 32; None without numba.
+
+    numba takes half a second to import, so that only a large matrix waits for it.
+    """
+    module = loaded("histograms")
     return module.pattern_counts if module else None
 
 
 def patterns(dtype: torch.dtype) -> np.ndarray:
-    """The float32 patterns of what the kernel's counts belong to."""
+    """Return the float32 patterns, uint32, that the kernel's counts belong to."""
     if dtype == torch.float32:
-        return np.arange(KEYS, dtype=np.uint32) << 20
-    every = torch.arange(1 << 16, dtype=torch.int32).to(torch.int16).view(dtype)
-    return every.to(torch.float32).view(torch.int32).numpy().view(np.uint32)
+        return key_patterns()
+    every_pattern = torch.arange(1 << 16, dtype=torch.int32).to(torch.int16)
+    values = every_pattern.view(dtype).to(torch.float32)
+    return values.view(torch.int32).numpy().view(np.uint32)
 
 
-def keys_of(chunk: torch.Tensor) -> np.ndarray:
-    """Counts of the first twelve bits of every value."""
-    keys = (chunk.to(torch.float32).contiguous().view(torch.int32) >> 20) & (KEYS - 1)
-    return torch.bincount(keys.long(), minlength=KEYS).cpu().numpy()
+def key_patterns() -> np.ndarray:
+    """Return the first float32 pattern, uint32, of each of the KEYS keys."""
+    return np.arange(KEYS, dtype=np.uint32) << KEY_SHIFT
 
 
-def binned(counts: np.ndarray, found: np.ndarray) -> np.ndarray:
-    """Counts by bin, of counts by float32 pattern."""
-    exponents, eighths = (found >> 23 & 0xFF).astype(int) - 127, (found >> 20 & 7).astype(int)
-    step = np.where(
-        exponents < LOW, 0, np.minimum((exponents - LOW) * PARTS + eighths, SIDE - 1) + 1
-    )
-    places = SIDE + np.where(found >> 31 == 1, -step, step)
-    finite = exponents < 128  # noqa: PLR2004  # NaN and infinities have the largest
-    return np.bincount(places[finite], counts[finite], BINS).astype(np.int64)
+def key_counts(chunk: torch.Tensor) -> np.ndarray:
+    """Return how many values have each key, the first twelve bits of a float32."""
+    words = chunk.to(torch.float32).contiguous().view(torch.int32)
+    keys = (words >> KEY_SHIFT) & (KEYS - 1)
+    counts = torch.bincount(keys.long(), minlength=KEYS)
+    return counts.cpu().numpy()
+
+
+def binned(counts: np.ndarray, float_patterns: np.ndarray) -> np.ndarray:
+    """Return counts by bin from counts by float32 pattern (uint32)."""
+    exponents = (float_patterns >> 23 & 0xFF).astype(int) - EXPONENT_BIAS
+    eighths = (float_patterns >> KEY_SHIFT & 7).astype(int)
+    negative = float_patterns >> 31 == 1
+
+    upward = (exponents - LOW) * PARTS + eighths
+    distance = np.minimum(upward, SIDE - 1) + 1  # in bins from zero
+    distance = np.where(exponents < LOW, 0, distance)
+    places = SIDE + np.where(negative, -distance, distance)
+
+    finite = exponents < NONFINITE_EXPONENT
+    totals = np.bincount(places[finite], counts[finite], BINS)
+    return totals.astype(np.int64)
 
 
 def edges() -> np.ndarray:
-    """The BINS + 1 borders of the bins, rising; that of zero is as wide as what counts as zero."""
-    powers = 2.0 ** np.arange(LOW, HIGH + 1)[:, None] * (1 + np.arange(PARTS) / PARTS)
-    side = np.append(powers.ravel(), 2.0 ** (HIGH + 1))
+    """Return the BINS + 1 borders of the bins, rising."""
+    powers = 2.0 ** np.arange(LOW, HIGH + 1)
+    fractions = 1 + np.arange(PARTS) / PARTS
+    lower_borders = powers[:, None] * fractions
+    side = np.append(lower_borders.ravel(), 2.0 ** (HIGH + 1))
     return np.concatenate([-side[::-1], side])

@@ -1,24 +1,28 @@
-"""One pass over the values of a tensor: the sums of their first four powers about a pivot, straight from storage.
+"""One pass over the values of a tensor: the sums of their first four powers about a pivot.
 
-A large tensor in memory is read by compiled kernels (registry.numerics.compiled.passes), which take a second to load or
-compile; every other one, also on a GPU, in chunks that are turned to float64 one at a time.
+A large tensor in memory is read by compiled kernels (compiled/passes.py), which take a second to
+load or compile; every other one, also on a GPU, here, in chunks that are turned to float64 one at a
+time.
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 
-CHUNK = (
-    1 << 14
-)  # values: float64 copies stay in the second-level cache, and torch adds so few up on one thread
-DEVICE_CHUNK = 1 << 24  # values: enough to fill any GPU
+CHUNK = 1 << 14  # values: float64 copies stay in the cache, and torch adds on one thread
+DEVICE_CHUNK = 1 << 24  # enough to fill any GPU
 
 
 @dataclass(frozen=True)
 class Pass:
-    """The finite values of one segment; the k-th power sum is that of (2^exponent (x - pivot))^k."""
+    """What one pass over a segment says of its finite values.
+
+    powers: the k-th is the sum of (2^exponent (x - pivot))^k. nonfinite: how many NaN and
+    infinities were left out.
+    """
 
     count: int
     powers: tuple[float, float, float, float]
@@ -29,43 +33,73 @@ class Pass:
     exponent: int = 0
 
 
+class Range(NamedTuple):
+    """The smallest and the largest value."""
+
+    low: float
+    high: float
+
+
 def plain(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pass:
-    """The same pass in torch: correct for every type on every device, a tenth as fast or less."""
-    chunks = values.split(CHUNK if values.device.type == "cpu" else DEVICE_CHUNK)
-    return joined([of_chunk(chunk, pivot, exponent) for chunk in chunks])
+    """Return the pass over a flat tensor of any type on any device, computed by torch."""
+    on_cpu = values.device.type == "cpu"
+    chunks = values.split(CHUNK if on_cpu else DEVICE_CHUNK)
+    return joined([chunk_pass(chunk, pivot, exponent) for chunk in chunks])
 
 
-def of_chunk(chunk: torch.Tensor, pivot: float, exponent: int) -> Pass:
-    """Powers of one chunk in float64."""
+def chunk_pass(chunk: torch.Tensor, pivot: float, exponent: int) -> Pass:
+    """Return the pass over one chunk, in float64."""
     x = chunk.to(torch.float64)
-    low, high = torch.stack(torch.aminmax(x)).tolist()
+    low, high = range_of(x)
     if not math.isfinite(low + high) and not x.isfinite().all():
         x = x[x.isfinite()]
-        low, high = torch.stack(torch.aminmax(x)).tolist() if x.numel() else (math.inf, -math.inf)
-    half = math.ldexp(1.0, exponent // 2)  # twice, since 2^exponent itself may be beyond float64
-    c = (
-        x * half * math.ldexp(1.0, exponent - exponent // 2) - math.ldexp(pivot, exponent)
-        if exponent
-        else x - pivot
-    )
-    c2 = c * c
-    powers = torch.stack([c.sum(), c2.sum(), (c2 * c).sum(), (c2 * c2).sum()]).tolist()
-    missing = chunk.numel() - x.numel()
+        low, high = range_of(x)
+
+    centred = about(x, pivot, exponent)
+    square = centred * centred
+    sums = [centred.sum(), square.sum(), (square * centred).sum(), (square * square).sum()]
+    s1, s2, s3, s4 = torch.stack(sums).tolist()
     return Pass(
-        x.numel(), tuple(powers), low + 0.0, high + 0.0, missing, pivot, exponent
-    )  # + 0: no negative zero
+        count=x.numel(),
+        powers=(s1, s2, s3, s4),
+        min=low + 0.0,  # no negative zero
+        max=high + 0.0,
+        nonfinite=chunk.numel() - x.numel(),
+        pivot=pivot,
+        exponent=exponent,
+    )
+
+
+def range_of(x: torch.Tensor) -> Range:
+    """Return the limits of the values; those of nothing are the wrong way round."""
+    if not x.numel():
+        return Range(math.inf, -math.inf)
+    low, high = torch.stack(torch.aminmax(x)).tolist()
+    return Range(low, high)
+
+
+def about(x: torch.Tensor, pivot: float, exponent: int) -> torch.Tensor:
+    """Return 2^exponent (x - pivot)."""
+    if not exponent:
+        return x - pivot
+    # In two steps, since 2^exponent itself may be beyond float64.
+    half = math.ldexp(1.0, exponent // 2)
+    other_half = math.ldexp(1.0, exponent - exponent // 2)
+    return x * half * other_half - math.ldexp(pivot, exponent)
 
 
 def joined(parts: Sequence[Pass]) -> Pass:
-    """Several passes about one pivot as one."""
+    """Return several passes about one pivot as one."""
     if len(parts) == 1:
         return parts[0]
+    powers = torch.tensor([part.powers for part in parts], dtype=torch.float64)
+    s1, s2, s3, s4 = powers.sum(0).tolist()
     return Pass(
-        sum(part.count for part in parts),
-        tuple(torch.tensor([part.powers for part in parts], dtype=torch.float64).sum(0).tolist()),
-        min(part.min for part in parts),
-        max(part.max for part in parts),
-        sum(part.nonfinite for part in parts),
-        parts[0].pivot,
-        parts[0].exponent,
+        count=sum(part.count for part in parts),
+        powers=(s1, s2, s3, s4),
+        min=min(part.min for part in parts),
+        max=max(part.max for part in parts),
+        nonfinite=sum(part.nonfinite for part in parts),
+        pivot=parts[0].pivot,
+        exponent=parts[0].exponent,
     )

@@ -1,145 +1,184 @@
-"""Matrices as they act on a few vectors at a time, in their storage type: no float copy of a whole matrix is made.
+"""Matrices as they act on a few vectors at a time, read in their storage type.
 
-On the CPU the products are compiled (compiled_products.py); on a GPU, and where numba is missing, they are torch's.
-Shapes: B matrices of m x n in bfloat16, float16 or float32, and for each of them b vectors, float32, as rows.
+No float copy of a whole matrix is made. On the CPU the products are compiled
+(compiled/products.py); on a GPU, and where numba is missing, they are torch's. Shapes: B matrices
+of m x n in bfloat16, float16 or float32, and for each of them b vectors, float32, as rows.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from registry.numerics.compiled.loading import loaded
 
+# As the kernels read them: numpy has no bfloat16.
 ALIASES = {
     torch.bfloat16: torch.uint16,
     torch.float16: torch.int16,
     torch.float32: torch.float32,
-}  # as kernels read
+}
 LOST = 1e-12  # of a vector's squared length: what is left of it then is mostly rounding
-BLOCK = 1 << 22  # elements of a matrix that torch's products hold as float32 at a time
+RIDGE = LOST / 16  # relative, on the diagonal of a Gram matrix: keeps it positive definite
+LEAST_RIDGE = 1e-300  # where the diagonal is zero
+FLOAT32_ELEMENTS = 1 << 22  # of a matrix, held as float32 at a time by torch's products
+
+
+class Orthogonalised(NamedTuple):
+    """What b rows were, in terms of a basis of k rows and of the rows that they became.
+
+    inside: B x b x k, float32, and outside: B x b x b, float64, so that the rows were
+    inside basis + outside rows. lost: B x b, of which rows rounding has left nothing.
+    """
+
+    inside: torch.Tensor
+    outside: torch.Tensor
+    lost: torch.Tensor
 
 
 @cache
 def kernels(dtype: torch.dtype) -> ModuleType | None:
-    """The compiled products for matrices of a type; None where numba is missing or cannot compile them."""
-    compiled_products = loaded("products")  # only large matrices need wait for numba
-    if compiled_products is None:
+    """Return the compiled products for a type; None where numba is missing or cannot compile them.
+
+    Only large matrices need wait for numba, which takes a while to load.
+    """
+    module = loaded("products")
+    if module is None:
         return None
     one = array(torch.ones(1, 1, dtype=dtype))
     vectors = array(torch.ones(4, 1))
-    with suppress(compiled_products.NumbaError, OSError):
-        for product in (compiled_products.dots, compiled_products.add):
-            product(one, vectors, vectors.copy())
-        compiled_products.add_gram(one, vectors, vectors.copy(), 1.0)
-        return compiled_products
+    with suppress(module.NumbaError, OSError):
+        module.dots(one, vectors, vectors.copy())
+        module.add(one, vectors, vectors.copy())
+        module.add_gram(one, vectors, vectors.copy(), 1.0)
+        return module
     return None
 
 
 def compiled(a: torch.Tensor) -> ModuleType | None:
-    """The compiled products if they can read these matrices."""
+    """Return the compiled products if they can read these matrices."""
     return kernels(a.dtype) if a.device.type == "cpu" else None
 
 
 def array(a: torch.Tensor) -> Any:
-    """A tensor as the kernels read it: numpy has no bfloat16."""
+    """Return a tensor as the kernels read it."""
     return a.view(ALIASES[a.dtype]).numpy()
 
 
 def dots(a: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Multiply: x A^T, B x b x n to B x b x m."""
-    if not (fast := compiled(a)):
-        return torch.cat([torch.bmm(x, block.float().mT) for block in blocks(a)], 2)
+    """Return x A^T, B x b x m, for x: B x b x n."""
+    kernel = compiled(a)
+    if kernel is None:
+        products = [torch.bmm(x, block.float().mT) for block in blocks(a)]
+        return torch.cat(products, 2)
+
     y = x.new_empty(*x.shape[:2], a.shape[1])
-    for own, inputs, outputs in zip(array(a), x.numpy(), y.numpy(), strict=True):
-        fast.dots(own, inputs, outputs)
+    for matrix, inputs, outputs in zip(array(a), x.numpy(), y.numpy(), strict=True):
+        kernel.dots(matrix, inputs, outputs)
     return y
 
 
 def add(a: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> None:
-    """Add y A to z: y is B x b x m, z is B x b x n."""
-    if not (fast := compiled(a)):
-        for block, part in zip(blocks(a), y.split(height(a), 2), strict=True):
+    """Add y A to z, in place: y is B x b x m, z is B x b x n."""
+    kernel = compiled(a)
+    if kernel is None:
+        for block, part in zip(blocks(a), y.split(block_rows(a), 2), strict=True):
             z.baddbmm_(part, block.float())
         return
-    for own, inputs, outputs in zip(array(a), y.numpy(), z.numpy(), strict=True):
-        fast.add(own, inputs, outputs)
+
+    for matrix, inputs, outputs in zip(array(a), y.numpy(), z.numpy(), strict=True):
+        kernel.add(matrix, inputs, outputs)
 
 
 def add_gram(a: torch.Tensor, x: torch.Tensor, z: torch.Tensor, scale: float) -> None:
-    """Add scale * x A^T A to z: x and z are B x b x n."""
-    if not (fast := compiled(a)):
+    """Add scale * x A^T A to z, in place: x and z are B x b x n."""
+    kernel = compiled(a)
+    if kernel is None:
         for block in blocks(a):
             rows = block.float()
-            z.baddbmm_(torch.bmm(x, rows.mT).mul_(scale), rows)
+            y = torch.bmm(x, rows.mT).mul_(scale)
+            z.baddbmm_(y, rows)
         return
-    for own, inputs, outputs in zip(array(a), x.numpy(), z.numpy(), strict=True):
-        fast.add_gram(own, inputs, outputs, scale)
+
+    for matrix, inputs, outputs in zip(array(a), x.numpy(), z.numpy(), strict=True):
+        kernel.add_gram(matrix, inputs, outputs, scale)
 
 
-def orthogonalise(
-    basis: torch.Tensor, w: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def orthogonalise(basis: torch.Tensor, w: torch.Tensor) -> Orthogonalised:
     """Make rows orthonormal to a basis and to each other, in place: Gram-Schmidt by blocks, twice.
 
-    basis: B x k x n, w: B x b x n. Returns inside, B x b x k, and outside, B x b x b in float64, so that the rows were
-    inside basis + outside rows; and lost, B x b: of which rows rounding has left nothing. They are zero then.
+    basis: B x k x n, w: B x b x n. Rows of which rounding leaves nothing become zero.
     """
-    inside = basis.new_empty(*w.shape[:2], basis.shape[1])
-    outside = torch.empty(*w.shape[:2], w.shape[1], dtype=torch.float64, device=w.device)
-    lost = torch.empty(w.shape[:2], dtype=torch.bool, device=w.device)
-    if fast := compiled(basis):
-        for arrays in zip(
-            *(each.numpy() for each in (basis, w, inside, outside, lost)), strict=True
-        ):
-            fast.orthogonalise(*arrays, LOST)
-        return inside, outside, lost
-    least = LOST * w.square().sum(2).amax(1, keepdim=True)
+    batch, count, _ = w.shape
+    inside = basis.new_empty(batch, count, basis.shape[1])
+    outside = torch.empty(batch, count, count, dtype=torch.float64, device=w.device)
+    lost = torch.empty(batch, count, dtype=torch.bool, device=w.device)
+    result = Orthogonalised(inside, outside, lost)
+
+    kernel = compiled(basis)
+    if kernel is None:
+        orthogonalise_in_torch(basis, w, result)
+        return result
+    arrays = [tensor.numpy() for tensor in (basis, w, inside, outside, lost)]
+    for one_matrix in zip(*arrays, strict=True):
+        kernel.orthogonalise(*one_matrix, LOST)
+    return result
+
+
+def orthogonalise_in_torch(basis: torch.Tensor, w: torch.Tensor, result: Orthogonalised) -> None:
+    """Change w as `orthogonalise` says, and fill the result."""
+    inside, outside, lost = result
+    longest = w.square().sum(2).amax(1, keepdim=True)
     inside.copy_(project(basis, w))
     lower = orthonormalise(w)
-    lost.copy_(lower.diagonal(dim1=1, dim2=2).square() <= least)
+    lost.copy_(lower.diagonal(dim1=1, dim2=2).square() <= LOST * longest)
     w[lost] = 0
     lower.mT[lost] = 0
+
     inside += lower.float() @ project(basis, w)
     outside.copy_(lower @ orthonormalise(w))
-    return inside, outside, lost
 
 
 def project(basis: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-    """Take the basis' part out of w; returns it, B x b x k."""
+    """Take the basis' part out of w, in place, and return it: B x b x k."""
     part = dots(basis, w)
     add(basis, -part, w)
     return part
 
 
 def orthonormalise(w: torch.Tensor) -> torch.Tensor:
-    """Make rows orthonormal, in place, by Cholesky in float64; rows of zeros stay. Returns lower: w was lower w'."""
+    """Make rows orthonormal, in place, by Cholesky in float64; rows of zeros stay.
+
+    Returns lower, B x b x b: w was lower w'.
+    """
     exact = w.double()
     square = exact @ exact.mT
-    square.diagonal(dim1=1, dim2=2).mul_(1 + LOST / 16).add_(1e-300)  # keeps it positive definite
+    square.diagonal(dim1=1, dim2=2).mul_(1 + RIDGE).add_(LEAST_RIDGE)
     lower: torch.Tensor = torch.linalg.cholesky_ex(square)[0]
-    w.copy_(torch.linalg.inv_ex(lower)[0] @ exact)
+    inverse = torch.linalg.inv_ex(lower)[0]
+    w.copy_(inverse @ exact)
     return lower
 
 
-def height(a: torch.Tensor) -> int:
-    """Rows of a block."""
-    return max(1, BLOCK // max(1, a.shape[2]))
+def block_rows(a: torch.Tensor) -> int:
+    """Return how many rows of a matrix torch's products take at a time."""
+    return max(1, FLOAT32_ELEMENTS // max(1, a.shape[2]))
 
 
 def blocks(a: torch.Tensor) -> Sequence[torch.Tensor]:
-    """The matrices, a few rows at a time."""
-    parts: Sequence[torch.Tensor] = a.split(height(a), 1)
+    """Return the matrices, a few rows at a time."""
+    parts: Sequence[torch.Tensor] = a.split(block_rows(a), 1)
     return parts
 
 
 class Gram:
-    """What a matrix does from its smaller side: x to x G, G = A^T A of size n <= m, or A A^T where m < n.
+    """What a matrix does from its smaller side: x to x G, G = A^T A (or A A^T where m < n).
 
-    a: B x m x n. scale: a power of two that A is multiplied by, so that squares stay inside float32's range.
+    a: B x m x n. scale: a power of two that A is multiplied by, so that squares stay inside
+    float32's range. size: of the smaller side, long: of the larger.
     """
 
     def __init__(self, a: torch.Tensor, scale: float = 1.0) -> None:
@@ -149,17 +188,21 @@ class Gram:
         self.size, self.long = sorted(a.shape[1:])
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """B x b x size to B x b x long."""
-        x = self.scaled(x)
-        return added(self.a, x, self.long) if self.wide else dots(self.a, x)
+        """Return the images of x, B x b x size, under A: B x b x long."""
+        scaled = self.scaled(x)
+        if self.wide:
+            return combined(self.a, scaled, self.long)
+        return dots(self.a, scaled)
 
     def adjoint(self, y: torch.Tensor) -> torch.Tensor:
-        """B x b x long to B x b x size."""
-        y = self.scaled(y)
-        return dots(self.a, y) if self.wide else added(self.a, y, self.size)
+        """Return the images of y, B x b x long, under A^T: B x b x size."""
+        scaled = self.scaled(y)
+        if self.wide:
+            return dots(self.a, scaled)
+        return combined(self.a, scaled, self.size)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """B x b x size to the same; a tall matrix is read once."""
+        """Return x G, B x b x size; a tall matrix is read once."""
         if self.wide:
             return self.adjoint(self.forward(x))
         z = torch.zeros_like(x)
@@ -167,12 +210,12 @@ class Gram:
         return z
 
     def scaled(self, x: torch.Tensor) -> torch.Tensor:
-        """Vectors times the scale."""
+        """Return vectors times the scale."""
         return x if self.scale == 1 else x * self.scale
 
 
-def added(a: torch.Tensor, y: torch.Tensor, cols: int) -> torch.Tensor:
-    """Multiply: y A, as a new tensor."""
-    z = y.new_zeros(*y.shape[:2], cols)
+def combined(a: torch.Tensor, y: torch.Tensor, columns: int) -> torch.Tensor:
+    """Return y A, B x b x columns: combinations of the rows of A."""
+    z = y.new_zeros(*y.shape[:2], columns)
     add(a, y, z)
     return z

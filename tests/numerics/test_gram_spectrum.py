@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from registry.numerics.gram_spectrum import dense, gram_matrix
+from registry.numerics.gram_spectrum import gram_matrix, gram_singular_values
 
 
 @pytest.mark.parametrize("kind", matrices.KINDS)
@@ -13,7 +13,7 @@ from registry.numerics.gram_spectrum import dense, gram_matrix
 def test_bounds_hold(kind, dtype):
     """Every value is within its bound, which is far below the tolerance where the value itself is not tiny."""
     matrix = matrices.matrix(kind, 120, 70, dtype, seed=1)
-    values, bounds = dense(matrix, 70)
+    values, bounds = gram_singular_values(matrix, 70)
     expected = np.linalg.svd(matrix.double().numpy(), compute_uv=False)
     assert (np.abs(values - expected) <= bounds + 1e-14 * expected[0]).all()
     assert (bounds[values > 1e-3 * values[0]] <= 1e-9 * values[0]).all()
@@ -32,6 +32,6 @@ def test_the_matrix_is_left_as_it_is():
     """Also where it needs no conversion."""
     matrix = torch.tensor([[float("nan"), 2.0], [3.0, 4.0]], dtype=torch.float64)
     before = matrix.clone()
-    dense(matrix, 2)
+    gram_singular_values(matrix, 2)
     assert torch.equal(matrix, before) or matrix.isnan()[0, 0]
     assert matrix[1].tolist() == [3.0, 4.0]

@@ -8,7 +8,7 @@ from spectra_made import spectra
 
 from registry.numerics.kmeans import Clusters, cluster, lloyd
 from registry.numerics.label_certainty import undetermined, unit_errors
-from registry.numerics.spectrum import normalised
+from registry.numerics.unit_vectors import normalised
 
 
 def settled(points: np.ndarray, clusters: Clusters) -> np.ndarray:

@@ -1,10 +1,9 @@
 """registry.numerics.sketches: linear images that keep angles and lengths."""
 
-import numpy as np
 import pytest
 import torch
 
-from registry.numerics import sketches, unit_vectors
+from registry.numerics import sketches
 
 DRAW = torch.Generator().manual_seed(0)
 ONE, OTHER = (torch.randn(700, 500, generator=DRAW) for _ in range(2))
@@ -36,10 +35,26 @@ def test_folding_keeps_angles():
     assert not sketches.folded(torch.zeros(9, 9), 256).any()
 
 
-def test_what_has_no_length_becomes_zeros():
-    """Infinities do not spread."""
-    assert unit_vectors.unit(np.array([3.0, 4.0])) == pytest.approx([0.6, 0.8], abs=1e-3)
-    assert not unit_vectors.unit(np.array([np.inf, 1.0])).any()
+@pytest.mark.parametrize(
+    "convert", [torch.Tensor.double, torch.Tensor.numpy], ids=["torch", "numpy"]
+)
+def test_without_the_identity(convert):
+    """What is left of a sketch is at right angles to that of the identity, whatever share it had."""
+    identity, other = convert(ONE[:16, :16]), convert(OTHER[:16, :16])
+    rest = sketches.without_identity(other + 3 * identity, identity)
+    assert float((rest * identity).sum()) == pytest.approx(0.0, abs=1e-3)
+    assert abs(rest - sketches.without_identity(other, identity)).max() < 1e-5
+    assert not sketches.without_identity(2 * identity, identity).any()
+
+
+@pytest.mark.parametrize("size", [4, 16])
+def test_a_sketch_from_factors(size):
+    """The sketch of a product is that of its factors, and linear."""
+    left, right = ONE[:, :3], OTHER[:3]
+    whole = sketches.sketch(left @ right, size)
+    scale = float(whole.abs().max())
+    assert torch.allclose(sketches.thin_sketch(left, right, size), whole, atol=1e-5 * scale)
+    assert torch.allclose(sketches.sketch(-2 * left @ right, size), -2 * whole, atol=1e-5 * scale)
 
 
 @pytest.mark.parametrize(("bits", "most"), [(4, 0.12), (8, 0.7)])

@@ -5,14 +5,19 @@ import numpy as np
 import pytest
 import torch
 
-from registry.numerics.spectrum import Spectrum, top_singular_values
+from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 from registry.numerics.spectrum_proof import proven
 
 FALLING = np.linspace(5.0, 1.0, 60)
 MATRIX = torch.from_numpy(matrices.with_values(np.random.default_rng(1), 90, 60, FALLING))
 
-
 BOUNDS = [1e-6] * 60
+
+
+def top_singular_values(matrix: torch.Tensor, rank: int, tolerance: float = TOLERANCE, **proof):
+    """The spectrum of one matrix alone."""
+    (spectrum_found,) = spectra([matrix], rank, tolerance, **proof)
+    return spectrum_found
 
 
 @pytest.mark.parametrize("rank", [1, 7, 16, 60])
