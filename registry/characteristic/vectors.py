@@ -7,6 +7,7 @@ import numpy as np
 
 from registry.errors import IdenticalLayers, NoSuchProjection, RankNotStored, TooFewLayers
 from registry.fingerprints.record import Fingerprint, Matrix
+from registry.numerics.unit_vectors import padded
 
 LEAST = 25  # distances that a law is fitted to
 SAME = 1e-12  # a distance that is nothing but rounding: two equal vectors
@@ -67,22 +68,13 @@ def vectors(fingerprint: Fingerprint, rank: int) -> dict[str, Vectors]:
     found = {}
     for projection in fingerprint.projections:
         own = sorted((m for m in fingerprint.matrices if m.projection == projection), key=place)
-        found[projection] = Vectors(
-            projection, np.array([padded(m.singular_values, rank) for m in own])
-        )
+        found[projection] = Vectors(projection, padded([m.singular_values for m in own], rank))
     return found
 
 
 def place(matrix: Matrix) -> tuple[int, int]:
     """Layer, and expert."""
     return matrix.layer, -1 if matrix.expert is None else matrix.expert
-
-
-def padded(values: tuple[float, ...], rank: int) -> np.ndarray:
-    """The first `rank` values; zeros where there are fewer."""
-    row = np.zeros(rank)
-    row[: min(rank, len(values))] = values[:rank]
-    return row
 
 
 def projection_of(found: dict[str, Vectors], name: str) -> Vectors:

@@ -11,6 +11,7 @@ from registry.errors import NothingToDraw
 from registry.figures.style import MARKERS, bars, figure, mark, plain
 from registry.fingerprints.record import Clustering, Fingerprint
 from registry.numerics.histograms import edges
+from registry.numerics.unit_vectors import normalised
 
 Named = tuple[str, Fingerprint]
 REACH = 4.0  # standard deviations on each side
@@ -129,10 +130,7 @@ def pca(models: Sequence[Named], rank: int = 16) -> Figure:
 
 def projected(fingerprint: Fingerprint, rank: int) -> tuple[np.ndarray, np.ndarray]:
     """Of every matrix its unit singular-value vector along two main axes, and their shares of the variance."""
-    rows = np.zeros((len(fingerprint.matrices), rank))
-    for row, matrix in zip(rows, fingerprint.matrices, strict=True):
-        row[: min(rank, len(matrix.singular_values))] = matrix.singular_values[:rank]
-    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
+    rows = normalised([matrix.singular_values for matrix in fingerprint.matrices], rank)
     left, values, _ = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
     shares = values**2 / max(float((values**2).sum()), 1e-300)
     return left[:, :2] * values[:2], shares[:2]

@@ -18,7 +18,14 @@ from registry.architectures.layout import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
 from registry.architectures.roles import INWARD, OUTWARD
 from registry.fingerprints.record import Branch
-from registry.numerics.sketches import finite, pieces, signs, times, transposed_times
+from registry.numerics.sketches import (
+    finite,
+    pieces,
+    signs,
+    times,
+    transposed_times,
+    without_identity,
+)
 from registry.numerics.unit_vectors import unit
 
 SIZE = 16  # rows and columns of a sketch of the stream's own axes
@@ -183,17 +190,12 @@ def agreement(inward: torch.Tensor, outward: torch.Tensor, head: int) -> float:
 def described(stream: ResidualStream, layer: int, branch: str, product: torch.Tensor) -> Branch:
     """The record of one branch from D_out^T M D_in."""
     product = product.float()
-    own = without(
+    own = without_identity(
         product[:SIZE, :SIZE],
         signs(stream.width, SIZE, OUT_SEED).T @ signs(stream.width, SIZE, IN_SEED),
     )
     token = None
     if stream.tokens is not None:
-        seen = without(product[SIZE:, SIZE:], stream.tokens @ stream.tokens.T).flatten()
+        seen = without_identity(product[SIZE:, SIZE:], stream.tokens @ stream.tokens.T).flatten()
         token = tuple(unit((seen @ signs(len(seen), KEPT, KEPT_SEED)).double().numpy()).tolist())
     return Branch(layer, branch, tuple(unit(own.flatten().double().numpy()).tolist()), token)
-
-
-def without(product: torch.Tensor, identity: torch.Tensor) -> torch.Tensor:
-    """A sketch without its part along that of the identity: every residual branch has some of it."""
-    return product - (product * identity).sum() / identity.square().sum() * identity

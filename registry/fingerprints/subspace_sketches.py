@@ -15,7 +15,7 @@ import torch
 
 from registry.architectures.roles import WRITING
 from registry.fingerprints.record import Matrix, Space
-from registry.numerics.sketches import signs, times, transposed_times
+from registry.numerics.sketches import signs, times, transposed_times, without_identity
 from registry.numerics.unit_vectors import unit
 
 SIZE, SEED = 16, 31
@@ -60,8 +60,7 @@ def spaces(grams: Iterable[tuple[Matrix, torch.Tensor]]) -> tuple[Space, ...]:
 
 def shape_of(own: np.ndarray, width: int) -> np.ndarray:
     """A Gram sketch without the identity's part: the upper triangle, of length 1; off the diagonal it counts twice."""
-    identity = identity_of(width)
-    rest = own - (own * identity).sum() / (identity**2).sum() * identity
+    rest = without_identity(own, identity_of(width))
     rows, columns = np.triu_indices(SIZE)
     flat = rest[rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2))
     return np.asarray(flat / (np.linalg.norm(flat) or 1.0))

@@ -7,6 +7,7 @@ from scipy.optimize import linear_sum_assignment
 
 from registry.fingerprints.record import Matrix
 from registry.lineage.features import Spot, Traits
+from registry.numerics.unit_vectors import padded
 
 RANK = 16  # singular values of each matrix that are compared
 LEAST = 1e-9  # a distance that is nothing but rounding
@@ -48,9 +49,7 @@ def spectra(own: Traits) -> dict[Spot, np.ndarray]:
 
 def scaled(matrices: Sequence[Matrix]) -> np.ndarray:
     """One row of `spectra` a matrix."""
-    values = np.full((len(matrices), RANK), np.nan)
-    for row, matrix in zip(values, matrices, strict=True):
-        row[: len(matrix.singular_values)] = matrix.singular_values[:RANK]
+    values = padded([matrix.singular_values for matrix in matrices], RANK, missing=np.nan)
     positive = values > 0
     several = positive & (positive.sum(1, keepdims=True) > 1)
     squares = np.where(several, values, 0) ** 2

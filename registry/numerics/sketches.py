@@ -107,7 +107,8 @@ def without_identity(image: Array, identity: Array) -> Array:
     the model was trained on.
     """
     share = (image * identity).sum() / (identity**2).sum()
-    return image - share * identity
+    rest: Array = image - share * identity
+    return rest
 
 
 def folded(values: torch.Tensor, width: int) -> np.ndarray:
