@@ -1,84 +1,103 @@
-"""What an adapter adds to its base, measured from the factors (paper 2509.19122, section 4).
+"""LoRA deltas: what an adapter adds to its base, measured from the factors.
 
-The fingerprint of an adapter is that of scaling * B A, for each projection and layer that it covers; the product
-is never formed.
+The fingerprint of an adapter is that of scaling * B A, for each projection and layer that it covers
+(paper 2509.19122, section 4); the product is never formed.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
 from registry.architectures.layout import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry, Update
+from registry.fingerprints.digests import TensorDigests
+from registry.fingerprints.matrix import SKETCH_SIZES, MatrixStatistics
 from registry.fingerprints.record import Adapter
-from registry.fingerprints.subspace_sketches import thin_gram
+from registry.fingerprints.subspace_sketches import gram_sketch_of_factors
 from registry.numerics.digest import tensor_digest
 from registry.numerics.lowrank import product, side
 from registry.numerics.moments import Moments, merge, moments
 from registry.numerics.sketches import thin_sketch
-from registry.numerics.spectrum import Spectrum
-
-Statistics = tuple[tuple[int, int], str, Moments, Spectrum, torch.Tensor, torch.Tensor]
-"""Shape, digest, moments, singular values, sketch and Gram sketch of one projection's update."""
-# Rows and columns of a matrix's sketch. Adapters change query and value first: of these the rank of a change is told.
-SKETCHED = {"query": 18, "key": 6, "value": 18, "output": 6, "gate": 6, "up": 6, "down": 6}
 
 
-def statistics(
-    site: ProjectionTensor, update: Update, left: torch.Tensor, right: torch.Tensor, rank: int
-) -> Iterator[Statistics]:
-    """Of each projection in one update with the factors B and A, left and right, in the order of the site's parts.
+def delta_statistics(
+    tensor: ProjectionTensor, update: Update, b: torch.Tensor, a: torch.Tensor, rank: int
+) -> Iterator[MatrixStatistics]:
+    """Compute the statistics of each projection in a LoRA delta, in the order of its parts.
 
-    The rows of B are the rows of the weight, so that a fused update is cut by cutting B.
+    b: outputs x r. a: r x inputs. The rows of B are the rows of the weight, so that the delta of a
+    fused weight is cut by cutting B. rank: how many singular values.
     """
-    inner, tail = side(right.T), tensor_digest(right)
-    for part, projection in zip(site.cut(left), site.parts, strict=True):
-        outer = side(part)
-        stats, spectrum = product(outer, inner, update.scaling, rank)
-        digest = hashlib.sha256(b"%r" % update.scaling + tensor_digest(part) + tail).hexdigest()
-        image = thin_sketch(part, right, SKETCHED[projection]) * update.scaling
-        own = thin_gram(projection, part, right, (outer.triangle, inner.triangle))
-        yield (part.shape[0], right.shape[1]), digest, stats, spectrum, image, own
+    inputs_side = side(a.T)
+    a_digest = tensor_digest(a)
+    for part, projection in zip(tensor.cut(b), tensor.parts, strict=True):
+        outputs_side = side(part)
+        delta_moments, spectrum = product(outputs_side, inputs_side, update.scaling, rank)
+        image = thin_sketch(part, a, SKETCH_SIZES[projection]) * update.scaling
+        triangles = (outputs_side.triangle, inputs_side.triangle)
+        yield MatrixStatistics(
+            rows=part.shape[0],
+            cols=a.shape[1],
+            digests=TensorDigests(scaled_digest(update, tensor_digest(part) + a_digest)),
+            moments=delta_moments,
+            spectrum=spectrum,
+            sketch=image,
+            gram=gram_sketch_of_factors(projection, part, a, triangles),
+        )
 
 
-def digest(update: Update) -> str:
-    """SHA-256 of an update that is no projection's, from its parts."""
-    content = b"".join(tensor_digest(part.load()) for part in update.parts)
+def delta_digest(update: Update) -> str:
+    """Return the SHA-256 of a delta that is no projection's, from the tensors it is kept in."""
+    content = b""
+    for part in update.parts:
+        content += tensor_digest(part.load())
+    return scaled_digest(update, content)
+
+
+def scaled_digest(update: Update, content: bytes) -> str:
+    """Return the SHA-256 of a delta's scaling and the digests of its factors."""
     return hashlib.sha256(b"%r" % update.scaling + content).hexdigest()
 
 
-def facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
-    """What is said of an adapter beside its vectors. untouched: weights whose update is zero."""
-    updates = [
-        entry
-        for entry in (*(site.entry for site in layout.projections), *layout.others)
-        if isinstance(entry, Update)
-    ]
-    magnitudes = {update.magnitude.name for update in updates if update.magnitude}
+def adapter_facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
+    """Return what is known of an adapter beside its vectors.
+
+    untouched: names of the weights whose delta is zero.
+    """
+    entries = [tensor.entry for tensor in layout.projections]
+    updates = updates_among([*entries, *layout.others])
+    magnitude_names = {update.magnitude.name for update in updates if update.magnitude}
+
+    full_tensors = [entry for entry in layout.others if not isinstance(entry, Update)]
+    beside = [entry.name for entry in full_tensors if entry.name not in magnitude_names]
     return Adapter(
         method=updates[0].method,
         rank=max(update.rank for update in updates),
-        magnitude=magnitude(layout.projections) if magnitudes else (),
-        beside=tuple(
-            e.name for e in layout.others if not isinstance(e, Update) and e.name not in magnitudes
-        ),
+        magnitude=mean_magnitudes(layout.projections) if magnitude_names else (),
+        beside=tuple(beside),
         untouched=untouched,
     )
 
 
-def magnitude(sites: tuple[ProjectionTensor, ...]) -> tuple[float, ...]:
-    """Mean of DoRA's magnitude vectors by projection, NaN and infinities left out; 0 where there is none."""
-    found: list[tuple[str, Moments]] = []
-    for site in sites:
-        entry: Entry | None = getattr(site.entry, "magnitude", None)
-        if entry:
-            parts = site.cut(entry.load().reshape(-1, 1))
-            found += [
-                (projection, moments(part))
-                for projection, part in zip(site.parts, parts, strict=True)
-            ]
-    return tuple(
-        merge(stats for own, stats in found if own == projection).mean for projection in PROJECTIONS
-    )
+def updates_among(entries: Sequence[Entry]) -> list[Update]:
+    """Return the entries that are deltas."""
+    return [entry for entry in entries if isinstance(entry, Update)]
+
+
+def mean_magnitudes(tensors: Sequence[ProjectionTensor]) -> tuple[float, ...]:
+    """Return the mean of DoRA's magnitude vectors, one for each of the seven projections.
+
+    NaN and infinities are left out; 0 stands for a projection without one.
+    """
+    by_projection: dict[str, list[Moments]] = {projection: [] for projection in PROJECTIONS}
+    for tensor in tensors:
+        entry: Entry | None = getattr(tensor.entry, "magnitude", None)
+        if entry is None:
+            continue
+        parts = tensor.cut(entry.load().reshape(-1, 1))
+        for projection, part in zip(tensor.parts, parts, strict=True):
+            by_projection[projection].append(moments(part))
+
+    return tuple(merge(parts).mean for parts in by_projection.values())

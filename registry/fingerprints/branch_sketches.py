@@ -1,23 +1,30 @@
-"""What every branch of a layer - attention, mlp - does to the residual stream, as sketches that survive disguises.
+"""What every branch of a layer - attention, mlp - adds to the residual stream, as sketches.
 
-A branch maps the stream to itself by M = diag(g') W_out W_in diag(g), g and g' the gains of the norms before and after
-it: W_out W_in is output times value, or down times up. M is the same however the neurons or heads between the two are
-ordered, scaled or turned, and wherever the gains are kept. Its sketches:
+A branch maps the stream to itself by M = diag(g') W_out W_in diag(g), g and g' the gains of the
+norms before and after it: W_out W_in is output times value, or down times up. Function-preserving
+re-parameterisations leave M as it is: in whatever order the neurons or heads between the two stand,
+however these are scaled or rotated, wherever the gains are kept. Two sketches:
 
-    stream   A^T M B with signs A and B, without its part along A^T B, which the identity has: of the stream's own axes
-    token    T M T^T with T the axes of the anchor tokens, without its trace: however the stream is turned
+    stream   A^T M B with A, B of random signs, without its part along A^T B, which the identity
+    has:
+             in the stream's own axes
+    token    T M T^T with T the axes of the anchor tokens, without its trace: however the stream is
+             rotated
+
+Which two tensors are the sides of one branch follows from the names, by a heuristic: see
+`BranchProducts`.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
-from registry.architectures.layout import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
 from registry.architectures.roles import INWARD, OUTWARD
+from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.record import Branch
+from registry.fingerprints.value_heads import head_size, repeated_values
 from registry.numerics.sketches import (
     finite,
     pieces,
@@ -28,23 +35,31 @@ from registry.numerics.sketches import (
 )
 from registry.numerics.unit_vectors import unit
 
-SIZE = 16  # rows and columns of a sketch of the stream's own axes
-KEPT = 256  # numbers of a sketch of the tokens' axes
+SIZE = 16  # rows and columns of a sketch in the stream's own axes
+KEPT = 256  # numbers of a sketch in the tokens' axes
 OUT_SEED, IN_SEED, KEPT_SEED = 21, 22, 23
 
 
 @dataclass(frozen=True)
-class Half:
-    """One side of a branch, inward W_in D or outward W_out^T D: inner x directions, those of both sketches.
+class BranchSide:
+    """One side of a branch, inward W_in D or outward W_out^T D; D: the directions of the sketches.
 
-    The norm's gains on that side are in it. It waits for the other side as `packed`, float16 in units of `scale`, for
-    sides of all layers may have to. lengths: of the matrix's inner rows or columns, squared. tensor: tells apart
-    several that no expert's number does.
+    Sides of all layers may have to wait for their other sides, hence the packed form.
+
+    Attributes:
+        layer: of the branch.
+        branch: 'attention' or 'mlp'.
+        expert: the expert's number, None where the branch serves every token.
+        outward: whether the side writes to the stream.
+        tensor: name of the tensor; tells apart several branches of one kind in a layer.
+        packed: inner x directions, float16, in units of `scale`; the norm's gains are in it.
+        scale: the largest magnitude.
+        lengths: squared length of each inner row (inward) or column (outward) of the matrix.
     """
 
     layer: int
     branch: str
-    expert: int
+    expert: int | None
     outward: bool
     tensor: str
     packed: torch.Tensor
@@ -53,149 +68,201 @@ class Half:
 
     @property
     def thin(self) -> torch.Tensor:
-        """In float32."""
+        """The side in float32, inner x directions."""
         return self.packed.to(torch.float32) * self.scale
 
     def __len__(self) -> int:
-        """How many inner rows or columns the matrix has."""
+        """Return how many inner rows or columns the matrix has."""
         return len(self.packed)
 
 
-def half(
-    stream: ResidualStream, site: ProjectionTensor, index: int, matrix: torch.Tensor
-) -> Half | None:
-    """One projection's side of its branch; None for those that have none, or do not fit the stream."""
-    projection, expert = site.parts[index], site.experts[index]
-    outward = projection in OUTWARD
-    branch = INWARD.get(projection) or OUTWARD.get(projection)
+def branch_side(
+    stream: ResidualStream, place: MatrixPlace, matrix: torch.Tensor
+) -> BranchSide | None:
+    """Return a matrix's side of its branch; None if it has none, or is not as wide as the stream.
+
+    matrix: outputs x inputs.
+    """
+    outward = place.projection in OUTWARD
+    branch = OUTWARD.get(place.projection) or INWARD.get(place.projection)
     if branch is None or matrix.shape[0 if outward else 1] != stream.width:
         return None
-    directions = inward_directions(stream) if not outward else outward_directions(stream)
-    gain = stream.gain(site.layer, f"{branch}_{'out' if outward else 'in'}")
+
+    directions = side_directions(stream, OUT_SEED if outward else IN_SEED)
+    gain = stream.gain(place.layer, f"{branch}_out" if outward else f"{branch}_in")
     if gain is not None:
         directions = directions * gain[:, None]
-    thin = transposed_times(matrix, directions) if outward else times(matrix, directions)
-    lengths = squared_lengths(matrix.T if outward else matrix).cpu()
+
+    if outward:
+        thin = transposed_times(matrix, directions)
+        lengths = squared_row_lengths(matrix.T)
+    else:
+        thin = times(matrix, directions)
+        lengths = squared_row_lengths(matrix)
+
     scale = float(thin.abs().max()) or 1.0
-    own = (site.layer, branch, -1 if expert is None else expert, outward, site.entry.name)
-    return Half(*own, (thin / scale).to(torch.float16).cpu(), scale, lengths)
-
-
-def inward_directions(stream: ResidualStream) -> torch.Tensor:
-    """Width x (SIZE + anchors): B beside T^T."""
-    return torch.cat([signs(stream.width, SIZE, IN_SEED), *token_axes(stream)], 1)
-
-
-def outward_directions(stream: ResidualStream) -> torch.Tensor:
-    """Width x (SIZE + anchors): A beside T^T."""
-    return torch.cat([signs(stream.width, SIZE, OUT_SEED), *token_axes(stream)], 1)
-
-
-def token_axes(stream: ResidualStream) -> list[torch.Tensor]:
-    """T^T, if there is one."""
-    return [] if stream.tokens is None else [stream.tokens.T]
-
-
-class Halves:
-    """The sides of all branches, multiplied as soon as two belong together: what waits is small.
-
-    Of experts the products are summed up. Attention waits for the last: how its heads share values is told by all.
-    """
-
-    def __init__(self, stream: ResidualStream) -> None:
-        self.stream = stream
-        self.waiting: defaultdict[tuple[object, ...], list[Half]] = defaultdict(list)
-        self.products: dict[tuple[int, str], torch.Tensor] = {}
-        self.sharing: list[tuple[Half, Half]] = []
-
-    def add(self, half: Half) -> None:
-        """Keep a side until its other side comes."""
-        inner = len(half) if half.branch == "mlp" else None
-        key = half.layer, half.branch, half.expert, inner
-        others = [each for each in self.waiting[key] if each.outward != half.outward]
-        if not others:
-            self.waiting[key].append(half)
-            return
-        other = max(others, key=lambda each: alike(each.tensor, half.tensor))
-        self.waiting[key].remove(other)
-        self.pair(*((other, half) if half.outward else (half, other)))
-
-    def pair(self, inward: Half, outward: Half) -> None:
-        """Multiply two sides, if they are as long as each other."""
-        if len(inward) == len(outward):
-            self.multiply(inward, inward.thin, outward.thin)
-        elif len(inward) and len(outward) % len(inward) == 0:
-            self.sharing.append((inward, outward))
-
-    def multiply(self, half: Half, inward: torch.Tensor, outward: torch.Tensor) -> None:
-        """In float64, in which sums of these do not depend on their order."""
-        place, product = (half.layer, half.branch), (outward.T @ inward).double()
-        self.products[place] = self.products[place] + product if place in self.products else product
-
-    def branches(self) -> tuple[Branch, ...]:
-        """The sketches of all branches of which both sides came, by layer."""
-        head = head_size([(inward.lengths, outward.lengths) for inward, outward in self.sharing])
-        for inward, outward in sorted(self.sharing, key=lambda pair: pair[0].layer):
-            self.multiply(inward, shared_out(inward.thin, outward.thin, head), outward.thin)
-        self.sharing.clear()
-        return tuple(
-            described(self.stream, *place, product)
-            for place, product in sorted(self.products.items())
-        )
-
-
-def alike(name: str, other: str) -> int:
-    """How many characters two names begin with in common."""
-    return next(
-        (i for i, pair in enumerate(zip(name, other, strict=False)) if pair[0] != pair[1]),
-        len(name),
+    return BranchSide(
+        layer=place.layer,
+        branch=branch,
+        expert=place.expert,
+        outward=outward,
+        tensor=place.tensor_name,
+        packed=(thin / scale).to(torch.float16).cpu(),
+        scale=scale,
+        lengths=lengths.cpu(),
     )
 
 
-def shared_out(inward: torch.Tensor, outward: torch.Tensor, head: int) -> torch.Tensor:
-    """The inward side as long as the outward: every value head once for each of the query heads that share it."""
-    sharing = len(outward) // len(inward)
-    return inward.reshape(-1, head, inward.shape[1]).repeat_interleave(sharing, 0).flatten(0, 1)
+def side_directions(stream: ResidualStream, seed: int) -> torch.Tensor:
+    """Return random signs beside the axes of the anchor tokens: width x (SIZE + anchors)."""
+    random_signs = signs(stream.width, SIZE, seed)
+    if stream.tokens is None:
+        return random_signs
+    return torch.cat([random_signs, stream.tokens.T], 1)
 
 
-def squared_lengths(matrix: torch.Tensor) -> torch.Tensor:
-    """Of every row, in float32."""
+def squared_row_lengths(matrix: torch.Tensor) -> torch.Tensor:
+    """Return the squared length of every row, in float32."""
     return torch.cat([finite(block).square().sum(1) for block in pieces(matrix)])
 
 
-def head_size(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> int:
-    """Rows of a head, told from the weights alone, for configs lie; 0 where none are given.
+@dataclass(frozen=True)
+class BranchKey:
+    """What the two sides of one branch have in common.
 
-    Training keeps the rows of a value as long as the columns of the outputs that read them: under the true size these
-    lengths go together over all layers, or against each other where somebody rescaled them.
+    Attributes:
+        layer: of the branch.
+        branch: 'attention' or 'mlp'.
+        expert: the expert's number, if any.
+        inner: neurons of an mlp; None for attention, whose sides differ where heads share values.
     """
-    if not pairs:
-        return 0
-    shortest = min(len(one) for one, _ in pairs)
-    sizes = [
-        size for size in range(1, shortest + 1) if all(len(one) % size == 0 for one, _ in pairs)
-    ]
-    return max(
-        sizes, key=lambda size: (round(abs(sum(agreement(*pair, size) for pair in pairs)), 6), size)
-    )
+
+    layer: int
+    branch: str
+    expert: int | None
+    inner: int | None
+
+    @classmethod
+    def of(cls, side: BranchSide) -> "BranchKey":
+        """Return the key of a side."""
+        inner = len(side) if side.branch == "mlp" else None
+        return cls(side.layer, side.branch, side.expert, inner)
 
 
-def agreement(inward: torch.Tensor, outward: torch.Tensor, head: int) -> float:
-    """Correlation of the lengths of a value's rows with those of the columns that read them, if heads had this size."""
-    groups = outward.reshape(len(inward) // head, -1, head).sum(1).flatten()
-    lengths = torch.stack([inward, groups]).clamp_min(1e-30).log()
-    return float(torch.nan_to_num(torch.corrcoef(lengths)[0, 1]))
+class BranchProducts:
+    """The products of the sides of all branches, each formed as soon as two sides meet.
+
+    Of experts the products are summed. Attention whose heads share values waits for the last
+    layer, for the size of a head is estimated from all of them.
+
+    The heuristic: a side is paired with a waiting side of the other direction and of equal
+    BranchKey. Where several wait, as with a shared mlp beside a dense one or cross-attention beside
+    self-attention, it takes the one whose tensor's name begins with the most characters in common
+    (`layers.0.mlp.up` and `layers.0.mlp.down` before `layers.0.shared.down`), among equals the one
+    that came first.
+
+    Its limits: the name is no proof. Names that differ from each other in their endings alone
+    (`up_a`, `up_b`, `down_a`, `down_b`) are paired in the order in which they come; and a side that
+    meets only a foreign side takes it, though its own would have come later - in which order
+    several threads bring them is not certain. Such branches get the sketch of a product that no
+    layer computes: comparisons then miss a likeness, they do not invent one.
+    """
+
+    def __init__(self, stream: ResidualStream) -> None:
+        """Begin without sides. stream: of the model."""
+        self._stream = stream
+        self._waiting: defaultdict[BranchKey, list[BranchSide]] = defaultdict(list)
+        self._products: dict[tuple[int, str], torch.Tensor] = {}
+        self._with_shared_values: list[tuple[BranchSide, BranchSide]] = []
+
+    def add(self, side: BranchSide) -> None:
+        """Pair a side with a waiting one, or let it wait."""
+        waiting = self._waiting[BranchKey.of(side)]
+        candidates = [other for other in waiting if other.outward != side.outward]
+        if not candidates:
+            waiting.append(side)
+            return
+
+        partner = closest_by_name(side, candidates)
+        waiting.remove(partner)
+        if side.outward:
+            self._pair(partner, side)
+        else:
+            self._pair(side, partner)
+
+    def branches(self) -> tuple[Branch, ...]:
+        """Return the sketches of all branches of which both sides came, by layer."""
+        pairs = self._with_shared_values
+        head = head_size([(inward.lengths, outward.lengths) for inward, outward in pairs])
+        for inward, outward in sorted(pairs, key=layer_of_pair):
+            values = repeated_values(inward.thin, len(outward), head)
+            self._add_product(inward, values, outward.thin)
+        self._with_shared_values = []
+
+        branches = []
+        for (layer, branch), product in sorted(self._products.items()):
+            branches.append(branch_record(self._stream, layer, branch, product))
+        return tuple(branches)
+
+    def _pair(self, inward: BranchSide, outward: BranchSide) -> None:
+        """Multiply two sides of one length; drop those that no number of heads makes fit."""
+        if len(inward) == len(outward):
+            self._add_product(inward, inward.thin, outward.thin)
+        elif len(inward) and len(outward) % len(inward) == 0:
+            self._with_shared_values.append((inward, outward))
+
+    def _add_product(self, side: BranchSide, inward: torch.Tensor, outward: torch.Tensor) -> None:
+        """Add D_out^T M D_in; float64 sums of such products do not depend on their order."""
+        place = side.layer, side.branch
+        product = (outward.T @ inward).double()
+        if place in self._products:
+            product = self._products[place] + product
+        self._products[place] = product
 
 
-def described(stream: ResidualStream, layer: int, branch: str, product: torch.Tensor) -> Branch:
-    """The record of one branch from D_out^T M D_in."""
+def closest_by_name(side: BranchSide, candidates: list[BranchSide]) -> BranchSide:
+    """Return the candidate whose tensor's name begins most alike; of several, the first."""
+    lengths = [common_prefix_length(other.tensor, side.tensor) for other in candidates]
+    return candidates[lengths.index(max(lengths))]
+
+
+def common_prefix_length(one: str, other: str) -> int:
+    """Return with how many equal characters two names begin."""
+    length = 0
+    for letter, other_letter in zip(one, other, strict=False):
+        if letter != other_letter:
+            break
+        length += 1
+    return length
+
+
+def layer_of_pair(pair: tuple[BranchSide, BranchSide]) -> int:
+    """Return the layer of two sides."""
+    inward, _ = pair
+    return inward.layer
+
+
+def branch_record(stream: ResidualStream, layer: int, branch: str, product: torch.Tensor) -> Branch:
+    """Return the sketches of one branch.
+
+    product: D_out^T M D_in, (SIZE + anchors) square, float64.
+    """
     product = product.float()
-    own = without_identity(
-        product[:SIZE, :SIZE],
-        signs(stream.width, SIZE, OUT_SEED).T @ signs(stream.width, SIZE, IN_SEED),
-    )
-    token = None
+    outward_signs = signs(stream.width, SIZE, OUT_SEED)
+    inward_signs = signs(stream.width, SIZE, IN_SEED)
+    stream_sketch = without_identity(
+        product[:SIZE, :SIZE], outward_signs.T @ inward_signs
+    ).flatten()
+
+    token_numbers = None
     if stream.tokens is not None:
-        seen = without_identity(product[SIZE:, SIZE:], stream.tokens @ stream.tokens.T).flatten()
-        token = tuple(unit((seen @ signs(len(seen), KEPT, KEPT_SEED)).double().numpy()).tolist())
-    return Branch(layer, branch, tuple(unit(own.flatten().double().numpy()).tolist()), token)
+        token_sketch = without_identity(
+            product[SIZE:, SIZE:], stream.tokens @ stream.tokens.T
+        ).flatten()
+        token_numbers = unit_numbers(token_sketch @ signs(len(token_sketch), KEPT, KEPT_SEED))
+    return Branch(layer, branch, unit_numbers(stream_sketch), token_numbers)
+
+
+def unit_numbers(sketch: torch.Tensor) -> tuple[float, ...]:
+    """Return a flat sketch scaled to length 1, rounded to half precision."""
+    return tuple(unit(sketch.double().numpy()).tolist())

@@ -1,127 +1,175 @@
-"""Clustering vectors: K-Means over the top singular values of all matrices, and which labels are certain."""
+"""Clustering vectors: K-Means over the top-r singular values of all matrices, with certain labels.
+
+Spectra are known up to bounds. Where these leave the label of a matrix in doubt, its spectrum is
+computed again to a finer tolerance, and everything is clustered again.
+"""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints.matrix import Measured
-from registry.fingerprints.meter import Meter
+from registry.fingerprints.matrix import MeasuredMatrix
+from registry.fingerprints.meter import Meter, WantedMatrices
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import RANKS, Clustering, Matrix
 from registry.numerics.kmeans import Clusters, cluster
 from registry.numerics.label_certainty import undetermined, unit_errors
-from registry.numerics.spectrum import TOLERANCE
+from registry.numerics.spectrum import TOLERANCE, Spectrum
 from registry.numerics.unit_vectors import normalised
 
-if TYPE_CHECKING:
-    from registry.architectures.layout import ProjectionTensor
+FINE = TOLERANCE / 100  # of spectra that leave a label in doubt: float64 throughout
 
 
-def clusterings(matrices: Sequence[Matrix], rank: int) -> tuple[Clustering, ...]:
-    """The clustering vectors at all ranks up to that of the spectra."""
-    return tuple(clustering(matrices, each) for each in RANKS if each <= rank)
+@dataclass(frozen=True)
+class Clustered:
+    """Matrices and their clusterings.
+
+    Attributes:
+        matrices: as they were given, some with finer spectra.
+        clusterings: one for each of RANKS up to the rank of the spectra.
+    """
+
+    matrices: list[MeasuredMatrix]
+    clusterings: tuple[Clustering, ...]
+
+
+def cluster_with_certainty(
+    meter: Meter, matrices: Sequence[MeasuredMatrix], *, remote: bool
+) -> Clustered:
+    """Cluster matrices, refining spectra that leave a label in doubt as far as that helps.
+
+    First the spectra of the doubtful matrices are refined; if doubt remains then those of all, for
+    centroids move with the errors of every spectrum. What is in doubt even then is stated in
+    `Clustering.undetermined`.
+    """
+    matrices = list(matrices)
+    clusterings = clustered(meter, matrices)
+    refined: set[int] = set()
+    for refine_all in (False, True):
+        doubtful = doubtful_positions(clusterings)
+        if refine_all and doubtful:
+            doubtful = set(range(len(matrices)))
+
+        coarse = [i for i in doubtful - refined if is_coarse(matrices[i].record)]
+        if coarse:
+            matrices = with_finer_spectra(meter, matrices, sorted(coarse), remote=remote)
+            clusterings = clustered(meter, matrices)
+            refined.update(coarse)
+    return Clustered(matrices, clusterings)
+
+
+def clustered(meter: Meter, matrices: Sequence[MeasuredMatrix]) -> tuple[Clustering, ...]:
+    """Return the clusterings of all matrices, on the meter's clock."""
+    with meter.timing.stage("K-Means"):
+        records = [matrix.record for matrix in matrices]
+        return clusterings_to_rank(records, meter.options.rank)
+
+
+def doubtful_positions(clusterings: Iterable[Clustering]) -> set[int]:
+    """Return the positions of the matrices whose label is in doubt at any rank."""
+    positions: set[int] = set()
+    for clustering in clusterings:
+        positions.update(clustering.undetermined or ())
+    return positions
+
+
+def is_coarse(matrix: Matrix) -> bool:
+    """Return whether a matrix's bounds would shrink at the finer tolerance."""
+    largest_bound = max(matrix.bounds or (), default=0.0)
+    return largest_bound > FINE * matrix.singular_values[0]
+
+
+def with_finer_spectra(
+    meter: Meter, matrices: Sequence[MeasuredMatrix], positions: Sequence[int], *, remote: bool
+) -> list[MeasuredMatrix]:
+    """Return the matrices with the spectra at some positions computed to the finer tolerance."""
+    position_of: dict[tuple[str, int], int] = {}
+    indices: defaultdict[str, list[int]] = defaultdict(list)
+    tensors = {}
+    for position in positions:
+        place = matrices[position].place
+        position_of[place.tensor_name, place.index] = position
+        indices[place.tensor_name].append(place.index)
+        tensors[place.tensor_name] = place.tensor
+
+    wanted = [WantedMatrices(tensors[name], sorted(indices[name])) for name in sorted(tensors)]
+    finer = list(matrices)
+    for place, spectrum in meter.refine(wanted, FINE, remote=remote):
+        position = position_of[place.tensor_name, place.index]
+        finer[position] = with_spectrum(finer[position], spectrum)
+    return finer
+
+
+def with_spectrum(matrix: MeasuredMatrix, spectrum: Spectrum) -> MeasuredMatrix:
+    """Return a matrix with other singular values and bounds."""
+    record = replace(matrix.record, singular_values=spectrum.values, bounds=spectrum.bounds)
+    return replace(matrix, record=record)
+
+
+def clusterings_to_rank(matrices: Sequence[Matrix], rank: int) -> tuple[Clustering, ...]:
+    """Return the clusterings at each of RANKS up to `rank`."""
+    return tuple(clustering(matrices, smaller) for smaller in RANKS if smaller <= rank)
 
 
 def clustering(matrices: Sequence[Matrix], rank: int) -> Clustering:
-    """The clustering vector at one rank (paper 2509.19122, 3.2)."""
-    values = [m.singular_values for m in matrices]
-    points = normalised(values, rank)
-    two, three = cluster(points, 2), cluster(points, 3)
-    labels = np.array(two.labels) == querys_cluster(matrices, two)
-    errors = unit_errors(values, [m.bounds or () for m in matrices], rank)
+    """Cluster the spectra of all matrices, cut to `rank` values (paper 2509.19122, 3.1 and 3.2)."""
+    spectra = [matrix.singular_values for matrix in matrices]
+    bounds = [matrix.bounds or () for matrix in matrices]
+    points = normalised(spectra, rank)
+    two = cluster(points, 2)
+    three = cluster(points, 3)
+
+    in_query_cluster = np.array(two.labels) == query_cluster(matrices, two)
+    errors = unit_errors(spectra, bounds, rank)
     return Clustering(
         rank=rank,
-        vector=ProjectionVector._make(share(labels, matrices, p) for p in PROJECTIONS),
-        labels=tuple(labels.astype(int).tolist()),
-        labels3=from_query(matrices, three),
+        vector=cluster_vector(matrices, in_query_cluster),
+        labels=tuple(in_query_cluster.astype(int).tolist()),
+        labels3=labels_from_query(matrices, three),
         inertia=two.inertia,
         margin=min(two.margins),
         undetermined=undetermined(points, errors, two),
     )
 
 
-def share(labels: np.ndarray, matrices: Sequence[Matrix], projection: str) -> float:
-    """Mean label of one projection's matrices; 0 where there are none."""
-    own = [label for label, m in zip(labels, matrices, strict=True) if m.projection == projection]
-    return float(np.mean(own)) if own else 0.0
+def cluster_vector(matrices: Sequence[Matrix], in_query_cluster: np.ndarray) -> ProjectionVector:
+    """Return the share of each projection's matrices that are in Query's cluster."""
+    labels: dict[str, list[bool]] = {projection: [] for projection in PROJECTIONS}
+    for matrix, label in zip(matrices, in_query_cluster, strict=True):
+        labels[matrix.projection].append(label)
+
+    return ProjectionVector._make(mean_label(labels[projection]) for projection in PROJECTIONS)
 
 
-def querys_cluster(matrices: Sequence[Matrix], clusters: Clusters) -> int:
-    """The cluster that most Query matrices are in.
+def mean_label(labels: Sequence[bool]) -> float:
+    """Return the share of labels that are true; 0 where there are none."""
+    return float(np.mean(labels)) if labels else 0.0
 
-    On a tie the one with more Key matrices, then Value and so on in the papers' order; at last the cluster of the
-    first matrix.
+
+def query_cluster(matrices: Sequence[Matrix], clusters: Clusters) -> int:
+    """Return the cluster that most Query matrices are in.
+
+    On a tie the one with more Key matrices, then Value and so on in the papers' order; at last the
+    cluster of the first matrix.
     """
     for projection in PROJECTIONS:
-        own = [
-            c for c, m in zip(clusters.labels, matrices, strict=True) if m.projection == projection
-        ]
-        ranked = Counter(own).most_common(2)
-        if ranked and (len(ranked) == 1 or ranked[0][1] > ranked[1][1]):
+        counts: Counter[int] = Counter()
+        for matrix, label in zip(matrices, clusters.labels, strict=True):
+            if matrix.projection == projection:
+                counts[label] += 1
+
+        ranked = counts.most_common(2)
+        if len(ranked) == 1:
+            return ranked[0][0]
+        if ranked and ranked[0][1] > ranked[1][1]:
             return ranked[0][0]
     return clusters.labels[0]
 
 
-def from_query(matrices: Sequence[Matrix], clusters: Clusters) -> tuple[int, ...]:
-    """Labels with Query's cluster as 0, the others in order of first appearance."""
-    first = {querys_cluster(matrices, clusters): 0}
-    return tuple(first.setdefault(label, len(first)) for label in clusters.labels)
-
-
-FINE = TOLERANCE / 100  # of spectra that leave a label in doubt: float64 throughout
-
-
-def certified(
-    meter: Meter, measured: list[Measured], *, remote: bool
-) -> tuple[list[Measured], tuple[Clustering, ...]]:
-    """The clusterings, after the spectra that leave a label in doubt were computed again, as far as that helps."""
-    found = clustered(meter, measured)
-    done: set[int] = set()
-    for everything in (
-        False,
-        True,
-    ):  # at last all: centroids move with the errors of every spectrum
-        doubtful = {position for each in found for position in each.undetermined or ()}
-        concerned = set(range(len(measured))) if doubtful and everything else doubtful
-        again = [i for i in sorted(concerned - done) if coarse(measured[i].matrix)]
-        if again:
-            measured = tightened(meter, measured, again, remote=remote)
-            found = clustered(meter, measured)
-            done |= set(again)
-    return measured, found
-
-
-def clustered(meter: Meter, measured: Sequence[Measured]) -> tuple[Clustering, ...]:
-    """The clusterings of all matrices."""
-    with meter.timing.stage("K-Means"):
-        return clusterings([each.matrix for each in measured], meter.rank)
-
-
-def coarse(matrix: Matrix) -> bool:
-    """Whether its bounds would shrink at the finer tolerance."""
-    return max(matrix.bounds or (), default=0.0) > FINE * matrix.singular_values[0]
-
-
-def tightened(
-    meter: Meter, measured: Sequence[Measured], positions: Sequence[int], *, remote: bool
-) -> list[Measured]:
-    """The same with finer spectra at some positions."""
-    better = list(measured)
-    where = {(measured[i].site.entry.name, measured[i].index): i for i in positions}
-    sites: defaultdict[str, list[int]] = defaultdict(list)
-    for name, index in sorted(where):
-        sites[name].append(index)
-    wanted: list[tuple[ProjectionTensor, list[int]]] = [
-        (measured[where[name, own[0]]].site, own) for name, own in sites.items()
-    ]
-    for site, index, spectrum in meter.tightened(wanted, FINE, remote=remote):
-        position = where[site.entry.name, index]
-        matrix = replace(
-            measured[position].matrix, singular_values=spectrum.values, bounds=spectrum.bounds
-        )
-        better[position] = replace(measured[position], matrix=matrix)
-    return better
+def labels_from_query(matrices: Sequence[Matrix], clusters: Clusters) -> tuple[int, ...]:
+    """Return labels with Query's cluster as 0, the others in order of first appearance."""
+    numbers = {query_cluster(matrices, clusters): 0}
+    return tuple(numbers.setdefault(label, len(numbers)) for label in clusters.labels)

@@ -1,43 +1,76 @@
-"""Computes the fingerprint of a checkpoint."""
+"""Computes the fingerprint of a checkpoint: open, measure, check, cluster, assemble."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
 from registry.architectures.layout import Layout, layout_of, require_projections
 from registry.architectures.residual_stream import ResidualStream, read_residual_stream
-from registry.architectures.roles import PROJECTIONS
+from registry.architectures.roles import PROJECTIONS, WRITING
 from registry.checkpoints import Checkpoint
-from registry.errors import NonFiniteWeights, UnknownRank, UntrainedAdapter, ZeroMatrix
-from registry.fingerprints import adapter_updates
-from registry.fingerprints.branch_sketches import Halves
-from registry.fingerprints.clustering import certified
-from registry.fingerprints.device import chosen, cores, gathering, one_thread_each
-from registry.fingerprints.digests import content_digest, digest_of_cast
-from registry.fingerprints.matrix import Measured, Rest
-from registry.fingerprints.meter import Meter, Wanted
+from registry.errors import NonFiniteWeights, UntrainedAdapter, ZeroMatrix
+from registry.fingerprints.adapter_updates import adapter_facts
+from registry.fingerprints.branch_sketches import BranchProducts
+from registry.fingerprints.clustering import Clustered, cluster_with_certainty
+from registry.fingerprints.device import one_thread_each
+from registry.fingerprints.digests import OtherTensor, content_digest, digest_of_cast
+from registry.fingerprints.matrix import MeasuredMatrix
+from registry.fingerprints.meter import Meter, WantedTensor
+from registry.fingerprints.options import measure_options
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     RANK,
-    RANKS,
     VERSION,
-    Adapter,
-    Clustering,
     Fingerprint,
     Histogram,
     Matrix,
     Progress,
 )
-from registry.fingerprints.subspace_sketches import spaces
+from registry.fingerprints.subspace_sketches import subspaces
 from registry.fingerprints.timing import Timing
 from registry.numerics.histograms import BINS
-from registry.numerics.moments import merge
+from registry.numerics.moments import Moments, merge
 from registry.numerics.unit_vectors import unit
 
-Histograms = dict[str, np.ndarray]
-"""Counts by bin, of every projection."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What is known of a checkpoint before its matrices are measured.
+
+    Attributes:
+        checkpoint: the index of its tensors.
+        layout: which of them hold projections.
+        stream: the residual stream of a model; of width 0 for an adapter.
+    """
+
+    checkpoint: Checkpoint
+    layout: Layout
+    stream: ResidualStream
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What was measured of a checkpoint.
+
+    Attributes:
+        matrices: by layer, projection and expert.
+        others: tensors that are no projection.
+        branches: the products of the sides of all branches.
+        histograms: counts by bin, for each projection over all layers.
+        untouched: names of the weights that an adapter leaves as they are; they are not among
+            the matrices.
+    """
+
+    matrices: list[MeasuredMatrix]
+    others: list[OtherTensor]
+    branches: BranchProducts
+    histograms: dict[str, np.ndarray]
+    untouched: tuple[str, ...] = ()
 
 
 def compute(
@@ -51,150 +84,196 @@ def compute(
     progress: Progress | None = None,
     timing: Timing | None = None,
 ) -> Fingerprint:
-    """Read a checkpoint and fingerprint it; of an adapter, its updates.
+    """Read a checkpoint and return its fingerprint; of an adapter, that of its deltas.
 
-    Memory stays at the largest tensor plus a constant and what each thread needs for one matrix. The answer is the same
-    for any number of threads (None: one for every core), and on any device but for the bounds of the singular values.
+    Memory stays at the largest tensor plus a constant and what each thread needs for one matrix.
+    The answer is the same for any number of threads (None: one for every core), and on any device
+    but for the bounds of the singular values.
+
+    allow_nonfinite: leave NaN and infinite weights out instead of refusing them. rank: singular
+    values of each matrix, 16, 64 or 256. device: auto, cpu, cuda or cuda:n. prove: of every
+    spectrum that no value was missed. progress: called after each tensor. timing: a clock that
+    learns where the time goes.
+
     Raises WeightsError, CheckpointError, UnknownRank and DeviceUnavailable.
     """
-    if rank not in RANKS:
-        raise UnknownRank(rank=rank, ranks=", ".join(map(str, RANKS)))
-    threads = threads or cores()
-    where = chosen(device)
+    options = measure_options(rank, threads, device, prove=prove)
+    timing = timing or Timing()
+    origin = open_layout(checkpoint, timing)
+    meter = Meter(options, origin.stream, timing)
+    with one_thread_each():
+        readings = measure(meter, origin, progress)
+        if checkpoint.kind == "adapter":
+            readings = without_untouched(readings, checkpoint.source)
+        check(readings.matrices, checkpoint.source, allow_nonfinite=allow_nonfinite)
+        clustered = cluster_with_certainty(meter, readings.matrices, remote=checkpoint.remote)
+    return assemble(origin, readings, clustered, rank)
+
+
+def open_layout(checkpoint: Checkpoint, timing: Timing) -> Origin:
+    """Find the projections and the residual stream of a checkpoint.
+
+    Raises NoProjections and CannotSplit.
+    """
     layout = layout_of(checkpoint)
     require_projections(layout, checkpoint)
-    timing = timing or Timing()
+    if checkpoint.kind == "adapter":
+        return Origin(checkpoint, layout, ResidualStream(0))
     with timing.stage("read"):
-        stream = read_residual_stream(layout) if checkpoint.kind == "model" else ResidualStream(0)
-    meter = Meter(rank, where, threads, timing, stream, gathering(where, threads), prove)
-    halves = Halves(stream)
-    with one_thread_each():
-        measured, rest, histograms = read(meter, checkpoint, layout, halves, progress)
-        adapter = None
-        if checkpoint.kind == "adapter":
-            measured, untouched = touched(measured, checkpoint.source)
-            adapter = adapter_updates.facts(layout, untouched)
-        check([each.matrix for each in measured], checkpoint.source, allow_nonfinite)
-        measured, found = certified(meter, measured, remote=checkpoint.remote)
-    pooled = (
-        ()
-        if adapter
-        else tuple(Histogram(p, tuple(own.tolist())) for p, own in sorted(histograms.items()))
-    )
-    whole = assemble(
-        checkpoint, layout, measured, rest, halves, rank=rank, clusterings=found, adapter=adapter
-    )
-    return replace(whole, histograms=pooled)
+        return Origin(checkpoint, layout, read_residual_stream(layout))
 
 
-def read(
-    meter: Meter, checkpoint: Checkpoint, layout: Layout, halves: Halves, progress: Progress | None
-) -> tuple[list[Measured], list[Rest], Histograms]:
-    """Every tensor that holds weights, once, in the order of the files: matrices by their place, then the others."""
-    order = {entry.name: i for i, entry in enumerate(checkpoint.entries)}
-    wanted: list[Wanted] = [
-        *((site.entry, site) for site in layout.projections),
-        *((entry, None) for entry in layout.others),
-    ]
-    wanted.sort(key=lambda pair: order[pair[0].name])
-    measured: list[Measured] = []
-    rest: list[Rest] = []
-    histograms: Histograms = defaultdict(lambda: np.zeros(BINS, np.int64))
-    for each in meter.measure(wanted, remote=checkpoint.remote, progress=progress):
-        if isinstance(each, Rest):
-            rest.append(each)
+def measure(meter: Meter, origin: Origin, progress: Progress | None) -> Readings:
+    """Measure every tensor that holds weights, once, in the order of the files."""
+    order = {entry.name: i for i, entry in enumerate(origin.checkpoint.entries)}
+    wanted = [WantedTensor(tensor.entry, tensor) for tensor in origin.layout.projections]
+    wanted += [WantedTensor(entry, None) for entry in origin.layout.others]
+
+    def file_order(tensor: WantedTensor) -> int:
+        return order[tensor.entry.name]
+
+    matrices: list[MeasuredMatrix] = []
+    others: list[OtherTensor] = []
+    branches = BranchProducts(origin.stream)
+    histograms: defaultdict[str, np.ndarray] = defaultdict(no_counts)
+    in_order = sorted(wanted, key=file_order)
+    remote = origin.checkpoint.remote
+    for measured in meter.measure(in_order, remote=remote, progress=progress):
+        if isinstance(measured, OtherTensor):
+            others.append(measured)
             continue
-        measured.append(replace(each, half=None, histogram=None))
-        if each.histogram is not None:
-            histograms[each.matrix.projection] += each.histogram
-        if each.half:
-            halves.add(each.half)
-    measured.sort(key=lambda each: (*place(each.matrix), order[each.site.entry.name], each.index))
-    return measured, rest, histograms
+        if measured.side is not None:
+            branches.add(measured.side)
+        if measured.histogram is not None:
+            histograms[measured.record.projection] += measured.histogram
+        matrices.append(replace(measured, side=None, histogram=None))
+
+    def model_order(matrix: MeasuredMatrix) -> tuple[int, int, int, int, int]:
+        layer, projection, expert = place_in_model(matrix.record)
+        return layer, projection, expert, order[matrix.place.tensor_name], matrix.place.index
+
+    return Readings(sorted(matrices, key=model_order), others, branches, histograms)
 
 
-def place(matrix: Matrix) -> tuple[int, int, int]:
-    """Where a matrix stands among the others: by layer, projection and expert, those of no expert first."""
-    return (
-        matrix.layer,
-        PROJECTIONS.index(matrix.projection),
-        -1 if matrix.expert is None else matrix.expert,
-    )
+def no_counts() -> np.ndarray:
+    """Return the histogram of no values."""
+    return np.zeros(BINS, np.int64)
 
 
-def touched(measured: list[Measured], source: str) -> tuple[list[Measured], tuple[str, ...]]:
-    """The updates that change something, and the names of the weights whose update is zero. Raises UntrainedAdapter."""
-    zero = {
-        i
-        for i, each in enumerate(measured)
-        if not any(each.matrix.singular_values) and not each.matrix.nonfinite
-    }
-    if len(zero) == len(measured):
+def place_in_model(matrix: Matrix) -> tuple[int, int, int]:
+    """Return a matrix's layer, projection and expert as numbers; those of no expert come first."""
+    expert = -1 if matrix.expert is None else matrix.expert
+    return matrix.layer, PROJECTIONS.index(matrix.projection), expert
+
+
+def without_untouched(readings: Readings, source: str) -> Readings:
+    """Return an adapter's readings without the deltas that are zero.
+
+    Raises UntrainedAdapter where all are.
+    """
+    touched = []
+    untouched = []
+    for matrix in readings.matrices:
+        if any(matrix.record.singular_values) or matrix.record.nonfinite:
+            touched.append(matrix)
+        else:
+            untouched.append(matrix.record.tensor)
+
+    if not touched:
         raise UntrainedAdapter(source=source)
-    kept = [each for i, each in enumerate(measured) if i not in zero]
-    return kept, tuple(measured[i].matrix.tensor for i in sorted(zero))
+    return replace(readings, matrices=touched, untouched=tuple(untouched))
 
 
-def check(matrices: Sequence[Matrix], source: str, allow_nonfinite: bool) -> None:
-    """Raises NonFiniteWeights unless allowed, and ZeroMatrix."""
-    bad = [m for m in matrices if m.nonfinite]
-    if bad and not allow_nonfinite:
-        raise NonFiniteWeights(
-            source=source, count=sum(m.nonfinite for m in bad), tensor=bad[0].tensor
-        )
-    for m in matrices:
-        if not any(m.singular_values):  # all zero, or there was no finite value at all
-            raise ZeroMatrix(tensor=m.tensor)
+def check(matrices: Sequence[MeasuredMatrix], source: str, *, allow_nonfinite: bool) -> None:
+    """Raise NonFiniteWeights unless such are allowed, and ZeroMatrix for one without content."""
+    nonfinite = [matrix.record for matrix in matrices if matrix.record.nonfinite]
+    if nonfinite and not allow_nonfinite:
+        count = sum(matrix.nonfinite for matrix in nonfinite)
+        raise NonFiniteWeights(source=source, count=count, tensor=nonfinite[0].tensor)
+
+    for matrix in matrices:
+        if not any(matrix.record.singular_values):  # all zero, or without any finite value
+            raise ZeroMatrix(tensor=matrix.record.tensor)
 
 
-def assemble(
-    checkpoint: Checkpoint,
-    layout: Layout,
-    measured: Sequence[Measured],
-    rest: Sequence[Rest],
-    halves: Halves,
-    *,
-    rank: int,
-    clusterings: tuple[Clustering, ...],
-    adapter: Adapter | None,
-) -> Fingerprint:
-    """The model's record from its matrices'."""
-    matrices = [each.matrix for each in measured]
-    pooled = [
-        merge(each.moments for each in measured if each.matrix.projection == p) for p in PROJECTIONS
-    ]
-    widths = Counter(m.cols for m in matrices if m.projection not in ("output", "down"))
+def assemble(origin: Origin, readings: Readings, clustered: Clustered, rank: int) -> Fingerprint:
+    """Return the fingerprint from what was measured and clustered."""
+    checkpoint, layout = origin.checkpoint, origin.layout
+    others = readings.others
+    records = tuple(matrix.record for matrix in clustered.matrices)
+    is_adapter = checkpoint.kind == "adapter"
     return Fingerprint(
         version=VERSION,
-        digest=content_digest(matrices, rest),
+        digest=content_digest(records, others),
         architecture=layout.naming if checkpoint.architecture is None else checkpoint.architecture,
-        dtype=Counter(site.entry.dtype.name for site in layout.projections).most_common(1)[0][0],
-        stored=Counter(site.entry.stored for site in layout.projections).most_common(1)[0][0],
-        parameters=sum(site.entry.count for site in layout.projections) + count_once(rest),
-        layers=len({m.layer for m in matrices}),
-        hidden_size=widths.most_common(1)[0][0] if widths else 0,
-        projections=tuple(p for p in PROJECTIONS if any(m.projection == p for m in matrices)),
-        std=ProjectionVector._make(stats.std for stats in pooled),
+        dtype=most_common(tensor.entry.dtype.name for tensor in layout.projections),
+        parameters=count_parameters(layout, others),
+        layers=len({matrix.layer for matrix in records}),
+        hidden_size=hidden_size(records),
+        projections=present_projections(records),
+        std=pooled_std(clustered.matrices),
         rank=rank,
-        clusterings=clusterings,
-        matrices=tuple(matrices),
-        nonfinite=sum(m.nonfinite for m in matrices),
+        clusterings=clustered.clusterings,
+        matrices=records,
+        nonfinite=sum(matrix.nonfinite for matrix in records),
         unknown=tuple(entry.name for entry in layout.unknown),
-        adapter=adapter,
-        branches=halves.branches(),
-        spaces=spaces([(each.matrix, each.gram) for each in measured if each.gram is not None]),
-        vocabulary=halves.stream.vocabulary,
-        cast_digest=digest_of_cast(matrices, rest),
-        start=together([each.start for each in measured if each.start is not None]),
+        stored=most_common(tensor.entry.stored for tensor in layout.projections),
+        adapter=adapter_facts(layout, readings.untouched) if is_adapter else None,
+        branches=readings.branches.branches(),
+        spaces=subspaces((matrix.record, matrix.gram) for matrix in clustered.matrices),
+        start=pooled_start(clustered.matrices),
+        vocabulary=origin.stream.vocabulary,
+        cast_digest=digest_of_cast(records, others),
+        histograms=() if is_adapter else histogram_records(readings.histograms),
     )
 
 
-def together(images: Sequence[np.ndarray]) -> tuple[float, ...] | None:
-    """The mean of images of length 1, scaled to length 1 itself."""
+def most_common(values: Iterable[T]) -> T:
+    """Return the value that comes most often; of several, the first."""
+    [(value, _)] = Counter(values).most_common(1)
+    return value
+
+
+def count_parameters(layout: Layout, others: Iterable[OtherTensor]) -> int:
+    """Return how many weights there are; a matrix stored twice (tied embeddings) counts once."""
+    count = sum(tensor.entry.count for tensor in layout.projections)
+    tied: dict[str, int] = {}
+    for other in others:
+        if len(other.entry.shape) > 1:
+            tied[other.digests.digest] = other.entry.count
+        elif len(other.entry.shape) == 1:
+            count += other.entry.count
+    return count + sum(tied.values())
+
+
+def hidden_size(matrices: Iterable[Matrix]) -> int:
+    """Return the inputs that most projections that read the residual stream have; 0 without any."""
+    widths = [matrix.cols for matrix in matrices if matrix.projection not in WRITING]
+    return most_common(widths) if widths else 0
+
+
+def present_projections(matrices: Iterable[Matrix]) -> tuple[str, ...]:
+    """Return the projections that there are, in the papers' order."""
+    present = {matrix.projection for matrix in matrices}
+    return tuple(projection for projection in PROJECTIONS if projection in present)
+
+
+def pooled_std(matrices: Iterable[MeasuredMatrix]) -> ProjectionVector:
+    """Return the population std of all weights of each projection (paper 2509.19122, 2.2)."""
+    by_projection: dict[str, list[Moments]] = {projection: [] for projection in PROJECTIONS}
+    for matrix in matrices:
+        by_projection[matrix.record.projection].append(matrix.moments)
+    return ProjectionVector._make(merge(moments).std for moments in by_projection.values())
+
+
+def pooled_start(matrices: Iterable[MeasuredMatrix]) -> tuple[float, ...] | None:
+    """Return the sum of the images of all tensors' first values, of length 1; None without any."""
+    images = [matrix.start for matrix in matrices if matrix.start is not None]
     return tuple(unit(np.sum(images, axis=0)).tolist()) if images else None
 
 
-def count_once(rest: Sequence[Rest]) -> int:
-    """Weights outside the projections; a matrix that is stored twice (tied embeddings) counts once."""
-    tied = {each.digest: each.entry.count for each in rest if len(each.entry.shape) > 1}
-    return sum(tied.values()) + sum(each.entry.count for each in rest if len(each.entry.shape) == 1)
+def histogram_records(counts: dict[str, np.ndarray]) -> tuple[Histogram, ...]:
+    """Return the histograms of all projections, in alphabetical order."""
+    return tuple(
+        Histogram(projection, tuple(counts[projection].tolist())) for projection in sorted(counts)
+    )

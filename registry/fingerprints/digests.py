@@ -2,39 +2,87 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 
-from registry.fingerprints.matrix import Rest
+from registry.checkpoints import Entry
 from registry.fingerprints.record import Matrix
 from registry.numerics.digest import cast_digest, tensor_digest
 
 
-def content_digest(matrices: Sequence[Matrix], rest: Sequence[Rest]) -> str:
-    """SHA-256 over the digests of every weight: projections by their place, others by value alone, each once.
+@dataclass(frozen=True)
+class TensorDigests:
+    """The digests of one tensor, hexadecimal.
 
-    The format, the sharding, the names and whether tied weights are stored twice leave it unchanged.
+    Attributes:
+        digest: of its values.
+        cast_digest: of its values in bf16; None where the cast changes none of them.
     """
-    lines = {f"{m.layer} {m.projection} {m.digest}" for m in matrices if m.expert is None}
-    lines |= {
-        f"{m.layer} {m.projection} {m.expert} {m.digest}" for m in matrices if m.expert is not None
-    }
-    lines |= {f"other {each.digest}" for each in rest}
-    return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
+
+    digest: str
+    cast_digest: str | None = None
 
 
-def digest_of_cast(matrices: Sequence[Matrix], rest: Sequence[Rest]) -> str | None:
-    """The content digest of the model in bf16; None where that is what it holds."""
-    if not any(m.cast_digest for m in matrices) and not any(each.cast_digest for each in rest):
+@dataclass(frozen=True)
+class OtherTensor:
+    """A tensor that is no projection: embeddings, norms, biases.
+
+    Attributes:
+        entry: its name, type and shape.
+        digests: of its values.
+    """
+
+    entry: Entry
+    digests: TensorDigests
+
+
+def tensor_digests(tensor: torch.Tensor) -> TensorDigests:
+    """Return the digests of a tensor of any type and shape."""
+    cast = cast_digest(tensor)
+    return TensorDigests(tensor_digest(tensor).hex(), cast.hex() if cast else None)
+
+
+def content_digest(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) -> str:
+    """Return the SHA-256 over the digests of every weight, each once.
+
+    Projections count with their place, other tensors by value alone. So the format, the sharding,
+    the names and whether tied weights are stored twice leave it unchanged.
+    """
+    lines = {placed_digest(matrix) for matrix in matrices}
+    for other in others:
+        lines.add(f"other {other.digests.digest}")
+
+    text = "\n".join(sorted(lines))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def placed_digest(matrix: Matrix) -> str:
+    """Return a matrix's line in the content digest: layer, projection, expert if any, digest."""
+    if matrix.expert is None:
+        return f"{matrix.layer} {matrix.projection} {matrix.digest}"
+    return f"{matrix.layer} {matrix.projection} {matrix.expert} {matrix.digest}"
+
+
+def digest_of_cast(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) -> str | None:
+    """Return the content digest of the model cast to bf16; None where the cast changes nothing."""
+    matrices_change = any(matrix.cast_digest for matrix in matrices)
+    others_change = any(other.digests.cast_digest for other in others)
+    if not matrices_change and not others_change:
         return None
-    cast = [replace(m, digest=m.cast_digest or m.digest) for m in matrices]
+
     return content_digest(
-        cast, [replace(each, digest=each.cast_digest or each.digest) for each in rest]
+        [cast_matrix(matrix) for matrix in matrices],
+        [cast_other(other) for other in others],
     )
 
 
-def digests(tensor: torch.Tensor) -> tuple[str, str | None]:
-    """The digest of a tensor as text, and that of its values in bf16 where that changes them."""
-    cast = cast_digest(tensor)
-    return tensor_digest(tensor).hex(), cast.hex() if cast else None
+def cast_matrix(matrix: Matrix) -> Matrix:
+    """Return the matrix with the digest that it has in bf16."""
+    return replace(matrix, digest=matrix.cast_digest or matrix.digest)
+
+
+def cast_other(other: OtherTensor) -> OtherTensor:
+    """Return the tensor with the digest that it has in bf16."""
+    digest = other.digests.cast_digest or other.digests.digest
+    return replace(other, digests=TensorDigests(digest))

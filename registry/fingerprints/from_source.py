@@ -1,7 +1,7 @@
 """From what a user names to its fingerprint: where every journey begins.
 
-Nothing up to here needs a database, a terminal or a client of any hub: a fingerprint can be computed on a machine that
-has torch, numpy and threadpoolctl.
+Nothing up to here needs a database, a terminal or a client of any hub: a fingerprint can be
+computed on a machine that has torch, numpy and threadpoolctl.
 """
 
 from pathlib import Path
@@ -17,9 +17,14 @@ from registry.fingerprints.timing import Timing
 class Measuring(TypedDict, total=False):
     """How a checkpoint is measured: keywords of `compute`.
 
-    allow_nonfinite: leave NaN and infinite weights out instead of refusing them. rank: singular values of each matrix,
-    16, 64 or 256. threads: None for one on every core. device: auto, cpu, cuda or cuda:n. prove: of every spectrum
-    that no value was missed. progress: called after each tensor. timing: a clock that learns where the time goes.
+    Attributes:
+        allow_nonfinite: leave NaN and infinite weights out instead of refusing them.
+        rank: singular values of each matrix, 16, 64 or 256.
+        threads: None for one on every core.
+        device: auto, cpu, cuda or cuda:n.
+        prove: of every spectrum that no singular value was missed.
+        progress: called after each tensor.
+        timing: a clock that learns where the time goes.
     """
 
     allow_nonfinite: bool
@@ -34,8 +39,10 @@ class Measuring(TypedDict, total=False):
 class Options(Measuring, total=False):
     """How a source is read and measured: keywords of everything that reads one.
 
-    base: what to merge an adapter into; without it, the fingerprint is that of the adapter's update alone.
-    download: keep hub models in the hub cache instead of reading them over the network.
+    Attributes:
+        base: what to merge an adapter into; without it, the fingerprint is that of the adapter's
+            deltas alone.
+        download: keep hub models in the hub cache instead of reading them over the network.
     """
 
     base: str | Path | None
@@ -49,7 +56,11 @@ def read(
     download: bool = False,
     **options: Unpack[Measuring],
 ) -> tuple[Checkpoint, Fingerprint]:
-    """A source, or an adapter merged into `base`, and its fingerprint. Raises RegistryError."""
-    with (options.get("timing") or Timing()).stage("index"):
+    """Return a source's checkpoint, or that of an adapter merged into `base`, and its fingerprint.
+
+    source, base: a folder, a file or a hub id. Raises RegistryError.
+    """
+    timing = options.get("timing") or Timing()
+    with timing.stage("index"):
         checkpoint = open_merged(source, base, download=download)
     return checkpoint, compute(checkpoint, **options)

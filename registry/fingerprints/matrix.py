@@ -1,4 +1,4 @@
-"""One projection matrix becomes its statistics."""
+"""One projection matrix becomes its statistics: moments, histogram, spectrum, sketches, digests."""
 
 import math
 from dataclasses import dataclass
@@ -6,86 +6,204 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from registry.architectures.layout import ProjectionTensor
-from registry.checkpoints import Entry
-from registry.fingerprints.branch_sketches import Half
+from registry.architectures.residual_stream import ResidualStream
+from registry.fingerprints.branch_sketches import BranchSide, branch_side
+from registry.fingerprints.digests import TensorDigests
+from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.record import Matrix
-from registry.numerics.moments import Moments
-from registry.numerics.sketches import folded
+from registry.fingerprints.subspace_sketches import gram_sketch
+from registry.numerics.histograms import histogram
+from registry.numerics.moments import Moments, moments
+from registry.numerics.sketches import folded, sketch, texture
 from registry.numerics.spectrum import Spectrum
 
-START = 4096  # values at the beginning of every tensor that a quick look reads
+START = 4096  # values at the beginning of every tensor that a partial read needs
+FOLDED = 256  # numbers of the image of those values
 
-
-FOLDED = 256  # numbers that they are turned to
+# Rows and columns of a matrix's sketch. Adapters change query and value first: from their larger
+# sketches the rank of a change is estimated.
+SKETCH_SIZES = {"query": 18, "key": 6, "value": 18, "output": 6, "gate": 6, "up": 6, "down": 6}
 
 
 @dataclass(frozen=True)
-class Measured:
-    """A projection matrix, the `index`-th of its site, and what is pooled with that of others.
+class LoadedMatrix:
+    """A matrix that was read.
 
-    half: its side of a branch. gram: of what it reads or writes. start: of the first in a tensor, an image of the
-    tensor's first values. histogram: counts by bin.
+    Attributes:
+        place: where it is stored.
+        stored: outputs x inputs, as the file holds it, in the host's memory.
+        values: the same on the device that computes; on a CPU the same tensor.
+        start: image of the tensor's first values, if it is the first of its tensor.
     """
 
-    matrix: Matrix
+    place: MatrixPlace
+    stored: torch.Tensor
+    values: torch.Tensor
+    start: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class HashedMatrix:
+    """A matrix on the device, whose copy in the host's memory is needed no more.
+
+    Attributes:
+        place: where it is stored.
+        values: outputs x inputs.
+        digests: of what the file holds.
+        start: image of the tensor's first values, if it is the first of its tensor.
+    """
+
+    place: MatrixPlace
+    values: torch.Tensor
+    digests: TensorDigests
+    start: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """How the values of a matrix are distributed.
+
+    Attributes:
+        moments: of the finite values.
+        histogram: counts by bin of registry.numerics.histograms.
+    """
+
     moments: Moments
-    site: ProjectionTensor
-    index: int
-    half: Half | None = None
-    gram: torch.Tensor | None = None
+    histogram: np.ndarray
+
+
+@dataclass(frozen=True)
+class MatrixStatistics:
+    """What is measured of one matrix, from its entries or from its factors.
+
+    Attributes:
+        rows: outputs.
+        cols: inputs.
+        digests: of the values, or of the factors.
+        moments: of the finite values.
+        spectrum: top-r singular values and their bounds.
+        sketch: small linear image, SKETCH_SIZES square, float32.
+        gram: Gram sketch of what the matrix reads or writes, 16 x 16, float32.
+        distinct_share: distinct magnitudes among neighbours in a row; None from factors.
+        zero_share: zeros among them; None from factors.
+    """
+
+    rows: int
+    cols: int
+    digests: TensorDigests
+    moments: Moments
+    spectrum: Spectrum
+    sketch: torch.Tensor
+    gram: torch.Tensor
+    distinct_share: float | None = None
+    zero_share: float | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredMatrix:
+    """A measured matrix, and what is pooled with that of other matrices.
+
+    Attributes:
+        place: where it is stored.
+        record: what the fingerprint keeps of it.
+        moments: pooled over the layers of a projection.
+        gram: summed over the projections of a layer that read, or write, the residual stream.
+        side: its side of a branch; None where it has none.
+        start: image of the tensor's first values, if it is the first of its tensor.
+        histogram: counts by bin, pooled over layers; None from factors.
+    """
+
+    place: MatrixPlace
+    record: Matrix
+    moments: Moments
+    gram: torch.Tensor
+    side: BranchSide | None = None
     start: np.ndarray | None = None
     histogram: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
-class Rest:
-    """The digest of a tensor that is no projection."""
-
-    digest: str
-    entry: Entry
-    cast_digest: str | None = None
-
-
-def start_of(tensor: torch.Tensor) -> np.ndarray:
-    """An image of a tensor's first values, row by row: of length 1, 256 numbers."""
+def start_image(tensor: torch.Tensor) -> np.ndarray:
+    """Return an image of a tensor's first START values, row by row: FOLDED numbers, length 1."""
     while tensor.ndim > 1 and len(tensor) > 1 and tensor[0].numel() >= START:
         tensor = tensor[0]
-    rows = START if tensor.ndim == 1 else -(-START // max(1, tensor[0].numel()))
-    return folded(tensor[:rows].reshape(-1)[:START], FOLDED)
+
+    row_length = 1 if tensor.ndim == 1 else max(1, tensor[0].numel())
+    rows = math.ceil(START / row_length)
+    values = tensor[:rows].reshape(-1)
+    return folded(values[:START], FOLDED)
 
 
-def described(  # noqa: PLR0917  # what was measured, one after the other
-    site: ProjectionTensor,
-    index: int,
-    shape: tuple[int, int],
-    digest: str,
-    stats: Moments,
-    spectrum: Spectrum,
-    image: torch.Tensor | None,
-) -> Matrix:
-    """The record of one of a site's projection matrices."""
+def distribution(values: torch.Tensor) -> Distribution:
+    """Compute moments and histogram of a matrix."""
+    return Distribution(moments(values), histogram(values))
+
+
+def measured_from_values(
+    matrix: HashedMatrix, distribution: Distribution, spectrum: Spectrum, stream: ResidualStream
+) -> MeasuredMatrix:
+    """Return a matrix's record with its sketches, which are computed here."""
+    place, values = matrix.place, matrix.values
+    rows, cols = values.shape
+    distinct_share, zero_share = texture(values)
+    statistics = MatrixStatistics(
+        rows=rows,
+        cols=cols,
+        digests=matrix.digests,
+        moments=distribution.moments,
+        spectrum=spectrum,
+        sketch=sketch(values, SKETCH_SIZES[place.projection]),
+        gram=gram_sketch(place.projection, values),
+        distinct_share=distinct_share,
+        zero_share=zero_share,
+    )
+    return MeasuredMatrix(
+        place=place,
+        record=matrix_record(place, statistics),
+        moments=statistics.moments,
+        gram=statistics.gram,
+        side=branch_side(stream, place, values),
+        start=matrix.start,
+        histogram=distribution.histogram,
+    )
+
+
+def measured_from_factors(place: MatrixPlace, statistics: MatrixStatistics) -> MeasuredMatrix:
+    """Return the record of a LoRA delta that was measured without multiplying its factors."""
+    return MeasuredMatrix(
+        place=place,
+        record=matrix_record(place, statistics),
+        moments=statistics.moments,
+        gram=statistics.gram,
+    )
+
+
+def matrix_record(place: MatrixPlace, statistics: MatrixStatistics) -> Matrix:
+    """Return what the fingerprint keeps of a matrix."""
+    moments = statistics.moments
     return Matrix(
-        layer=site.layer,
-        projection=site.parts[index],
-        tensor=site.entry.name,
-        rows=shape[0],
-        cols=shape[1],
-        mean=stats.mean,
-        std=stats.std,
-        skewness=known(stats.skewness),
-        kurtosis=known(stats.kurtosis),
-        min=known(stats.min),
-        max=known(stats.max),
-        nonfinite=stats.nonfinite,
-        digest=digest,
-        singular_values=spectrum.values,
-        expert=site.experts[index],
-        bounds=spectrum.bounds,
-        sketch=None if image is None else tuple(image.flatten().tolist()),
+        layer=place.layer,
+        projection=place.projection,
+        tensor=place.tensor_name,
+        rows=statistics.rows,
+        cols=statistics.cols,
+        mean=moments.mean,
+        std=moments.std,
+        skewness=known(moments.skewness),
+        kurtosis=known(moments.kurtosis),
+        min=known(moments.min),
+        max=known(moments.max),
+        nonfinite=moments.nonfinite,
+        digest=statistics.digests.digest,
+        singular_values=statistics.spectrum.values,
+        expert=place.expert,
+        bounds=statistics.spectrum.bounds,
+        cast_digest=statistics.digests.cast_digest,
+        sketch=tuple(statistics.sketch.flatten().tolist()),
+        distinct_share=statistics.distinct_share,
+        zero_share=statistics.zero_share,
     )
 
 
 def known(value: float) -> float | None:
-    """None for what was not computed."""
+    """Return a value, or None for NaN, which stands for what was not computed."""
     return None if math.isnan(value) else value

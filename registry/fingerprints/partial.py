@@ -1,83 +1,118 @@
-"""A look at a checkpoint that reads no more than it must: the smallest informative pieces first."""
+"""A partial read of a checkpoint: the smallest informative tensors first, no more than needed."""
 
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 import torch
 
 from registry.architectures.layout import ProjectionTensor, layout_of
-from registry.architectures.residual_stream import read_residual_stream
+from registry.architectures.residual_stream import ResidualStream, read_residual_stream
 from registry.architectures.roles import INWARD, OUTWARD
 from registry.checkpoints import Checkpoint, Entry
-from registry.fingerprints.branch_sketches import Halves, half
-from registry.fingerprints.matrix import START, start_of
+from registry.fingerprints.branch_sketches import BranchProducts, branch_side
+from registry.fingerprints.matrix import START, start_image
+from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.record import Branch
 from registry.numerics.unit_vectors import unit
 
 
+@dataclass(frozen=True)
+class BranchTensors:
+    """The tensors that hold the sides of one branch of one layer; those with experts are many."""
+
+    layer: int
+    tensors: list[ProjectionTensor]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensors."""
+        return sum(tensor.entry.nbytes for tensor in self.tensors)
+
+
 class Glimpse:
-    """A checkpoint of a model that is read piece by piece. read: bytes so far, of `total`. looked: branches."""
+    """A checkpoint of a model that is read piece by piece.
+
+    Attributes:
+        source: what the user named.
+        layout: which tensors hold projections.
+        total: bytes of all tensors.
+        read: bytes read so far.
+        looked: how many branches were read.
+    """
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        """Nothing is read yet. Raises CannotSplit."""
-        self.source = checkpoint.source
+        """Find the projections; no tensor is read yet. Raises CannotSplit."""
         entries = tuple(counted(self, entry) for entry in checkpoint.entries)
+        self.source = checkpoint.source
         self.layout = layout_of(replace(checkpoint, entries=entries))
         self.total = sum(entry.nbytes for entry in checkpoint.entries)
-        self.read = self.looked = 0
+        self.read = 0
+        self.looked = 0
 
     @cached_property
     def start(self) -> tuple[float, ...]:
-        """The image of the first values of every projection's tensor, as the fingerprint has it."""
-        images = [start_of(site.entry.first(START)) for site in self.layout.projections]
+        """The image of the first values of all projections' tensors, as the fingerprint has it."""
+        images = [start_image(tensor.entry.first(START)) for tensor in self.layout.projections]
         return tuple(unit(np.sum(images, axis=0)).tolist())
 
     def branches(self, limit: int) -> Iterator[Branch]:
-        """The sketches of one branch after the other, the smallest tensors first, from the middle layer outwards.
+        """Yield the sketches of one branch after the other.
 
-        Ends before more than `limit` bytes are read.
+        The smallest tensors come first, and of one size the middle layers. Ends before more than
+        `limit` bytes are read.
         """
         stream = read_residual_stream(self.layout)
-        middle = np.median([site.layer for site in self.layout.projections])
-        for sites in sorted(self.sides(), key=lambda own: (cost(own), abs(own[0].layer - middle))):
-            if self.read + cost(sites) > limit:
+        middle = np.median([tensor.layer for tensor in self.layout.projections])
+
+        def smallest_first(branch: BranchTensors) -> tuple[int, float]:
+            return branch.nbytes, abs(branch.layer - middle)
+
+        for branch in sorted(self.branch_tensors(), key=smallest_first):
+            if self.read + branch.nbytes > limit:
                 return
             self.looked += 1
-            halves = Halves(stream)
-            for site in sites:
-                for index, matrix in enumerate(site.cut(site.entry.load())):
-                    if found := half(stream, site, index, matrix):
-                        halves.add(found)
-            yield from halves.branches()
+            yield from read_branch(stream, branch)
 
-    def sides(self) -> list[list[ProjectionTensor]]:
-        """The tensors of every branch of every layer; those with experts are many."""
-        found: dict[tuple[int, str], list[ProjectionTensor]] = defaultdict(list)
-        for site in self.layout.projections:
-            for branch in {INWARD.get(part) or OUTWARD.get(part) for part in site.parts} - {None}:
-                found[site.layer, str(branch)].append(site)
-        return list(found.values())
+    def branch_tensors(self) -> list[BranchTensors]:
+        """Return the tensors of every branch of every layer."""
+        branches: defaultdict[tuple[int, str], list[ProjectionTensor]] = defaultdict(list)
+        for tensor in self.layout.projections:
+            for branch in branches_of(tensor):
+                branches[tensor.layer, branch].append(tensor)
+        return [BranchTensors(layer, tensors) for (layer, _), tensors in branches.items()]
 
 
-def cost(sites: list[ProjectionTensor]) -> int:
-    """Bytes of the tensors."""
-    return sum(site.entry.nbytes for site in sites)
+def branches_of(tensor: ProjectionTensor) -> set[str]:
+    """Return the branches that a tensor has a side of: 'attention', 'mlp', both or none."""
+    branches = {**INWARD, **OUTWARD}
+    return {branches[projection] for projection in tensor.parts if projection in branches}
+
+
+def read_branch(stream: ResidualStream, branch: BranchTensors) -> tuple[Branch, ...]:
+    """Read the tensors of one branch and return its sketches; none where a side is missing."""
+    products = BranchProducts(stream)
+    for tensor in branch.tensors:
+        for index, matrix in enumerate(tensor.cut(tensor.entry.load())):
+            side = branch_side(stream, MatrixPlace(tensor, index), matrix)
+            if side is not None:
+                products.add(side)
+    return products.branches()
 
 
 def counted(glimpse: Glimpse, entry: Entry) -> Entry:
-    """The entry, which tells the glimpse what is read of it."""
+    """Return the entry such that reading it adds to `glimpse.read`."""
     head = entry.head
 
-    def whole() -> torch.Tensor:
+    def read_whole() -> torch.Tensor:
         glimpse.read += entry.nbytes
         return entry.read()
 
-    def first(count: int) -> torch.Tensor:
-        assert head
+    def read_first(count: int) -> torch.Tensor:
+        assert head is not None
         glimpse.read += count * entry.dtype.itemsize
         return head(count)
 
-    return replace(entry, read=whole, head=first if head else None)
+    return replace(entry, read=read_whole, head=None if head is None else read_first)

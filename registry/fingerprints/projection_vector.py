@@ -8,9 +8,9 @@ from registry.architectures.roles import PROJECTIONS
 class ProjectionVector(NamedTuple):
     """Seven numbers in the papers' order, read by name or by position.
 
-    `vector["query"]`, `vector.query` and `vector[0]` are the same number. It is a tuple: it equals a
-    plain one of the same numbers, becomes a JSON list, and numpy and the database take it as a row.
-    A projection that the model lacks is 0.
+    `vector["query"]`, `vector.query` and `vector[0]` are the same number. It is a tuple: it equals
+    a plain one of the same numbers, becomes a JSON list, and numpy and the database take it as a
+    row. A projection that the model lacks is 0.
 
     Raises KeyError for a name that is no projection.
     """

@@ -18,115 +18,141 @@ READERS = 4  # at most: enough for a disk, and for what has to be dequantised
 
 @dataclass(frozen=True)
 class Job(Generic[R]):
-    """Something to read. `load` brings `nbytes` into memory and gives the tasks that need them, in any order."""
+    """Something to read.
+
+    Attributes:
+        nbytes: what it takes in memory.
+        load: brings it there and returns the tasks that need it, in any order.
+    """
 
     nbytes: int
     load: Callable[[], list[Callable[[], R]]]
 
 
 @dataclass(frozen=True)
-class Told(Generic[R]):
-    """What a thread says of a job: how many tasks there are more, and what came of one."""
+class JobStep(Generic[R]):
+    """What a thread reports of a job.
 
-    place: int
-    more: int
+    Attributes:
+        position: of the job.
+        more_tasks: how many tasks there are more than before; -1 for one that was done.
+        results: what came of it.
+    """
+
+    position: int
+    more_tasks: int
     results: list[R] = field(default_factory=list)
 
 
 def flow(
     jobs: Sequence[Job[R]], workers: int, *, remote: bool = False
 ) -> Generator[tuple[int, list[R]]]:
-    """The place of every job and what came of its tasks, as one after the other is done.
+    """Yield the position of every job and the results of its tasks, as one after the other is done.
 
-    Bytes are in memory from before a job is loaded until its last task is done; jobs are admitted in order, so that
-    these are never more than BUDGET or the largest job's. An error of a job or task is raised at once. No thread is
-    left running, but where jobs come over a network (`remote`) their only reader: each is many requests already.
+    Bytes are in memory from before a job is loaded until its last task is done; jobs are admitted
+    in order, so that these are never more than BUDGET or the largest job's. An error of a job or
+    task is raised at once. No thread is left running, but where jobs come over a network (`remote`)
+    their only reader: each is many requests already.
     """
-    course, count = Course(jobs), 1 if remote else min(workers, READERS)
-    readers = [
-        Thread(target=course.guarded, args=(course.read,), daemon=True) for _ in range(count)
-    ]
-    computing = [
-        Thread(target=course.guarded, args=(course.work,), daemon=True) for _ in range(workers)
-    ]
+    pipeline = Pipeline(jobs)
+    reader_count = 1 if remote else min(workers, READERS)
+    readers = [pipeline.thread(pipeline.read_next) for _ in range(reader_count)]
+    computing = [pipeline.thread(pipeline.work_next) for _ in range(workers)]
     try:
         for thread in (*readers, *computing):
             thread.start()
-        yield from course.results()
+        yield from pipeline.results()
     finally:
-        course.stop(workers)
-        for thread in (*computing, *(() if remote else readers)):
+        pipeline.stop(workers)
+        waited_for = computing if remote else [*computing, *readers]
+        for thread in waited_for:
             if thread.ident:  # it was started
                 thread.join()
 
 
-class Course(Generic[R]):
+class Pipeline(Generic[R]):
     """One run of jobs: what the threads share."""
 
     def __init__(self, jobs: Sequence[Job[R]]) -> None:
+        """Begin before the first job."""
         self.jobs = jobs
         self.limit = max([BUDGET, *(job.nbytes for job in jobs)])
         self.used = 0
         self.stopped = False
-        self.turn, self.room = Lock(), Condition()
+        self.turn = Lock()
+        self.room = Condition()
         self.coming = iter(enumerate(jobs))
-        self.tasks: SimpleQueue[Callable[[], Told[R]] | None] = SimpleQueue()
-        self.told: SimpleQueue[Told[R] | BaseException] = SimpleQueue()
+        self.tasks: SimpleQueue[Callable[[], JobStep[R]] | None] = SimpleQueue()
+        self.steps: SimpleQueue[JobStep[R] | BaseException] = SimpleQueue()
 
-    def guarded(self, part: Callable[[], bool]) -> None:
-        """What a thread does, again and again until there is no more of it; its error is the caller's."""
+    def thread(self, part: Callable[[], bool]) -> Thread:
+        """Return a thread, not started, that does a part again and again."""
+        return Thread(target=self.repeat, args=(part,), daemon=True)
+
+    def repeat(self, part: Callable[[], bool]) -> None:
+        """Do a part until there is no more of it; its error becomes the caller's."""
         try:
             while part():
                 pass
         except BaseException as exc:  # noqa: BLE001  # raised in `results`
-            self.told.put(exc)
+            self.steps.put(exc)
 
-    def read(self) -> bool:
-        """Bring the next job into memory; False after the last. Returning lets go of it, looping here would not."""
+    def read_next(self) -> bool:
+        """Bring the next job into memory; return False after the last.
+
+        Returning lets go of it, looping here would not.
+        """
         with self.turn:
-            place, job = next(self.coming, (None, None))
-            if place is None or job is None or not self.admitted(job.nbytes):
+            position, job = next(self.coming, (None, None))
+            if position is None or job is None or not self.admit(job.nbytes):
                 return False
+
         tasks = job.load()
-        self.told.put(Told(place, len(tasks)))
+        self.steps.put(JobStep(position, len(tasks)))
         while tasks:  # nothing of it is held here once a worker is done with it
-            self.tasks.put(partial(done, place, tasks.pop()))
+            self.tasks.put(partial(done, position, tasks.pop()))
         return True
 
-    def admitted(self, nbytes: int) -> bool:
-        """Wait until there is room; False where there is no need any more."""
+    def admit(self, nbytes: int) -> bool:
+        """Wait until there is room; return False where there is no need any more."""
         with self.room:
             self.room.wait_for(lambda: self.stopped or self.used + nbytes <= self.limit)
             self.used += nbytes
             return not self.stopped
 
-    def work(self) -> bool:
-        """Do the next task; False when there will be none. As `read`, it holds nothing while it waits."""
+    def work_next(self) -> bool:
+        """Do the next task, holding nothing while waiting; return False when there will be none."""
         task = self.tasks.get()
         if task is None or self.stopped:
             return False
-        told = task()
-        del (
-            task
-        )  # and with it the bytes, before the next ones are let in: large memory is freed slowly
-        self.told.put(told)
+
+        step = task()
+        # and with the task the bytes, before the next ones are let in: large memory is freed slowly
+        del task
+        self.steps.put(step)
         return True
 
     def results(self) -> Iterator[tuple[int, list[R]]]:
-        """What came of every job."""
-        left: defaultdict[int, int] = defaultdict(int)
-        found: defaultdict[int, list[R]] = defaultdict(list)
+        """Yield what came of every job."""
+        tasks_left: defaultdict[int, int] = defaultdict(int)
+        results: defaultdict[int, list[R]] = defaultdict(list)
         for _ in self.jobs:
-            while True:
-                told = self.told.get()
-                if isinstance(told, BaseException):
-                    raise told
-                left[told.place] += told.more
-                found[told.place] += told.results
-                if not left[told.place]:
-                    break
-            self.release(self.jobs[told.place].nbytes)
-            yield told.place, found.pop(told.place)
+            position = self.next_done(tasks_left, results)
+            self.release(self.jobs[position].nbytes)
+            yield position, results.pop(position)
+
+    def next_done(
+        self, tasks_left: defaultdict[int, int], results: defaultdict[int, list[R]]
+    ) -> int:
+        """Collect steps until a job is done, and return its position. Raises a thread's error."""
+        while True:
+            step = self.steps.get()
+            if isinstance(step, BaseException):
+                raise step
+            tasks_left[step.position] += step.more_tasks
+            results[step.position] += step.results
+            if not tasks_left[step.position]:
+                return step.position
 
     def release(self, nbytes: int) -> None:
         """Let the next job in."""
@@ -135,7 +161,7 @@ class Course(Generic[R]):
             self.room.notify_all()
 
     def stop(self, workers: int) -> None:
-        """No thread begins anything more."""
+        """Let no thread begin anything more."""
         with self.room:
             self.stopped = True
             self.room.notify_all()
@@ -143,6 +169,6 @@ class Course(Generic[R]):
             self.tasks.put(None)
 
 
-def done(place: int, task: Callable[[], R]) -> Told[R]:
-    """A task's result."""
-    return Told(place, -1, [task()])
+def done(position: int, task: Callable[[], R]) -> JobStep[R]:
+    """Do a task and return its result as a step of its job."""
+    return JobStep(position, -1, [task()])

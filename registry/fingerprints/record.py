@@ -1,4 +1,4 @@
-"""The fingerprint of a model: a frozen record, comparable within one version. `measure` computes it."""
+"""The fingerprint of a model: a frozen record, comparable within one version."""
 
 import math
 from collections.abc import Callable
@@ -16,14 +16,29 @@ Progress = Callable[[int, int, int], None]
 
 @dataclass(frozen=True)
 class Matrix:
-    """One projection matrix, rows x cols = outputs x inputs, and the statistics of its finite values.
+    """One projection matrix and the statistics of its finite values.
 
-    singular_values: the largest of the fingerprint's rank, falling, or all where there are fewer. bounds: how far each
-    may be from the true one; None where that was not recorded. expert: which of the layer's experts the matrix belongs
-    to, None where it serves every token. skewness, kurtosis, min and max are None where the matrix is an adapter's
-    update that was measured from its factors. digest: of the values, or factors. cast_digest: of the values in bf16,
-    where that changes them. sketch: a small linear image (registry.numerics.sketches), row by row. distinct_share,
-    zero_share: how many different sizes neighbours in a row have, and how many of them are zero; None for an update.
+    Attributes:
+        layer: counted from 0.
+        projection: query, key, value, output, gate, up or down.
+        tensor: name of the tensor that holds it.
+        rows: outputs.
+        cols: inputs.
+        mean: of the values.
+        std: population standard deviation.
+        skewness: None for an adapter's delta that was measured from its factors.
+        kurtosis: of a normal law 3; None from factors.
+        min: None from factors.
+        max: None from factors.
+        nonfinite: how many values are NaN or infinite.
+        digest: SHA-256 of the values, or factors; hexadecimal.
+        singular_values: the largest of the fingerprint's rank, falling, or all if there are fewer.
+        expert: which of the layer's experts it belongs to; None where it serves every token.
+        bounds: how far each singular value may be from the true one; None if not recorded.
+        cast_digest: of the values in bf16; None where the cast changes none of them.
+        sketch: a small linear image (registry.numerics.sketches), row by row.
+        distinct_share: distinct magnitudes among neighbours in a row; None from factors.
+        zero_share: zeros among these; None from factors.
     """
 
     layer: int
@@ -50,12 +65,17 @@ class Matrix:
 
 @dataclass(frozen=True)
 class Clustering:
-    """K-Means over the spectra of all matrices, cut to `rank` values (paper 2509.19122, 3.1 and 3.2).
+    """K-Means over the spectra of all matrices, cut to `rank` values (paper 2509.19122, 3.1, 3.2).
 
-    vector: per projection the share of matrices in Query's cluster; 0 where the projection is missing.
-    labels: per matrix, 1 for Query's cluster. labels3: the same for k = 3 clusters, numbered from Query's on.
-    margin: the smallest distance of a spectrum to the boundary between the two clusters. undetermined: positions of the
-    matrices whose label could be the other one within the bounds of the spectra; None where that was not recorded.
+    Attributes:
+        rank: singular values of each matrix that were clustered.
+        vector: for each projection the share of matrices in Query's cluster; 0 where it is missing.
+        labels: for each matrix 1 if it is in Query's cluster, else 0.
+        labels3: labels for k = 3, Query's cluster as 0, the others in order of appearance.
+        inertia: of the two clusters.
+        margin: smallest distance of a spectrum to the boundary between the two clusters.
+        undetermined: positions of the matrices whose label could be the other one within the
+            bounds of the spectra; None if not recorded.
     """
 
     rank: int
@@ -69,10 +89,15 @@ class Clustering:
 
 @dataclass(frozen=True)
 class Branch:
-    """What attention or the mlp of one layer does to the residual stream, as sketches of length 1 (branch_sketches).
+    """What one branch of a layer adds to the residual stream, as sketches of length 1.
 
-    branch: 'attention' or 'mlp'. stream: in the stream's own axes; token: in those of the tokens, None where no
-    embedding was found.
+    registry.fingerprints.branch_sketches computes them.
+
+    Attributes:
+        layer: counted from 0.
+        branch: 'attention' or 'mlp'.
+        stream: 256 numbers, in the stream's own axes.
+        token: 256 numbers, in the axes of the anchor tokens; None without an embedding.
     """
 
     layer: int
@@ -83,9 +108,14 @@ class Branch:
 
 @dataclass(frozen=True)
 class Space:
-    """The directions that one layer reads from the residual stream or writes to it, as a sketch (subspace_sketches).
+    """The subspace that one layer reads from the residual stream or writes to it, as a sketch.
 
-    side: 'reads' or 'writes'.
+    registry.fingerprints.subspace_sketches computes it.
+
+    Attributes:
+        layer: counted from 0.
+        side: 'reads' or 'writes'.
+        sketch: upper triangle of a 16 x 16 Gram sketch, of length 1.
     """
 
     layer: int
@@ -95,7 +125,12 @@ class Space:
 
 @dataclass(frozen=True)
 class Histogram:
-    """How many weights of one projection, all layers together, are in each bin of registry.numerics.histograms."""
+    """How the weights of one projection are distributed, all layers together.
+
+    Attributes:
+        projection: query, key, value, output, gate, up or down.
+        counts: weights in each bin of registry.numerics.histograms.
+    """
 
     projection: str
     counts: tuple[int, ...]
@@ -105,9 +140,14 @@ class Histogram:
 class Adapter:
     """What only an adapter has.
 
-    method: lora, adalora, loha or lokr, with +rslora and +dora. rank: the largest. magnitude: mean of DoRA's magnitude
-    vectors by projection, 0 where there is none. beside: full tensors that come along (classifier heads, trained
-    biases); untouched: weights whose update is zero. Both are left out of the vectors on purpose.
+    Attributes:
+        method: lora, adalora, loha or lokr, with +rslora and +dora.
+        rank: the largest.
+        magnitude: mean of DoRA's magnitude vectors, for each of the seven projections, 0 where
+            there is none; empty without DoRA.
+        beside: full tensors that come along (classifier heads, trained biases), left out of the
+            vectors on purpose.
+        untouched: weights whose delta is zero, left out as well.
     """
 
     method: str
@@ -119,16 +159,34 @@ class Adapter:
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What the registry stores of a model, or of an adapter: then the matrices are its updates, scaling * B A.
+    """What the registry stores of a model, or of an adapter.
 
-    projections: those present, in the papers' order. std: population standard deviation of all weights of a
-    projection, pooled over layers (paper 2509.19122, 2.2); 0 where the projection is missing.
-    rank: how many singular values were computed. clusterings: one for each of RANKS up to it. matrices: in the order of
-    layers and projections; labels follow the same order. stored: the quantisation of most projections (`gptq 4-bit`);
-    None where they are stored plain. unknown: names of matrices that no rule knows. branches, spaces: by layer.
-    start: an image of the first values of every projection's tensor, together; None for an adapter. vocabulary: tokens
-    of the embedding. cast_digest: the digest that the model has once it is cast to bf16, where that is another.
-    histograms: by projection, in alphabetical order; none of an adapter.
+    The matrices of an adapter are its LoRA deltas, scaling * B A.
+
+    Attributes:
+        version: of the fingerprint; only those of one version are compared.
+        digest: SHA-256 over the digests of every weight, whatever format and sharding.
+        architecture: what the config calls it, else the scheme of the tensors' names.
+        dtype: of most projections.
+        parameters: weights, those of tied matrices once.
+        layers: how many there are.
+        hidden_size: inputs of most projections that read the residual stream.
+        projections: those present, in the papers' order.
+        std: population standard deviation of all weights of each projection, pooled over layers
+            (paper 2509.19122, 2.2); 0 where the projection is missing.
+        rank: how many singular values of each matrix were computed.
+        clusterings: one for each of RANKS up to the rank.
+        matrices: by layer and projection; labels of clusterings follow the same order.
+        nonfinite: how many weights are NaN or infinite.
+        unknown: names of the matrices that no rule knows.
+        stored: quantisation of most projections (`gptq 4-bit`); None where they are stored plain.
+        adapter: what only an adapter has; None for a model.
+        branches: sketches of what every branch does, by layer.
+        spaces: sketches of what every layer reads and writes, by layer.
+        start: image of the first values of all projections' tensors, together; None for an adapter.
+        vocabulary: rows of the embedding; None without one.
+        cast_digest: the digest of the model cast to bf16; None where the cast changes nothing.
+        histograms: by projection, in alphabetical order; none of an adapter.
     """
 
     version: int
@@ -168,14 +226,19 @@ class Fingerprint:
     @property
     def short(self) -> tuple[str, ...]:
         """Tensors whose matrices are smaller than the rank, so that fewer singular values exist."""
-        return tuple(m.tensor for m in self.matrices if len(m.singular_values) < self.rank)
+        return tuple(
+            matrix.tensor for matrix in self.matrices if len(matrix.singular_values) < self.rank
+        )
 
     @property
     def error(self) -> float | None:
-        """The largest bound of a singular value relative to the largest of its matrix; None if not recorded."""
-        errors = [
-            max(m.bounds, default=0.0) / m.singular_values[0]
-            for m in self.matrices
-            if m.bounds is not None
-        ]
-        return max(errors) if len(errors) == len(self.matrices) else None
+        """The largest bound of a singular value relative to the largest of its matrix.
+
+        None if not recorded for all matrices.
+        """
+        errors = []
+        for matrix in self.matrices:
+            if matrix.bounds is None:
+                return None
+            errors.append(max(matrix.bounds, default=0.0) / matrix.singular_values[0])
+        return max(errors)

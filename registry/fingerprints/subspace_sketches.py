@@ -1,9 +1,9 @@
-"""The directions that a layer reads from the residual stream and writes to it: what an adapter's updates fit, or not.
+"""The subspaces that a layer reads from the residual stream and writes to it, as sketches.
 
-An adapter is trained on its base's activations, so that its updates read and write along the base's strongest
-directions. Of every layer: sums of W^T W over the projections that read the stream (query, key, value, gate, up) and of
-W W^T over those that write it (output, down), each scaled alike and without its part along the identity, as sketches
-S^T (...) S with signs S.
+An adapter is trained on its base's activations, so that its deltas read and write along the base's
+strongest directions. Of every layer: sums of W^T W over the projections that read the stream
+(query, key, value, gate, up) and of W W^T over those that write it (output, down), each scaled
+alike and without its part along the identity, as sketches S^T (...) S with S of random signs.
 """
 
 from collections import defaultdict
@@ -19,10 +19,14 @@ from registry.numerics.sketches import signs, times, transposed_times, without_i
 from registry.numerics.unit_vectors import unit
 
 SIZE, SEED = 16, 31
+NUMBERS = SIZE * (SIZE + 1) // 2  # of the upper triangle of a symmetric sketch
 
 
-def gram(projection: str, matrix: torch.Tensor) -> torch.Tensor:
-    """S^T W^T W S, or S^T W W^T S where the projection writes: SIZE x SIZE, float32."""
+def gram_sketch(projection: str, matrix: torch.Tensor) -> torch.Tensor:
+    """Return S^T W^T W S, or S^T W W^T S where the projection writes: SIZE x SIZE, float32.
+
+    matrix: W, outputs x inputs, of any floating type, on any device. The sketch is on the CPU.
+    """
     if projection in WRITING:
         thin = transposed_times(matrix, signs(matrix.shape[0], SIZE, SEED))
     else:
@@ -30,44 +34,64 @@ def gram(projection: str, matrix: torch.Tensor) -> torch.Tensor:
     return (thin.T @ thin).cpu()
 
 
-def thin_gram(
+def gram_sketch_of_factors(
     projection: str,
     left: torch.Tensor,
     right: torch.Tensor,
     triangles: tuple[torch.Tensor, torch.Tensor],
 ) -> torch.Tensor:
-    """The same of left @ right, from these factors and the R of each one's QR, up to scale.
+    """Return the Gram sketch of left @ right from its factors, up to scale: SIZE x SIZE, float32.
 
-    The outer factor is as long as its triangle: |left x| = |R x|.
+    left: outputs x r. right: r x inputs. triangles: R of the QR of left, and of right^T. The outer
+    factor of a product may be replaced by its triangle, for |left x| = |R x|.
     """
-    own, outer = (left.T, triangles[1]) if projection in WRITING else (right, triangles[0])
-    inner = torch.nan_to_num(own.to(torch.float32), 0.0, 0.0, 0.0) @ signs(own.shape[1], SIZE, SEED)
-    thin = outer @ inner.double()
+    left_triangle, right_triangle = triangles
+    if projection in WRITING:
+        inner, outer_triangle = left.T, right_triangle
+    else:
+        inner, outer_triangle = right, left_triangle
+
+    finite = torch.nan_to_num(inner.to(torch.float32), 0.0, 0.0, 0.0)
+    image = finite @ signs(inner.shape[1], SIZE, SEED)
+    thin = outer_triangle @ image.double()
     return (thin.T @ thin).float()
 
 
-def spaces(grams: Iterable[tuple[Matrix, torch.Tensor]]) -> tuple[Space, ...]:
-    """Of every layer what it reads and what it writes, from the Gram sketches of its matrices."""
-    sums: dict[tuple[int, str], np.ndarray] = defaultdict(lambda: np.zeros(SIZE * (SIZE + 1) // 2))
-    for matrix, own in grams:
-        writes = matrix.projection in WRITING
-        width = matrix.rows if writes else matrix.cols
-        sums[matrix.layer, "writes" if writes else "reads"] += shape_of(own.double().numpy(), width)
-    return tuple(
-        Space(*place, tuple(unit(total).tolist())) for place, total in sorted(sums.items())
-    )
+def subspaces(grams: Iterable[tuple[Matrix, torch.Tensor]]) -> tuple[Space, ...]:
+    """Return what every layer reads and writes, by layer, from its matrices' Gram sketches."""
+    sums: dict[tuple[int, str], np.ndarray] = defaultdict(no_numbers)
+    for matrix, gram in grams:
+        if matrix.projection in WRITING:
+            side, width = "writes", matrix.rows
+        else:
+            side, width = "reads", matrix.cols
+        sums[matrix.layer, side] += direction(gram.double().numpy(), width)
+
+    spaces = []
+    for (layer, side), total in sorted(sums.items()):
+        spaces.append(Space(layer, side, tuple(unit(total).tolist())))
+    return tuple(spaces)
 
 
-def shape_of(own: np.ndarray, width: int) -> np.ndarray:
-    """A Gram sketch without the identity's part: the upper triangle, of length 1; off the diagonal it counts twice."""
-    rest = without_identity(own, identity_of(width))
+def no_numbers() -> np.ndarray:
+    """Return the sum of no sketches."""
+    return np.zeros(NUMBERS)
+
+
+def direction(gram: np.ndarray, width: int) -> np.ndarray:
+    """Return the upper triangle of a Gram sketch without the identity's part, of length 1.
+
+    Entries off the diagonal stand twice in the sketch, hence the factor sqrt(2). width: of the
+    stream.
+    """
+    rest = without_identity(gram, identity_sketch(width))
     rows, columns = np.triu_indices(SIZE)
     flat = rest[rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2))
     return np.asarray(flat / (np.linalg.norm(flat) or 1.0))
 
 
 @lru_cache(256)
-def identity_of(width: int) -> np.ndarray:
-    """S^T S: the Gram sketch of the identity."""
-    own = signs(width, SIZE, SEED).double().numpy()
-    return np.asarray(own.T @ own)
+def identity_sketch(width: int) -> np.ndarray:
+    """Return S^T S, the Gram sketch of the identity: SIZE x SIZE, float64."""
+    random_signs = signs(width, SIZE, SEED).double().numpy()
+    return np.asarray(random_signs.T @ random_signs)

@@ -19,9 +19,13 @@ STAGES = (
 
 
 class Timing:
-    """A clock for one source. Several threads may be in a stage at once: then it takes more than the wall says."""
+    """A clock for one source.
+
+    Several threads may be in a stage at once: its seconds then exceed those of the wall clock.
+    """
 
     def __init__(self) -> None:
+        """Begin with no time spent; the wall clock starts with the first stage."""
         self._lock = Lock()
         self._begun: float | None = None
         self._spent = dict.fromkeys(STAGES, 0.0)
@@ -38,6 +42,7 @@ class Timing:
                 self._spent[name] += perf_counter() - begun
 
     def seconds(self) -> dict[str, float]:
-        """Of every stage so far, and `wall`: since the first began."""
+        """Return the seconds of every stage so far, and as `wall` those since the first began."""
         with self._lock:
-            return {**self._spent, "wall": perf_counter() - self._begun if self._begun else 0.0}
+            wall = perf_counter() - self._begun if self._begun else 0.0
+            return {**self._spent, "wall": wall}

@@ -8,7 +8,8 @@ from checkpoints_made import write_folder
 
 import registry
 from registry.architectures.residual_stream import scheme_of, table
-from registry.fingerprints.branch_sketches import IN_SEED, OUT_SEED, SIZE, head_size
+from registry.fingerprints.branch_sketches import IN_SEED, OUT_SEED, SIZE
+from registry.fingerprints.value_heads import head_size
 from registry.numerics.sketches import signs
 from registry.numerics.unit_vectors import unit
 

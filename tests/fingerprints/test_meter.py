@@ -8,10 +8,9 @@ import pytest
 import torch
 from checkpoints_made import llama, write_folder
 
-from registry.architectures.layout import layout_of
 from registry.checkpoints import open_checkpoint
 from registry.fingerprints import compute as computing
-from registry.fingerprints.meter import Batches, Piece
+from registry.fingerprints import options as options_module
 from registry.fingerprints.record import Fingerprint
 
 
@@ -25,39 +24,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_folder(tmp_path_factory.mktemp("batches"), tensors)
 
 
-def pieces(folder: Path) -> list[Piece]:
-    checkpoint = open_checkpoint(folder)
-    sites = layout_of(checkpoint).projections
-    return [Piece(site, 0, site.entry.load(), "", None, None) for site in sites]
-
-
-def test_batches_are_of_one_shape(folder):
-    """All are given out when they take more than the limit, each once; what is left comes at the end."""
-    given = pieces(folder)
-    batches = Batches(3 * 7 * 320 * 128, 1)
-    found = [batch for piece in given for batch in batches.add(piece)]
-    assert len(found) > 0
-    found += batches.take()
-    assert all(len({piece.matrix.shape for piece in batch}) == 1 for batch in found)
-    assert max(map(len, found)) > 1
-    names = [piece.site.entry.name for batch in found for piece in batch]
-    assert sorted(names) == sorted(piece.site.entry.name for piece in given)
-    assert batches.take() == []
-
-
-def test_without_a_limit_each_is_given_out_by_itself(folder):
-    """So that it is computed at once."""
-    batches = Batches(0, 1)
-    given = pieces(folder)
-    assert [batches.add(piece) for piece in given] == [[[piece]] for piece in given]
-
-
 @pytest.mark.parametrize("limit", [1, 200_000, 1 << 40])
 @pytest.mark.parametrize("threads", [1, 4])
 def test_batches_change_nothing(folder, monkeypatch, limit, threads):
     """The fingerprint is the same, bit for bit, whatever is computed together."""
     expected = compute(folder)
-    monkeypatch.setattr(computing, "gathering", lambda *_: limit)
+    monkeypatch.setattr(options_module, "gathering", lambda *_: limit)
     assert compute(folder, threads=threads) == expected
 
 

@@ -1,0 +1,48 @@
+"""How matrices are measured: everything that is chosen before the first tensor is read."""
+
+from dataclasses import dataclass
+
+import torch
+
+from registry.errors import UnknownRank
+from registry.fingerprints.device import chosen, cores, gathering
+from registry.fingerprints.record import RANKS
+
+
+@dataclass(frozen=True)
+class MeasureOptions:
+    """How matrices are measured. Only the rank changes the numbers, the device their bounds.
+
+    Attributes:
+        rank: singular values of each matrix: 16, 64 or 256.
+        device: what computes.
+        threads: how many threads compute.
+        batch_bytes: bytes of matrices that wait on the device for others of their shape, to be
+            computed in one call; 0 to compute each by itself.
+        prove: whether to prove of every spectrum that no singular value was missed.
+    """
+
+    rank: int
+    device: torch.device
+    threads: int
+    batch_bytes: int = 0
+    prove: bool = False
+
+
+def measure_options(rank: int, threads: int | None, device: str, *, prove: bool) -> MeasureOptions:
+    """Return options from what a user asks for; threads: None for one on every core.
+
+    Raises UnknownRank and DeviceUnavailable.
+    """
+    if rank not in RANKS:
+        raise UnknownRank(rank=rank, ranks=", ".join(map(str, RANKS)))
+
+    threads = threads or cores()
+    torch_device = chosen(device)
+    return MeasureOptions(
+        rank=rank,
+        device=torch_device,
+        threads=threads,
+        batch_bytes=gathering(torch_device, threads),
+        prove=prove,
+    )
