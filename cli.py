@@ -15,17 +15,24 @@ from registry.commands import (
 )
 from registry.errors import RegistryError
 
-
-class RegistryGroup(click.Group):
-    """The one place where an error of ours becomes a sentence and exit code 1."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command."""
-        try:
-            return super().invoke(ctx)
-        except RegistryError as exc:
-            raise click.ClickException(str(exc)) from exc
-
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Fingerprint and store": (
+        checkpoints.ingest,
+        checkpoints.fingerprint,
+        checkpoints.inspect,
+    ),
+    "Ask where a checkpoint comes from": (
+        verdicts.identify,
+        verdicts.compare,
+        verdicts.verify,
+        verdicts.explain,
+        verdicts.report,
+    ),
+    "The registry": (models.list_, models.show, models.families, models.remove),
+    "The papers": (characteristic.characteristic, characteristic.dsv, plot.plot),
+    "Adapters": (adapters.lora, adapters.lora_init),
+    "Database": (database.db,),
+}
 
 SETTINGS = {
     "auto_envvar_prefix": "REGISTRY",
@@ -34,28 +41,41 @@ SETTINGS = {
 }
 
 
+class RegistryGroup(click.Group):
+    """A group whose help lists the commands under SECTIONS, and whose errors are sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; any RegistryError becomes its sentence on stderr and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except RegistryError as exc:
+            raise click.ClickException(str(exc)) from exc
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+        """Write every command with the first sentence of its help, section by section."""
+        for section, commands in SECTIONS.items():
+            rows = [(str(command.name), command.get_short_help_str(80)) for command in commands]
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+
 @click.group(cls=RegistryGroup, context_settings=SETTINGS)
 @click.version_option(package_name="weight-registry")
 def main() -> None:
-    """Tell what a language model's checkpoint comes from, by fingerprints of its weights.
+    """Identify the base model a checkpoint was derived from, by fingerprints of its weights.
 
     \b
-    registry ingest ./llama-small gpt2      remember two models
-    registry identify ./unknown_model       which of them is it near?
+    registry ingest ./llama-small gpt2      store the fingerprints of two models
+    registry identify ./unknown_model       was it derived from one of them?
 
     The database is REGISTRY_DATABASE_URL, any Postgres with pgvector; without it an embedded one in
     REGISTRY_DATA_DIR is started and stopped as needed.
     """
 
 
-for command in (
-    *(checkpoints.ingest, checkpoints.fingerprint, checkpoints.inspect),
-    *(verdicts.identify, verdicts.compare, verdicts.verify, verdicts.explain, verdicts.report),
-    *(models.show, models.list_, models.remove, models.families),
-    *(characteristic.characteristic, characteristic.dsv, adapters.lora_init),
-    *(adapters.lora, plot.plot, database.db),
-):
-    main.add_command(command)
+for section in SECTIONS.values():
+    for subcommand in section:
+        main.add_command(subcommand)
 
 if __name__ == "__main__":
     main()

@@ -3,13 +3,14 @@
 Pictures of the examples are drawn anew everywhere; those of other people's models, where DATA is given.
 """
 
-import json
 import sys
 from pathlib import Path
 
 import registry
-from registry.figures.kinds import KINDS
-from registry.figures.style import save
+from registry.figures.benchmark_figures import read_losses
+from registry.figures.draw import as_figure
+from registry.figures.kinds import KINDS, Subject
+from registry.figures.style import DOTS, save
 from registry.workflows.adapters import read_adapter
 
 PAGES = Path(__file__).parent
@@ -51,47 +52,47 @@ hatches, markers and dashes tell series apart in grey.
 
 def main() -> None:
     """Draw everything."""
-    found = [(name, registry.fingerprint(EXAMPLES / name)) for name in MODELS]
+    models = tuple((name, registry.fingerprint(EXAMPLES / name)) for name in MODELS)
+    subject = Subject(models, losses=read_losses(LOSSES))
     for kind in OF_EXAMPLES:
-        given = (
-            json.loads(LOSSES.read_text())
-            if kind == "loss"
-            else ()
-            if kind == "generator"
-            else found
-        )
-        save(KINDS[kind].drawn(given, 16), PAGES / "images" / f"{kind}.svg")
+        draw(kind, subject, f"{kind}.svg")
+
     if len(sys.argv) > 1:
         published(Path(sys.argv[1]))
         run(Path(sys.argv[1]))
     (PAGES / "figures.md").write_text(page(), encoding="utf-8")
 
 
+def draw(kind: str, subject: Subject, name: str, dpi: int = DOTS) -> None:
+    """Draw a figure into docs/images."""
+    path = PAGES / "images" / name
+    save(as_figure(kind, subject), path, path.suffix, dpi=dpi)
+
+
 def published(data: Path) -> None:
-    """Other people's models."""
+    """Draw other people's models and adapters."""
     folder = next(data.glob(CHECKPOINT))
-    checkpoint = [("saltyduckegg", registry.fingerprint(folder))]
+    checkpoint = Subject((("saltyduckegg", registry.fingerprint(folder)),))
     for kind in OF_CHECKPOINT:
-        path = PAGES / "images" / f"published-{kind}.{FORMATS.get(kind, 'svg')}"
-        save(KINDS[kind].drawn(checkpoint, 16), path, dpi=50)
-    seen = {
-        name: read_adapter(str(next((data / "adapters").glob(pattern)))).delta
-        for name, pattern in ADAPTERS.items()
-    }
+        draw(kind, checkpoint, f"published-{kind}.{FORMATS.get(kind, 'svg')}", dpi=50)
+
+    adapters = []
+    for name, pattern in ADAPTERS.items():
+        delta = read_adapter(str(next((data / "adapters").glob(pattern)))).delta
+        if delta:
+            adapters.append((name, delta))
     for kind in OF_ADAPTERS:
-        save(
-            KINDS[kind].drawn([(name, own) for name, own in seen.items() if own], 16),
-            PAGES / "images" / f"adapters-{kind}.svg",
-        )
+        draw(kind, Subject(tuple(adapters)), f"adapters-{kind}.svg")
 
 
 def run(data: Path) -> None:
-    """The checkpoints of one adapter."""
-    seen = [read_adapter(str(next((data / "adapters").glob(pattern)))) for pattern in RUN]
-    points = [
-        (str(each.run_step.step), each.delta) for each in seen if each.run_step and each.delta
-    ]
-    save(KINDS["paths"].drawn(points, 16), PAGES / "images" / "adapters-paths.svg")
+    """Draw the checkpoints of one adapter."""
+    points = []
+    for pattern in RUN:
+        adapter = read_adapter(str(next((data / "adapters").glob(pattern))))
+        if adapter.run_step and adapter.delta:
+            points.append((str(adapter.run_step.step), adapter.delta))
+    draw("paths", Subject(tuple(points)), "adapters-paths.svg")
 
 
 def page() -> str:
@@ -106,7 +107,7 @@ def page() -> str:
         shown = [
             f"![{name}](images/{name})" for name in names if (PAGES / "images" / name).is_file()
         ]
-        parts.append(f"## `{kind}`\n\nAs paper {row.shows}.\n\n" + "\n\n".join(shown) + "\n")
+        parts.append(f"## `{kind}`\n\nAs paper {row.source}.\n\n" + "\n\n".join(shown) + "\n")
     return "\n".join(parts)
 
 

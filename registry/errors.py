@@ -19,7 +19,14 @@ class RegistryError(Exception):
         return partial(type(self), **self.data), ()
 
 
-# --- reading a checkpoint -------------------------------------------------------------------------------------
+# --- files: writing -------------------------------------------------------------------------------
+
+
+class UnwritableFile(RegistryError):
+    """{path!r} cannot be written ({reason}); choose another place."""
+
+
+# --- checkpoints: reading a source ----------------------------------------------------------------
 
 
 class CheckpointError(RegistryError):
@@ -31,12 +38,13 @@ class SourceNotFound(CheckpointError):
 
 
 class NoWeights(CheckpointError):
-    """{source!r} holds no weights that can be read: give a folder or file with .safetensors, .gguf, .bin, .pt or
-    .pth."""
+    """{source!r} holds no weights that can be read; give a folder or file with .safetensors, .gguf,
+    .bin, .pt or .pth."""
 
 
 class SeveralCheckpoints(CheckpointError):
-    """{source!r} holds several checkpoints ({files}); name the one you mean, such as {example!r}."""
+    """{source!r} holds several checkpoints ({files}); name the one you mean, such as
+    {example!r}."""
 
 
 class UnreadableFile(CheckpointError):
@@ -48,19 +56,22 @@ class BrokenJSON(CheckpointError):
 
 
 class MissingShard(CheckpointError):
-    """The shard {shard!r} that {path!r} calls for is not beside it; fetch the missing file."""
+    """{path!r} names the shard {shard!r}, which is missing; fetch it into the same folder."""
 
 
 class ShardOutside(CheckpointError):
-    """{path!r} names the shard {shard!r}, which lies outside its own folder; the checkpoint is refused."""
+    """{path!r} names the shard {shard!r}, which lies outside its own folder and is refused; fetch
+    the checkpoint again from a source that you trust."""
 
 
 class ShardMismatch(CheckpointError):
-    """{path!r} places the tensor {tensor!r} in {shard!r}, which does not hold it; fetch both files again."""
+    """{path!r} says that the tensor {tensor!r} is in {shard!r}, which does not hold it; fetch both
+    files again."""
 
 
 class TensorTwice(CheckpointError):
-    """The tensor {tensor!r} stands in both {first!r} and {second!r}; merge or remove one of the files."""
+    """The tensor {tensor!r} stands in both {first!r} and {second!r}; merge or remove one of the
+    files."""
 
 
 class BrokenFile(CheckpointError):
@@ -68,8 +79,8 @@ class BrokenFile(CheckpointError):
 
 
 class TensorTooLarge(CheckpointError):
-    """The tensor {tensor!r} takes {size} bytes, for which the memory does not suffice; use a machine with more, or
-    fetch the checkpoint again if it should hold no such tensor."""
+    """The tensor {tensor!r} takes {size} bytes, for which the memory does not suffice; use a
+    machine with more memory, or fetch the checkpoint again if it should hold no such tensor."""
 
 
 class FormatNotRead(CheckpointError):
@@ -77,33 +88,33 @@ class FormatNotRead(CheckpointError):
 
 
 class UnsafePickle(CheckpointError):
-    """{path!r} asks for {function!r} while it is being read, which could run code and is refused; get the weights as a
-    safetensors file."""
+    """{path!r} asks for {function!r} while it is being read, which could run code and is refused;
+    get the weights as a safetensors file."""
 
 
 class QuantisedWeights(CheckpointError):
-    """The tensor {tensor!r} is stored quantised ({dtype}), which cannot be read yet; give the model in bf16, fp16
-    or fp32."""
-
-
-class IncompleteQuantisation(CheckpointError):
-    """The quantised tensor {tensor!r} has {part!r} but lacks {missing}; fetch the checkpoint again, or give the model
+    """The tensor {tensor!r} is stored quantised ({dtype}), which cannot be read yet; give the model
     in bf16, fp16 or fp32."""
 
 
+class IncompleteQuantisation(CheckpointError):
+    """The quantised tensor {tensor!r} has {part!r} but lacks {missing}; fetch the checkpoint again,
+    or give the model in bf16, fp16 or fp32."""
+
+
 class BrokenQuantisation(CheckpointError):
-    """The tensor {tensor!r}, stored quantised ({scheme}), cannot be read ({reason}); fetch the checkpoint again, or
-    give the model in bf16, fp16 or fp32."""
+    """The tensor {tensor!r}, stored quantised ({scheme}), cannot be read ({reason}); fetch the
+    checkpoint again, or give the model in bf16, fp16 or fp32."""
 
 
 class UnknownQuantisation(CheckpointError):
-    """The tensor {tensor!r} is stored quantised as {scheme}, which cannot be read; give the model in bf16, fp16 or
-    fp32."""
+    """The tensor {tensor!r} is stored quantised as {scheme}, which cannot be read; give the model
+    in bf16, fp16 or fp32."""
 
 
 class MissingAdapterConfig(CheckpointError):
-    """{source!r} holds an adapter without its adapter_config.json, so that nobody can tell its scaling; put that file
-    beside it."""
+    """{source!r} holds an adapter without its adapter_config.json, which gives the scaling; put
+    that file into the same folder."""
 
 
 class BrokenAdapter(CheckpointError):
@@ -111,12 +122,13 @@ class BrokenAdapter(CheckpointError):
 
 
 class UnsupportedAdapter(CheckpointError):
-    """{source!r} is an adapter of type {kind!r}, which adds no update to weights that could be fingerprinted; merge it
-    into its base model and give that."""
+    """{source!r} is an adapter of type {kind!r}, which has no low-rank delta to fingerprint; merge
+    it into its base model and give the merged model."""
 
 
 class NotAnAdapter(CheckpointError):
-    """{source!r} is a whole model, so there is nothing to merge into {base!r}; give an adapter or leave --base out."""
+    """{source!r} is a whole model, which cannot be merged into {base!r}; give an adapter, or leave
+    --merge-into out."""
 
 
 class BaseIsAdapter(CheckpointError):
@@ -124,25 +136,28 @@ class BaseIsAdapter(CheckpointError):
 
 
 class AdapterMismatch(CheckpointError):
-    """The adapter {source!r} does not fit {base!r} ({reason}); give the base that it was trained on."""
+    """The adapter {source!r} does not fit {base!r} ({reason}); give the base that it was trained
+    on."""
 
 
 class HubModelNotFound(CheckpointError):
-    """The hub has no model {model!r} that you may see; check the id, and whether your token may see it if it is
-    private."""
+    """The hub has no model {model!r} that you may see; check the id and, for a private model, your
+    token."""
 
 
 class HubLoginNeeded(CheckpointError):
-    """The hub shows no model {model!r} to those who are not logged in; check the id, and set HF_TOKEN if it is
-    private."""
+    """The hub shows no model {model!r} to those who are not logged in; check the id, and set
+    HF_TOKEN if it is private."""
 
 
 class HubTokenRefused(CheckpointError):
-    """The hub refuses {model!r} because it does not know your token; renew it, or unset HF_TOKEN for a public model."""
+    """The hub refuses {model!r} because it does not know your token; renew it, or unset HF_TOKEN
+    for a public model."""
 
 
 class HubRevisionNotFound(CheckpointError):
-    """The hub's model {model!r} has no revision {revision!r}; name a branch, tag or commit that it has."""
+    """The hub's model {model!r} has no revision {revision!r}; name a branch, tag or commit that it
+    has."""
 
 
 class HubFileNotFound(CheckpointError):
@@ -154,11 +169,13 @@ class HubAccessDenied(CheckpointError):
 
 
 class HubForbidden(CheckpointError):
-    """The hub does not let you read {model!r} ({reason}); check what your token is allowed to read."""
+    """The hub does not let you read {model!r} ({reason}); check what your token is allowed to
+    read."""
 
 
 class HubRateLimited(CheckpointError):
-    """The hub gives no more of {model!r} for now ({reason}); wait some minutes, or set HF_TOKEN for a higher limit."""
+    """The hub gives no more of {model!r} for now ({reason}); wait some minutes, or set HF_TOKEN for
+    a higher limit."""
 
 
 class HubFailing(CheckpointError):
@@ -166,25 +183,26 @@ class HubFailing(CheckpointError):
 
 
 class HubWithoutRanges(CheckpointError):
-    """The hub does not give {path!r} piece by piece ({reason}); pass --download to fetch it whole."""
+    """The hub does not give {path!r} piece by piece ({reason}); pass --download to fetch it
+    whole."""
 
 
 class HubCacheUnwritable(CheckpointError):
-    """{model!r} cannot be kept in the hub cache ({reason}); make room there, set HF_HOME to another folder or leave
-    --download out."""
+    """{model!r} cannot be kept in the hub cache ({reason}); make room there, set HF_HOME to another
+    folder or leave --download out."""
 
 
 class HubOffline(CheckpointError):
-    """{model!r} is no file or folder here, nor in the hub cache, and the hub is switched off; unset HF_HUB_OFFLINE or
-    give a folder."""
+    """{model!r} is no file or folder here, nor in the hub cache, and the hub is switched off; unset
+    HF_HUB_OFFLINE or give a folder."""
 
 
 class HubUnreachable(CheckpointError):
-    """{model!r} is no file or folder here and could not be fetched from the hub ({reason}); check the spelling, the
-    network and HF_ENDPOINT."""
+    """{model!r} is no file or folder here and could not be fetched from the hub ({reason}); check
+    the spelling, the network and HF_ENDPOINT."""
 
 
-# --- what the weights say -------------------------------------------------------------------------------------
+# --- architectures and fingerprints: what the weights are -----------------------------------------
 
 
 class WeightsError(RegistryError):
@@ -192,35 +210,36 @@ class WeightsError(RegistryError):
 
 
 class NoProjections(WeightsError):
-    """No transformer projections found in {source!r}: none of its {count} tensors has a known name ({examples});
-    is it a language model?"""
+    """No transformer projections found in {source!r}: none of its {count} tensors has a known name
+    ({examples}); give a transformer language model, or see `registry inspect`."""
 
 
 class NotAMatrix(WeightsError):
-    """The projection {tensor!r} has shape {shape}, not rows by columns; the checkpoint cannot be fingerprinted."""
+    """The projection {tensor!r} has shape {shape}, not rows by columns, and cannot be
+    fingerprinted; check the checkpoint."""
 
 
 class CannotSplit(WeightsError):
-    """The fused projection {tensor!r} of shape {shape} does not split into {parts} ({reason}); check the
-    checkpoint's config.json."""
+    """The fused projection {tensor!r} of shape {shape} does not split into {parts} ({reason});
+    check the checkpoint's config.json."""
 
 
 class NonFiniteWeights(WeightsError):
-    """{source!r} has {count} NaN or infinite weights, the first in {tensor!r}; pass --allow-nonfinite to leave them
-    out of the statistics."""
+    """{source!r} has {count} NaN or infinite weights, the first in {tensor!r}; pass
+    --allow-nonfinite to leave them out of the statistics."""
 
 
 class ZeroMatrix(WeightsError):
-    """The projection {tensor!r} is empty, all zero or without one finite weight, so there is nothing to fingerprint;
-    check the checkpoint."""
+    """The projection {tensor!r} is empty, all zero or without one finite weight, and cannot be
+    fingerprinted; check the checkpoint."""
 
 
 class UntrainedAdapter(WeightsError):
-    """{source!r} is an untrained adapter: its update B A is zero everywhere, so there is nothing to fingerprint; give
-    one that was trained."""
+    """{source!r} is an untrained adapter: its LoRA delta B A is zero everywhere, so there is
+    nothing to fingerprint; give one that was trained."""
 
 
-# --- how it is computed ---------------------------------------------------------------------------------------
+# --- fingerprints, lineage and workflows: how they are computed and compared ----------------------
 
 
 class DeviceUnavailable(RegistryError):
@@ -228,7 +247,8 @@ class DeviceUnavailable(RegistryError):
 
 
 class NotComparable(RegistryError):
-    """{base!r} is an adapter, and a model does not come from one; name the two the other way round."""
+    """{base!r} is an adapter, which cannot be the base of a whole model; give the two the other way
+    round."""
 
 
 class BrokenFingerprintFile(RegistryError):
@@ -242,14 +262,14 @@ class FingerprintVersionDiffers(RegistryError):
 
 
 class QuickNeedsModel(RegistryError):
-    """{source!r} is an adapter, which is small; identify it without --quick."""
+    """{source!r} is an adapter, which --quick does not read; identify it without --quick."""
 
 
 class UnknownRank(RegistryError):
-    """Spectra of rank {rank!r} are not compared by anything; give one of {ranks}."""
+    """Unsupported rank {rank!r}; give one of {ranks}."""
 
 
-# --- characteristics ------------------------------------------------------------------------------------------
+# --- characteristic and lora_init -----------------------------------------------------------------
 
 
 class CharacteristicError(RegistryError):
@@ -257,47 +277,48 @@ class CharacteristicError(RegistryError):
 
 
 class TooFewLayers(CharacteristicError):
-    """The distances {name} are only {count}, and a law is fitted to {least} at least: the model has {layers} such
-    matrices, and {needed} are needed."""
+    """The distances {name} are {count}, too few to fit a law to ({least} are needed): the model has
+    {layers} such matrices, and {needed} are needed; take a model with more layers."""
 
 
 class IdenticalLayers(CharacteristicError):
-    """Nearly all singular-value vectors of {name} are equal, so that {count} distances are not zero and {least} are
-    needed: layers that were copied tell nothing."""
+    """Nearly all singular-value vectors of {name} are equal: {count} distances are not zero, and
+    {least} are needed; take a model without layers that were copied."""
 
 
 class RankNotStored(CharacteristicError):
-    """{rank} singular values were asked for and {stored} are stored; ingest the source again with --rank {rank}."""
+    """{rank} singular values are needed and {stored} are stored; ingest the source again with
+    --rank {rank}."""
 
 
 class NoSuchProjection(CharacteristicError):
-    """There is no projection {projection!r}; there are {known}."""
+    """Unknown projection {projection!r}; choose one of {known}."""
 
 
 class NoCharacteristic(CharacteristicError):
-    """{name!r} has no characteristic: the distances of {first} to all other projections follow a power law, so that
-    there are no groups to shape anything by; take another reference."""
+    """{name!r} has no characteristic: the distances of {first} to all other projections follow a
+    power law, so all projections form one group; take another reference."""
 
 
 class LawNotReached(CharacteristicError):
-    """In {attempts} draws no {vectors} vectors of {length} numbers had distances that follow a {law} law; ask for more
-    vectors, or longer ones."""
+    """In {attempts} draws no {vectors} vectors of {length} numbers had distances that follow a
+    {law} law; ask for more vectors, or longer ones."""
 
 
 class NoTargets(CharacteristicError):
-    """{base!r} has no module {target!r} that an adapter could change; there are {known}."""
+    """{base!r} has no module {target!r} that an adapter could change; choose from {known}."""
 
 
 class FolderNotEmpty(CharacteristicError):
-    """{folder!r} is there already and not an empty folder; choose another."""
+    """{folder!r} exists and is not an empty folder; choose another."""
 
 
 class BaseNotWritable(CharacteristicError):
-    """The start of an adapter cannot be taken off {base!r}, for {reason}; leave --keep-output away, or give a folder of
-    unquantised weights."""
+    """Cannot subtract the initial LoRA delta from {base!r} ({reason}); drop --keep-output, or give
+    a folder of unquantised weights."""
 
 
-# --- pictures -------------------------------------------------------------------------------------------------
+# --- figures --------------------------------------------------------------------------------------
 
 
 class PictureError(RegistryError):
@@ -309,18 +330,14 @@ class NothingToDraw(PictureError):
 
 
 class UnknownPicture(PictureError):
-    """A picture is written as .png or .svg, not as {path!r}; name a file that ends so."""
-
-
-class UnwritablePicture(PictureError):
-    """{path!r} cannot be written ({reason}); choose another file."""
+    """A figure is written as .png or .svg, not as {path!r}; name a file that ends so."""
 
 
 class WrongPicture(PictureError):
-    """The picture {kind!r} is drawn of {takes}; give {takes}."""
+    """The figure {kind!r} is drawn of {takes}; give {takes}."""
 
 
-# --- the database ---------------------------------------------------------------------------------------------
+# --- database -------------------------------------------------------------------------------------
 
 
 class DatabaseError(RegistryError):
@@ -328,11 +345,13 @@ class DatabaseError(RegistryError):
 
 
 class BadDatabaseURL(DatabaseError):
-    """REGISTRY_DATABASE_URL is not a Postgres address ({reason}); write postgresql://user:password@host:5432/name."""
+    """REGISTRY_DATABASE_URL is not a Postgres address ({reason}); write
+    postgresql://user:password@host:5432/name."""
 
 
 class DatabaseUnreachable(DatabaseError):
-    """The database at {url!r} does not answer ({reason}); start it or correct REGISTRY_DATABASE_URL."""
+    """The database at {url!r} does not answer ({reason}); start it or correct
+    REGISTRY_DATABASE_URL."""
 
 
 class DatabaseTooOld(DatabaseError):
@@ -340,12 +359,13 @@ class DatabaseTooOld(DatabaseError):
 
 
 class VectorMissing(DatabaseError):
-    """The database at {url!r} lacks the vector extension ({reason}); install pgvector there or ask its
-    administrator for CREATE EXTENSION vector."""
+    """The database at {url!r} lacks the vector extension ({reason}); install pgvector there or ask
+    its administrator for CREATE EXTENSION vector."""
 
 
 class SchemaNewer(DatabaseError):
-    """The database at {url!r} was written by a newer registry (schema {revision!r}); upgrade this package."""
+    """The database at {url!r} was written by a newer registry (schema {revision!r}); upgrade this
+    package."""
 
 
 class SchemaOlder(DatabaseError):
@@ -357,7 +377,8 @@ class DatabaseFailed(DatabaseError):
 
 
 class ServerUnavailable(DatabaseError):
-    """The embedded database cannot run here ({reason}); set REGISTRY_DATABASE_URL to a Postgres with pgvector."""
+    """The embedded database cannot run here ({reason}); set REGISTRY_DATABASE_URL to a Postgres
+    with pgvector."""
 
 
 class ServerFailed(DatabaseError):
@@ -365,7 +386,8 @@ class ServerFailed(DatabaseError):
 
 
 class NoEmbeddedServer(DatabaseError):
-    """REGISTRY_DATABASE_URL is set, so there is no embedded database to {action}; unset it first."""
+    """REGISTRY_DATABASE_URL is set, so there is no embedded database to {action}; unset it
+    first."""
 
 
 class ModelNotFound(DatabaseError):
@@ -377,8 +399,10 @@ class ModelAmbiguous(DatabaseError):
 
 
 class NoVerdict(DatabaseError):
-    """No verdict was stored with {name!r}, which was ingested by an older registry; remove it and ingest it again."""
+    """No verdict was stored with {name!r}, which was ingested by an older registry; remove it and
+    ingest it again."""
 
 
 class NameTaken(DatabaseError):
-    """Another model's weights are registered as {name!r}; give this one a --name of its own, or remove the other."""
+    """Another model's weights are registered as {name!r}; give this one a --name of its own, or
+    remove the other."""

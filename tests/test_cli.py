@@ -133,7 +133,7 @@ def test_every_json_answer_has_a_schema_version(url, model):
 def test_ranks(url, model):
     """A larger rank is stored in the place of a smaller one, and said; a smaller one changes nothing."""
     assert "registered model in family model" in run("ingest", model, "--rank", "16").output
-    told = "model is registered already with these weights; its spectra have 256 values now instead of 16\n"
+    told = "model is registered already with these weights; 256 singular values are stored now instead of 16\n"
     assert run("ingest", model, "--rank", "256").stdout == told
     assert "nothing was changed" in run("ingest", model).output
     again = answer("ingest", model)["models"][0]
@@ -199,7 +199,7 @@ def test_labels_in_doubt_are_named(url, model):
         own.commit()
         view = own.execute("SELECT undetermined FROM model_fingerprints").fetchall()
     assert view == [(2,)]
-    told = "labels at rank 16 that are not certain within the errors of the spectra: layer 0 key, layer 1 value"
+    told = "labels at rank 16 that are not certain within the errors of the singular values: layer 0 key, layer 1 value"
     assert told in " ".join(run("show", "model").output.split())
     assert answer("show", "model")["undetermined"]["16"] == [
         {"layer": 0, "projection": "key", "expert": None},

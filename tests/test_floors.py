@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"data", "errors", "numerics", "settings"},
-    {"checkpoints"},
+    {"checkpoints", "files"},
     {"architectures"},
     {"fingerprints"},
     {"characteristic", "lineage"},

@@ -1,11 +1,12 @@
-"""The command that looks at adapters through the first paper's lens."""
+"""Commands on LoRA adapters: compare some, initialise one."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from registry.commands.options import as_json, download, option
-from registry.commands.printing import output
+from registry.commands.options import download_option, json_option, option
+from registry.commands.printing import show, show_json, show_text
 
 
 @click.command()
@@ -13,33 +14,39 @@ from registry.commands.printing import output
 @option(
     "--base",
     metavar="MODEL",
-    help="The base to show beside, registered or a source [default: what they declare].",
+    help="Base model to show beside them: registered, or a source [default: the declared one].",
 )
 @option(
     "--like",
     type=click.IntRange(1),
     metavar="N",
-    help="List the N registered adapters most like the first, too.",
+    help="Also list the N registered adapters most like the first.",
 )
-@as_json
-def lora(adapters: tuple[str, ...], base: str | None, like: int | None, as_json: bool) -> None:
-    """Show std and clustering vectors of adapters: of B A, and of what they make of their base.
+@json_option
+def lora(adapters: tuple[str, ...], base: str | None, like: int | None, json: bool) -> None:
+    """Compare LoRA adapters by their std and clustering vectors.
 
-    ADAPTER is a source or registered; LABEL=SOURCE says what it was trained on. Of several: distances, whether those
-    of one data set or one base are nearer, and the path of checkpoints of one run.
+    Shows the vectors of each LoRA delta B A, of the base model and of both merged. ADAPTER is a source or registered;
+    LABEL=SOURCE names the data set it was trained on. Of several: their distances, whether adapters of one data set or
+    of one base are closer, and the path of checkpoints of one run.
 
     \b
     Example: registry lora emotions=./a therapy=./b --base ./llama-small
     """
     from registry import Registry
-    from registry.report.adapters import Told, told_json, told_table
+    from registry.report.adapters import AdapterReport, adapters_json, adapters_table
 
     with Registry() as registry:
-        seen = registry.adapters(adapters, base)
-        known = registry.base_of(seen, base)
-        nearest = registry.like(seen[0].delta, like) if like and seen[0].delta else []
-    told = Told(tuple(seen), known, tuple(nearest))
-    output(as_json, told_json, told_table, told)
+        members = registry.adapters(adapters, base)
+        base_model = registry.base_of(members, base)
+        first = members[0].delta
+        nearest = registry.like(first, like) if like and first else []
+
+    report = AdapterReport(tuple(members), base_model, tuple(nearest))
+    if json:
+        show_json(adapters_json(report))
+    else:
+        show_text(adapters_table(report))
 
 
 @click.command("lora-init")
@@ -47,23 +54,22 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, as_json:
 @option(
     "--like",
     required=True,
-    metavar="REFERENCE",
-    help="The model whose characteristic shapes it, or a source.",
+    metavar="MODEL",
+    help="Reference model whose characteristic shapes the factors: registered, or a source.",
 )
 @option(
     "--rank",
-    "lora_rank",
     type=click.IntRange(1),
     default=16,
     show_default=True,
-    help="Rank of the update.",
+    help="Rank of the LoRA delta.",
 )
-@option("--alpha", type=float, help="Its scaling times the rank [default: the rank].")
+@option("--alpha", type=float, help="Scaling of B A, times the rank [default: the rank].")
 @option(
     "--targets",
     multiple=True,
     metavar="NAME",
-    help="Projections or modules, may be repeated [default: all].",
+    help="Projection or module to adapt; may be repeated [default: all].",
 )
 @option(
     "--std",
@@ -75,37 +81,36 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, as_json:
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="The same gives the same adapter.",
+    help="Seed of the random factors.",
 )
 @option(
     "--keep-output",
     is_flag=True,
-    help="Write the base less the start too, so that nothing moves at step 0.",
+    help="Also write the base minus B A, as PiSSA does, so that the initial output is unchanged.",
 )
 @option(
     "-o",
     "--output",
-    "folder",
     type=click.Path(path_type=Path),
+    metavar="FOLDER",
     required=True,
     help="A new or empty folder.",
 )
-@download
-@as_json
-def lora_init(base: str, like: str, folder: Path, as_json: bool, **options: object) -> None:
-    """Write a LoRA adapter for BASE whose factors start in the shape of a reference's characteristic.
+@download_option
+@json_option
+def lora_init(base: str, like: str, rank: int, output: Path, json: bool, **options: Any) -> None:
+    """Write a LoRA adapter initialised like a reference model.
+
+    Its factors A and B are drawn for BASE after the reference's characteristic, as in arXiv 2509.00046, section 4.
 
     \b
     Example: registry lora-init ./llama-small --like llama-large --rank 8 -o ./start
     """
     from registry import Registry
-    from registry.report import adapters
+    from registry.report.adapters import initialised_text
 
     with Registry() as registry:
-        done = registry.lora_init(base, like, folder, **options)  # type: ignore[arg-type]
-    output(
-        as_json,
-        lambda it: {"reference": like, "initialised": it},
-        lambda it: adapters.initialised_text(it, like),
-        done,
-    )
+        initialised = registry.lora_init(base, like, output, lora_rank=rank, **options)
+
+    content = {"reference": like, "initialised": initialised}
+    show(content, initialised_text(initialised, like), json=json)

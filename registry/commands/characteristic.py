@@ -1,57 +1,53 @@
-"""Commands of the second paper: distances of singular values, groups of projections, LoRA starts."""
+"""Commands of paper 2509.00046: distances of singular-value vectors, and groups of projections."""
 
 import click
 
-from registry.commands.options import as_json, model, option
-from registry.commands.printing import output
-
-rank = option(
-    "--rank",
-    type=click.Choice(["16", "64", "256"]),
-    default="16",
-    show_default=True,
-    callback=lambda *given: int(given[2]),
-    help="Singular values of each vector.",
-)
+from registry.commands.options import json_option, model_argument, option, rank_option
+from registry.commands.printing import show
 
 
 @click.command()
-@model
-@rank
-@as_json
-def characteristic(model: str, rank: int, as_json: bool) -> None:
-    """Tell which projections stay close to which; MODEL is registered, and the groups are kept with it, or a source.
+@model_argument
+@rank_option(16)
+@json_option
+def characteristic(model: str, rank: int, json: bool) -> None:
+    """Group projections whose singular-value spectra stay close.
+
+    As in arXiv 2509.00046, section 3.1. MODEL is a registered name or a source; groups of registered models are
+    stored.
 
     \b
     Example: registry characteristic llama-small
     """
     from registry import Registry
     from registry.characteristic.groups import published_of
-    from registry.report import characteristic
+    from registry.report.characteristic import characteristic_json, characteristic_table
 
     with Registry() as registry:
-        found = registry.characteristic(model, rank=rank)
-    told = (model, found, published_of(model))
-    output(
-        as_json,
-        lambda it: characteristic.characteristic_json(*it),
-        lambda it: characteristic.characteristic_table(*it),
-        told,
+        groups = registry.characteristic(model, rank=rank)
+
+    published = published_of(model)
+    show(
+        characteristic_json(model, groups, published),
+        characteristic_table(model, groups, published),
+        json=json,
     )
 
 
 @click.command()
-@model
+@model_argument
 @option(
     "--between",
     multiple=True,
     metavar="A,B",
-    help="Only of two projections, such as q,gate; may be repeated.",
+    help="Only between two projections, such as q,gate; may be repeated.",
 )
-@rank
-@as_json
-def dsv(model: str, between: tuple[str, ...], rank: int, as_json: bool) -> None:
-    """Tell which law the distances between singular-value vectors follow; MODEL is registered, or a source.
+@rank_option(16)
+@json_option
+def dsv(model: str, between: tuple[str, ...], rank: int, json: bool) -> None:
+    """Fit the law of the distances between singular-value vectors.
+
+    As in arXiv 2509.00046, section 3. MODEL is a registered name or a source.
 
     \b
     Example: registry dsv llama-small --between q,gate
@@ -59,15 +55,11 @@ def dsv(model: str, between: tuple[str, ...], rank: int, as_json: bool) -> None:
     from registry import Registry
     from registry.characteristic.dsv import pair_of
     from registry.characteristic.groups import published_of
-    from registry.report import characteristic
+    from registry.report.characteristic import DistanceReport, distances_json, distances_table
 
-    pairs = [pair_of(text) for text in between]
+    pairs = [pair_of(names) for names in between]
     with Registry() as registry:
-        measured, fits = registry.distances(model, pairs, rank=rank)
-    told = (model, rank, measured, fits, published_of(model))
-    output(
-        as_json,
-        lambda it: characteristic.distances_json(*it),
-        lambda it: characteristic.distances_table(*it),
-        told,
-    )
+        sets, fits = registry.distances(model, pairs, rank=rank)
+
+    report = DistanceReport(model, rank, sets, fits, published_of(model))
+    show(distances_json(report), distances_table(report), json=json)

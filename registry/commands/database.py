@@ -2,13 +2,13 @@
 
 import click
 
-from registry.commands.options import as_json
-from registry.commands.printing import output
+from registry.commands.options import json_option
+from registry.commands.printing import show
 
 
 @click.group()
 def db() -> None:
-    """Look after the database.
+    """Start, stop, upgrade and inspect the database.
 
     \b
     Example: psql $(registry db url)
@@ -16,56 +16,51 @@ def db() -> None:
 
 
 @db.command()
-@as_json
-def status(as_json: bool) -> None:
-    """Say where the database is, what runs there and how full it is."""
+@json_option
+def status(json: bool) -> None:
+    """Print where the database is, what runs there and how full it is."""
     from registry.database import admin
     from registry.report import answers, models
 
-    output(as_json, answers.plain, models.status_table, admin.status())
+    current = admin.status()
+    show(answers.plain(current), models.status_table(current), json=json)
 
 
 @db.command()
-@as_json
-def start(as_json: bool) -> None:
+@json_option
+def start(json: bool) -> None:
     """Start the embedded database, to stay until `registry db stop`."""
     from registry.database import admin
 
-    output(as_json, lambda it: {"url": it}, str, admin.start())
+    address = admin.start()
+    show({"url": address}, address, json=json)
 
 
 @db.command()
-@as_json
-def stop(as_json: bool) -> None:
+@json_option
+def stop(json: bool) -> None:
     """Stop the embedded database."""
     from registry.database import admin
 
-    output(
-        as_json,
-        lambda it: {"stopped": it},
-        lambda it: "stopped" if it else "it was not running",
-        admin.stop(),
-    )
+    stopped = admin.stop()
+    show({"stopped": stopped}, "stopped" if stopped else "it was not running", json=json)
 
 
 @db.command()
-@as_json
-def upgrade(as_json: bool) -> None:
+@json_option
+def upgrade(json: bool) -> None:
     """Bring the database's schema up to this version of the registry."""
     from registry.database import admin
 
-    output(
-        as_json,
-        lambda it: {"schema": it},
-        lambda it: f"the schema is at {it}",
-        admin.upgrade_schema(),
-    )
+    revision = admin.upgrade_schema()
+    show({"schema": revision}, f"the schema is at {revision}", json=json)
 
 
 @db.command()
-@as_json
-def url(as_json: bool) -> None:
+@json_option
+def url(json: bool) -> None:
     """Print the database's address for psql; the embedded one stays up from then on."""
     from registry.database import admin
 
-    output(as_json, lambda it: {"url": it}, str, admin.url())
+    address = admin.url()
+    show({"url": address}, address, json=json)

@@ -2,15 +2,17 @@
 
 import click
 
-from registry.commands.options import as_json, model
-from registry.commands.printing import output
+from registry.commands.options import json_option, model_argument
+from registry.commands.printing import show as show_answer
 
 
 @click.command()
-@model
-@as_json
-def show(model: str, as_json: bool) -> None:
-    """Print a registered model's fingerprint; MODEL is its name or the start of its digest.
+@model_argument
+@json_option
+def show(model: str, json: bool) -> None:
+    """Print a registered model's fingerprint.
+
+    MODEL is its name, or the start of its digest.
 
     \b
     Example: registry show llama-small
@@ -19,13 +21,17 @@ def show(model: str, as_json: bool) -> None:
     from registry.report import models
 
     with Registry() as registry:
-        found = registry.show(model)
-    output(as_json, models.show_json, lambda it: models.show_table(*it), found)
+        summary, fingerprint = registry.show(model)
+    show_answer(
+        models.show_json(summary, fingerprint),
+        models.show_table(summary, fingerprint),
+        json=json,
+    )
 
 
 @click.command("list")
-@as_json
-def list_(as_json: bool) -> None:
+@json_option
+def list_(json: bool) -> None:
     """List the registered models.
 
     \b
@@ -35,14 +41,14 @@ def list_(as_json: bool) -> None:
     from registry.report.models import models_table
 
     with Registry() as registry:
-        found = registry.models()
-    output(as_json, lambda it: {"models": it}, models_table, found)
+        summaries = registry.models()
+    show_answer({"models": summaries}, models_table(summaries), json=json)
 
 
 @click.command()
-@model
-@as_json
-def remove(model: str, as_json: bool) -> None:
+@model_argument
+@json_option
+def remove(model: str, json: bool) -> None:
     """Delete a registered model.
 
     \b
@@ -51,18 +57,14 @@ def remove(model: str, as_json: bool) -> None:
     from registry import Registry
 
     with Registry() as registry:
-        gone = registry.remove(model)
-    output(
-        as_json,
-        lambda it: {"removed": it},
-        lambda it: f"removed {it.name} (family {it.family})",
-        gone,
-    )
+        removed = registry.remove(model)
+    text = f"removed {removed.name} (family {removed.family})"
+    show_answer({"removed": removed}, text, json=json)
 
 
 @click.command()
-@as_json
-def families(as_json: bool) -> None:
+@json_option
+def families(json: bool) -> None:
     """List the families and their models.
 
     \b
@@ -72,5 +74,5 @@ def families(as_json: bool) -> None:
     from registry.report import models
 
     with Registry() as registry:
-        found = registry.families()
-    output(as_json, lambda it: {"families": it}, models.families_table, found)
+        summaries = registry.families()
+    show_answer({"families": summaries}, models.families_table(summaries), json=json)

@@ -1,93 +1,143 @@
-"""Arguments and options that several commands share."""
+"""Arguments and options that several commands share.
 
-from collections.abc import Callable
+A parameter is named after its flag, so that its environment variable is too: `--merge-into` of
+`registry ingest` is REGISTRY_INGEST_MERGE_INTO.
+"""
+
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 
 import click
+from click.core import ParameterSource
 
-UNKNOWN = 4  # exit code: nothing that is registered is near
+Command = Callable[..., None]
 
+UNKNOWN = 4  # exit code: no registered model is the base
+RANKS = ("16", "64", "256")  # of registry.fingerprints.record, without waiting for numpy
 
 option = partial(click.option, show_envvar=True)
 
 
-as_json = option("--json", "as_json", is_flag=True, help="Print one JSON object (docs/json.md).")
+class RenamedOption(click.Option):
+    """An option that also takes a former spelling, which no help shows and which warns on stderr."""
+
+    def __init__(self, *declarations: Any, former: str, **attributes: Any) -> None:
+        super().__init__(*declarations, **attributes)
+        self.former = former
+
+    def add_to_parser(self, parser: Any, ctx: click.Context) -> None:
+        """Register both spellings; the former one under a name of its own."""
+        super().add_to_parser(parser, ctx)
+        parser.add_option(self, [self.former], dest=self.former, action="store", nargs=1)
+
+    def consume_value(
+        self, ctx: click.Context, opts: Mapping[str, Any]
+    ) -> tuple[Any, ParameterSource]:
+        """Return the value given under either spelling, and where it came from."""
+        if self.former not in opts:
+            return super().consume_value(ctx, opts)
+
+        click.echo(f"Warning: {self.former} is deprecated; write {self.opts[0]}.", err=True)
+        return opts[self.former], ParameterSource.COMMANDLINE
 
 
-nonfinite = option(
+def whole_number(_ctx: click.Context, _parameter: click.Parameter, value: str) -> int:
+    """Return a choice that is a number as one."""
+    return int(value)
+
+
+def rank_option(default: int) -> Callable[[Command], Command]:
+    """Return the option --rank, the number of singular values of each matrix."""
+    return option(
+        "--rank",
+        type=click.Choice(RANKS),
+        default=str(default),
+        show_default=True,
+        callback=whole_number,
+        help="Top singular values of each matrix.",
+    )
+
+
+json_option = option("--json", is_flag=True, help="Print one JSON object (docs/json.md).")
+
+nonfinite_option = option(
     "--allow-nonfinite",
     is_flag=True,
     help="Leave NaN and infinite weights out instead of refusing them.",
 )
 
-
-download = option("--download", is_flag=True, help="Keep a hub model's files in the hub cache.")
-
-
-base = option(
-    "--base",
-    metavar="SOURCE",
-    help="Merge an adapter into this model first [default: take its update alone].",
+download_option = option(
+    "--download", is_flag=True, help="Keep a hub model's files in the hub cache."
 )
 
+merge_into_option = option(
+    "--merge-into",
+    cls=RenamedOption,
+    former="--base",
+    metavar="MODEL",
+    help="Base model to merge an adapter into [default: take the LoRA delta alone].",
+)
 
-threads = option(
+threads_option = option(
     "--threads",
     type=click.IntRange(1),
-    help="Matrices computed at a time, a thread each [default: the cores].",
+    help="Matrices computed at a time, one thread each [default: the number of cores].",
 )
 
-
-device = option(
+device_option = option(
     "--device",
     default="auto",
     metavar="auto|cpu|cuda[:n]",
     help="Where to compute; auto is CUDA if there is any.",
 )
 
-
-prove = option(
+prove_option = option(
     "--prove",
     is_flag=True,
     help="Prove that no singular value was missed; takes several times as long.",
 )
 
-
-timing = option(
-    "--timing", is_flag=True, help="Tell on stderr, or in the JSON, where the time went."
+timing_option = option(
+    "--timing",
+    is_flag=True,
+    help="Report the time per stage, on stderr or as `timing` in the JSON.",
 )
 
+source_argument = click.argument("source")
 
-source = click.argument("source")
-
-
-model = click.argument("model")
+model_argument = click.argument("model")
 
 
-def reading(
-    rank: int, *, merging: bool = True
-) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Options of all commands that read a checkpoint, which their functions take as `options`. rank: its default.
+def reading_options(rank: int, *, merging: bool = True) -> Callable[[Command], Command]:
+    """Return the options of all commands that read a checkpoint, to be taken as `**options`.
 
-    merging: whether an adapter may be merged into a base first.
+    rank: the default of --rank. merging: whether an adapter may be merged into a base model.
     """
-    ranks = click.Choice(["16", "64", "256"])
-    deep = option("--rank", type=ranks, default=str(rank), show_default=True, callback=lambda *given: int(given[2]),
-                  help="Singular values of each matrix.")  # fmt: skip
+    shared: list[Callable[[Command], Command]] = [
+        json_option,
+        timing_option,
+        threads_option,
+        device_option,
+        prove_option,
+        rank_option(rank),
+        download_option,
+        nonfinite_option,
+    ]
+    if merging:
+        shared.append(merge_into_option)
 
-    def with_options(command: Callable[..., None]) -> Callable[..., None]:
-        for each in (
-            as_json,
-            timing,
-            threads,
-            device,
-            prove,
-            deep,
-            download,
-            nonfinite,
-            *[base] * merging,
-        ):
-            command = each(command)
+    def with_options(command: Command) -> Command:
+        for add_option in shared:
+            command = add_option(command)
         return command
 
     return with_options
+
+
+def python_options(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the shared options under the names that the Python functions give them."""
+    named = dict(options)
+    if "merge_into" in named:
+        named["base"] = named.pop("merge_into")
+    return named

@@ -1,57 +1,81 @@
-"""Pictures of what is registered, and of sources."""
+"""The command that draws figures of the papers for registered models and sources."""
 
 from pathlib import Path
 from tempfile import mkdtemp
 
 import click
 
-from registry.commands.options import option
-
-KINDS = (
-    *("densities", "std", "pca", "labels", "clusters", "paths"),
-    *("distances", "laws", "pairs", "polar", "generator", "loss"),
-)
+from registry.commands.options import option, rank_option
+from registry.errors import WrongPicture
+from registry.figures.kinds import KINDS, Subject, Takes
 
 
 @click.command()
-@click.argument("kind", type=click.Choice(KINDS))
+@click.argument("kind", type=click.Choice(list(KINDS)))
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @option(
     "-o",
     "--output",
-    "path",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     help="A .png or .svg [default: lines of text].",
 )
 @option(
     "--open",
-    "show",
     is_flag=True,
-    help="Show the picture; without -o, from a file that is not kept.",
+    help="Show the figure; without -o, from a file that is not kept.",
 )
-@option(
-    "--rank",
-    type=click.Choice(["16", "64", "256"]),
-    default="16",
-    show_default=True,
-    help="Singular values.",
-)
-def plot(kind: str, models: tuple[str, ...], path: Path | None, show: bool, rank: str) -> None:
-    """Draw a picture of the papers'; MODELs are registered, or sources. Kind `loss` takes a benchmark's JSON instead.
+@rank_option(16)
+def plot(
+    kind: str,
+    models: tuple[str, ...],
+    output: Path | None,
+    open: bool,  # noqa: A002  # named after its flag
+    rank: int,
+) -> None:
+    """Draw a figure of the papers.
+
+    MODELs are registered, or sources. Kind `generator` takes none, and kind `loss` takes the JSON of
+    benchmarks/lora_init.py instead.
 
     \b
     Example: registry plot clusters llama-small llama-tiny -o clusters.svg
     """
-    from registry import Registry
-    from registry.figures.draw import draw, write
+    from registry.figures.draw import as_text, check_ending, save_whole
 
-    if show and path is None:
-        path = Path(mkdtemp(prefix="registry-")) / f"{kind}.svg"
-    with Registry() as registry:
-        if path is None:
-            click.echo(write(registry.named, kind, models, int(rank)))
-            return
-        draw(registry.named, kind, models, int(rank), path)
-    click.echo(f"wrote {path}", err=True)
-    if show:
-        click.launch(str(path))
+    if open and output is None:
+        output = Path(mkdtemp(prefix="registry-")) / f"{kind}.svg"
+    if output:
+        check_ending(output)
+
+    subject = subject_of(kind, models, rank)
+    if output is None:
+        click.echo(as_text(kind, subject))
+        return
+
+    save_whole(kind, subject, output)
+    click.echo(f"wrote {output}", err=True)
+    if open:
+        click.launch(str(output))
+
+
+def subject_of(kind: str, models: tuple[str, ...], rank: int) -> Subject:
+    """Return what the figure is drawn of. Raises WrongPicture where something else was given."""
+    takes = KINDS[kind].takes
+
+    if takes is Takes.NOTHING and not models:
+        return Subject()
+
+    if takes is Takes.BENCHMARK and len(models) == 1:
+        from registry.figures.benchmark_figures import read_losses
+
+        return Subject(losses=read_losses(Path(models[0])))
+
+    if takes is Takes.MODELS and models:
+        from registry import Registry
+
+        with Registry() as registry:
+            fingerprints = tuple(registry.named(model, rank) for model in models)
+        return Subject(fingerprints, rank)
+
+    raise WrongPicture(kind=kind, takes=takes.value)

@@ -1,18 +1,32 @@
-"""Commands that tell where a checkpoint comes from."""
+"""Commands that answer which model a checkpoint was derived from."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from registry.commands.options import UNKNOWN, as_json, model, option, reading, source
-from registry.commands.printing import output, say_timing, timing_json, write
+from registry.commands.measured_run import measured_run
+from registry.commands.options import (
+    UNKNOWN,
+    RenamedOption,
+    json_option,
+    model_argument,
+    option,
+    python_options,
+    reading_options,
+    source_argument,
+)
+from registry.commands.printing import show
+from registry.files import write_whole
 
-VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": 4}  # exit codes of `verify`
+if TYPE_CHECKING:
+    from registry.lineage.verdict import Verdict
+
+VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": UNKNOWN}  # exit codes of `verify`
 
 
 @click.command()
-@source
+@source_argument
 @option(
     "-k",
     "--nearest",
@@ -24,69 +38,76 @@ VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": 4}  # exit codes 
 @option(
     "--quick",
     is_flag=True,
-    help="Read no more of a model than the base's name needs; say how much that was.",
+    help="Stop reading once the base is identified (at most 2 % of the weights); report bytes read.",
 )
 @option(
     "--report",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Write the verdict as a page of HTML, too.",
+    help="Also write the verdict as a page of HTML.",
 )
-@reading(rank=16)
+@reading_options(rank=16)
 def identify(
     source: str,
     nearest: int,
     quick: bool,
     report: Path | None,
-    as_json: bool,
+    json: bool,
     timing: bool,
     **options: Any,
 ) -> None:
-    """Tell what a checkpoint comes from: the same weights, a quantised copy, derived, the same family or unknown.
+    """Name the registered model that a checkpoint was derived from.
 
+    The verdict is one of same weights, quantised copy, derived, same family and unknown.
     Exit code 4 when unknown.
 
     \b
     Example: registry identify ./unknown_model
     """
     from registry import Registry
-    from registry.commands.progress import Bar
-    from registry.fingerprints.timing import Timing
     from registry.report import verdicts
 
     if quick and report:
         raise click.UsageError("--quick reads too little for a --report.")
     if quick:
-        identify_quickly(source, as_json=as_json, download=options["download"])
+        identify_quickly(source, json=json, download=options["download"])
         return
-    with Registry() as registry, Bar(source) as bar:
-        clock = Timing()
-        found = registry.identify(source, k=nearest, **options, progress=bar, timing=clock)
-        spent = clock.seconds() if timing else None
+
+    with Registry() as registry:
+        with measured_run(source, json=json, timing=timing) as run:
+            identification = registry.identify(
+                source, k=nearest, **python_options(options), **run.observers
+            )
         if report:
-            write(report, registry.page(found))
-    content = verdicts.identification_json(found) | timing_json(spent)
-    output(as_json, lambda _: content, verdicts.identification_table, found)
-    if not as_json:
-        say_timing(spent)
-    if found.verdict.model is None:
-        raise SystemExit(UNKNOWN)
+            write_whole(report, registry.page(identification) + "\n")
+
+    run.show(
+        verdicts.identification_json(identification),
+        verdicts.identification_table(identification),
+    )
+    exit_if_unknown(identification.verdict)
 
 
-def identify_quickly(source: str, *, as_json: bool, download: bool) -> None:
-    """Print what a part of a checkpoint tells."""
+def identify_quickly(source: str, *, json: bool, download: bool) -> None:
+    """Print the verdict that a part of a checkpoint's weights allows, and how much was read."""
     from registry import Registry
     from registry.report import verdicts
 
     with Registry() as registry:
         verdict, glimpse = registry.identify_quickly(source, download=download)
+
     content = {
         "source": source,
         **verdicts.verdict_json(verdict),
         "read": glimpse.read,
         "bytes": glimpse.total,
     }
-    output(as_json, lambda _: content, lambda it: verdicts.verdict_table(source, it), verdict)
+    show(content, verdicts.verdict_table(source, verdict), json=json)
+    exit_if_unknown(verdict)
+
+
+def exit_if_unknown(verdict: "Verdict") -> None:
+    """End the command with its own exit code where no model was named."""
     if verdict.model is None:
         raise SystemExit(UNKNOWN)
 
@@ -94,71 +115,66 @@ def identify_quickly(source: str, *, as_json: bool, download: bool) -> None:
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@reading(rank=16)
-def compare(a: str, b: str, as_json: bool, timing: bool, **options: Any) -> None:
-    """Tell whether A comes from B; both are sources or registered models. Exit code 4 when unknown.
+@reading_options(rank=16)
+def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
+    """Decide whether A was derived from B.
+
+    Both are sources or registered models. Exit code 4 when unknown.
 
     \b
     Example: registry compare ./child llama-small
     """
     from registry import Registry
-    from registry.fingerprints.timing import Timing
     from registry.report import verdicts
 
-    clock = Timing()
-    with Registry() as registry:
-        verdict = registry.compare(a, b, **options, timing=clock)
-    spent = clock.seconds() if timing else None
-    content = {"a": a, "b": b} | verdicts.verdict_json(verdict) | timing_json(spent)
-    output(as_json, lambda _: content, lambda it: verdicts.verdict_table(a, it), verdict)
-    if not as_json:
-        say_timing(spent)
-    if verdict.model is None:
-        raise SystemExit(UNKNOWN)
+    with Registry() as registry, measured_run(a, json=json, timing=timing) as run:
+        verdict = registry.compare(a, b, **python_options(options), timing=run.clock)
+
+    content = {"a": a, "b": b, **verdicts.verdict_json(verdict)}
+    run.show(content, verdicts.verdict_table(a, verdict))
+    exit_if_unknown(verdict)
 
 
 @click.command()
-@source
+@source_argument
 @option(
-    "--base",
-    "claimed",
+    "--claimed-base",
+    cls=RenamedOption,
+    former="--base",
     required=True,
     metavar="MODEL",
-    help="What it claims to come from, registered or a source.",
+    help="The base model that is claimed: registered, or a source.",
 )
-@reading(rank=16, merging=False)
-def verify(source: str, claimed: str, as_json: bool, timing: bool, **options: Any) -> None:
-    """Check the claim that a checkpoint comes from a model.
+@reading_options(rank=16, merging=False)
+def verify(source: str, claimed_base: str, json: bool, timing: bool, **options: Any) -> None:
+    """Check the claim that a checkpoint was derived from a model.
 
     Exit code 0 when it is consistent, 3 when it is contradicted, 4 when nothing decides.
 
     \b
-    Example: registry verify ./child --base llama-small
+    Example: registry verify ./child --claimed-base llama-small
     """
     from registry import Registry
-    from registry.fingerprints.timing import Timing
     from registry.lineage.pair import consistency
     from registry.report import verdicts
 
-    clock = Timing()
-    with Registry() as registry:
-        verdict = registry.compare(source, claimed, **options, timing=clock)
-    outcome, spent = consistency(verdict), clock.seconds() if timing else None
-    content = {"source": source, "base": claimed, "outcome": outcome} | verdicts.verdict_json(
-        verdict
+    with Registry() as registry, measured_run(source, json=json, timing=timing) as run:
+        verdict = registry.compare(source, claimed_base, **options, timing=run.clock)
+
+    outcome = consistency(verdict)
+    claim = {"source": source, "base": claimed_base, "outcome": outcome}
+    run.show(
+        {**claim, **verdicts.verdict_json(verdict)},
+        verdicts.verified_table(source, claimed_base, outcome, verdict),
     )
-    told = verdicts.verified_table(source, claimed, outcome, verdict)
-    output(as_json, lambda _: content | timing_json(spent), lambda _: told, verdict)
-    if not as_json:
-        say_timing(spent)
     raise SystemExit(VERIFIED[outcome])
 
 
 @click.command()
-@model
-@as_json
-def explain(model: str, as_json: bool) -> None:
-    """Repeat what the registry said of a model when it was ingested, with all numbers.
+@model_argument
+@json_option
+def explain(model: str, json: bool) -> None:
+    """Repeat the verdict stored with a model when it was ingested.
 
     \b
     Example: registry explain llama-tiny-code
@@ -167,27 +183,22 @@ def explain(model: str, as_json: bool) -> None:
     from registry.report import verdicts
 
     with Registry() as registry:
-        found = registry.explain(model)
-    output(
-        as_json,
-        lambda it: verdicts.explained_json(*it),
-        lambda it: verdicts.explained_table(*it),
-        found,
-    )
+        stored = registry.explain(model)
+    show(verdicts.explained_json(*stored), verdicts.explained_table(*stored), json=json)
 
 
 @click.command()
-@model
+@model_argument
 @option(
     "-o",
     "--output",
-    "path",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     required=True,
     help="The file to write.",
 )
-def report(model: str, path: Path) -> None:
-    """Write what the registry said of a model as one page of HTML, with pictures.
+def report(model: str, output: Path) -> None:
+    """Write a model's stored verdict as a page of HTML.
 
     \b
     Example: registry report llama-tiny-code -o report.html
@@ -195,5 +206,5 @@ def report(model: str, path: Path) -> None:
     from registry import Registry
 
     with Registry() as registry:
-        write(path, registry.report(model))
-    click.echo(f"wrote {path}", err=True)
+        write_whole(output, registry.report(model) + "\n")
+    click.echo(f"wrote {output}", err=True)

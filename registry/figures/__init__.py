@@ -1,8 +1,10 @@
-"""Pictures of fingerprints, as the two papers draw them: one function each, which returns a matplotlib Figure.
+"""Figures of fingerprints, as the two papers draw them.
 
-style     colours, hatches and markers that also tell series apart in grey
-first     paper 2509.19122: weight densities, std vectors, clusters, labels
-second    paper 2509.00046: distances of singular values, their laws, the generator, losses
-lines     the same, in a few lines of text
-kinds     which picture is which: the table that `registry plot` reads
+kinds                what every kind of figure shows and is drawn of; needs no matplotlib
+draw                 from a kind and its subject to a file or lines of text
+style                colours, hatches and markers that also tell series apart in grey
+fingerprint_figures  paper 2509.19122: weight densities, std vectors, clusters, labels
+law_figures          paper 2509.00046: distances of singular-value vectors, their laws, the generator
+benchmark_figures    paper 2509.00046: losses that benchmarks/lora_init.py measured
+text_figures         the same figures in a few lines of text
 """

@@ -1,211 +1,275 @@
-"""Pictures of paper 2509.19122. Models come as (name, fingerprint)."""
+"""Figures of paper 2509.19122. Models come as (name, fingerprint)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from registry.architectures.roles import PROJECTIONS
 from registry.errors import NothingToDraw
-from registry.figures.style import MARKERS, bars, figure, mark, plain
+from registry.figures.style import MARKERS, bars, figure, legend_beside, mark, plain
 from registry.fingerprints.record import Clustering, Fingerprint
 from registry.numerics.histograms import edges
 from registry.numerics.unit_vectors import normalised
 
-Named = tuple[str, Fingerprint]
+if TYPE_CHECKING:
+    from registry.figures.kinds import NamedFingerprint
+
 REACH = 4.0  # standard deviations on each side
+MOST_DIGITS = 16  # layers; the labels of more would touch each other
+DARK = 0.5  # labels up to here are drawn dark, so that their digits are white
+TINY = 1e-300  # in place of a norm that is zero
 
 
-def std(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Std vectors of several models, each scaled to its largest entry (figures 3, 8, 9 and 13)."""
-    del rank
+def std(models: Sequence["NamedFingerprint"]) -> Figure:
+    """Draw std vectors, each divided by its largest entry (figures 3, 8, 9 and 13)."""
     drawn, (axes,) = figure("Standard deviation of every projection, over the largest")
+    projections = np.array(PROJECTIONS)
+
     for i, (name, fingerprint) in enumerate(models):
         values = np.array(fingerprint.std, float)
-        own = [p in fingerprint.projections for p in PROJECTIONS]
-        axes.plot(np.array(PROJECTIONS)[own], (values / values.max())[own], label=name, **mark(i))
+        covered = np.isin(projections, list(fingerprint.projections))
+        relative = values / values.max()
+        axes.plot(projections[covered], relative[covered], label=name, **mark(i))
+
     axes.set(ylabel="std / largest std", ylim=(0, 1.05))
     plain(axes)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    legend_beside(axes)
     return drawn
 
 
-def clusters(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Clustering vectors of several models (figures 6, 7, 10 and 15)."""
+def clusters(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+    """Draw clustering vectors (figures 6, 7, 10 and 15)."""
     drawn, (axes,) = figure(f"Share of each projection's matrices in query's cluster, rank {rank}")
     width = 0.8 / len(models)
+    middle = (len(models) - 1) / 2
+
     for i, (name, fingerprint) in enumerate(models):
-        at = np.arange(len(PROJECTIONS)) + (i - (len(models) - 1) / 2) * width
-        axes.bar(at, clustering(name, fingerprint, rank).vector, width, label=name, **bars(i))
-    axes.set(
-        ylabel="share", ylim=(0, 1.05), xticks=range(len(PROJECTIONS)), xticklabels=PROJECTIONS
-    )
+        positions = np.arange(len(PROJECTIONS)) + (i - middle) * width
+        shares = clustering(name, fingerprint, rank).vector
+        axes.bar(positions, shares, width, label=name, **bars(i))
+
+    axes.set(ylabel="share", ylim=(0, 1.05))
+    axes.set_xticks(range(len(PROJECTIONS)), PROJECTIONS)
     plain(axes)
-    axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    legend_beside(axes)
     return drawn
 
 
 def clustering(name: str, fingerprint: Fingerprint, rank: int) -> Clustering:
-    """The clustering of one rank. Raises NothingToDraw where fewer values are stored."""
-    found = next((c for c in fingerprint.clusterings if c.rank == rank), None)
-    if found is None:
-        raise NothingToDraw(
-            name=name, what=f"clustering at rank {rank}", how=f"ingest it with --rank {rank}"
-        )
-    return found
+    """Return the clustering of a rank. Raises NothingToDraw where fewer values are stored."""
+    for candidate in fingerprint.clusterings:
+        if candidate.rank == rank:
+            return candidate
+    raise NothingToDraw(
+        name=name, what=f"clustering at rank {rank}", how=f"ingest it with --rank {rank}"
+    )
 
 
-def label_table(fingerprint: Fingerprint, labels: Sequence[int]) -> np.ndarray:
-    """Projections x layers: the mean label of a layer's matrices, NaN where it has none."""
-    numbers = sorted({m.layer for m in fingerprint.matrices})
-    table = np.full((len(PROJECTIONS), len(numbers)), np.nan)
-    for i, projection in enumerate(PROJECTIONS):
-        for j, layer in enumerate(numbers):
-            own = [
-                label
-                for m, label in zip(fingerprint.matrices, labels, strict=True)
-                if (m.projection, m.layer) == (projection, layer)
-            ]
-            table[i, j] = np.mean(own) if own else np.nan
-    return table
+def labels(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+    """Draw the cluster label of every matrix by layer (figures 5, 14 and 16)."""
+    drawn, panels = figure(f"Cluster of every matrix, rank {rank}: 1 is query's", rows=len(models))
 
-
-def labels(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Cluster labels of every matrix by layer (figures 5, 14 and 16)."""
-    drawn, every = figure(f"Cluster of every matrix, rank {rank}: 1 is query's", rows=len(models))
-    for axes, (name, fingerprint) in zip(every, models, strict=True):
+    for axes, (name, fingerprint) in zip(panels, models, strict=True):
         table = label_table(fingerprint, clustering(name, fingerprint, rank).labels)
         image = axes.imshow(
             table, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
         )
-        for (i, j), value in np.ndenumerate(table):
-            if table.shape[1] <= 16 and not np.isnan(value):  # noqa: PLR2004  # of more layers digits would touch
-                axes.text(
-                    j,
-                    i,
-                    f"{value:.3g}",
-                    ha="center",
-                    va="center",
-                    color="black" if value > 0.5 else "white",  # noqa: PLR2004
-                )
-        axes.set(
-            yticks=range(len(PROJECTIONS)), yticklabels=PROJECTIONS, xlabel="layer", title=name
-        )
+        write_labels(axes, table)
+        axes.set(xlabel="layer", title=name)
+        axes.set_yticks(range(len(PROJECTIONS)), PROJECTIONS)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    drawn.colorbar(image, ax=every, label="label", shrink=0.8)
+
+    drawn.colorbar(image, ax=panels, label="label", shrink=0.8)
     return drawn
 
 
-def pca(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Unit singular-value vectors of all matrices along their two main axes, with clusters (figure 4)."""
-    drawn, every = figure(
+def write_labels(axes: Axes, table: np.ndarray) -> None:
+    """Write every label into its cell, where the cells are wide enough."""
+    if table.shape[1] > MOST_DIGITS:
+        return
+    for (row, column), label in np.ndenumerate(table):
+        if np.isnan(label):
+            continue
+        colour = "black" if label > DARK else "white"
+        axes.text(column, row, f"{label:.3g}", ha="center", va="center", color=colour)
+
+
+def label_table(fingerprint: Fingerprint, labels: Sequence[int]) -> np.ndarray:
+    """Return the mean label of each layer's matrices: projections x layers, NaN where none is."""
+    layers = sorted({matrix.layer for matrix in fingerprint.matrices})
+    shape = len(PROJECTIONS), len(layers)
+    total, count = np.zeros(shape), np.zeros(shape)
+
+    for matrix, label in zip(fingerprint.matrices, labels, strict=True):
+        cell = PROJECTIONS.index(matrix.projection), layers.index(matrix.layer)
+        total[cell] += label
+        count[cell] += 1
+
+    table = np.full(shape, np.nan)
+    np.divide(total, count, out=table, where=count > 0)
+    return table
+
+
+class Plane(NamedTuple):
+    """Points in the plane of two principal axes (n x 2), and the axes' shares of the variance."""
+
+    points: np.ndarray
+    shares: np.ndarray
+
+
+def pca(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+    """Draw unit singular-value vectors along their principal axes, with clusters (figure 4)."""
+    drawn, panels = figure(
         f"Singular-value vectors, rank {rank}: filled is query's cluster", columns=len(models)
     )
-    for axes, (name, fingerprint) in zip(every, models, strict=True):
-        points, shares = projected(fingerprint, rank)
-        matrices, found = fingerprint.matrices, clustering(name, fingerprint, rank).labels
-        for i, projection in enumerate(PROJECTIONS):
-            for label, fill in ((1, mark(i)["color"]), (0, "none")):
-                own = np.array(
-                    [
-                        (m.projection, k) == (projection, label)
-                        for m, k in zip(matrices, found, strict=True)
-                    ]
-                )
-                axes.scatter(
-                    *points[own].T, marker=MARKERS[i], facecolors=fill, edgecolors=mark(i)["color"]
-                )
-            if any(m.projection == projection for m in matrices):
-                axes.scatter([], [], marker=MARKERS[i], color=mark(i)["color"], label=projection)
-        axes.set(
-            xlabel=f"first axis ({shares[0]:.0%})",
-            ylabel=f"second axis ({shares[1]:.0%})",
-            title=name,
-        )
+    for axes, (name, fingerprint) in zip(panels, models, strict=True):
+        plane = principal_plane(name, fingerprint, rank)
+        scatter(axes, fingerprint, plane.points, clustering(name, fingerprint, rank).labels)
+        name_axes(axes, plane.shares)
+        axes.set_title(name)
         plain(axes)
-    every[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    legend_beside(panels[-1])
     return drawn
 
 
-def projected(fingerprint: Fingerprint, rank: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of every matrix its unit singular-value vector along two main axes, and their shares of the variance."""
-    rows = normalised([matrix.singular_values for matrix in fingerprint.matrices], rank)
-    left, values, _ = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
-    shares = values**2 / max(float((values**2).sum()), 1e-300)
-    return left[:, :2] * values[:2], shares[:2]
+def scatter(
+    axes: Axes, fingerprint: Fingerprint, points: np.ndarray, labels: Sequence[int]
+) -> None:
+    """Draw a marker for every matrix, by projection, filled in query's cluster."""
+    projections = np.array([matrix.projection for matrix in fingerprint.matrices])
+    in_querys_cluster = np.array(labels) == 1
+
+    for i, projection in enumerate(PROJECTIONS):
+        own = projections == projection
+        colour = mark(i)["color"]
+        for chosen, fill in ((own & in_querys_cluster, colour), (own & ~in_querys_cluster, "none")):
+            x, y = points[chosen].T
+            axes.scatter(x, y, marker=MARKERS[i], facecolors=fill, edgecolors=colour)
+        if own.any():
+            axes.scatter([], [], marker=MARKERS[i], color=colour, label=projection)
 
 
-def densities(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Densities of all weights of every projection, from the histograms of ingesting (figures 1, 2, 11 and 12)."""
-    del rank
-    drawn, every = figure("Density of all weights of every projection", columns=len(models))
-    for axes, (name, fingerprint) in zip(every, models, strict=True):
-        for i, (projection, (at, density)) in enumerate(scaled_counts(name, fingerprint).items()):
+def name_axes(axes: Axes, shares: np.ndarray) -> None:
+    """Name two principal axes and their shares of the variance."""
+    axes.set_xlabel(f"first axis ({shares[0]:.0%})")
+    axes.set_ylabel(f"second axis ({shares[1]:.0%})")
+
+
+def principal_plane(name: str, fingerprint: Fingerprint, rank: int) -> Plane:
+    """Return every matrix's unit singular-value vector in the plane of two principal axes.
+
+    Raises NothingToDraw for a single matrix, which spans no plane.
+    """
+    from sklearn.decomposition import PCA  # noqa: PLC0415  # takes a second, and one figure needs it
+
+    spectra = [matrix.singular_values for matrix in fingerprint.matrices]
+    if len(spectra) < 2:  # noqa: PLR2004  # points that a plane is laid through
+        raise NothingToDraw(name=name, what="second matrix", how="give a model of several")
+
+    vectors = normalised(spectra, rank)
+    analysis = PCA(2, svd_solver="full")
+    with np.errstate(invalid="ignore"):  # all vectors may be equal, without any variance
+        points = analysis.fit_transform(vectors)
+    return Plane(points, np.nan_to_num(analysis.explained_variance_ratio_))
+
+
+@dataclass(frozen=True)
+class Density:
+    """A density of weights: its values at some points."""
+
+    points: np.ndarray
+    values: np.ndarray
+
+
+def densities(models: Sequence["NamedFingerprint"]) -> Figure:
+    """Draw the density of all weights of every projection (figures 1, 2, 11 and 12)."""
+    drawn, panels = figure("Density of all weights of every projection", columns=len(models))
+
+    for axes, (name, fingerprint) in zip(panels, models, strict=True):
+        by_projection = weight_densities(name, fingerprint)
+        for i, (projection, density) in enumerate(by_projection.items()):
+            style = mark(i)
             axes.plot(
-                at,
-                density,
+                density.points,
+                density.values,
                 label=projection,
-                color=mark(i)["color"],
-                linestyle=mark(i)["linestyle"],
+                color=style["color"],
+                linestyle=style["linestyle"],
             )
         axes.set(title=name, xlabel="weight", ylabel="density")
         plain(axes)
-    every[-1].legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+
+    legend_beside(panels[-1])
     return drawn
 
 
-def scaled_counts(
-    name: str, fingerprint: Fingerprint, points: int = 160
-) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Of every projection points and densities there, from -REACH to REACH times the largest standard deviation.
+def weight_densities(name: str, fingerprint: Fingerprint, points: int = 160) -> dict[str, Density]:
+    """Return densities by projection, from -REACH to REACH times the largest standard deviation.
 
-    Raises NothingToDraw for adapters, and for models that were ingested before there were histograms.
+    They come from the histograms that were counted while fingerprinting. Raises NothingToDraw for
+    adapters, and for models that were ingested before there were histograms.
     """
     if not fingerprint.histograms:
         how = "adapters have none" if fingerprint.adapter else "ingest it again"
         raise NothingToDraw(name=name, what="histogram of weights", how=how)
-    reach, borders = REACH * max(fingerprint.std), edges()
-    ends = np.linspace(-reach, reach, points + 1)
+
+    reach = REACH * max(fingerprint.std)
+    bounds = np.linspace(-reach, reach, points + 1)
+    middles = (bounds[1:] + bounds[:-1]) / 2
+    bin_edges = edges()
+    counts = {histogram.projection: histogram.counts for histogram in fingerprint.histograms}
+
     found = {}
-    for each in sorted(fingerprint.histograms, key=lambda own: PROJECTIONS.index(own.projection)):
-        below = np.concatenate([[0], np.cumsum(each.counts)]) / max(1, sum(each.counts))
-        found[each.projection] = (
-            (ends[1:] + ends[:-1]) / 2,
-            np.diff(np.interp(ends, borders, below)) / np.diff(ends),
-        )
+    for projection in sorted(counts, key=PROJECTIONS.index):
+        running = np.concatenate([[0], np.cumsum(counts[projection])])
+        share_below = running / max(1, sum(counts[projection]))
+        shares = np.diff(np.interp(bounds, bin_edges, share_below))
+        found[projection] = Density(middles, shares / np.diff(bounds))
     return found
 
 
-def paths(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Updates of adapters in the order given, along two main axes of their sketches, from no update on (section 4)."""
-    del rank
-    drawn, (axes,) = figure("Updates from zero on, along their main axes")
-    points, shares = walked(models)
-    axes.plot(*points.T, **mark(0))
-    for (x, y), name in zip(points, ["0", *(name for name, _ in models)], strict=True):
-        axes.annotate(name, (x, y), xytext=(4, 4), textcoords="offset points", fontsize=8)
-    axes.set(xlabel=f"first axis ({shares[0]:.0%})", ylabel=f"second axis ({shares[1]:.0%})")
+def paths(models: Sequence["NamedFingerprint"]) -> Figure:
+    """Draw LoRA deltas in the order given along two main axes, from zero on (section 4)."""
+    drawn, (axes,) = figure("LoRA deltas from zero on, along their main axes")
+    plane = path_plane(models)
+    names = ["0", *(name for name, _ in models)]
+
+    axes.plot(*plane.points.T, **mark(0))
+    for point, name in zip(plane.points, names, strict=True):
+        axes.annotate(name, point, xytext=(4, 4), textcoords="offset points", fontsize=8)
+
+    name_axes(axes, plane.shares)
     plain(axes)
     return drawn
 
 
-def walked(models: Sequence[Named]) -> tuple[np.ndarray, np.ndarray]:
-    """Zero and every update, along two main axes of all, and the shares of these. Raises NothingToDraw."""
-    rows = [
-        np.concatenate([np.array(m.sketch or ()) for m in fingerprint.matrices])
-        for _, fingerprint in models
-    ]
-    if len({len(row) for row in rows}) > 1 or not all(
-        fingerprint.adapter for _, fingerprint in models
-    ):
-        raise NothingToDraw(
-            name=models[0][0], what="path", how="give adapters that change the same weights"
-        )
-    table = np.array([np.zeros(len(rows[0])), *rows])
+def path_plane(models: Sequence["NamedFingerprint"]) -> Plane:
+    """Return zero and the sketch of every LoRA delta in the plane of two main axes through zero.
+
+    Raises NothingToDraw for models, and for adapters of different weights.
+    """
+    sketches = []
+    for _, fingerprint in models:
+        parts = [np.array(matrix.sketch or ()) for matrix in fingerprint.matrices]
+        sketches.append(np.concatenate(parts))
+
+    lengths = {len(sketch) for sketch in sketches}
+    adapters_only = all(fingerprint.adapter for _, fingerprint in models)
+    if len(lengths) > 1 or not adapters_only:
+        how = "give adapters that change the same weights"
+        raise NothingToDraw(name=models[0][0], what="path", how=how)
+
+    table = np.array([np.zeros_like(sketches[0]), *sketches])
     left, values, _ = np.linalg.svd(table, full_matrices=False)
-    found = np.zeros((len(table), 2))
-    found[:, : min(2, len(values))] = (left * values)[:, :2]
-    found *= np.where(found[-1] < 0, -1, 1)  # the last update is to the right and above
-    shares = np.append(values**2 / max(float((values**2).sum()), 1e-300), 0.0)
-    return found, shares[:2]
+    points = np.zeros((len(table), 2))
+    points[:, : min(2, len(values))] = (left * values)[:, :2]
+    points *= np.where(points[-1] < 0, -1, 1)  # the last delta lies to the right and above
+
+    squares = values**2
+    shares = np.append(squares / max(float(squares.sum()), TINY), 0.0)
+    return Plane(points, shares[:2])

@@ -1,59 +1,69 @@
-"""Every kind of picture: what it shows, how it is drawn, and how it is written in lines."""
+"""Every kind of figure: what it shows and what it is drawn of. Imports no matplotlib."""
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from enum import Enum
+from typing import TYPE_CHECKING
 
-from matplotlib.figure import Figure
+if TYPE_CHECKING:
+    from registry.figures.benchmark_figures import LossCurves
+    from registry.fingerprints.record import Fingerprint
 
-from registry.figures import fingerprint_figures, law_figures, text_figures
+    NamedFingerprint = tuple[str, Fingerprint]
+
+FIRST_PAPER = "2509.19122"
+SECOND_PAPER = "2509.00046"
+
+
+class Takes(Enum):
+    """What a figure is drawn of."""
+
+    MODELS = "models, by name or source"
+    NOTHING = "nothing"
+    BENCHMARK = "the JSON file of one benchmark"
 
 
 @dataclass(frozen=True)
 class Kind:
-    """draw, write: take models as (name, fingerprint), and a rank. shows: of which figure of which paper it is one.
+    """A kind of figure.
 
-    takes: `models`, `nothing`, or `answer` where it draws the JSON of a benchmark.
+    paper, shows: the paper that has such a figure, and where. takes: what it is drawn of. ranked:
+    whether it is drawn of the first so many singular values of every matrix.
     """
 
-    draw: Callable[..., Figure]
-    write: Callable[..., Iterable[str]]
+    paper: str
     shows: str
-    takes: str = "models"
+    takes: Takes = Takes.MODELS
+    ranked: bool = False
 
-    def drawn(self, given: Any, rank: int) -> Figure:
-        """The picture of what was given."""
-        return self.draw(given) if self.takes == "answer" else self.draw(given, rank)
-
-    def written(self, given: Any, rank: int) -> str:
-        """The same in lines."""
-        return "\n".join(self.write(given) if self.takes == "answer" else self.write(given, rank))
+    @property
+    def source(self) -> str:
+        """Return the paper and its figures."""
+        return f"{self.paper}, {self.shows}"
 
 
-FIRST, SECOND = "2509.19122", "2509.00046"
+@dataclass(frozen=True)
+class Subject:
+    """What one figure is drawn of; a kind reads the fields that it takes.
+
+    models: names and fingerprints. rank: singular values of every matrix. losses: of a benchmark.
+    """
+
+    models: "tuple[NamedFingerprint, ...]" = ()
+    rank: int = 16
+    losses: "LossCurves | None" = None
+
+
 KINDS = {
-    "densities": Kind(
-        fingerprint_figures.densities, text_figures.densities, f"{FIRST}, figures 1, 2, 11, 12"
-    ),
-    "std": Kind(fingerprint_figures.std, text_figures.std, f"{FIRST}, figures 3, 8, 9, 13"),
-    "pca": Kind(fingerprint_figures.pca, text_figures.pca, f"{FIRST}, figure 4"),
-    "labels": Kind(fingerprint_figures.labels, text_figures.labels, f"{FIRST}, figures 5, 14, 16"),
-    "clusters": Kind(
-        fingerprint_figures.clusters, text_figures.clusters, f"{FIRST}, figures 6, 7, 10, 15"
-    ),
-    "paths": Kind(
-        fingerprint_figures.paths,
-        text_figures.paths,
-        f"{FIRST}, section 4: checkpoints of one adapter",
-    ),
-    "distances": Kind(law_figures.distances, text_figures.distances, f"{SECOND}, figure 2a"),
-    "laws": Kind(law_figures.laws, text_figures.laws, f"{SECOND}, figures 2b, 3a, 10, 13"),
-    "pairs": Kind(
-        law_figures.pairs, text_figures.pairs, f"{SECOND}, figures 3b, 4, 6, 11, 14 to 16"
-    ),
-    "polar": Kind(law_figures.polar, text_figures.polar, f"{SECOND}, figures 5, 12"),
-    "generator": Kind(
-        law_figures.generated, text_figures.generated, f"{SECOND}, figure 8", "nothing"
-    ),
-    "loss": Kind(law_figures.loss, text_figures.loss, f"{SECOND}, figure 9", "answer"),
+    "densities": Kind(FIRST_PAPER, "figures 1, 2, 11, 12"),
+    "std": Kind(FIRST_PAPER, "figures 3, 8, 9, 13"),
+    "pca": Kind(FIRST_PAPER, "figure 4", ranked=True),
+    "labels": Kind(FIRST_PAPER, "figures 5, 14, 16", ranked=True),
+    "clusters": Kind(FIRST_PAPER, "figures 6, 7, 10, 15", ranked=True),
+    "paths": Kind(FIRST_PAPER, "section 4: checkpoints of one adapter"),
+    "distances": Kind(SECOND_PAPER, "figure 2a", ranked=True),
+    "laws": Kind(SECOND_PAPER, "figures 2b, 3a, 10, 13", ranked=True),
+    "pairs": Kind(SECOND_PAPER, "figures 3b, 4, 6, 11, 14 to 16", ranked=True),
+    "polar": Kind(SECOND_PAPER, "figures 5, 12", ranked=True),
+    "generator": Kind(SECOND_PAPER, "figure 8", Takes.NOTHING),
+    "loss": Kind(SECOND_PAPER, "figure 9", Takes.BENCHMARK),
 }

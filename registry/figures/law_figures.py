@@ -1,8 +1,8 @@
-"""Pictures of paper 2509.00046. Models come as (name, fingerprint)."""
+"""Figures of paper 2509.00046. Models come as (name, fingerprint)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -24,173 +24,183 @@ from registry.errors import CharacteristicError
 from registry.figures.style import bars, figure, mark, plain
 from registry.fingerprints.record import Fingerprint
 
-Named = tuple[str, Fingerprint]
+if TYPE_CHECKING:
+    from registry.figures.kinds import NamedFingerprint
+
 BINS = 48
 SEED = 0
-MOST = {
-    "normal": 1.0,
-    "power law": 0.8,
-}  # share of the generator's distances that are shown: others lie far out
+TURN = 2 * np.pi
+SHOWN = 0.98  # share of the distances that a histogram shows: others lie far out
+POLAR_PAIRS = (("query", "up"), ("gate", "down"))
+
+# share of the generator's distances that are shown, by law
+GENERATED_SHOWN = {"normal": 1.0, "power law": 0.8}
 
 
-def distances(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Cosine similarity of all singular-value vectors, projection by projection (figure 2a)."""
-    drawn, every = figure(
-        f"Cosine similarity of singular-value vectors, rank {rank}", columns=len(models)
-    )
-    for axes, (name, fingerprint) in zip(every, models, strict=True):
-        found = vectors(fingerprint, rank)
-        similarity = 1 - cosine_distances(*(all_vectors(found).rows,) * 2)
+class NamedDistances(NamedTuple):
+    """A set of distances, and what they are the distances of."""
+
+    name: str
+    distances: Distances
+
+
+def distances(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+    """Draw the cosine similarity of all singular-value vectors by projection (figure 2a)."""
+    title = f"Cosine similarity of singular-value vectors, rank {rank}"
+    drawn, panels = figure(title, columns=len(models))
+
+    for axes, (name, fingerprint) in zip(panels, models, strict=True):
+        by_projection = vectors(fingerprint, rank)
+        rows = all_vectors(by_projection).rows
+        similarity = 1 - cosine_distances(rows, rows)
         image = axes.imshow(similarity, cmap="cividis", vmax=1, interpolation="nearest")
-        starts = np.cumsum([0, *(len(each.rows) for each in found.values())])
-        axes.set(
-            title=name,
-            xticks=(starts[:-1] + starts[1:] - 1) / 2,
-            yticks=(starts[:-1] + starts[1:] - 1) / 2,
-        )
-        axes.set_xticklabels(found, rotation=90)
-        axes.set_yticklabels(found)
-        for edge in starts[1:-1]:
-            axes.axhline(edge - 0.5, color="white", linewidth=0.5)
-            axes.axvline(edge - 0.5, color="white", linewidth=0.5)
-    drawn.colorbar(image, ax=every, label="1 - distance", shrink=0.8)
+        axes.set_title(name)
+
+        counts = [len(projection.rows) for projection in by_projection.values()]
+        divide_axes(axes, list(by_projection), counts)
+
+    drawn.colorbar(image, ax=panels, label="1 - distance", shrink=0.8)
     return drawn
 
 
-def laws(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Densities of the distances of all vectors, with the fitted law (figures 2b, 3a, 10 and 13)."""
-    sets = [(name, within(all_vectors(vectors(fingerprint, rank)))) for name, fingerprint in models]
+def divide_axes(axes: Axes, names: Sequence[str], counts: Sequence[int]) -> None:
+    """Name blocks of rows and columns, so many of each, and draw lines between them."""
+    starts = np.cumsum([0, *counts])
+    middles = (starts[:-1] + starts[1:] - 1) / 2
+    axes.set_xticks(middles, names, rotation=90)
+    axes.set_yticks(middles, names)
+
+    for start in starts[1:-1]:
+        axes.axhline(start - 0.5, color="white", linewidth=0.5)
+        axes.axvline(start - 0.5, color="white", linewidth=0.5)
+
+
+def laws(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+    """Draw densities of the distances of all vectors, with fits (figures 2b, 3a, 10 and 13)."""
+    sets = [NamedDistances(name, all_distances(fingerprint, rank)) for name, fingerprint in models]
     return densities_of(sets, f"Distances of all singular-value vectors, rank {rank}")
 
 
-def pairs(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Densities of the distances between every two projections of a model (figures 3b, 4, 6, 11 and 14 to 16)."""
-    sets = [pair for name, fingerprint in models for pair in all_pairs(name, fingerprint, rank)]
+def all_distances(fingerprint: Fingerprint, rank: int) -> Distances:
+    """Return the distances between all singular-value vectors of a model."""
+    return within(all_vectors(vectors(fingerprint, rank)))
+
+
+def pairs(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+    """Draw densities of the distances between projections (figures 3b, 4, 6, 11, 14 to 16)."""
+    sets = []
+    for name, fingerprint in models:
+        for pair in projection_pairs(fingerprint, rank):
+            title = f"{name}: {pair.name}" if pair.name else name
+            sets.append(NamedDistances(title, pair.distances))
     return densities_of(sets, f"Distances between two projections, rank {rank}")
 
 
-def all_pairs(name: str, fingerprint: Fingerprint, rank: int) -> list[tuple[str, Distances]]:
-    """The distances of every two projections, without those that are too few."""
-    found, sets = vectors(fingerprint, rank), []
-    for one, other in combinations(found.values(), 2):
+def projection_pairs(fingerprint: Fingerprint, rank: int) -> list[NamedDistances]:
+    """Return the distances of every two projections, without those that are too few.
+
+    Where all are too few: one set without a name, of all vectors.
+    """
+    sets = []
+    for one, other in combinations(vectors(fingerprint, rank).values(), 2):
         try:
-            sets.append((f"{name}: {one.projection}-{other.projection}", between(one, other)))
+            found = between(one, other)
         except CharacteristicError:
             continue  # `registry dsv` names them
-    return sets or [(name, within(all_vectors(found)))]
+        sets.append(NamedDistances(f"{one.projection}-{other.projection}", found))
+    return sets or [NamedDistances("", all_distances(fingerprint, rank))]
 
 
-def densities_of(sets: Sequence[tuple[str, Distances]], title: str) -> Figure:
-    """One small picture for every set of distances."""
+def densities_of(sets: Sequence[NamedDistances], title: str) -> Figure:
+    """Draw one small figure for every set of distances."""
     columns = min(3, len(sets))
-    drawn, every = figure(title, rows=-(-len(sets) // columns), columns=columns)
-    for axes, (name, each) in zip(every, sets, strict=False):
-        density(axes, name, each)
-    for axes in every[len(sets) :]:
+    rows = -(-len(sets) // columns)
+    drawn, panels = figure(title, rows=rows, columns=columns)
+
+    for axes, (name, found) in zip(panels, sets, strict=False):
+        density(axes, name, found)
+    for axes in panels[len(sets) :]:
         axes.set_visible(False)
     return drawn
 
 
 def density(axes: Axes, name: str, found: Distances) -> None:
-    """A histogram of distances, and the fitted generalised Pareto and normal laws."""
+    """Draw a histogram of distances, and the fitted generalised Pareto and normal densities."""
     values = found.values
     law = law_of(values, found.resampled)
-    edges = np.linspace(0, float(np.quantile(values, 0.98)), BINS)
-    axes.hist(
-        values,
-        edges.tolist(),
-        density=True,
-        alpha=0.5,
-        label="distances",
-        **bars(0) | {"hatch": ""},
+    edges = np.linspace(0, float(np.quantile(values, SHOWN)), BINS)
+    unhatched = bars(0) | {"hatch": ""}
+    heights, _, _ = axes.hist(
+        values, edges.tolist(), density=True, alpha=0.5, label="distances", **unhatched
     )
-    pareto, at = law.pareto, (edges[1:] + edges[:-1]) / 2
-    ceiling = 1.15 * max(patch.get_height() for patch in axes.patches)  # type: ignore[attr-defined]
-    told = f"Pareto, alpha {pareto.shape:.2f}"
-    axes.plot(
-        at,
-        stats.genpareto.pdf(at, pareto.shape, pareto.location, pareto.scale),
-        label=told,
-        **line(1),
-    )
-    axes.plot(at, stats.norm.pdf(at, values.mean(), values.std()), label="normal", **line(2))
-    axes.set(
-        title=f"{name}: {law.law}", xlabel="cosine distance", ylabel="density", ylim=(0, ceiling)
-    )
+
+    points = (edges[1:] + edges[:-1]) / 2
+    fit = law.pareto
+    pareto = stats.genpareto.pdf(points, fit.shape, fit.location, fit.scale)
+    normal = stats.norm.pdf(points, values.mean(), values.std())
+    axes.plot(points, pareto, label=f"Pareto, alpha {fit.shape:.2f}", **line(1))
+    axes.plot(points, normal, label="normal", **line(2))
+
+    ceiling = 1.15 * float(np.max(heights))
+    axes.set(title=f"{name}: {law.law}", xlabel="cosine distance", ylabel="density")
+    axes.set_ylim(0, ceiling)
     plain(axes)
     axes.legend(frameon=False, fontsize=7)
 
 
 def line(index: int) -> dict[str, Any]:
-    """A line without markers."""
-    return {key: value for key, value in mark(index).items() if key != "marker"}
+    """Return the style of a line without markers."""
+    style = mark(index)
+    del style["marker"]
+    return style
 
 
-def polar(models: Sequence[Named], rank: int = 16) -> Figure:
-    """Distances as angles, the largest a full turn: query-up beside gate-down (figures 5 and 12)."""
-    chosen = [("query", "up"), ("gate", "down")]
-    sets = []
+def polar(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+    """Draw distances as angles, the largest a full turn: two pairs (figures 5 and 12)."""
+    sets = {}
     for name, fingerprint in models:
-        found = vectors(fingerprint, rank)
-        own = [pair for pair in chosen if all(p in found for p in pair)]
-        sets += [
-            (f"{name}: {a}-{b}", cosine_distances(found[a].rows, found[b].rows).ravel())
-            for a, b in own
-        ]
-    drawn, every = figure(
-        f"Distances, the largest a full turn, rank {rank}",
-        columns=len(sets),
-        subplot_kw={"projection": "polar"},
-    )
-    for i, (axes, (name, values)) in enumerate(zip(every, sets, strict=True)):
-        kept = values[values > SAME]
-        counts, edges = np.histogram(2 * np.pi * kept / kept.max(), 36, (0, 2 * np.pi))
+        by_projection = vectors(fingerprint, rank)
+        for a, b in POLAR_PAIRS:
+            if a in by_projection and b in by_projection:
+                found = cosine_distances(by_projection[a].rows, by_projection[b].rows)
+                sets[f"{name}: {a}-{b}"] = found.ravel()
+
+    title = f"Distances, the largest a full turn, rank {rank}"
+    drawn, panels = figure(title, columns=len(sets), subplot_kw={"projection": "polar"})
+    for i, (axes, (name, values)) in enumerate(zip(panels, sets.items(), strict=True)):
+        different = values[values > SAME]
+        angles = TURN * different / different.max()
+        counts, edges = np.histogram(angles, 36, (0, TURN))
         axes.bar(edges[:-1], counts, np.diff(edges), align="edge", **bars(i))
         axes.set_title(name, fontsize=9)
     return drawn
 
 
-def generated(models: Sequence[Named] = (), rank: int = 16) -> Figure:
-    """What the distribution generator gives: distances, and the numbers themselves (figure 8)."""
-    del models, rank
-    drawn, every = figure("The distribution generator", columns=2)
-    for i, law in enumerate(("normal", "power law")):
-        random = np.random.default_rng(SEED)
-        one, other = generator.pair(generator.template(4096, random), 32, law, random)
+def generated() -> Figure:
+    """Draw what the distribution generator gives: distances, and the numbers (figure 8)."""
+    drawn, (left, right) = figure("The distribution generator", columns=2)
+
+    for i, (law, shown) in enumerate(GENERATED_SHOWN.items()):
+        one, other = generated_pair(law)
         values = cosine_distances(one, other).ravel()
-        edges = np.linspace(0, float(np.quantile(values, MOST[law])), BINS)
-        every[0].hist(
-            values / edges[-1], edges / edges[-1], density=True, alpha=0.6, label=law, **bars(i)
-        )
-        every[1].hist(
-            np.concatenate([one, other]).ravel(),
-            80,
-            density=True,
-            histtype="step",
-            label=law,
-            **line(i),
-        )
-    every[0].set(
-        xlabel="cosine distance / the largest shown",
-        ylabel="density",
-        title="distances follow the asked law",
-    )
-    every[1].set(xlabel="number", ylabel="density", title="the numbers stay near normal")
-    for axes in every:
+        edges = np.linspace(0, float(np.quantile(values, shown)), BINS)
+        relative = values / edges[-1]
+        left.hist(relative, edges / edges[-1], density=True, alpha=0.6, label=law, **bars(i))
+
+        numbers = np.concatenate([one, other]).ravel()
+        right.hist(numbers, 80, density=True, histtype="step", label=law, **line(i))
+
+    left.set(xlabel="cosine distance / the largest shown", ylabel="density")
+    left.set_title("distances follow the requested law")
+    right.set(xlabel="number", ylabel="density", title="the numbers stay near normal")
+    for axes in (left, right):
         plain(axes)
         axes.legend(frameon=False)
     return drawn
 
 
-def loss(answer: Mapping[str, Any]) -> Figure:
-    """Held-out loss on the way, from every start of `benchmarks/lora_init.py`, with the range over seeds (figure 9)."""
-    drawn, (axes,) = figure("Held-out loss of an adapter, by its start; bands: all seeds")
-    for i, (way, row) in enumerate(answer["ways"].items()):
-        curve = {name: np.array(values) for name, values in row["curve"].items()}
-        steps = np.linspace(0, answer["steps"], len(curve["mean"]))
-        axes.plot(steps, curve["mean"], label=way, markersize=3, **mark(i))
-        axes.fill_between(steps, curve["low"], curve["high"], alpha=0.15, color=mark(i)["color"])
-    axes.set(xlabel="step", ylabel="loss, nats a token")
-    plain(axes)
-    axes.legend(frameon=False)
-    return drawn
+def generated_pair(law: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return two matrices, 32 x 4096, whose distances follow a law."""
+    random = np.random.default_rng(SEED)
+    template = generator.template(4096, random)
+    return generator.pair(template, 32, law, random)

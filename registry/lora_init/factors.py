@@ -1,8 +1,8 @@
-"""LoRA factors that start in the shape of a reference model's characteristic (paper 2509.00046, section 4).
+"""LoRA factors shaped by a reference model's characteristic (paper 2509.00046, section 4).
 
-Of every group of projections - a referenced one and its members - the factors A, over all layers, come from one
-template by the distribution generator, and so do the factors B. Both are other than zero, so that the model's output
-moves before the first step.
+Of every group of projections - a referenced one and its members - the factors A, over all layers,
+come from one template by the distribution generator, and so do the factors B. Both are other than
+zero, so that the model's output moves before the first step.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,12 +20,15 @@ from registry.checkpoints import Checkpoint
 from registry.errors import NoTargets
 
 STD = 0.02  # of templates and increments, as models draw their weights; the paper gives none
-SIDES = ("A", "B")
 
 
 @dataclass(frozen=True)
 class Plan:
-    """rank: of the update. alpha: its scaling is alpha / rank. std: of A and B. seed: the same gives the same."""
+    """How factors are drawn.
+
+    rank: of the LoRA delta. alpha: the delta is scaled by alpha / rank. std: of the numbers in A
+    and B. seed: the same seed gives the same adapter.
+    """
 
     rank: int = 16
     alpha: float = 16.0
@@ -34,13 +37,16 @@ class Plan:
 
     @property
     def scaling(self) -> float:
-        """What B A is multiplied by."""
+        """Return what B A is multiplied by."""
         return self.alpha / self.rank
 
 
 @dataclass(frozen=True, eq=False)
-class Start:
-    """The update of one weight: `site` is where it belongs, a: rank x inputs, b: outputs x rank, both float32."""
+class LoraFactors:
+    """The factors of one weight, float32.
+
+    site: the weight that they belong to. a: rank x inputs. b: outputs x rank.
+    """
 
     site: ProjectionTensor
     a: torch.Tensor
@@ -48,109 +54,148 @@ class Start:
 
     @property
     def module(self) -> str:
-        """The module of the weight."""
-        return self.site.entry.name.removesuffix(".weight")
+        """Return the name of the weight's module."""
+        return module_of(self.site)
 
-    def update(self, scaling: float) -> torch.Tensor:
-        """What is added to the weight as it is stored, float32."""
-        change = scaling * (self.b @ self.a)
-        return change.T if self.site.transposed else change
+    def delta(self, scaling: float) -> torch.Tensor:
+        """Return scaling B A, float32, in the shape in which the weight is stored."""
+        product = scaling * (self.b @ self.a)
+        return product.T if self.site.transposed else product
+
+
+def module_of(site: ProjectionTensor) -> str:
+    """Return the name of the module that holds a weight."""
+    return site.entry.name.removesuffix(".weight")
 
 
 def targeted(base: Checkpoint, targets: Sequence[str]) -> tuple[ProjectionTensor, ...]:
-    """The weights of a base that are named as projections or as modules; all of them where nothing is named.
+    """Return the weights of a base that are named as projections or as modules; all by default.
 
-    Experts, and heads that are tensors of their own, are left out: no module of PEFT's stands for them.
-    Raises NoTargets.
+    Experts, and heads that are tensors of their own, are left out: no module of PEFT's stands for
+    them. Raises NoTargets where a name means no weight.
     """
-    sites = [site for site in layout_of(base).projections if single(site)]
+    layout = layout_of(base)
+    adaptable = tuple(site for site in layout.projections if fills_a_module(site))
+    if not adaptable:
+        known = "no module that an adapter could change"
+        raise NoTargets(base=base.source, target="any", known=known)
+
     for target in targets:
-        if not any(meant(site, target) for site in sites):
-            modules = sorted(
-                {site.entry.name.removesuffix(".weight").rpartition(".")[2] for site in sites}
-            )
-            raise NoTargets(base=base.source, target=target, known=", ".join(modules))
-    found = tuple(
-        site for site in sites if not targets or any(meant(site, target) for target in targets)
-    )
-    if not found:
-        raise NoTargets(
-            base=base.source, target="any", known="no module that an adapter could change"
-        )
-    return found
+        if not any(is_meant(site, target) for site in adaptable):
+            known = ", ".join(last_words(adaptable))
+            raise NoTargets(base=base.source, target=target, known=known)
+
+    if not targets:
+        return adaptable
+    return tuple(site for site in adaptable if any(is_meant(site, target) for target in targets))
 
 
-def single(site: ProjectionTensor) -> bool:
-    """Whether one module holds it."""
-    return len(site.shapes) == len(site.experts) == site.experts.count(
-        None
-    ) and site.entry.name.endswith(".weight")
+def fills_a_module(site: ProjectionTensor) -> bool:
+    """Return whether the weight is a whole module's, without experts."""
+    without_experts = all(expert is None for expert in site.experts)
+    one_expert_a_shape = len(site.experts) == len(site.shapes)
+    return without_experts and one_expert_a_shape and site.entry.name.endswith(".weight")
 
 
-def meant(site: ProjectionTensor, target: str) -> bool:
-    """Whether a target is the name of the projection, of its module, or of the end of that."""
-    module = site.entry.name.removesuffix(".weight")
+def is_meant(site: ProjectionTensor, target: str) -> bool:
+    """Return whether a target names the projection, its module, or the end of the module's name."""
+    module = module_of(site)
     return target in site.parts or module == target or module.endswith("." + target)
+
+
+def last_words(sites: Sequence[ProjectionTensor]) -> list[str]:
+    """Return the last words of the modules' names, each once."""
+    return sorted({module_of(site).rpartition(".")[2] for site in sites})
 
 
 def initialise(
     sites: Sequence[ProjectionTensor], characteristic: Characteristic, plan: Plan
-) -> Iterator[Start]:
-    """The factors of every weight. Raises LawNotReached."""
-    drawn = {side: drawn_by_projection(sites, characteristic, plan, side) for side in SIDES}
-    taken = dict.fromkeys(PROJECTIONS, 0)
+) -> Iterator[LoraFactors]:
+    """Yield the factors of every weight. Raises LawNotReached.
+
+    A fused weight (query, key and value in one) has one A, that of its first projection, and a B
+    whose rows come from each projection.
+    """
+    vectors_a = draw_by_projection(sites, characteristic, plan, "A")
+    vectors_b = draw_by_projection(sites, characteristic, plan, "B")
+    used = dict.fromkeys(PROJECTIONS, 0)  # vectors of each projection, one for each weight
+
     for site in sites:
-        places = [(part, taken[part]) for part in site.parts]
-        for part in site.parts:
-            taken[part] += 1
+        first = site.parts[0]
         inputs = site.shapes[0][1]
-        a = drawn["A"][site.parts[0]][places[0][1], : plan.rank * inputs].reshape(plan.rank, inputs)
-        rows = [
-            drawn["B"][part][place, : size * plan.rank].reshape(size, plan.rank)
-            for (part, place), size in zip(places, site.sizes, strict=True)
-        ]
-        yield Start(site, torch.tensor(a, dtype=torch.float32), joined(site, rows))
+        a = vectors_a[first][used[first], : plan.rank * inputs].reshape(plan.rank, inputs)
+
+        parts_of_b = []
+        for projection, size in zip(site.parts, site.sizes, strict=True):
+            vector = vectors_b[projection][used[projection]]
+            parts_of_b.append(vector[: size * plan.rank].reshape(size, plan.rank))
+
+        for projection in site.parts:
+            used[projection] += 1
+        yield LoraFactors(site, torch.tensor(a, dtype=torch.float32), joined(site, parts_of_b))
 
 
-def joined(site: ProjectionTensor, rows: Sequence[np.ndarray]) -> torch.Tensor:
-    """The parts of B in the order in which the weight holds its outputs."""
-    grouped = [part.reshape(site.groups, -1, part.shape[1]) for part in rows]
-    return torch.tensor(
-        np.concatenate(grouped, axis=1).reshape(-1, rows[0].shape[1]), dtype=torch.float32
-    )
+def joined(site: ProjectionTensor, parts: Sequence[np.ndarray]) -> torch.Tensor:
+    """Return B, outputs x rank: its parts in the order in which the weight holds its outputs."""
+    rank = parts[0].shape[1]
+    grouped = [part.reshape(site.groups, -1, rank) for part in parts]
+    rows = np.concatenate(grouped, axis=1).reshape(-1, rank)
+    return torch.tensor(rows, dtype=torch.float32)
 
 
-def drawn_by_projection(
+def draw_by_projection(
     sites: Sequence[ProjectionTensor], characteristic: Characteristic, plan: Plan, side: str
 ) -> dict[str, np.ndarray]:
-    """Of every projection a vector for each of its weights: layers x (rank times inputs, or times outputs)."""
-    shapes = [
-        (part, shape) for site in sites for part, shape in zip(site.parts, site.shapes, strict=True)
-    ]
-    lengths = {
-        part: plan.rank * max(s[side == "A"] for p, s in shapes if p == part) for part, _ in shapes
-    }
-    counts = {part: sum(p == part for p, _ in shapes) for part in lengths}
-    random = np.random.default_rng([plan.seed, SIDES.index(side)])
+    """Return a vector for each weight of every projection: weights x numbers.
+
+    side: "A", of rank times inputs numbers, or "B", of rank times outputs, of the largest weight.
+    """
+    random = np.random.default_rng([plan.seed, "AB".index(side)])
+    lengths: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for site in sites:
+        for projection, (outputs, inputs) in zip(site.parts, site.shapes, strict=True):
+            length = plan.rank * (inputs if side == "A" else outputs)
+            lengths[projection] = max(length, lengths.get(projection, 0))
+            counts[projection] = counts.get(projection, 0) + 1
+
     drawn: dict[str, np.ndarray] = {}
-    for group in groups_of(characteristic, lengths):
-        template = generator.template(max(lengths[part] for part in group), random, plan.std)
-        for part in group:
-            own = template[: lengths[part]]
-            first = drawn.get(group[0])
-            drawn[part] = (
-                generator.matrix(
-                    own, counts[part], generator.FUNCTIONS[POWER_LAW], random, plan.std
-                )
-                if first is None
-                else generator.beside(first, own, POWER_LAW, random, plan.std, counts[part])
+    for group in groups_present(characteristic, list(lengths)):
+        longest = max(lengths[projection] for projection in group)
+        template = generator.template(longest, random, plan.std)
+        referenced, *members = group
+
+        drawn[referenced] = generator.matrix(
+            template[: lengths[referenced]],
+            counts[referenced],
+            generator.FUNCTIONS[POWER_LAW],
+            random,
+            plan.std,
+        )
+        for member in members:
+            drawn[member] = generator.beside(
+                drawn[referenced],
+                template[: lengths[member]],
+                POWER_LAW,
+                random,
+                plan.std,
+                counts[member],
             )
     return drawn
 
 
-def groups_of(characteristic: Characteristic, present: dict[str, int]) -> list[list[str]]:
-    """The groups of the reference as far as the base has them; what the reference lacks stands alone."""
-    known = [[group.referenced, *group.members] for group in characteristic.groups]
-    alone = [[part] for part in present if not any(part in group for group in known)]
-    kept = [[part for part in group if part in present] for group in known + alone]
-    return [group for group in kept if group]
+def groups_present(characteristic: Characteristic, present: Sequence[str]) -> list[list[str]]:
+    """Return the reference's groups as far as the base has their projections.
+
+    A projection that the reference lacks is a group of its own.
+    """
+    groups = [[group.referenced, *group.members] for group in characteristic.groups]
+    grouped = {projection for group in groups for projection in group}
+    groups += [[projection] for projection in present if projection not in grouped]
+
+    kept = []
+    for group in groups:
+        projections = [projection for projection in group if projection in present]
+        if projections:
+            kept.append(projections)
+    return kept

@@ -1,73 +1,82 @@
-"""Adapters in PEFT's own files, and a base that their starts are taken off."""
+"""Adapters in PEFT's own files, and a base model less the adapter's initial LoRA delta."""
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import torch
 
 from registry.checkpoints import Checkpoint, Entry
 from registry.data import load
 from registry.errors import BaseNotWritable, FolderNotEmpty
-from registry.lora_init.factors import Plan, Start
+from registry.files import folder_whole, write_whole
+from registry.lora_init.factors import LoraFactors, Plan
 
 SHARD = 4 << 30  # bytes of a shard of a base that is written
 BASE = "base"  # the folder of such a base, inside the adapter's
+COPIED = {".json", ".txt", ".model", ".jinja"}  # files of a base beside its weights
 
 
 def write_adapter(
-    folder: Path, base: Checkpoint, starts: Sequence[Start], plan: Plan, *, keep_output: bool
+    folder: Path,
+    base: Checkpoint,
+    factors: Sequence[LoraFactors],
+    plan: Plan,
+    *,
+    keep_output: bool,
 ) -> None:
-    """Write an adapter, whole or not at all; with keep_output the base less its start as well.
+    """Write an adapter, whole or not at all; with keep_output the base less its delta as well.
 
-    Raises FolderNotEmpty, BaseNotWritable.
+    Raises FolderNotEmpty, BaseNotWritable, UnwritableFile.
     """
     from safetensors.torch import save_file  # noqa: PLC0415  # only whoever writes waits for it
 
     check_free(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
-        draft = Path(scratch) / "adapter"
-        draft.mkdir()
-        save_file(tensors(base, starts), draft / "adapter_model.safetensors", {"format": "pt"})
-        origin = str(folder / BASE) if keep_output else base.source
-        settings = config(base, starts, plan, origin)
-        (draft / "adapter_config.json").write_text(
-            json.dumps(settings, indent=2) + "\n", encoding="utf-8"
-        )
+    origin = str(folder / BASE) if keep_output else base.source
+    settings = peft_config(base, factors, plan, origin)
+
+    with folder_whole(folder) as draft:
+        tensors = peft_tensors(base, factors)
+        save_file(tensors, draft / "adapter_model.safetensors", {"format": "pt"})
+        write_json(draft / "adapter_config.json", settings)
         if keep_output:
-            write_base(draft / BASE, base, starts, plan)
-        if folder.exists():
-            folder.rmdir()
-        draft.replace(folder)
+            write_base(draft / BASE, base, factors, plan)
 
 
 def check_free(folder: Path) -> None:
-    """Whether something can be written there. Raises FolderNotEmpty."""
+    """Raise FolderNotEmpty where something stands already."""
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise FolderNotEmpty(folder=str(folder))
 
 
-def tensors(base: Checkpoint, starts: Sequence[Start]) -> dict[str, torch.Tensor]:
-    """The factors by PEFT's names."""
-    before = f"base_model.model.{prefix(base)}"
-    return {
-        f"{before}{start.module}.lora_{side}.weight": factor.contiguous()
-        for start in starts
-        for side, factor in (("A", start.a), ("B", start.b))
-    }
+def write_json(path: Path, content: Mapping[str, object]) -> None:
+    """Write a JSON file."""
+    write_whole(path, json.dumps(content, indent=2) + "\n")
 
 
-def prefix(base: Checkpoint) -> str:
-    """What the names of a base lack that was published without its head; empty where they lack nothing."""
-    own = prefixes().get(str(base.config.get("model_type")), "")
-    return (
-        f"{own}."
-        if own and not any(entry.name.startswith(f"{own}.") for entry in base.entries)
-        else ""
-    )
+def peft_tensors(base: Checkpoint, factors: Sequence[LoraFactors]) -> dict[str, torch.Tensor]:
+    """Return all factors A and B by the names that PEFT gives them."""
+    prefix = missing_prefix(base)
+    tensors = {}
+    for pair in factors:
+        module = f"base_model.model.{prefix}{pair.module}"
+        tensors[f"{module}.lora_A.weight"] = pair.a.contiguous()
+        tensors[f"{module}.lora_B.weight"] = pair.b.contiguous()
+    return tensors
+
+
+def missing_prefix(base: Checkpoint) -> str:
+    """Return what the tensor names of a base lack that was published without its head.
+
+    Such as `transformer.` for GPT-2; empty where the names lack nothing.
+    """
+    prefix = prefixes().get(str(base.config.get("model_type")))
+    if not prefix:
+        return ""
+
+    named_whole = any(entry.name.startswith(f"{prefix}.") for entry in base.entries)
+    return "" if named_whole else f"{prefix}."
 
 
 def prefixes() -> dict[str, str]:
@@ -76,8 +85,10 @@ def prefixes() -> dict[str, str]:
     return by_model_type
 
 
-def config(base: Checkpoint, starts: Sequence[Start], plan: Plan, origin: str) -> dict[str, object]:
-    """adapter_config.json."""
+def peft_config(
+    base: Checkpoint, factors: Sequence[LoraFactors], plan: Plan, origin: str
+) -> dict[str, object]:
+    """Return the content of adapter_config.json. origin: where PEFT finds the base model."""
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -86,95 +97,100 @@ def config(base: Checkpoint, starts: Sequence[Start], plan: Plan, origin: str) -
         "lora_alpha": plan.alpha,
         "lora_dropout": 0.0,
         "bias": "none",
-        "target_modules": targets(base, starts),
-        "fan_in_fan_out": any(start.site.transposed for start in starts),
+        "target_modules": target_modules(base, factors),
+        "fan_in_fan_out": any(pair.site.transposed for pair in factors),
         "init_lora_weights": True,
         "inference_mode": False,
     }
 
 
-def targets(base: Checkpoint, starts: Sequence[Start]) -> list[str]:
-    """Ends of module names that mean these modules and no other of the base."""
-    own = {start.module for start in starts}
-    rest = {entry.name.removesuffix(".weight") for entry in base.entries} - own
-    return sorted({shortest(module, rest) for module in own})
+def target_modules(base: Checkpoint, factors: Sequence[LoraFactors]) -> list[str]:
+    """Return ends of module names that mean the adapted modules and no other of the base."""
+    adapted = {pair.module for pair in factors}
+    modules = {entry.name.removesuffix(".weight") for entry in base.entries}
+    others = modules - adapted
+    return sorted({shortest_end(module, others) for module in adapted})
 
 
-def shortest(module: str, rest: set[str]) -> str:
-    """The shortest end of a name that no other module has; the last word, or more where that is another's too."""
+def shortest_end(module: str, others: set[str]) -> str:
+    """Return the fewest last words of a module's name in which no other module's name ends."""
     words = module.split(".")
-    ends = (".".join(words[-count:]) for count in range(1, len(words) + 1))
-    return next(
-        (end for end in ends if not any(f".{other}".endswith(f".{end}") for other in rest)), module
-    )
+    for count in range(1, len(words) + 1):
+        end = ".".join(words[-count:])
+        if not any(f".{other}".endswith(f".{end}") for other in others):
+            return end
+    return module
 
 
-def write_base(folder: Path, base: Checkpoint, starts: Sequence[Start], plan: Plan) -> None:
-    """The base with the start of every update taken off, as PiSSA and LoRA-GA do, in its own types.
+def write_base(folder: Path, base: Checkpoint, factors: Sequence[LoraFactors], plan: Plan) -> None:
+    """Write the base less every initial LoRA delta, as PiSSA and LoRA-GA do, in its own dtypes.
 
     Raises BaseNotWritable for a base that is no folder of unquantised weights.
     """
     source = Path(base.source)
-    stored = next((entry.stored for entry in base.entries if entry.stored), None)
-    if stored or not source.is_dir():
-        raise BaseNotWritable(
-            base=base.source, reason=f"it is stored as {stored}" if stored else "it is no folder"
-        )
+    check_subtractable(base)
     folder.mkdir()
+
     for path in source.iterdir():
-        if (
-            path.is_file()
-            and path.suffix in {".json", ".txt", ".model", ".jinja"}
-            and ".index." not in path.name
-        ):
+        described = path.is_file() and path.suffix in COPIED
+        if described and ".index." not in path.name:
             shutil.copy(path, folder)
-    write_shards(
-        folder, base, {start.site.entry.name: start.update(plan.scaling) for start in starts}
-    )
+
+    deltas = {pair.site.entry.name: pair.delta(plan.scaling) for pair in factors}
+    write_shards(folder, base, deltas)
 
 
-def write_shards(folder: Path, base: Checkpoint, starts: dict[str, torch.Tensor]) -> None:
-    """All weights of a base, those that have a start without it."""
+def check_subtractable(base: Checkpoint) -> None:
+    """Raise BaseNotWritable for a base that is no folder of unquantised weights."""
+    for entry in base.entries:
+        if entry.stored:
+            raise BaseNotWritable(base=base.source, reason=f"quantised: {entry.stored}")
+    if not Path(base.source).is_dir():
+        raise BaseNotWritable(base=base.source, reason="it is no folder")
+
+
+def write_shards(folder: Path, base: Checkpoint, deltas: Mapping[str, torch.Tensor]) -> None:
+    """Write all weights of a base, those with a delta (by tensor name) less it."""
     from safetensors.torch import save_file  # noqa: PLC0415  # only whoever writes waits for it
 
     shards = list(sharded(base.entries))
-    index: dict[str, str] = {}
+    shard_of: dict[str, str] = {}
     for number, entries in enumerate(shards, 1):
-        name = (
-            "model.safetensors"
-            if len(shards) == 1
-            else f"model-{number:05}-of-{len(shards):05}.safetensors"
-        )
-        save_file(
-            {entry.name: without(entry, starts) for entry in entries},
-            folder / name,
-            {"format": "pt"},
-        )
-        index |= {entry.name: name for entry in entries}
+        name = shard_name(number, len(shards))
+        tensors = {entry.name: less_delta(entry, deltas) for entry in entries}
+        save_file(tensors, folder / name, {"format": "pt"})
+        shard_of.update(dict.fromkeys(tensors, name))
+
     if len(shards) > 1:
-        content = {
-            "metadata": {"total_size": sum(entry.nbytes for entry in base.entries)},
-            "weight_map": index,
-        }
-        (folder / "model.safetensors.index.json").write_text(
-            json.dumps(content, indent=2) + "\n", encoding="utf-8"
-        )
+        total = sum(entry.nbytes for entry in base.entries)
+        index = {"metadata": {"total_size": total}, "weight_map": shard_of}
+        write_json(folder / "model.safetensors.index.json", index)
+
+
+def shard_name(number: int, count: int) -> str:
+    """Return the file name of one of so many shards."""
+    if count == 1:
+        return "model.safetensors"
+    return f"model-{number:05}-of-{count:05}.safetensors"
 
 
 def sharded(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
-    """Entries in their order, so many at a time as one shard holds."""
-    taken: list[Entry] = []
+    """Yield the entries in their order, as many at a time as fit into SHARD bytes."""
+    shard: list[Entry] = []
+    size = 0
     for entry in entries:
-        if taken and sum(each.nbytes for each in taken) + entry.nbytes > SHARD:
-            yield taken
-            taken = []
-        taken.append(entry)
-    yield taken
+        if shard and size + entry.nbytes > SHARD:
+            yield shard
+            shard, size = [], 0
+        shard.append(entry)
+        size += entry.nbytes
+    yield shard
 
 
-def without(entry: Entry, starts: dict[str, torch.Tensor]) -> torch.Tensor:
-    """A weight less its start, in its own type and in memory of its own."""
+def less_delta(entry: Entry, deltas: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return a weight less its delta, if it has one, in its own dtype and in memory of its own."""
     weight = entry.load()
-    if entry.name in starts:
-        return (weight.to(torch.float32) - starts[entry.name]).to(weight.dtype).contiguous()
-    return weight.clone().contiguous()
+    if entry.name not in deltas:
+        return weight.clone().contiguous()
+    difference = weight.to(torch.float32) - deltas[entry.name]
+    return difference.to(weight.dtype).contiguous()

@@ -1,4 +1,4 @@
-"""The journey of a base and a reference's characteristic to an adapter that can be trained."""
+"""From a base model and a reference's characteristic to an adapter that can be trained."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,18 +10,18 @@ import torch
 from registry.characteristic.groups import Characteristic
 from registry.checkpoints import open_checkpoint
 from registry.errors import BaseIsAdapter, NoCharacteristic
-from registry.lora_init.factors import STD, Plan, Start, initialise, targeted
+from registry.lora_init.factors import STD, LoraFactors, Plan, initialise, targeted
 from registry.lora_init.peft_files import BASE, check_free, write_adapter
 
-SAMPLE, LENGTH = 4, 64  # sequences of tokens on which the output is looked at, and tokens of each
+SEQUENCES, LENGTH = 4, 64  # of random tokens on which outputs are compared
 
 
 @dataclass(frozen=True)
 class Output:
     """How far a model's output is from the base's before the first step, on random tokens.
 
-    relative: |logits - base's| / |base's|, each about its mean. divergence: Kullback-Leibler, nats a token. agree: of
-    how many tokens the likeliest next one is the same, as a share.
+    relative: |logits - base's| / |base's|, each about its mean. divergence: Kullback-Leibler, nats
+    a token. agree: the share of tokens for which the likeliest next one is the same.
     """
 
     relative: float
@@ -30,10 +30,19 @@ class Output:
 
 
 @dataclass(frozen=True)
+class OutputShift:
+    """A shift of the output, or the reason why it could not be measured."""
+
+    value: Output | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
 class Initialised:
     """What was written.
 
-    weights: the median of |scaling B A| / |W|. output: None where it could not be looked at, and `why`.
+    weights: the median of |scaling B A| / |W|. output: the shift of the output; None where it
+    could not be measured, and `why`.
     """
 
     folder: str
@@ -47,11 +56,11 @@ class Initialised:
 
 
 class Starting(TypedDict, total=False):
-    """How an adapter starts.
+    """Options of an initialisation.
 
-    lora_rank: 16 unless told otherwise. alpha: scaling times the rank, by default the rank. targets: projections or
-    modules, by default all. std: of A and B, by default 0.02. seed: by default 0. keep_output: write the base less the
-    start as well. download: keep a hub model in the hub cache.
+    lora_rank: by default 16. alpha: scaling times the rank, by default the rank. targets:
+    projections or modules, by default all. std: of A and B, by default 0.02. seed: by default 0.
+    keep_output: also write the base minus B A. download: keep a hub model in the hub cache.
     """
 
     lora_rank: int
@@ -69,87 +78,101 @@ def lora_init(
     folder: str | Path,
     **options: Unpack[Starting],
 ) -> Initialised:
-    """Write an adapter for a base, its factors shaped by a reference's characteristic. Raises RegistryError.
+    """Write an adapter for a base whose factors are shaped by a reference's characteristic.
 
-    reference: its name, and characteristic. folder: that the adapter comes to; it must be new or empty.
+    reference: its name and characteristic. folder: that the adapter comes to, new or empty.
+    Raises RegistryError, with nothing written.
     """
-    rank, keep_output = options.get("lora_rank", 16), options.get("keep_output", False)
-    plan = Plan(
-        rank, options.get("alpha") or rank, options.get("std") or STD, options.get("seed", 0)
-    )
     name, characteristic = reference
     if not characteristic.usable:
         raise NoCharacteristic(name=name, first=characteristic.groups[0].referenced)
-    check_free(Path(folder))
+
+    folder = Path(folder)
+    check_free(folder)
     base = open_checkpoint(source, download=options.get("download", False))
     if base.kind == "adapter":
         raise BaseIsAdapter(base=base.source)
-    starts = list(initialise(targeted(base, options.get("targets", ())), characteristic, plan))
-    write_adapter(Path(folder), base, starts, plan, keep_output=keep_output)
-    output = looked_at(Path(base.source), Path(folder), keep_output=keep_output)
+
+    plan = plan_of(options)
+    keep_output = options.get("keep_output", False)
+    sites = targeted(base, options.get("targets", ()))
+    factors = list(initialise(sites, characteristic, plan))
+    write_adapter(folder, base, factors, plan, keep_output=keep_output)
+
+    shift = measured_shift(Path(base.source), folder, keep_output=keep_output)
     return Initialised(
         folder=str(folder),
         base=base.source,
-        modules=len(starts),
-        parameters=sum(start.a.numel() + start.b.numel() for start in starts),
-        weights=weights_moved(starts, plan),
-        output=None if isinstance(output, str) else output,
-        why=output if isinstance(output, str) else None,
+        modules=len(factors),
+        parameters=sum(pair.a.numel() + pair.b.numel() for pair in factors),
+        weights=relative_size(factors, plan),
+        output=shift.value,
+        why=shift.reason,
         keep_output=keep_output,
     )
 
 
-def weights_moved(starts: Sequence[Start], plan: Plan) -> float:
-    """The median of the updates' sizes, each over that of its weight."""
-    sizes = [
-        float(
-            start.update(plan.scaling).norm()
-            / start.site.entry.load().to(torch.float32).norm().clamp_min(1e-30)
-        )
-        for start in starts
-    ]
-    return float(torch.tensor(sizes).median())
+def plan_of(options: Starting) -> Plan:
+    """Return the plan that options ask for."""
+    rank = options.get("lora_rank", 16)
+    return Plan(
+        rank=rank,
+        alpha=options.get("alpha") or rank,
+        std=options.get("std") or STD,
+        seed=options.get("seed", 0),
+    )
 
 
-def looked_at(base: Path, folder: Path, *, keep_output: bool) -> Output | str:
-    """How far the adapter's output is from the base's, or why that is not known."""
+def relative_size(factors: Sequence[LoraFactors], plan: Plan) -> float:
+    """Return the median of |scaling B A| / |W| over all weights."""
+    ratios = []
+    for pair in factors:
+        weight = pair.site.entry.load().to(torch.float32)
+        delta = pair.delta(plan.scaling)
+        ratios.append(float(delta.norm() / weight.norm().clamp_min(1e-30)))
+    return float(torch.tensor(ratios).median())
+
+
+def measured_shift(base: Path, folder: Path, *, keep_output: bool) -> OutputShift:
+    """Return how far the adapter moves the base's output, or why that cannot be measured."""
     if not (base / "config.json").is_file():
-        return "the base is no folder with a config.json"
+        return OutputShift(reason="the base is no folder with a config.json")
     try:
-        return output_moved(base, folder, keep_output=keep_output)
+        return OutputShift(output_shift(base, folder, keep_output=keep_output))
     except ImportError:
-        return "transformers and peft are not installed (pip install 'weight-registry[lora]')"
-    except (OSError, ValueError) as exc:
-        return f"transformers cannot load the base ({str(exc).splitlines()[0]})"
+        install = "pip install 'weight-registry[lora]'"
+        return OutputShift(reason=f"transformers and peft are not installed ({install})")
+    except (OSError, ValueError) as exc:  # what transformers raises for a model it does not know
+        first_line = str(exc).splitlines()[0]
+        return OutputShift(reason=f"transformers cannot load the base ({first_line})")
 
 
-def output_moved(base: Path, folder: Path, *, keep_output: bool) -> Output:
-    """The base's logits beside those of base and adapter, as transformers and peft compute them."""
+def output_shift(base: Path, folder: Path, *, keep_output: bool) -> Output:
+    """Compare the base's logits with those of base and adapter, by transformers and peft."""
     from peft import PeftModel  # noqa: PLC0415  # not needed for writing
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
 
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     length = min(LENGTH, getattr(model.config, "max_position_embeddings", LENGTH))
     draw = torch.Generator().manual_seed(0)
-    tokens = torch.randint(model.config.vocab_size, (SAMPLE, length), generator=draw)
+    tokens = torch.randint(model.config.vocab_size, (SEQUENCES, length), generator=draw)
+
     with torch.no_grad():
         before = model(tokens).logits.float()
-        kept = folder / BASE
-        own = (
-            AutoModelForCausalLM.from_pretrained(kept, dtype=torch.float32)
-            if keep_output
-            else model
-        )
-        after = PeftModel.from_pretrained(own, str(folder))(tokens).logits.float()
+        if keep_output:
+            model = AutoModelForCausalLM.from_pretrained(folder / BASE, dtype=torch.float32)
+        adapted = PeftModel.from_pretrained(model, str(folder))
+        after = adapted(tokens).logits.float()
     return difference(before, after)
 
 
 def difference(before: torch.Tensor, after: torch.Tensor) -> Output:
-    """Of two sets of logits: sequences x tokens x vocabulary."""
-    centred = [logits - logits.mean(-1, keepdim=True) for logits in (before, after)]
-    relative = float((centred[1] - centred[0]).norm() / centred[0].norm())
-    logs = [logits.log_softmax(-1) for logits in (before, after)]
-    divergence = float((logs[0].exp() * (logs[0] - logs[1])).sum(-1).mean())
-    return Output(
-        relative, divergence, float((before.argmax(-1) == after.argmax(-1)).float().mean())
-    )
+    """Compare two sets of logits, sequences x tokens x vocabulary."""
+    centred_before = before - before.mean(-1, keepdim=True)
+    centred_after = after - after.mean(-1, keepdim=True)
+    relative = (centred_after - centred_before).norm() / centred_before.norm()
+
+    log_before, log_after = before.log_softmax(-1), after.log_softmax(-1)
+    divergence = (log_before.exp() * (log_before - log_after)).sum(-1).mean()
+    agree = (before.argmax(-1) == after.argmax(-1)).float().mean()
+    return Output(float(relative), float(divergence), float(agree))

@@ -1,17 +1,9 @@
-"""Adapters through the first paper's lens, for reading and as JSON. Pure."""
-
-from typing import TYPE_CHECKING
-
-from registry.report.tables import short_count
-
-if TYPE_CHECKING:
-    from registry.lora_init.start import Initialised
-
+"""LoRA adapters: compared, or initialised; as tables and as JSON. Pure."""
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Group, RenderableType
@@ -27,176 +19,227 @@ from registry.lineage.adapter_comparison import (
     label_tests,
     trajectories,
 )
-from registry.report.tables import table as drawn_table
+from registry.report.tables import short_count, table
+
+if TYPE_CHECKING:
+    from registry.lora_init.start import Initialised
+
+TEST_NUMBERS = ("within", "between", "p-value")
+RUN_NUMBERS = ("step", "norm", "moved", "cosine to the last")
 
 
 @dataclass(frozen=True)
-class Told:
-    """What `registry lora` prints. nearest: registered adapters like the first: name, base, distance."""
+class AdapterReport:
+    """What `registry lora` prints.
 
-    seen: tuple[ComparedAdapter, ...]
+    base: name and fingerprint of the base model. nearest: the registered adapters most like the
+    first: name, base and std distance.
+    """
+
+    adapters: tuple[ComparedAdapter, ...]
     base: tuple[str, Fingerprint] | None
     nearest: tuple[tuple[str, str | None, float], ...]
 
+    @property
+    def trained(self) -> list[ComparedAdapter]:
+        """Return the adapters whose LoRA delta is not zero."""
+        return [adapter for adapter in self.adapters if adapter.delta]
 
-def told_json(told: Told) -> dict[str, Any]:
-    """Vectors, distances, tests and paths; null for what an adapter does not cover."""
-    trained = [each for each in told.seen if each.delta]
-    prints = [each.delta for each in trained if each.delta]
+
+def deltas(adapters: Sequence[ComparedAdapter]) -> list[Fingerprint]:
+    """Return the fingerprints of LoRA deltas."""
+    return [adapter.delta for adapter in adapters if adapter.delta]
+
+
+def adapters_json(report: AdapterReport) -> dict[str, Any]:
+    """Return vectors, distances, tests and paths; null for what an adapter does not cover."""
     return {
-        "adapters": [adapter_json(each) for each in told.seen],
-        "base": {"name": told.base[0], **vectors_json(told.base[1])} if told.base else None,
-        "distances": {
-            "adapters": [each.name for each in trained],
-            **{vector: known(distance_matrix(prints, vector)) for vector in DISTANCES},
-        },
-        "tests": [asdict(each) for each in label_tests(told.seen)],
+        "adapters": [adapter_json(adapter) for adapter in report.adapters],
+        "base": base_json(report.base),
+        "distances": distances_json(report.trained),
+        "tests": [asdict(test) for test in label_tests(report.adapters)],
         "trajectories": {
-            run: [asdict(p) for p in points] for run, points in trajectories(told.seen).items()
+            run: [asdict(point) for point in points]
+            for run, points in trajectories(report.adapters).items()
         },
         "like": [
-            {"model": name, "base": base, "std_distance": apart}
-            for name, base, apart in told.nearest
+            {"model": name, "base": base, "std_distance": distance}
+            for name, base, distance in report.nearest
         ],
     }
 
 
-def adapter_json(each: ComparedAdapter) -> dict[str, Any]:
-    """One adapter."""
-    facts = {
-        "name": each.name,
-        "source": each.source,
-        "data": each.data,
-        "base": each.base,
-        "trained": bool(each.delta),
+def adapter_json(adapter: ComparedAdapter) -> dict[str, Any]:
+    """Return one adapter: where it is from, and the vectors of its delta and of the merged model."""
+    return {
+        "name": adapter.name,
+        "source": adapter.source,
+        "data": adapter.data,
+        "base": adapter.base,
+        "trained": bool(adapter.delta),
+        "update": vectors_json(adapter.delta) if adapter.delta else None,
+        "merged": vectors_json(adapter.merged) if adapter.merged else None,
     }
-    own, merged = (vectors_json(found) if found else None for found in (each.delta, each.merged))
-    return {**facts, "update": own, "merged": merged}
+
+
+def base_json(base: tuple[str, Fingerprint] | None) -> dict[str, Any] | None:
+    """Return the base model's name and vectors."""
+    if base is None:
+        return None
+    name, fingerprint = base
+    return {"name": name, **vectors_json(fingerprint)}
 
 
 def vectors_json(fingerprint: Fingerprint) -> dict[str, Any]:
-    """Both vectors, by projection."""
+    """Return std and clustering vectors, by projection that is covered."""
+    std, clustering = {}, {}
     shares = fingerprint.clusterings[0].vector
-    covered = {p: i for i, p in enumerate(PROJECTIONS) if p in fingerprint.projections}
-    return {
-        "std": {p: fingerprint.std[i] for p, i in covered.items()},
-        "clustering": {p: shares[i] for p, i in covered.items()},
-    }
+
+    for i, projection in enumerate(PROJECTIONS):
+        if projection in fingerprint.projections:
+            std[projection] = fingerprint.std[i]
+            clustering[projection] = shares[i]
+    return {"std": std, "clustering": clustering}
 
 
-def known(distances: np.ndarray) -> list[list[float | None]]:
-    """A table, null where two adapters have too little in common."""
-    return [[None if math.isnan(value) else float(value) for value in row] for row in distances]
+def distances_json(trained: Sequence[ComparedAdapter]) -> dict[str, Any]:
+    """Return the distances between all adapters, for each of the two vectors."""
+    answer: dict[str, Any] = {"adapters": [adapter.name for adapter in trained]}
+    for vector in DISTANCES:
+        answer[vector] = nested_list(distance_matrix(deltas(trained), vector))
+    return answer
 
 
-def told_table(told: Told) -> RenderableType:
-    """The same for reading."""
-    parts: list[RenderableType] = [adapter_table(each, told.base) for each in told.seen]
-    trained = [each for each in told.seen if each.delta]
-    if len(trained) > 1:
-        parts += [distance_table(trained, vector) for vector in DISTANCES]
-    tests = [
-        (
-            each.vector,
-            each.label,
-            f"{each.within:.3g}",
-            f"{each.between:.3g}",
-            f"{each.p_value:.2g}",
-        )
-        for each in label_tests(told.seen)
-    ]
+def nested_list(distances: np.ndarray) -> list[list[float | None]]:
+    """Return a matrix as lists, null where two adapters have too few projections in common."""
+    return [numbers_or_none(row) for row in distances.tolist()]
+
+
+def numbers_or_none(row: Sequence[float]) -> list[float | None]:
+    """Return a row with None in the place of NaN."""
+    return [None if math.isnan(value) else value for value in row]
+
+
+def adapters_table(report: AdapterReport) -> RenderableType:
+    """Return vectors, distances, tests and paths for reading."""
+    parts = [adapter_table(adapter, report.base) for adapter in report.adapters]
+
+    if len(report.trained) > 1:
+        parts += [distance_table(report.trained, vector) for vector in DISTANCES]
+
+    tests = tests_table(report.adapters)
     if tests:
-        numbers = ("within", "between", "p-value")
-        parts.append(drawn_table("vector", "of one", *numbers, rows=tests, right=numbers))
-    parts += [run_table(run, points) for run, points in trajectories(told.seen).items()]
-    if told.nearest:
-        rows = [(name, base or "", f"{apart:.3g}") for name, base, apart in told.nearest]
-        parts.append(
-            drawn_table(
-                f"registered, most like {told.seen[0].name}", "base", "std distance", rows=rows
-            )
-        )
+        parts.append(tests)
+
+    for run, points in trajectories(report.adapters).items():
+        parts.append(run_table(run, points))
+
+    if report.nearest:
+        parts.append(nearest_table(report))
     return Group(*parts)
 
 
-def adapter_table(each: ComparedAdapter, base: tuple[str, Fingerprint] | None) -> RenderableType:
-    """The vectors of one adapter, its base and both together."""
-    of = f" on {each.base}" if each.base else ""
-    trained_on = f", trained on {each.data}" if each.data else ""
-    if each.delta is None:
-        return Text(f"{each.name}{of}: untrained adapter, B A is zero everywhere")
-    shown = (
-        {"B A": each.delta}
-        | ({"base": base[1]} if base else {})
-        | ({"merged": each.merged} if each.merged else {})
-    )
-    rows = [
-        (
-            p,
-            *(
-                number(print_, p, vector)
-                for print_ in shown.values()
-                for vector in ("std", "cluster")
-            ),
-        )
-        for p in PROJECTIONS
-        if any(p in print_.projections for print_ in shown.values())
-    ]
-    columns = [f"{vector} {name}" for name in shown for vector in ("std", "cluster")]
-    how = (
-        f"{each.delta.adapter.method}, rank {each.delta.adapter.rank}" if each.delta.adapter else ""
-    )
-    return Group(
-        Text(f"{each.name}{of}: {how}{trained_on}"),
-        drawn_table("projection", *columns, rows=rows, right=columns),
-    )
+def adapter_table(adapter: ComparedAdapter, base: tuple[str, Fingerprint] | None) -> RenderableType:
+    """Return the vectors of an adapter's LoRA delta, of its base and of the merged model."""
+    title = adapter.name
+    if adapter.base:
+        title += f" on {adapter.base}"
+    if adapter.delta is None:
+        return Text(f"{title}: untrained adapter, B A is zero everywhere")
+
+    shown = {"B A": adapter.delta}
+    if base:
+        shown["base"] = base[1]
+    if adapter.merged:
+        shown["merged"] = adapter.merged
+
+    facts = []
+    if adapter.delta.adapter:
+        facts.append(f"{adapter.delta.adapter.method}, rank {adapter.delta.adapter.rank}")
+    if adapter.data:
+        facts.append(f"trained on {adapter.data}")
+    return Group(Text(f"{title}: {', '.join(facts)}"), vectors_table(shown))
 
 
-def number(fingerprint: Fingerprint, projection: str, vector: str) -> str:
-    """One entry; a dash for what is not covered."""
+def vectors_table(fingerprints: dict[str, Fingerprint]) -> RenderableType:
+    """Return std and clustering vectors beside each other, a row for every covered projection."""
+    columns = []
+    for name in fingerprints:
+        columns += [f"std {name}", f"cluster {name}"]
+
+    rows = []
+    for projection in PROJECTIONS:
+        row = [projection]
+        for fingerprint in fingerprints.values():
+            row += entries(fingerprint, projection)
+        if any(entry != "-" for entry in row[1:]):
+            rows.append(row)
+    return table("projection", *columns, rows=rows, right=columns)
+
+
+def entries(fingerprint: Fingerprint, projection: str) -> tuple[str, str]:
+    """Return a projection's std and clustering share; dashes for one that is not covered."""
     if projection not in fingerprint.projections:
-        return "-"
+        return "-", "-"
     i = PROJECTIONS.index(projection)
-    return (
-        f"{fingerprint.std[i]:.3g}"
-        if vector == "std"
-        else f"{fingerprint.clusterings[0].vector[i]:.3f}"
-    )
+    return f"{fingerprint.std[i]:.3g}", f"{fingerprint.clusterings[0].vector[i]:.3f}"
 
 
 def distance_table(trained: Sequence[ComparedAdapter], vector: str) -> RenderableType:
-    """Distances of all pairs."""
-    values = distance_matrix([each.delta for each in trained if each.delta], vector)
-    numbers = [str(i + 1) for i in range(len(trained))]
-    rows = [
-        (f"{i + 1} {each.data or each.name}", *("-" if math.isnan(v) else f"{v:.2g}" for v in row))
-        for i, (each, row) in enumerate(zip(trained, values, strict=True))
-    ]
-    return drawn_table(f"{vector} distances", *numbers, rows=rows, right=numbers)
+    """Return the distances between all adapters, numbered, for one of the two vectors."""
+    distances = distance_matrix(deltas(trained), vector)
+    numbers = [str(i) for i in range(1, len(trained) + 1)]
+
+    rows = []
+    for number, adapter, row in zip(numbers, trained, distances, strict=True):
+        cells = ["-" if math.isnan(value) else f"{value:.2g}" for value in row]
+        rows.append((f"{number} {adapter.data or adapter.name}", *cells))
+    return table(f"{vector} distances", *numbers, rows=rows, right=numbers)
+
+
+def tests_table(adapters: Sequence[ComparedAdapter]) -> RenderableType | None:
+    """Return whether adapters of one data set or base are closer; None where nothing is labelled."""
+    rows = []
+    for test in label_tests(adapters):
+        means = f"{test.within:.3g}", f"{test.between:.3g}"
+        rows.append((test.vector, test.label, *means, f"{test.p_value:.2g}"))
+    if not rows:
+        return None
+    return table("vector", "of one", *TEST_NUMBERS, rows=rows, right=TEST_NUMBERS)
 
 
 def run_table(run: str, points: Sequence[RunPoint]) -> RenderableType:
-    """The path of one run."""
-    rows = [
-        (p.step, f"{p.norm:.3g}", "" if p.moved is None else f"{p.moved:.3g}", f"{p.likeness:.3f}")
-        for p in points
+    """Return the path of one training run, checkpoint by checkpoint."""
+    rows = []
+    for point in points:
+        moved = "" if point.moved is None else f"{point.moved:.3g}"
+        rows.append((point.step, f"{point.norm:.3g}", moved, f"{point.likeness:.3f}"))
+    return Group(Text(run), table(*RUN_NUMBERS, rows=rows, right=RUN_NUMBERS))
+
+
+def nearest_table(report: AdapterReport) -> RenderableType:
+    """Return the registered adapters most like the first."""
+    title = f"registered, most like {report.adapters[0].name}"
+    rows = [(name, base or "", f"{distance:.3g}") for name, base, distance in report.nearest]
+    return table(title, "base", "std distance", rows=rows)
+
+
+def initialised_text(initialised: "Initialised", reference: str) -> str:
+    """Return what was written and how far it moves the model, as lines of text."""
+    size = f"{initialised.modules} modules, {short_count(initialised.parameters)} parameters"
+    lines = [
+        f"wrote {initialised.folder}: {size}, shaped by {reference} for {initialised.base}",
+        f"scaling B A is {initialised.weights:.2%} of the weights it is added to",
     ]
-    numbers = ("step", "norm", "moved", "cosine to the last")
-    return Group(Text(run), drawn_table(*numbers, rows=rows, right=numbers))
 
-
-def initialised_text(done: "Initialised", reference: str) -> str:
-    """What became of an adapter, as sentences."""
-    size = f"{done.modules} modules, {short_count(done.parameters)} parameters"
-    lines = [f"wrote {done.folder}: {size}, shaped by {reference} for {done.base}"]
-    lines += [f"scaling B A is {done.weights:.2%} of the weights that it is added to"]
-    if done.output:
-        moved = f"{done.output.relative:.2g} of its size, {done.output.divergence:.2g} nats a token"
-        lines += [f"before the first step the output moves by {moved}"]
+    if initialised.output:
+        shift = initialised.output
+        moved = f"{shift.relative:.2g} of its size, {shift.divergence:.2g} nats a token"
+        lines.append(f"before the first step the output moves by {moved}")
     else:
-        lines += [f"how far the output moves was not looked at: {done.why}"]
-    if done.keep_output:
-        lines += [
-            f"the start was taken off the base: load {done.folder}/base and the adapter together"
-        ]
+        lines.append(f"how far the output moves was not measured: {initialised.why}")
+
+    if initialised.keep_output:
+        base = f"{initialised.folder}/base"
+        lines.append(f"B A was subtracted from the base: load {base} and the adapter together")
     return "\n".join(lines)

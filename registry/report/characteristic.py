@@ -1,7 +1,7 @@
-"""Characteristics, laws of distances and LoRA starts, for reading and as JSON. Pure."""
+"""Characteristics and laws of distances: as tables and as JSON. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
@@ -14,140 +14,145 @@ if TYPE_CHECKING:
     from registry.characteristic.groups import Characteristic, Comparison
     from registry.characteristic.laws import Law, Pareto
 
-NUMBERS = ("distances", "mean", "alpha", "95 %", "KS")
+LAW_COLUMNS = ("law", "distances", "mean", "alpha", "95 % interval", "KS")
+LAW_NUMBERS = LAW_COLUMNS[1:]
+FIT_NUMBERS = ("alpha", "location", "scale", "log-likelihood")
+
+
+@dataclass(frozen=True)
+class DistanceReport:
+    """What `registry dsv` prints.
+
+    sets: sets of distances and their laws. fits: scipy's of the first set. paper: what the paper
+    publishes of this model, if it does.
+    """
+
+    model: str
+    rank: int
+    sets: "Sequence[Measured]"
+    fits: "Sequence[Pareto]"
+    paper: dict[str, Any] | None
 
 
 def characteristic_json(
-    name: str, found: "Characteristic", paper: dict[str, Any] | None
+    model: str, characteristic: "Characteristic", paper: dict[str, Any] | None
 ) -> dict[str, Any]:
-    """A characteristic with what decided."""
+    """Return a characteristic with the comparisons that decided it."""
     return {
-        "model": name,
-        "rank": found.rank,
-        "usable": found.usable,
-        "groups": [asdict(group) for group in found.groups],
-        "comparisons": [comparison_json(each) for each in found.comparisons],
+        "model": model,
+        "rank": characteristic.rank,
+        "usable": characteristic.usable,
+        "groups": [asdict(group) for group in characteristic.groups],
+        "comparisons": [comparison_json(comparison) for comparison in characteristic.comparisons],
         "paper": paper,
     }
 
 
-def comparison_json(each: "Comparison") -> dict[str, Any]:
-    """One comparison."""
+def comparison_json(comparison: "Comparison") -> dict[str, Any]:
+    """Return one comparison of two projections."""
     return {
-        "referenced": each.referenced,
-        "projection": each.projection,
-        "member": each.member,
-        **law_json(each.law),
+        "referenced": comparison.referenced,
+        "projection": comparison.projection,
+        "member": comparison.member,
+        **law_json(comparison.law),
     }
 
 
 def law_json(law: "Law") -> dict[str, Any]:
-    """A law, its shape as the paper calls it."""
+    """Return a law; `alpha` is the paper's name for its shape."""
     return {**asdict(law), "alpha": law.pareto.shape, "power_over_normal": law.power_over_normal}
 
 
 def characteristic_table(
-    name: str, found: "Characteristic", paper: dict[str, Any] | None
+    model: str, characteristic: "Characteristic", paper: dict[str, Any] | None
 ) -> RenderableType:
-    """Groups, and the numbers behind them."""
-    lines = [f"{name}: {len(found.groups)} groups at rank {found.rank}"]
-    lines += [
-        f"  {group.referenced}: {', '.join(group.members) or 'no members'}"
-        for group in found.groups
-    ]
+    """Return the groups of projections, and the numbers behind them."""
+    lines = [f"{model}: {len(characteristic.groups)} groups at rank {characteristic.rank}"]
+    lines += [f"  {group_text(g.referenced, g.members)}" for g in characteristic.groups]
+
     if paper and "groups" in paper:
-        lines += [f"paper, table 3: {'; '.join(grouped(own) for own in paper['groups'])}"]
-    if not found.usable:
-        lines += ["with one group there is no characteristic to shape anything by"]
-    rows = [
-        (
-            f"{each.referenced}-{each.projection}",
-            "member" if each.member else "",
-            *law_row(each.law),
-        )
-        for each in found.comparisons
-    ]
-    columns = ("distances of", "", "law", *NUMBERS)
-    return Group(Text("\n".join(lines)), table(*columns, rows=rows, right=NUMBERS))
+        published = [group_text(first, members) for first, *members in paper["groups"]]
+        lines.append(f"paper, table 3: {'; '.join(published)}")
+    if not characteristic.usable:
+        lines.append("one group only: this model cannot shape a LoRA initialisation")
+
+    rows = []
+    for comparison in characteristic.comparisons:
+        pair = f"{comparison.referenced}-{comparison.projection}"
+        member = "member" if comparison.member else ""
+        rows.append((pair, member, *law_row(comparison.law)))
+
+    drawn = table("distances of", "", *LAW_COLUMNS, rows=rows, right=LAW_NUMBERS)
+    return Group(Text("\n".join(lines)), drawn)
 
 
-def grouped(group: Sequence[str]) -> str:
-    """A group of the paper's."""
-    return f"{group[0]}: {', '.join(group[1:]) or 'no members'}"
+def group_text(referenced: str, members: Sequence[str]) -> str:
+    """Return a group of projections as text."""
+    return f"{referenced}: {', '.join(members) or 'no members'}"
 
 
 def law_row(law: "Law") -> tuple[str, ...]:
-    """A law's numbers."""
-    interval = "{:.2f} to {:.2f}".format(*law.interval)
+    """Return a law's cells, in the order of LAW_COLUMNS."""
+    low, high = law.interval
     return (
         law.law,
         str(law.count),
         f"{law.mean:.3g}",
         f"{law.pareto.shape:.2f}",
-        interval,
+        f"{low:.2f} to {high:.2f}",
         f"{law.ks:.2f}",
     )
 
 
-def distances_json(
-    name: str,
-    rank: int,
-    measured: Sequence["Measured"],
-    fits: Sequence["Pareto"],
-    paper: dict[str, Any] | None,
-) -> dict[str, Any]:
-    """The laws of some sets of distances; law is null where there are too few."""
-    rows = [
-        {"a": each.a, "b": each.b, "why": each.why, "law": law_json(each.law) if each.law else None}
-        for each in measured
-    ]
+def distances_json(report: DistanceReport) -> dict[str, Any]:
+    """Return the laws of all sets of distances; a law is null where there are too few."""
+    sets = []
+    for measured in report.sets:
+        law = law_json(measured.law) if measured.law else None
+        sets.append({"a": measured.a, "b": measured.b, "why": measured.why, "law": law})
+
     return {
-        "model": name,
-        "rank": rank,
-        "distances": rows,
-        "scipy_fits": list(fits),
-        "paper": paper,
+        "model": report.model,
+        "rank": report.rank,
+        "distances": sets,
+        "scipy_fits": list(report.fits),
+        "paper": report.paper,
     }
 
 
-def distances_table(
-    name: str,
-    rank: int,
-    measured: Sequence["Measured"],
-    fits: Sequence["Pareto"],
-    paper: dict[str, Any] | None,
-) -> RenderableType:
-    """The laws of some sets of distances, and how scipy fits the first."""
-    rows = [
-        (
-            each.name,
-            *(
-                law_row(each.law)
-                if each.law
-                else (each.why, str(each.count), *[""] * (len(NUMBERS) - 1))
-            ),
-        )
-        for each in measured
-    ]
-    lines = [f"{name}: cosine distances of singular-value vectors at rank {rank}"]
-    if paper and "alpha" in paper:
-        lines += [f"paper, table 1: alpha {paper['alpha']} for all, at rank 16"]
-    starts = [
-        (
-            fit.start,
-            f"{fit.shape:.3f}",
-            f"{fit.location:.3g}",
-            f"{fit.scale:.3g}",
-            f"{fit.likelihood:.1f}",
-        )
-        for fit in fits
-    ]
-    told = ("alpha", "location", "scale", "log-likelihood")
-    drawn = [table("distances of", "law", *NUMBERS, rows=rows, right=NUMBERS)]
-    if starts:
-        drawn += [
-            table(
-                f"scipy.stats.genpareto of {measured[0].name}, from", *told, rows=starts, right=told
-            )
-        ]
-    return Group(Text("\n".join(lines)), *drawn)
+def distances_table(report: DistanceReport) -> RenderableType:
+    """Return the laws of all sets of distances, and how scipy fits the first."""
+    lines = [f"{report.model}: cosine distances of singular-value vectors at rank {report.rank}"]
+    if report.paper and "alpha" in report.paper:
+        lines.append(f"paper, table 1: alpha {report.paper['alpha']} for all, at rank 16")
+
+    rows = [measured_row(measured) for measured in report.sets]
+    laws = table("distances of", *LAW_COLUMNS, rows=rows, right=LAW_NUMBERS)
+    parts: list[RenderableType] = [Text("\n".join(lines)), laws]
+
+    if report.fits:
+        title = f"scipy.stats.genpareto of {report.sets[0].name}, from"
+        fits = [fit_row(fit) for fit in report.fits]
+        parts.append(table(title, *FIT_NUMBERS, rows=fits, right=FIT_NUMBERS))
+    return Group(*parts)
+
+
+def measured_row(measured: "Measured") -> tuple[str, ...]:
+    """Return the cells of one set of distances; without a law, why there is none."""
+    if measured.law:
+        return (measured.name, *law_row(measured.law))
+
+    row = [""] * (1 + len(LAW_COLUMNS))
+    row[:3] = measured.name, measured.why or "", str(measured.count)
+    return tuple(row)
+
+
+def fit_row(fit: "Pareto") -> tuple[str, ...]:
+    """Return how scipy fits a set: where it started, and FIT_NUMBERS."""
+    return (
+        fit.start,
+        f"{fit.shape:.3f}",
+        f"{fit.location:.3g}",
+        f"{fit.scale:.3g}",
+        f"{fit.likelihood:.1f}",
+    )

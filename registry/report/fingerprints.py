@@ -16,95 +16,128 @@ if TYPE_CHECKING:
 
 
 def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
-    """A fingerprint for reading: one row per projection."""
-    facts = (
-        f"{title}: {named(fingerprint)}, {fingerprint.layers} layers x {fingerprint.hidden_size}, "
-        f"{short_count(fingerprint.parameters)} parameters, {fingerprint.dtype}\n"
-        f"digest {fingerprint.digest[:16]}, fingerprint version {fingerprint.version}"
-    )
-    scale = max(fingerprint.std)
-    rows = [
-        (p, sum(m.projection == p for m in fingerprint.matrices), f"{std:.6g}", f"{std / scale:.3f}",
-         *(f"{c.vector[i]:.3f}" for c in fingerprint.clusterings))
-        for i, (p, std) in enumerate(zip(PROJECTIONS, fingerprint.std, strict=True)) if p in fingerprint.projections
-    ]  # fmt: skip
-    ranks = [f"cluster r={c.rank}" for c in fingerprint.clusterings]
+    """Return a fingerprint for reading: a row for every projection that is there."""
+    size = f"{fingerprint.layers} layers x {fingerprint.hidden_size}"
+    parameters = f"{short_count(fingerprint.parameters)} parameters"
+    facts = [
+        f"{title}: {made_of(fingerprint)}, {size}, {parameters}, {fingerprint.dtype}",
+        f"digest {fingerprint.digest[:16]}, fingerprint version {fingerprint.version}",
+    ]
+
+    ranks = [f"cluster r={clustering.rank}" for clustering in fingerprint.clusterings]
     numbers = ["matrices", "std", "std/max", *ranks]
+    rows = [
+        projection_row(fingerprint, projection)
+        for projection in PROJECTIONS
+        if projection in fingerprint.projections
+    ]
     drawn = table("projection", *numbers, rows=rows, right=numbers)
-    return Group(Text(facts), drawn, Text("\n".join(notes(fingerprint))))
+    return Group(Text("\n".join(facts)), drawn, Text("\n".join(notes(fingerprint))))
 
 
-def named(fingerprint: Fingerprint) -> str:
-    """The architecture; of an adapter how it was made as well."""
+def projection_row(fingerprint: Fingerprint, projection: str) -> list[Any]:
+    """Return a projection's cells: matrices, std, its share of the largest, clustering shares."""
+    position = PROJECTIONS.index(projection)
+    std = fingerprint.std[position]
+    relative = std / max(fingerprint.std)
+
+    shares = [f"{clustering.vector[position]:.3f}" for clustering in fingerprint.clusterings]
+    count = matrix_count(fingerprint, projection)
+    return [projection, count, f"{std:.6g}", f"{relative:.3f}", *shares]
+
+
+def matrix_count(fingerprint: Fingerprint, projection: str) -> int:
+    """Return how many matrices a projection has."""
+    return sum(matrix.projection == projection for matrix in fingerprint.matrices)
+
+
+def made_of(fingerprint: Fingerprint) -> str:
+    """Return the architecture; of an adapter its method and rank as well."""
     adapter = fingerprint.adapter
-    made = f"{adapter.method} adapter of rank {adapter.rank} for " if adapter else ""
-    return made + fingerprint.architecture
+    if adapter is None:
+        return fingerprint.architecture
+    return f"{adapter.method} adapter of rank {adapter.rank} for {fingerprint.architecture}"
 
 
 def notes(fingerprint: Fingerprint) -> list[str]:
-    """What a reader should know before trusting the numbers."""
-    said = (
-        [f"{fingerprint.nonfinite} NaN or infinite weights were left out"]
-        if fingerprint.nonfinite
-        else []
-    )
+    """Return what a reader should know before trusting the numbers."""
+    lines = []
+    if fingerprint.nonfinite:
+        lines.append(f"{fingerprint.nonfinite} NaN or infinite weights were left out")
     if fingerprint.short:
-        said.append(
-            f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank and use what they have"
+        lines.append(
+            f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank;"
+            " all of theirs are used"
         )
-    said += [doubt(fingerprint, c) for c in fingerprint.clusterings if c.undetermined]
+
+    uncertain = [clustering for clustering in fingerprint.clusterings if clustering.undetermined]
+    lines += [uncertain_labels(fingerprint, clustering) for clustering in uncertain]
     if fingerprint.error is None:
-        said.append(
-            "how exact the singular values are was not recorded; ingest the model with a larger --rank"
+        lines.append(
+            "how exact the singular values are was not recorded;"
+            " ingest the model with a larger --rank"
         )
-    adapter = fingerprint.adapter
-    if adapter and adapter.beside:
-        said.append(
-            f"{len(adapter.beside)} full tensors beside the updates were left out: {', '.join(adapter.beside[:3])}"
-        )
-    if adapter and adapter.untouched:
-        said.append(
-            f"{len(adapter.untouched)} updates are zero and were left out: {', '.join(adapter.untouched[:3])}"
-        )
-    if fingerprint.unknown:
-        said.append(
-            f"{len(fingerprint.unknown)} matrices of unknown names were left out: {', '.join(fingerprint.unknown[:3])}"
-        )
-    return said
+
+    if fingerprint.adapter:
+        beside, untouched = fingerprint.adapter.beside, fingerprint.adapter.untouched
+        lines += left_out("full tensors beside the LoRA deltas were left out", beside)
+        lines += left_out("LoRA deltas are zero and were left out", untouched)
+    lines += left_out("matrices of unknown names were left out", fingerprint.unknown)
+    return lines
 
 
-def doubt(fingerprint: Fingerprint, clustering: Clustering) -> str:
-    """Which labels the errors of the spectra leave open."""
-    own = places(fingerprint, clustering.undetermined) or []
-    names = short_list([f"layer {m['layer']} {m['projection']}" for m in own])
-    return f"labels at rank {clustering.rank} that are not certain within the errors of the spectra: {names}"
+def left_out(what: str, names: Sequence[str]) -> list[str]:
+    """Return a note on what was left out, with its first names; none where nothing was."""
+    if not names:
+        return []
+    return [f"{len(names)} {what}: {', '.join(names[:3])}"]
 
 
-def inspection_table(found: "Inspection") -> RenderableType:
-    """What a checkpoint holds."""
-    size = f"{found.tensors} tensors, {found.bytes / 1e9:.2f} GB, {', '.join(f'{n} {t}' for t, n in found.dtypes.items())}"
-    base = f", says it was made from {found.declared_base}" if found.declared_base else ""
-    what = found.architecture if found.kind == "model" else f"{found.architecture} {found.kind}"
-    facts = Text(
-        f"{found.name}: {what}{base}\n{size}\n{found.layers} layers, names as {found.naming}"
+def uncertain_labels(fingerprint: Fingerprint, clustering: Clustering) -> str:
+    """Return which labels the errors of the singular values leave open."""
+    matrices = places(fingerprint, clustering.undetermined) or []
+    names = [f"layer {matrix['layer']} {matrix['projection']}" for matrix in matrices]
+    return (
+        f"labels at rank {clustering.rank} that are not certain within the errors of the singular"
+        f" values: {short_list(names)}"
     )
-    rows = [
-        (p.projection, p.matrices, p.layers, ", ".join(f"{r} x {c}" for r, c in p.shapes))
-        for p in found.projections
+
+
+def inspection_table(inspection: "Inspection") -> RenderableType:
+    """Return what a checkpoint holds: a row for every projection, and what was left out."""
+    what = inspection.architecture
+    if inspection.kind != "model":
+        what += f" {inspection.kind}"
+    if inspection.declared_base:
+        what += f", declared base {inspection.declared_base}"
+
+    dtypes = [f"{count} {dtype}" for dtype, count in inspection.dtypes.items()]
+    size = f"{inspection.bytes / 1e9:.2f} GB"
+    facts = [
+        f"{inspection.name}: {what}",
+        f"{inspection.tensors} tensors, {size}, {', '.join(dtypes)}",
+        f"{inspection.layers} layers, tensor naming scheme: {inspection.naming or 'unknown'}",
     ]
-    drawn = table(
-        "projection", "matrices", "layers", "shapes", rows=rows, right=("matrices", "layers")
-    )
-    return Group(
-        facts,
-        drawn,
-        Text(f"ignored: {short_list(found.ignored)}\nunknown: {short_list(found.unknown)}"),
-    )
+
+    rows = []
+    for projection in inspection.projections:
+        shapes = [f"{rows} x {columns}" for rows, columns in projection.shapes]
+        rows.append(
+            (projection.projection, projection.matrices, projection.layers, ", ".join(shapes))
+        )
+    numbers = ("matrices", "layers")
+    drawn = table("projection", *numbers, "shapes", rows=rows, right=numbers)
+
+    ignored = f"ignored: {short_list(inspection.ignored)}"
+    unknown = f"unknown: {short_list(inspection.unknown)}"
+    return Group(Text("\n".join(facts)), drawn, Text(f"{ignored}\n{unknown}"))
 
 
 def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
-    """A fingerprint, its vectors by projection and rank; labels run over the layers that have the projection."""
-    own = fingerprint.matrices
+    """Return a fingerprint, its vectors by projection and rank.
+
+    Labels run over the layers that have the projection.
+    """
     return {
         "kind": fingerprint.kind,
         "adapter": adapter_json(fingerprint.adapter),
@@ -118,21 +151,10 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "hidden_size": fingerprint.hidden_size,
         "rank": fingerprint.rank,
         "projections": {p: p in fingerprint.projections for p in PROJECTIONS},
-        "matrices": {p: sum(m.projection == p for m in own) for p in PROJECTIONS},
+        "matrices": {p: matrix_count(fingerprint, p) for p in PROJECTIONS},
         "std": dict(zip(PROJECTIONS, fingerprint.std, strict=True)),
         "std_vector": fingerprint.std_vector,
-        "clustering": {str(c.rank): c.vector for c in fingerprint.clusterings},
-        "labels": {
-            str(c.rank): by_projection(fingerprint, c.labels) for c in fingerprint.clusterings
-        },
-        "labels_k3": {
-            str(c.rank): by_projection(fingerprint, c.labels3) for c in fingerprint.clusterings
-        },
-        "inertia": {str(c.rank): c.inertia for c in fingerprint.clusterings},
-        "margin": {str(c.rank): c.margin for c in fingerprint.clusterings},
-        "undetermined": {
-            str(c.rank): places(fingerprint, c.undetermined) for c in fingerprint.clusterings
-        },
+        **clusterings_json(fingerprint),
         "spectrum_error": fingerprint.error,
         "nonfinite": fingerprint.nonfinite,
         "short_spectra": fingerprint.short,
@@ -140,27 +162,57 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
     }
 
 
+def clusterings_json(fingerprint: Fingerprint) -> dict[str, dict[str, Any]]:
+    """Return what is known of every clustering, by its rank."""
+    answer: dict[str, dict[str, Any]] = {
+        "clustering": {},
+        "labels": {},
+        "labels_k3": {},
+        "inertia": {},
+        "margin": {},
+        "undetermined": {},
+    }
+    for clustering in fingerprint.clusterings:
+        rank = str(clustering.rank)
+        answer["clustering"][rank] = clustering.vector
+        answer["labels"][rank] = by_projection(fingerprint, clustering.labels)
+        answer["labels_k3"][rank] = by_projection(fingerprint, clustering.labels3)
+        answer["inertia"][rank] = clustering.inertia
+        answer["margin"][rank] = clustering.margin
+        answer["undetermined"][rank] = places(fingerprint, clustering.undetermined)
+    return answer
+
+
 def adapter_json(adapter: Adapter | None) -> dict[str, Any] | None:
-    """What only an adapter has; None for a model."""
+    """Return what only an adapter has; None for a model."""
     if adapter is None:
         return None
-    magnitude = (
-        dict(zip(PROJECTIONS, adapter.magnitude, strict=True)) if adapter.magnitude else None
-    )
+
+    magnitude = None
+    if adapter.magnitude:
+        magnitude = dict(zip(PROJECTIONS, adapter.magnitude, strict=True))
     return {**asdict(adapter), "magnitude": magnitude}
 
 
 def by_projection(fingerprint: Fingerprint, labels: Sequence[int]) -> dict[str, list[int]]:
-    """Labels of all matrices, sorted into the projections."""
-    pairs = list(zip(fingerprint.matrices, labels, strict=True))
-    return {p: [label for m, label in pairs if m.projection == p] for p in PROJECTIONS}
+    """Return the labels of all matrices, sorted into the projections."""
+    sorted_labels: dict[str, list[int]] = {projection: [] for projection in PROJECTIONS}
+    for matrix, label in zip(fingerprint.matrices, labels, strict=True):
+        sorted_labels[matrix.projection].append(label)
+    return sorted_labels
 
 
 def places(
     fingerprint: Fingerprint, positions: Sequence[int] | None
 ) -> list[dict[str, Any]] | None:
-    """Where matrices stand in the model; None for what was not recorded."""
+    """Return layer, projection and expert of some matrices; None for what was not recorded."""
     if positions is None:
         return None
-    own = (fingerprint.matrices[i] for i in positions)
-    return [{"layer": m.layer, "projection": m.projection, "expert": m.expert} for m in own]
+
+    described = []
+    for position in positions:
+        matrix = fingerprint.matrices[position]
+        described.append(
+            {"layer": matrix.layer, "projection": matrix.projection, "expert": matrix.expert}
+        )
+    return described

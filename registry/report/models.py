@@ -1,6 +1,6 @@
 """Registered models and the database: as tables and as JSON."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,74 +18,85 @@ if TYPE_CHECKING:
 
 
 def timing_table(seconds: Mapping[str, float]) -> RenderableType:
-    """Where the time went: of all threads together, and on the wall."""
+    """Return the time per stage, summed over all threads, and `wall`."""
     rows = [(stage, f"{spent:.3f}") for stage, spent in seconds.items() if spent]
     return table("stage", "seconds", rows=rows, right=("seconds",))
 
 
 def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:
-    """A registered model."""
-    origin = f"family {model.family}; from {model.source}" + (
-        f" at {model.revision}" if model.revision else ""
-    )
-    declared = f"; says it was made from {model.declared_base}" if model.declared_base else ""
+    """Return a registered model's fingerprint, and where it is from."""
+    origin = f"family {model.family}; from {model.source}"
+    if model.revision:
+        origin += f" at {model.revision}"
+    if model.declared_base:
+        origin += f"; declared base {model.declared_base}"
+
     when = f"ingested {model.ingested_at:%Y-%m-%d %H:%M} by registry {model.tool_version}"
-    return Group(fingerprint_table(fingerprint, model.name), Text(f"{origin}{declared}\n{when}"))
+    return Group(fingerprint_table(fingerprint, model.name), Text(f"{origin}\n{when}"))
 
 
 def models_table(models: Sequence["Summary"]) -> RenderableType:
-    """All registered models."""
-    columns: dict[str, Callable[[Summary], Any]] = {
-        "model": lambda m: m.name,
-        "family": lambda m: m.family,
-        "architecture": lambda m: (
-            m.architecture if m.kind == "model" else f"{m.architecture} {m.kind}"
-        ),
-        "parameters": lambda m: short_count(m.parameters),
-        "layers": lambda m: m.layers,
-        "hidden": lambda m: m.hidden_size,
-        "digest": lambda m: m.digest[:12],
-    }
-    rows = [[cell(m) for cell in columns.values()] for m in models]
-    return table(*columns, rows=rows, right=("parameters", "layers", "hidden"))
+    """Return a row for every registered model."""
+    numbers = ("parameters", "layers", "hidden")
+    rows = [model_row(model) for model in models]
+    return table("model", "family", "architecture", *numbers, "digest", rows=rows, right=numbers)
+
+
+def model_row(model: "Summary") -> tuple[Any, ...]:
+    """Return a registered model's cells."""
+    kind = "" if model.kind == "model" else f" {model.kind}"
+    return (
+        model.name,
+        model.family,
+        f"{model.architecture}{kind}",
+        short_count(model.parameters),
+        model.layers,
+        model.hidden_size,
+        model.digest[:12],
+    )
 
 
 def families_table(families: Sequence["FamilySummary"]) -> RenderableType:
-    """All families."""
-    rows = [(f.name, len(f.models), ", ".join(f.models)) for f in families]
+    """Return a row for every family."""
+    rows = [(family.name, len(family.models), ", ".join(family.models)) for family in families]
     return table("family", "count", "models", rows=rows, right=("count",))
 
 
 def status_table(status: "Status") -> RenderableType:
-    """What is known of the database."""
-    return table(
-        "database",
-        "",
-        rows=[(name, value) for name, value in asdict(status).items() if value is not None],
-    )
+    """Return what is known of the database."""
+    facts = asdict(status)
+    rows = [(name, value) for name, value in facts.items() if value is not None]
+    return table("database", "", rows=rows)
 
 
 def ingested_line(ingested: "Ingested") -> str:
     """Return what became of one source, as a sentence."""
     model = ingested.model
     if ingested.new:
-        size = f"{short_count(model.parameters)} parameters, {model.layers} layers x {model.hidden_size}"
+        parameters = f"{short_count(model.parameters)} parameters"
+        size = f"{parameters}, {model.layers} layers x {model.hidden_size}"
         return f"registered {model.name} in family {model.family}: {model.architecture}, {size}"
-    change = {
-        "deepened": f"its spectra have {ingested.fingerprint.rank} values now instead of {ingested.rank_before}",
+
+    rank = ingested.fingerprint.rank
+    changes = {
+        "deepened": f"{rank} singular values are stored now instead of {ingested.rank_before}",
         "completed": "what an older registry did not record was added",
         "unchanged": "nothing was changed",
-    }[ingested.outcome.value]
+    }
+    change = changes[ingested.outcome.value]
     return f"{model.name} is registered already with these weights; {change}"
 
 
 def ingested_json(ingested: "Ingested") -> dict[str, Any]:
     """Return what became of one source, as `registry ingest --json` gives it."""
-    outcome = {"outcome": ingested.outcome.value, "new": ingested.new, "deeper": ingested.deeper}
-    return {**outcome, **asdict(ingested.model)}
+    return {
+        "outcome": ingested.outcome.value,
+        "new": ingested.new,
+        "deeper": ingested.deeper,
+        **asdict(ingested.model),
+    }
 
 
-def show_json(found: tuple["Summary", Fingerprint]) -> dict[str, Any]:
-    """A registered model with its fingerprint."""
-    model, fingerprint = found
+def show_json(model: "Summary", fingerprint: Fingerprint) -> dict[str, Any]:
+    """Return a registered model with its fingerprint."""
     return {**asdict(model), **fingerprint_json(fingerprint)}

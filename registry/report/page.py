@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
-from registry.figures.kinds import KINDS
+from registry.figures.draw import as_figure
+from registry.figures.kinds import KINDS, Subject
 from registry.figures.style import SETTINGS
 from registry.report.tables import probability
 from registry.report.verdicts import chances, headline
@@ -112,8 +113,8 @@ def pictures(models: Sequence[Named]) -> Iterable[str]:
     for kind in (*TOGETHER, *ALONE):
         own = models if kind in TOGETHER else models[:1]
         if kind != "densities" or own[0][1].histograms:
-            caption = f"<figcaption>as paper {KINDS[kind].shows}</figcaption>"
-            yield f"<figure>{inline(KINDS[kind].drawn(own, 16), kind)}{caption}</figure>"
+            caption = f"<figcaption>as paper {KINDS[kind].source}</figcaption>"
+            yield f"<figure>{inline(as_figure(kind, Subject(tuple(own))), kind)}{caption}</figure>"
 
 
 def inline(drawn: "Figure", salt: str) -> str:

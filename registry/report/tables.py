@@ -1,4 +1,4 @@
-"""Results for reading in a terminal. Pure."""
+"""Tables and numbers for reading in a terminal. Pure."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,34 +7,46 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-SHOWN = 5  # names of a long list
-LEAST_SHOWN = 1e-15  # a probability below is not told apart
-COUNTS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
+LONGEST_LIST = 5  # names that are written out
+LEAST_PROBABILITY = 1e-15  # smaller ones are not told apart
+UNITS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> Table:
-    """A plain table; `right` names the columns of numbers."""
+    """Return a plain table; `right` names the columns of numbers."""
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+
     for column in columns:
-        drawn.add_column(column, justify="right" if column in right else "left", overflow="fold")
+        justify: Any = "right" if column in right else "left"
+        drawn.add_column(column, justify=justify, overflow="fold")
+
     for row in rows:
-        drawn.add_row(*(Text(str(cell)) for cell in row))
+        cells = [Text(str(cell)) for cell in row]
+        drawn.add_row(*cells)
     return drawn
 
 
 def probability(value: float) -> str:
-    """A probability; of a tiny one no more than that it is."""
-    return f"< {LEAST_SHOWN:g}" if value < LEAST_SHOWN else f"{value:.2g}"
+    """Return a probability in two digits, or that it is below the least."""
+    if value < LEAST_PROBABILITY:
+        return f"< {LEAST_PROBABILITY:g}"
+    return f"{value:.2g}"
 
 
 def short_list(names: Sequence[str]) -> str:
-    """The first few names and how many there are."""
-    more = f", ... ({len(names)})" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more if names else "none"
+    """Return the first names of a list, and how many there are if that is not all."""
+    if not names:
+        return "none"
+
+    listed = ", ".join(names[:LONGEST_LIST])
+    if len(names) > LONGEST_LIST:
+        listed += f", ... ({len(names)})"
+    return listed
 
 
-def short_count(count: int) -> str:
-    """1,234,567 as 1.2M."""
-    return next(
-        (f"{count / size:.1f}{unit}" for size, unit in COUNTS.items() if count >= size), str(count)
-    )
+def short_count(count: float) -> str:
+    """Return a count in three or four characters: 1,234,567 as 1.2M."""
+    for size, unit in UNITS.items():
+        if count >= size:
+            return f"{count / size:.1f}{unit}"
+    return str(count)

@@ -16,8 +16,10 @@ import registry
 from registry.architectures.roles import PROJECTIONS
 from registry.characteristic.vectors import vectors
 from registry.errors import NothingToDraw
-from registry.figures import fingerprint_figures, law_figures, text_figures
-from registry.figures.kinds import KINDS
+from registry.figures import benchmark_figures, fingerprint_figures, law_figures, text_figures
+from registry.figures.benchmark_figures import LossCurve, LossCurves
+from registry.figures.draw import as_text
+from registry.figures.kinds import KINDS, Subject
 from registry.numerics.histograms import BINS, SIDE, edges, histogram
 
 
@@ -70,7 +72,7 @@ def test_pca(models):
         for xy in c.get_offsets()
     }
     fingerprint = models[0][1]
-    expected, _ = fingerprint_figures.projected(fingerprint, 16)
+    expected = fingerprint_figures.principal_plane("small", fingerprint, 16).points
     for point, label in zip(expected, fingerprint.clusterings[0].labels, strict=True):
         assert bool(points[tuple(np.round(point, 9))]) == bool(label)
 
@@ -106,10 +108,9 @@ def test_a_polar_plot_turns_once(models):
 
 def test_losses():
     """A curve and a band for every start."""
-    curve = {"mean": [3.0, 2.0, 1.0], "low": [2.9, 1.9, 0.9], "high": [3.1, 2.1, 1.1]}
-    axes = law_figures.loss(
-        {"steps": 20, "ways": {"default": {"curve": curve}, "pissa": {"curve": curve}}}
-    ).axes[0]
+    curve = LossCurve(mean=(3.0, 2.0, 1.0), low=(2.9, 1.9, 0.9), high=(3.1, 2.1, 1.1))
+    measured = LossCurves(20, {"default": curve, "pissa": curve})
+    axes = benchmark_figures.losses(measured).axes[0]
     assert [line.get_label() for line in axes.lines] == ["default", "pissa"]
     assert axes.lines[0].get_xdata() == pytest.approx([0, 10, 20])
     assert len(axes.collections) == 2
@@ -164,14 +165,14 @@ def test_what_is_not_there_is_told(models):
 @pytest.mark.parametrize("kind", sorted(set(KINDS) - {"loss", "generator", "paths"}))
 def test_lines_fit_a_terminal(models, kind):
     """Of every kind, 80 columns at most."""
-    text = KINDS[kind].written(models, 16)
+    text = as_text(kind, Subject(tuple(models)))
     assert text
     assert max(map(len, text.splitlines())) <= 80
 
 
 def test_a_curve_of_blocks():
     """The largest value is a full block, and what is at the bottom is blank."""
-    assert text_figures.spark([0, 1, 2, 4]) == " ▂▄█"
+    assert text_figures.curve_line([0, 1, 2, 4]) == " ▂▄█"
 
 
 # --- histograms -----------------------------------------------------------------------------------------------------

@@ -51,7 +51,9 @@ def test_the_commands(url, folders):
     answer = json.loads(run("compare", folders["child"], "root", "--json").stdout)
     assert (answer["verdict"], answer["model"]) == ("derived", "root")
     assert answer["score"] > 10
-    outcomes = {name: run("verify", folder, "--base", "root") for name, folder in folders.items()}
+    outcomes = {
+        name: run("verify", folder, "--claimed-base", "root") for name, folder in folders.items()
+    }
     assert {name: result.exit_code for name, result in outcomes.items()} == {
         "root": 0,
         "child": 0,

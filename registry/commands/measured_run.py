@@ -1,0 +1,69 @@
+"""What commands that read checkpoints share: a clock, a progress bar, and the answer's timing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from registry.commands.printing import show
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from registry.commands.progress import Bar
+    from registry.fingerprints.timing import Timing
+
+
+@dataclass
+class MeasuredRun:
+    """The run of one command on one source.
+
+    json: the answer is printed as JSON. timing: the time per stage was asked for. seconds: of
+    every stage, known when the run has ended.
+    """
+
+    progress: "Bar"
+    clock: "Timing"
+    json: bool
+    timing: bool
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def observers(self) -> dict[str, Any]:
+        """Return the keywords by which a function shows progress and counts time."""
+        return {"progress": self.progress, "timing": self.clock}
+
+    def timed(self, content: dict[str, Any]) -> dict[str, Any]:
+        """Return an answer, with seconds per stage as `timing` if they were asked for."""
+        if not self.timing:
+            return content
+        return {**content, "timing": self.seconds}
+
+    def show(self, content: dict[str, Any], text: "RenderableType") -> None:
+        """Print the answer to stdout, as JSON or for reading, and the time per stage."""
+        show(self.timed(content), text, json=self.json)
+        self.say_timing()
+
+    def say_timing(self) -> None:
+        """Print the time per stage to stderr, if it was asked for and is in no JSON."""
+        if self.json or not self.timing:
+            return
+
+        from rich.console import Console
+
+        from registry.report.models import timing_table
+
+        Console(stderr=True, highlight=False).print(timing_table(self.seconds))
+
+
+@contextmanager
+def measured_run(title: str, *, json: bool, timing: bool) -> Iterator[MeasuredRun]:
+    """Start the clock, and show a progress bar of that title while the block runs."""
+    from registry.commands.progress import Bar
+    from registry.fingerprints.timing import Timing
+
+    with Bar(title) as bar:
+        run = MeasuredRun(bar, Timing(), json, timing)
+        yield run
+
+        run.seconds = run.clock.seconds()

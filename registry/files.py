@@ -1,0 +1,52 @@
+"""Files and folders that are written whole or not at all: nobody ever sees half of one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from registry.errors import UnwritableFile
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file, text as UTF-8: first under another name in its folder, then renamed.
+
+    Raises UnwritableFile, with whatever stood at the path before left as it was.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+
+    with writable(path):
+        try:
+            draft.write_bytes(data)
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_whole(folder: Path) -> Iterator[Path]:
+    """Yield an empty folder to write into, which takes the place of `folder` if all goes well.
+
+    The folder must be new or empty. Raises UnwritableFile, with nothing left behind.
+    """
+    with writable(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as scratch:
+            draft = Path(scratch) / "draft"
+            draft.mkdir()
+            yield draft
+
+            if folder.exists():
+                folder.rmdir()
+            draft.replace(folder)
+
+
+@contextmanager
+def writable(path: Path) -> Iterator[None]:
+    """Raise UnwritableFile for what the operating system refuses inside."""
+    try:
+        yield
+    except OSError as exc:
+        raise UnwritableFile(path=str(path), reason=exc.strerror or str(exc)) from exc
