@@ -88,7 +88,7 @@ def test_unchanged(known, model, url, rank):
 def test_the_outcome_is_said(known, url, model):
     """The line and the JSON tell the same of every outcome."""
     assert ingested(model, "--rank", "16").startswith("registered model in family model")
-    assert ingested(model).endswith("its spectra have 64 values now instead of 16\n")
+    assert ingested(model).endswith("64 singular values are stored now instead of 16\n")
     assert ingested(model).endswith("nothing was changed\n")
     execute(url, "DELETE FROM histograms")
     assert ingested(model).endswith("what an older registry did not record was added\n")
