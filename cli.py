@@ -51,7 +51,11 @@ class RegistryGroup(click.Group):
         except RegistryError as exc:
             raise click.ClickException(str(exc)) from exc
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  # click's signature
+    def format_commands(
+        self,
+        ctx: click.Context,  # noqa: ARG002  # click's signature
+        formatter: click.HelpFormatter,
+    ) -> None:
         """Write every command with the first sentence of its help, section by section."""
         for section, commands in SECTIONS.items():
             rows = [(str(command.name), command.get_short_help_str(80)) for command in commands]

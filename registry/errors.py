@@ -1,4 +1,4 @@
-"""Everything that can go wrong, in one tree: the docstring of a class is the sentence its user reads."""
+"""All errors, in one tree: the docstring of a class is the sentence that its user reads."""
 
 import inspect
 from functools import partial
@@ -15,7 +15,7 @@ class RegistryError(Exception):
         self.data = data
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """As what another process can make anew."""
+        """Return what another process can make the same error of."""
         return partial(type(self), **self.data), ()
 
 
@@ -252,13 +252,13 @@ class NotComparable(RegistryError):
 
 
 class BrokenFingerprintFile(RegistryError):
-    """{path!r} is not a fingerprint that `registry fingerprint -o` wrote ({reason}); write it again, or give the
-    weights."""
+    """{path!r} is not a fingerprint that `registry fingerprint -o` wrote ({reason}); write it
+    again, or give the weights."""
 
 
 class FingerprintVersionDiffers(RegistryError):
-    """{path!r} holds a fingerprint of version {version}, and only version {expected} is compared; fingerprint the
-    weights again."""
+    """{path!r} holds a fingerprint of version {version}, and only version {expected} is compared;
+    fingerprint the weights again."""
 
 
 class QuickNeedsModel(RegistryError):

@@ -33,8 +33,8 @@ LONGER = {
 }
 MOST_COLUMNS = 100
 WIDE = {  # while these rooms are rewritten
-    "architectures", "characteristic", "checkpoints", "commands", "database", "figures", "fingerprints", "lineage",
-    "lora_init", "numerics", "report", "workflows", "api", "errors", "pages", "settings",
+    "architectures", "characteristic", "checkpoints", "database", "fingerprints", "lineage",
+    "numerics", "report", "workflows", "api", "pages",
 }  # fmt: skip
 
 

@@ -1,1 +1,1 @@
-"""What is typed after `registry`: one function a command, which parses, calls one function and prints."""
+"""What is typed after `registry`: a function a command, which parses, calls and prints."""

@@ -26,9 +26,10 @@ from registry.commands.printing import show, show_json, show_text
 def lora(adapters: tuple[str, ...], base: str | None, like: int | None, json: bool) -> None:
     """Compare LoRA adapters by their std and clustering vectors.
 
-    Shows the vectors of each LoRA delta B A, of the base model and of both merged. ADAPTER is a source or registered;
-    LABEL=SOURCE names the data set it was trained on. Of several: their distances, whether adapters of one data set or
-    of one base are closer, and the path of checkpoints of one run.
+    Shows the vectors of each LoRA delta B A, of the base model and of both merged. ADAPTER is a
+    source or registered; LABEL=SOURCE names the data set it was trained on. Of several: their
+    distances, whether adapters of one data set or of one base are closer, and the path of
+    checkpoints of one run.
 
     \b
     Example: registry lora emotions=./a therapy=./b --base ./llama-small
@@ -101,7 +102,8 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, json: bo
 def lora_init(base: str, like: str, rank: int, output: Path, json: bool, **options: Any) -> None:
     """Write a LoRA adapter initialised like a reference model.
 
-    Its factors A and B are drawn for BASE after the reference's characteristic, as in arXiv 2509.00046, section 4.
+    Its factors A and B are drawn for BASE after the reference's characteristic, as in
+    arXiv 2509.00046, section 4.
 
     \b
     Example: registry lora-init ./llama-small --like llama-large --rank 8 -o ./start

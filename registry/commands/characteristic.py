@@ -13,8 +13,8 @@ from registry.commands.printing import show
 def characteristic(model: str, rank: int, json: bool) -> None:
     """Group projections whose singular-value spectra stay close.
 
-    As in arXiv 2509.00046, section 3.1. MODEL is a registered name or a source; groups of registered models are
-    stored.
+    As in arXiv 2509.00046, section 3.1. MODEL is a registered name or a source; groups of
+    registered models are stored.
 
     \b
     Example: registry characteristic llama-small

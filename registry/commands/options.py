@@ -20,7 +20,7 @@ option = partial(click.option, show_envvar=True)
 
 
 class RenamedOption(click.Option):
-    """An option that also takes a former spelling, which no help shows and which warns on stderr."""
+    """An option that also takes a former spelling, hidden from help, with a warning."""
 
     def __init__(self, *declarations: Any, former: str, **attributes: Any) -> None:
         super().__init__(*declarations, **attributes)

@@ -35,8 +35,8 @@ def plot(
 ) -> None:
     """Draw a figure of the papers.
 
-    MODELs are registered, or sources. Kind `generator` takes none, and kind `loss` takes the JSON of
-    benchmarks/lora_init.py instead.
+    MODELs are registered, or sources. Kind `generator` takes none, and kind `loss` takes the JSON
+    of benchmarks/lora_init.py instead.
 
     \b
     Example: registry plot clusters llama-small llama-tiny -o clusters.svg

@@ -22,7 +22,7 @@ COLUMNS = (
 
 
 class Bar:
-    """A progress bar on stderr for whatever takes more than a second: tensors done and bytes per second."""
+    """A bar for what takes more than a second: tensors done, and bytes per second."""
 
     PATIENCE = 1.0  # seconds
     WIDTH = 40  # columns for the title

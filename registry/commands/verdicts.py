@@ -38,7 +38,8 @@ VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": UNKNOWN}  # exit 
 @option(
     "--quick",
     is_flag=True,
-    help="Stop reading once the base is identified (at most 2 % of the weights); report bytes read.",
+    help="Stop reading once the base is identified (at most 2 % of the weights);"
+    " report bytes read.",
 )
 @option(
     "--report",

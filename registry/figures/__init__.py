@@ -4,7 +4,7 @@ kinds                what every kind of figure shows and is drawn of; needs no m
 draw                 from a kind and its subject to a file or lines of text
 style                colours, hatches and markers that also tell series apart in grey
 fingerprint_figures  paper 2509.19122: weight densities, std vectors, clusters, labels
-law_figures          paper 2509.00046: distances of singular-value vectors, their laws, the generator
+law_figures          paper 2509.00046: distances of singular-value vectors and their laws
 benchmark_figures    paper 2509.00046: losses that benchmarks/lora_init.py measured
 text_figures         the same figures in a few lines of text
 """

@@ -18,7 +18,7 @@ from registry.figures.style import figure, mark, plain
 
 @dataclass(frozen=True)
 class LossCurve:
-    """Held-out loss in nats a token, at even distances of steps: mean, least and most over seeds."""
+    """Held-out loss, nats a token, at even distances of steps: mean, least and most of seeds."""
 
     mean: tuple[float, ...]
     low: tuple[float, ...]
@@ -57,7 +57,7 @@ def losses_of(answer: dict[str, Any]) -> LossCurves:
 
 
 def losses(measured: LossCurves) -> Figure:
-    """Draw held-out loss over steps for every initialisation, with the range over seeds (figure 9)."""
+    """Draw held-out loss by step for every initialisation, with its range over seeds (figure 9)."""
     drawn, (axes,) = figure("Held-out loss of an adapter, by its initialisation; bands: all seeds")
 
     for i, (initialisation, curve) in enumerate(measured.curves.items()):

@@ -95,7 +95,8 @@ def pca(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
     for name, fingerprint in models:
         plane = principal_plane(name, fingerprint, rank)
         first, second = plane.shares
-        yield f"{name}, rank {rank}: axes of {first:.0%} and {second:.0%}; capitals are query's cluster"
+        axes = f"axes of {first:.0%} and {second:.0%}"
+        yield f"{name}, rank {rank}: {axes}; capitals are query's cluster"
 
         letters = []
         cluster_labels = clustering(name, fingerprint, rank).labels

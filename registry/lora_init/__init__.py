@@ -1,1 +1,1 @@
-"""LoRA factors that start in the shape of a reference's characteristic, written as PEFT reads them."""
+"""LoRA adapters initialised in the shape of a reference model, written as PEFT reads them."""

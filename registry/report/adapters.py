@@ -70,7 +70,7 @@ def adapters_json(report: AdapterReport) -> dict[str, Any]:
 
 
 def adapter_json(adapter: ComparedAdapter) -> dict[str, Any]:
-    """Return one adapter: where it is from, and the vectors of its delta and of the merged model."""
+    """Return where an adapter is from, and the vectors of its delta and of the merged model."""
     return {
         "name": adapter.name,
         "source": adapter.source,
@@ -198,7 +198,7 @@ def distance_table(trained: Sequence[ComparedAdapter], vector: str) -> Renderabl
 
 
 def tests_table(adapters: Sequence[ComparedAdapter]) -> RenderableType | None:
-    """Return whether adapters of one data set or base are closer; None where nothing is labelled."""
+    """Return whether adapters of one data set or base are closer; None without labels."""
     rows = []
     for test in label_tests(adapters):
         means = f"{test.within:.3g}", f"{test.between:.3g}"
