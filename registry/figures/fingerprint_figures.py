@@ -165,7 +165,7 @@ def principal_plane(name: str, fingerprint: Fingerprint, rank: int) -> Plane:
 
     Raises NothingToDraw for a single matrix, which spans no plane.
     """
-    from sklearn.decomposition import PCA  # noqa: PLC0415  # takes a second, and one figure needs it
+    from sklearn.decomposition import PCA  # noqa: PLC0415  # slow, and used here only
 
     spectra = [matrix.singular_values for matrix in fingerprint.matrices]
     if len(spectra) < 2:  # noqa: PLR2004  # points that a plane is laid through
