@@ -10,13 +10,8 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from registry.architectures.fused import split_of
-from registry.architectures.names import Kind, Match, Row, marked_namings, recognise
-from registry.architectures.orientation import (
-    LayerPlace,
-    MatchedTensor,
-    orientation_of,
-    place_of,
-)
+from registry.architectures.names import Kind, LayerPlace, Row, marked_namings, recognise
+from registry.architectures.orientation import MatchedTensor, orientation_of
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry
@@ -86,27 +81,29 @@ def projection_tensors(
     tensors = join_heads(matched)
     for entry, match in tensors:
         check_dimensions(entry, 3 if match.row.experts else 2)
-    layers = layer_numbers(match for _, match in tensors)
+    layers = layer_numbers({match.place for _, match in tensors})
     orientation = orientation_of(tensors)
     attention_widths: dict[LayerPlace, int] = {}
     for tensor in tensors:
         if tensor.match.row.parts == ("output",):
-            attention_widths[place_of(tensor.match)] = orientation.inputs(tensor)
+            attention_widths[tensor.match.place] = orientation.inputs(tensor)
     projections = []
     for tensor in tensors:
         entry, match = tensor
-        row, place = match.row, place_of(match)
-        height = orientation.outputs(tensor)
-        sizes, groups = split_of(entry, row, height, attention_widths.get(place), config)
+        row = match.row
+        transposed = orientation.transposed(tensor)
+        height = entry.shape[-1 if transposed else -2]
+        width = attention_widths.get(match.place)
+        sizes, groups = split_of(entry, row, height, width, config)
         experts = range(entry.shape[0]) if row.experts else (match.expert,)
         projections.append(
             ProjectionTensor(
                 entry=entry,
                 naming=row.naming,
-                layer=layers[place],
+                layer=layers[match.place],
                 parts=row.parts * len(experts),
                 experts=tuple(expert for expert in experts for _ in row.parts),
-                transposed=orientation.transposed(tensor),
+                transposed=transposed,
                 sizes=sizes,
                 groups=groups,
             )
@@ -135,17 +132,17 @@ def check_dimensions(entry: Entry, dimensions: int) -> None:
         raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
 
 
-def layer_numbers(matches: Iterable[Match]) -> dict[LayerPlace, int]:
+def layer_numbers(places: Iterable[LayerPlace]) -> dict[LayerPlace, int]:
     """Return the number of every layer.
 
     It is the one in the names; with several stacks (an encoder and a decoder), layers are counted
     through.
     """
-    places = sorted({place_of(match) for match in matches})
-    stacks = {place.stack for place in places}
+    in_order = sorted(places)
+    stacks = {place.stack for place in in_order}
     if len(stacks) == 1:
-        return {place: place.layer for place in places}
-    return {place: number for number, place in enumerate(places)}
+        return {place: place.layer for place in in_order}
+    return {place: number for number, place in enumerate(in_order)}
 
 
 def join_heads(matched: Sequence[MatchedTensor]) -> list[MatchedTensor]:
@@ -161,7 +158,7 @@ def join_heads(matched: Sequence[MatchedTensor]) -> list[MatchedTensor]:
         if match.head is None:
             whole.append(tensor)
         else:
-            heads.setdefault((match.row, place_of(match)), []).append(tensor)
+            heads.setdefault((match.row, match.place), []).append(tensor)
     joined = [concatenated(sorted(group, key=attrgetter("match.head"))) for group in heads.values()]
     return whole + joined
 

@@ -76,16 +76,21 @@ class Name(NamedTuple):
     numbers: list[str]
 
 
-class Match(NamedTuple):
-    """A row of the table and the numbers that stand in the tensor's name.
+class LayerPlace(NamedTuple):
+    """Where a layer stands, as names have it.
 
-    stack is what comes before the list of layers (`encoder`, `decoder`): each stack counts its
-    own layers.
+    stack is what comes before the list of layers (`encoder`, `decoder`): each counts its own.
     """
 
-    row: Row
     stack: str
     layer: int
+
+
+class Match(NamedTuple):
+    """A row of the table and the numbers that stand in the tensor's name."""
+
+    row: Row
+    place: LayerPlace
     expert: int | None
     head: int | None
 
@@ -197,14 +202,11 @@ def matching_rows(endings: Iterable[str]) -> tuple[Row, ...]:
 
 def match_of(row: Row, form: str, numbers: list[str]) -> Match:
     """Return a row with the numbers that stand in a name."""
-    before_layer = tuple(numbers[: row.layer])
-    return Match(
-        row=row,
-        stack=stack_of(form, before_layer),
-        layer=int(numbers[row.layer]),
-        expert=int(numbers[row.expert]) if row.expert else None,
-        head=int(numbers[row.head]) if row.head else None,
-    )
+    stack = stack_of(form, tuple(numbers[: row.layer]))
+    place = LayerPlace(stack, int(numbers[row.layer]))
+    expert = int(numbers[row.expert]) if row.expert else None
+    head = int(numbers[row.head]) if row.head else None
+    return Match(row, place, expert, head)
 
 
 @lru_cache(FORMS)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from registry.architectures.names import Match
+from registry.architectures.names import LayerPlace, Match
 from registry.checkpoints import Entry
 
 
@@ -16,13 +16,6 @@ class MatchedTensor(NamedTuple):
 
     entry: Entry
     match: Match
-
-
-class LayerPlace(NamedTuple):
-    """A layer of one stack (encoder, decoder), by the number in its tensors' names."""
-
-    stack: str
-    layer: int
 
 
 class Stacked(NamedTuple):
@@ -47,16 +40,12 @@ class Orientation:
     def transposed(self, tensor: MatchedTensor) -> bool:
         """Return whether a tensor is stored inputs x outputs."""
         if tensor.match.row.experts:
-            return place_of(tensor.match) in self.layers
+            return tensor.match.place in self.layers
         return tensor.match.row.naming in self.namings
 
     def inputs(self, tensor: MatchedTensor) -> int:
         """Return the inputs of a tensor's matrices."""
         return tensor.entry.shape[-2 if self.transposed(tensor) else -1]
-
-    def outputs(self, tensor: MatchedTensor) -> int:
-        """Return the outputs of a tensor's matrices, all its parts together."""
-        return tensor.entry.shape[-1 if self.transposed(tensor) else -2]
 
 
 def orientation_of(tensors: Iterable[MatchedTensor]) -> Orientation:
@@ -69,9 +58,9 @@ def orientation_of(tensors: Iterable[MatchedTensor]) -> Orientation:
         if row.wide == row.name and entry.shape[1] > entry.shape[0]:
             namings.add(row.naming)
         if row.experts and row.parts[-1] == "up":
-            up[place_of(match)] = Stacked(entry.shape[1:], len(row.parts))
+            up[match.place] = Stacked(entry.shape[1:], len(row.parts))
         if row.experts and row.parts[-1] == "down":
-            down[place_of(match)] = Stacked(entry.shape[1:], len(row.parts))
+            down[match.place] = Stacked(entry.shape[1:], len(row.parts))
     layers = [place for place in up if place in down and are_transposed(up[place], down[place])]
     return Orientation(frozenset(namings), frozenset(layers))
 
@@ -88,8 +77,3 @@ def are_transposed(up: Stacked, down: Stacked) -> bool:
     fits_as_stored = up.shape == (up.parts * columns, rows)
     fits_transposed = up.shape == (columns, up.parts * rows)
     return fits_transposed and not fits_as_stored
-
-
-def place_of(match: Match) -> LayerPlace:
-    """Return the layer that a match stands in."""
-    return LayerPlace(match.stack, match.layer)

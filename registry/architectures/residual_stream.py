@@ -48,7 +48,7 @@ class ResidualStream:
 
 
 class Norm(NamedTuple):
-    """The norm on one side of a branch: its tensor, and what the model adds to every stored gain."""
+    """The norm on one side of a branch, and what the model adds to every stored gain."""
 
     place: Place
     entry: Entry

@@ -9,7 +9,7 @@ from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.contents import open_file, open_folder
 from registry.checkpoints.folder import ADAPTERS, Files, local_files, weight_files
 from registry.checkpoints.model_card import declared_base, read_config, read_json
-from registry.checkpoints.peft.adapter import is_adapter, read_adapter
+from registry.checkpoints.peft.adapter import adapter_entries, is_adapter
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
@@ -150,7 +150,7 @@ def adapter(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
         revision=origin.revision,
         config=read_config(files),
         base=declared_base(files, {"_name_or_path": base_name}),
-        entries=tuple(read_adapter(contents.entries, settings, origin.source)),
+        entries=tuple(adapter_entries(contents.entries, settings, origin.source)),
         remote=origin.remote,
         kind="adapter",
     )

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from registry.checkpoints.peft.shapes import Outline
+from registry.checkpoints.peft.shapes import MatrixShape
 
 FORMULAS = {
     "product": lambda a, b: a @ b,
@@ -30,13 +30,13 @@ def test_shapes_are_those_of_tensors(formula, pair):
         expected = tuple(formula(*(torch.ones(shape) for shape in pair)).shape)
     except RuntimeError:
         with pytest.raises(ValueError, match=r"\d"):
-            formula(*map(Outline, pair))
+            formula(*map(MatrixShape, pair))
     else:
-        assert formula(*map(Outline, pair)).shape == expected
+        assert formula(*map(MatrixShape, pair)).shape == expected
 
 
 @pytest.mark.parametrize("shape", [(), (3,), (2, 3, 4)], ids=str)
 def test_only_matrices_have_one(shape):
     """A factor of another rank makes no update."""
     with pytest.raises(ValueError, match=r"\("):
-        Outline(shape)
+        MatrixShape(shape)

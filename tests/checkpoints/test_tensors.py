@@ -15,7 +15,7 @@ from registry.checkpoints.dtypes import BF16, F32, U8, DType
 from registry.checkpoints.formats.gguf import dequantised
 from registry.checkpoints.formats.gguf_header import Row
 from registry.checkpoints.formats.safetensors import read_safetensors
-from registry.checkpoints.peft.adapter import read_adapter
+from registry.checkpoints.peft.adapter import adapter_entries
 from registry.checkpoints.quantised.bits import fill_rows
 from registry.checkpoints.tensors import Entry
 from registry.errors import TensorTooLarge
@@ -70,7 +70,7 @@ def of_factors() -> Entry:
         hole(shape, U8, f"layers.0.self_attn.q_proj.lora_{role}.weight")
         for role, shape in shapes.items()
     ]
-    return read_adapter(factors, {"r": 1, "lora_alpha": 1}, "adapter")[0]
+    return adapter_entries(factors, {"r": 1, "lora_alpha": 1}, "adapter")[0]
 
 
 def unpacked() -> Entry:

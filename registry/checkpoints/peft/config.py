@@ -1,4 +1,4 @@
-"""adapter_config.json: the few settings that an adapter's update depends on."""
+"""adapter_config.json: the few settings that an adapter's deltas depend on."""
 
 import math
 import re
@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from registry.checkpoints.suffixes import suffixes
 from registry.errors import BrokenAdapter
 
 DEFAULT = 8  # r and alpha where the file leaves them out
 LARGEST_SCALING = 1e9
 MOST_GROUPS = 8
 ADALORA_RANK = 1e-5  # AdaLoRA divides by the rank and this
+PLAIN_NAME = re.compile(r"[\w.-]*")
 # A name, or a pattern of the few signs that people use: nothing that could take forever to match.
 HARMLESS = re.compile(r"\^?(?:[\w.-]|\\[.d]\+?|\.\*|\[[\w-]+\]\+?|\((?:\?:)?[\w.|]+\))*\$?")
 MOST_REPEATS = 2
@@ -20,10 +22,15 @@ Number = int | float
 
 
 @dataclass(frozen=True)
-class Pattern:
-    """alpha_pattern or rank_pattern: the number for the modules whose name ends in a key, the first key first.
+class NumberByModule:
+    """alpha_pattern or rank_pattern: numbers for the modules whose name ends in a key.
 
-    places: of each key in the file. patterns: the keys that are no plain names, compiled.
+    Of several keys that fit a module, the first in the file counts.
+
+    Attributes:
+        numbers: The number of each key.
+        places: The place of each key in the file.
+        patterns: The keys that are no plain names, compiled.
     """
 
     numbers: Mapping[str, Number]
@@ -31,83 +38,119 @@ class Pattern:
     patterns: Mapping[str, re.Pattern[str]]
 
     def of(self, module: str) -> Number | None:
-        """The number for a module, None where no key fits."""
-        words = module.split(".")
-        ends = [".".join(words[i:]) for i in range(len(words))]
-        fitting = [end for end in ends if end in self.numbers]
-        fitting += [key for key, pattern in self.patterns.items() if pattern.fullmatch(module)]
-        return self.numbers[min(fitting, key=self.places.__getitem__)] if fitting else None
+        """Return the number for a module, None where no key fits."""
+        fitting = [suffix for suffix in suffixes(module) if suffix in self.numbers]
+        for key, pattern in self.patterns.items():
+            if pattern.fullmatch(module):
+                fitting.append(key)
+        if not fitting:
+            return None
+        first = min(fitting, key=self.places.__getitem__)
+        return self.numbers[first]
 
 
 @dataclass(frozen=True)
-class Recipe:
-    """How factors are scaled. enabled: which equal parts of a fused weight have factors (PEFT before 0.3), else ()."""
+class AdapterConfig:
+    """How an adapter's factors are scaled.
+
+    Attributes:
+        r: The rank, where shapes do not tell it.
+        alpha: The numerator of the scaling.
+        rslora: Whether alpha is divided by the root of the rank (rsLoRA, arXiv 2312.03732).
+        enabled: Which equal parts of a fused weight have factors (PEFT before 0.3); () for all of
+            them.
+        ranks: Ranks of single modules.
+        alphas: Alphas of single modules.
+    """
 
     r: Number
     alpha: Number
     rslora: bool
     enabled: tuple[bool, ...]
-    ranks: Pattern
-    alphas: Pattern
+    ranks: NumberByModule
+    alphas: NumberByModule
 
     def rank(self, module: str) -> Number:
-        """The rank as configured, for factors whose shapes do not tell it."""
+        """Return the rank as configured, for factors whose shapes do not tell it."""
         return self.ranks.of(module) or self.r
 
     def scaling(self, module: str, rank: Number, method: str) -> float:
-        """What the product of a module's factors is multiplied by: alpha/r, alpha/sqrt(r) with rsLoRA."""
+        """Return what the product of a module's factors is multiplied by.
+
+        It is alpha / r, and alpha / sqrt(r) with rsLoRA.
+        """
         alpha = self.alphas.of(module)
-        alpha = self.alpha if alpha is None else alpha
+        if alpha is None:
+            alpha = self.alpha
         rank = max(rank, 1)
         if method == "adalora":
-            return (alpha if alpha > 0 else rank) / (rank + ADALORA_RANK)
+            numerator = alpha if alpha > 0 else rank
+            return numerator / (rank + ADALORA_RANK)
         return alpha / (math.sqrt(rank) if self.rslora else rank)
 
 
-def read_recipe(settings: Mapping[str, Any], source: str) -> Recipe:
-    """Check adapter_config.json. Raises BrokenAdapter."""
-    enabled = settings.get("enable_lora") or []
-    if (
-        not isinstance(enabled, list)
-        or len(enabled) > MOST_GROUPS
-        or not all(type(it) is bool for it in enabled)
-    ):
-        raise BrokenAdapter(source=source, reason="enable_lora is no list of a few true and false")
+def read_adapter_config(settings: Mapping[str, Any], source: str) -> AdapterConfig:
+    """Check the content of adapter_config.json.
+
+    Raises:
+        BrokenAdapter: Where a setting is not of its kind or of no sane size.
+    """
     alpha = settings.get("lora_alpha", settings.get("alpha", DEFAULT))
-    return Recipe(
-        r=number(settings.get("r", DEFAULT), "r", source),
-        alpha=number(DEFAULT if alpha is None else alpha, "lora_alpha", source),
+    # AdaLoRA keeps masks in rank_pattern, and the tensors' shapes show their ranks
+    rank_pattern = None if "target_r" in settings else settings.get("rank_pattern")
+    return AdapterConfig(
+        enabled=checked_flags(settings.get("enable_lora") or [], source),
+        r=checked_number(settings.get("r", DEFAULT), "r", source),
+        alpha=checked_number(DEFAULT if alpha is None else alpha, "lora_alpha", source),
         rslora=settings.get("use_rslora") is True,
-        enabled=tuple(enabled),
-        # AdaLoRA keeps masks in rank_pattern, and the tensors' shapes show their ranks
-        ranks=read_pattern(
-            {} if "target_r" in settings else settings.get("rank_pattern"), "rank_pattern", source
-        ),
-        alphas=read_pattern(settings.get("alpha_pattern"), "alpha_pattern", source),
+        ranks=checked_pattern(rank_pattern, "rank_pattern", source),
+        alphas=checked_pattern(settings.get("alpha_pattern"), "alpha_pattern", source),
     )
 
 
-def number(value: Any, name: str, source: str) -> Number:
-    """A finite number of sane size. Raises BrokenAdapter."""
+def checked_flags(flags: Any, source: str) -> tuple[bool, ...]:
+    """Return enable_lora, a list of a few booleans.
+
+    Raises:
+        BrokenAdapter: Where it is anything else.
+    """
+    is_short_list = isinstance(flags, list) and len(flags) <= MOST_GROUPS
+    if not is_short_list or not all(type(flag) is bool for flag in flags):
+        raise BrokenAdapter(source=source, reason="enable_lora is no list of a few true and false")
+    return tuple(flags)
+
+
+def checked_number(value: Any, name: str, source: str) -> Number:
+    """Return a finite number of sane size.
+
+    Raises:
+        BrokenAdapter: Where the value is anything else.
+    """
     if type(value) not in (int, float) or not abs(value) <= LARGEST_SCALING:
         raise BrokenAdapter(source=source, reason=f"its {name} is {value!r:.40}")
     return value  # type: ignore[no-any-return]
 
 
-def read_pattern(table: Any, name: str, source: str) -> Pattern:
-    """Check a table of patterns. Raises BrokenAdapter."""
+def checked_pattern(table: Any, name: str, source: str) -> NumberByModule:
+    """Return a table of numbers by patterns of module names.
+
+    Raises:
+        BrokenAdapter: Where it is none, or has keys that are no patterns of names.
+    """
     if not isinstance(table or {}, dict):
         raise BrokenAdapter(source=source, reason=f"its {name} is no table")
-    numbers = {key: number(value, name, source) for key, value in (table or {}).items()}
-    unusual = [key for key in numbers if not re.fullmatch(r"[\w.-]*", key)]
+    numbers: dict[str, Number] = {}
+    for key, value in (table or {}).items():
+        numbers[key] = checked_number(value, name, source)
+    unusual = [key for key in numbers if not PLAIN_NAME.fullmatch(key)]
     for key in unusual:
-        if not HARMLESS.fullmatch(key) or key.count("+") + key.count("*") > MOST_REPEATS:
-            raise BrokenAdapter(
-                source=source, reason=f"its {name} has the key {key[:60]!r}, no pattern of names"
-            )
+        repeats = key.count("+") + key.count("*")
+        if not HARMLESS.fullmatch(key) or repeats > MOST_REPEATS:
+            reason = f"its {name} has the key {key[:60]!r}, no pattern of names"
+            raise BrokenAdapter(source=source, reason=reason)
     if len(unusual) > MOST_PATTERNS:
-        raise BrokenAdapter(
-            source=source, reason=f"its {name} has more than {MOST_PATTERNS} patterns"
-        )
+        reason = f"its {name} has more than {MOST_PATTERNS} patterns"
+        raise BrokenAdapter(source=source, reason=reason)
     places = {key: place for place, key in enumerate(numbers)}
-    return Pattern(numbers, places, {key: re.compile(rf"(?:.*\.)?(?:{key})") for key in unusual})
+    patterns = {key: re.compile(rf"(?:.*\.)?(?:{key})") for key in unusual}
+    return NumberByModule(numbers, places, patterns)

@@ -1,11 +1,14 @@
-"""Matrices of which only the shape is known, and what formulas of matrices make of them."""
+"""Matrices of which only the shape is known: the formulas of adapters give their deltas' shapes."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Outline:
-    """Stands for a matrix in a formula. Its operators are those of torch.Tensor; they raise ValueError for misfits."""
+class MatrixShape:
+    """Stands for a matrix in a formula.
+
+    Its operators are those of torch.Tensor; they raise ValueError for shapes that do not fit.
+    """
 
     shape: tuple[int, ...]
 
@@ -14,22 +17,28 @@ class Outline:
             raise ValueError(self.shape)
 
     @property
-    def T(self) -> "Outline":  # noqa: N802  # as tensors call it
+    def T(self) -> "MatrixShape":  # noqa: N802  # as tensors call it
         """The transpose."""
-        return Outline(self.shape[::-1])
+        return MatrixShape(self.shape[::-1])
 
-    def __matmul__(self, other: "Outline") -> "Outline":
-        if self.shape[1] != other.shape[0]:
+    def __matmul__(self, other: "MatrixShape") -> "MatrixShape":
+        rows, inner = self.shape
+        other_inner, columns = other.shape
+        if inner != other_inner:
             raise ValueError(self.shape, other.shape)
-        return Outline((self.shape[0], other.shape[1]))
+        return MatrixShape((rows, columns))
 
-    def __mul__(self, other: "Outline") -> "Outline":
-        """Entry by entry; a single row or column serves for all."""
-        pairs = list(zip(self.shape, other.shape, strict=True))
-        if any(n != m and 1 not in (n, m) for n, m in pairs):
-            raise ValueError(self.shape, other.shape)
-        return Outline(tuple(n if m == 1 else m for n, m in pairs))
+    def __mul__(self, other: "MatrixShape") -> "MatrixShape":
+        """Multiply entry by entry; a single row or column serves for all."""
+        sizes = []
+        for size, other_size in zip(self.shape, other.shape, strict=True):
+            if size != other_size and 1 not in (size, other_size):
+                raise ValueError(self.shape, other.shape)
+            sizes.append(size if other_size == 1 else other_size)
+        return MatrixShape(tuple(sizes))
 
-    def kron(self, other: "Outline") -> "Outline":
-        """Kronecker product."""
-        return Outline((self.shape[0] * other.shape[0], self.shape[1] * other.shape[1]))
+    def kron(self, other: "MatrixShape") -> "MatrixShape":
+        """Return the shape of the Kronecker product."""
+        rows, columns = self.shape
+        other_rows, other_columns = other.shape
+        return MatrixShape((rows * other_rows, columns * other_columns))
