@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from registry.architectures.fused import HEAD_COUNTS
 from registry.architectures.model_layout import model_layout
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
-from registry.checkpoints import Checkpoint, Entry, Update
+from registry.checkpoints import Checkpoint, Delta, Entry
 from registry.checkpoints.dtypes import FLOATING
 from registry.data import load
 from registry.errors import CannotSplit
@@ -33,7 +33,7 @@ def adapter_layout(checkpoint: Checkpoint) -> Layout:
     deltas: list[Entry] = []
     beside: list[Entry] = []
     for entry in checkpoint.entries:
-        if isinstance(entry, Update):
+        if isinstance(entry, Delta):
             deltas.append(entry)
         elif entry.dtype in FLOATING:
             beside.append(entry)

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 
 from registry.architectures.layout import layout_of
-from registry.checkpoints import Checkpoint, Entry, Update, open_checkpoint
+from registry.checkpoints import Checkpoint, Delta, Entry, open_checkpoint
 from registry.checkpoints.suffixes import suffixes
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter
 
@@ -46,12 +46,12 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
         tensor.entry.name for tensor in layout_of(base).projections if tensor.transposed
     }
     base_tensors = BaseTensors(base.entries)
-    deltas = [entry for entry in adapter.entries if isinstance(entry, Update)]
+    deltas = [entry for entry in adapter.entries if isinstance(entry, Delta)]
     magnitudes = {delta.magnitude for delta in deltas}
     entries = {entry.name: entry for entry in base.entries}
     for entry in adapter.entries:
         weight = base_tensors.find(entry.name)
-        if isinstance(entry, Update):
+        if isinstance(entry, Delta):
             if weight is None:
                 reason = f"it changes {entry.name!r}, which is not there"
                 raise mismatch(adapter, base, reason)
@@ -94,7 +94,7 @@ class BaseTensors:
         return longer[0] if len(longer) == 1 else None
 
 
-def check_shape(adapter: Checkpoint, base: Checkpoint, weight: Entry, delta: Update) -> None:
+def check_shape(adapter: Checkpoint, base: Checkpoint, weight: Entry, delta: Delta) -> None:
     """Check that a weight has the shape of its delta, either way round.
 
     Raises:
@@ -107,7 +107,7 @@ def check_shape(adapter: Checkpoint, base: Checkpoint, weight: Entry, delta: Upd
         raise mismatch(adapter, base, reason)
 
 
-def is_transposed(weight: Entry, delta: Update, stored_transposed: bool) -> bool:
+def is_transposed(weight: Entry, delta: Delta, stored_transposed: bool) -> bool:
     """Return whether a weight is kept inputs x outputs: by its shape, by its name if square."""
     rows, columns = delta.shape
     if rows == columns:
@@ -120,7 +120,7 @@ def mismatch(adapter: Checkpoint, base: Checkpoint, reason: str) -> AdapterMisma
     return AdapterMismatch(source=adapter.source, base=base.source, reason=reason)
 
 
-def with_delta(weight: Entry, delta: Update, *, transposed: bool) -> Entry:
+def with_delta(weight: Entry, delta: Delta, *, transposed: bool) -> Entry:
     """Return a weight's entry whose delta is added when it is read, in the weight's own type.
 
     With DoRA (arXiv 2402.09353, equation 5) every output's weights are then scaled to the length

@@ -76,7 +76,7 @@ class Contents:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Update(Entry):
+class Delta(Entry):
     """What an adapter adds to one weight, which `name` and `shape` are those of.
 
     `read` multiplies it out in float32, `exact` in float64, both with `scaling`. `factors` reads the two matrices,

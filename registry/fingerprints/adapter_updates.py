@@ -11,7 +11,7 @@ import torch
 
 from registry.architectures.layout import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
-from registry.checkpoints import Entry, Update
+from registry.checkpoints import Delta, Entry
 from registry.fingerprints.digests import TensorDigests
 from registry.fingerprints.matrix import SKETCH_SIZES, MatrixStatistics
 from registry.fingerprints.record import Adapter
@@ -23,7 +23,7 @@ from registry.numerics.sketches import thin_sketch
 
 
 def delta_statistics(
-    tensor: ProjectionTensor, update: Update, b: torch.Tensor, a: torch.Tensor, rank: int
+    tensor: ProjectionTensor, update: Delta, b: torch.Tensor, a: torch.Tensor, rank: int
 ) -> Iterator[MatrixStatistics]:
     """Compute the statistics of each projection in a LoRA delta, in the order of its parts.
 
@@ -48,7 +48,7 @@ def delta_statistics(
         )
 
 
-def delta_digest(update: Update) -> str:
+def delta_digest(update: Delta) -> str:
     """Return the SHA-256 of a delta that is no projection's, from the tensors it is kept in."""
     content = b""
     for part in update.parts:
@@ -56,7 +56,7 @@ def delta_digest(update: Update) -> str:
     return scaled_digest(update, content)
 
 
-def scaled_digest(update: Update, content: bytes) -> str:
+def scaled_digest(update: Delta, content: bytes) -> str:
     """Return the SHA-256 of a delta's scaling and the digests of its factors."""
     return hashlib.sha256(b"%r" % update.scaling + content).hexdigest()
 
@@ -70,7 +70,7 @@ def adapter_facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
     updates = updates_among([*entries, *layout.others])
     magnitude_names = {update.magnitude.name for update in updates if update.magnitude}
 
-    full_tensors = [entry for entry in layout.others if not isinstance(entry, Update)]
+    full_tensors = [entry for entry in layout.others if not isinstance(entry, Delta)]
     beside = [entry.name for entry in full_tensors if entry.name not in magnitude_names]
     return Adapter(
         method=updates[0].method,
@@ -81,9 +81,9 @@ def adapter_facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
     )
 
 
-def updates_among(entries: Sequence[Entry]) -> list[Update]:
+def updates_among(entries: Sequence[Entry]) -> list[Delta]:
     """Return the entries that are deltas."""
-    return [entry for entry in entries if isinstance(entry, Update)]
+    return [entry for entry in entries if isinstance(entry, Delta)]
 
 
 def mean_magnitudes(tensors: Sequence[ProjectionTensor]) -> tuple[float, ...]:

@@ -10,7 +10,7 @@ import torch
 
 from registry.architectures.layout import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
-from registry.checkpoints import Entry, Update
+from registry.checkpoints import Delta, Entry
 from registry.fingerprints.adapter_updates import delta_digest, delta_statistics
 from registry.fingerprints.batches import Batch, Batches
 from registry.fingerprints.digests import OtherTensor, TensorDigests, tensor_digests
@@ -120,7 +120,7 @@ class Meter:
         entry, tensor = wanted
         if tensor is None:
             return [self.digest_task(entry)]
-        if isinstance(entry, Update) and entry.factors:
+        if isinstance(entry, Delta) and entry.factors:
             with self.timing.stage("read"):
                 b, a = entry.factors()
             return [partial(self.measure_factors, tensor, entry, b, a)]
@@ -130,7 +130,7 @@ class Meter:
 
     def digest_task(self, entry: Entry) -> Task:
         """Read a tensor that is no projection; the parts of a delta are read later, one by one."""
-        if isinstance(entry, Update):
+        if isinstance(entry, Delta):
             return partial(self.digest_delta, entry)
         return partial(self.digest_tensor, entry, self.read(entry))
 
@@ -162,7 +162,7 @@ class Meter:
     def read(self, entry: Entry) -> torch.Tensor:
         """Return the tensor of an entry; of an adapter's delta the product, in float64."""
         with self.timing.stage("read"):
-            return entry.exact() if isinstance(entry, Update) else entry.load()
+            return entry.exact() if isinstance(entry, Delta) else entry.load()
 
     def copy_to_device(self, tensor: torch.Tensor) -> torch.Tensor:
         """Return the tensor on the GPU, copied by a stream of its own.
@@ -184,13 +184,13 @@ class Meter:
         with self.timing.stage("digest"):
             return [OtherTensor(entry, tensor_digests(tensor))]
 
-    def digest_delta(self, update: Update) -> TaskResults:
+    def digest_delta(self, update: Delta) -> TaskResults:
         """Return the digest of an adapter's delta that is no projection's."""
         with self.timing.stage("digest"):
             return [OtherTensor(update, TensorDigests(delta_digest(update)))]
 
     def measure_factors(
-        self, tensor: ProjectionTensor, update: Update, b: torch.Tensor, a: torch.Tensor
+        self, tensor: ProjectionTensor, update: Delta, b: torch.Tensor, a: torch.Tensor
     ) -> TaskResults:
         """Return the statistics of a LoRA delta B A without multiplying it."""
         measured = []

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from registry.checkpoints import Checkpoint, Entry
+from registry.checkpoints.suffixes import suffixes
 from registry.data import load
 from registry.errors import BaseNotWritable, FolderNotEmpty
 from registry.files import folder_whole, write_whole
@@ -114,9 +115,7 @@ def target_modules(base: Checkpoint, factors: Sequence[LoraFactors]) -> list[str
 
 def shortest_end(module: str, others: set[str]) -> str:
     """Return the fewest last words of a module's name in which no other module's name ends."""
-    words = module.split(".")
-    for count in range(1, len(words) + 1):
-        end = ".".join(words[-count:])
+    for end in reversed(suffixes(module)):
         if not any(f".{other}".endswith(f".{end}") for other in others):
             return end
     return module

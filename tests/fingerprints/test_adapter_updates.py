@@ -15,7 +15,7 @@ import registry
 from registry.architectures.adapter_layout import with_heads
 from registry.architectures.adapter_merge import merged
 from registry.architectures.roles import PROJECTIONS
-from registry.checkpoints import Entry, Update, open_checkpoint
+from registry.checkpoints import Delta, Entry, open_checkpoint
 from registry.checkpoints.dtypes import F32
 from registry.errors import (
     AdapterMismatch,
@@ -85,7 +85,7 @@ def test_updates_equal_pefts(made, name):
     updates = {
         entry.name: entry
         for entry in open_checkpoint(case.adapter).entries
-        if isinstance(entry, Update)
+        if isinstance(entry, Delta)
     }
     assert set(updates) == set(case.updates)
     for weight, update in updates.items():

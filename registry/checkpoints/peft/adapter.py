@@ -18,7 +18,7 @@ from registry.checkpoints.peft.methods import (
     method_of,
 )
 from registry.checkpoints.peft.shapes import MatrixShape
-from registry.checkpoints.tensors import Entry, Update
+from registry.checkpoints.tensors import Delta, Entry
 from registry.errors import BrokenAdapter, UnsupportedAdapter
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class StoredDelta:
         return self.method.factors(self.matrices(dtype))
 
 
-def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source: str) -> Update:
+def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source: str) -> Delta:
     """Return the delta of one weight out of the index entries of its parts; nothing is read.
 
     Args:
@@ -175,7 +175,7 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
     scaling = config.scaling(module, rank, method.name)
     stored = StoredDelta(method, parts, config.enabled, scaling)
     labels = [method.name, *["rslora"] * config.rslora, *["dora"] * bool(magnitude)]
-    return Update(
+    return Delta(
         name=f"{module}.weight",
         dtype=next(iter(parts.values())).dtype,
         shape=shape,
