@@ -295,7 +295,7 @@ def test_a_file_that_is_sent_whole(hub):
 
 def test_a_silent_hub(hub, pauses, monkeypatch):
     """It is given up on."""
-    monkeypatch.setattr(range_reads, "HF_HUB_ETAG_TIMEOUT", 0.4)
+    monkeypatch.setattr(range_reads, "HF_HUB_ETAG_TIMEOUT", 0.05)
     blob = blob_on(hub)
     hub.fault("org/model", "silent")
     with pytest.raises(HubUnreachable, match=r"\(timed out\)"):

@@ -15,10 +15,11 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from itertools import count
+from threading import Condition, Event, Lock, Thread
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
@@ -97,16 +98,32 @@ class Repository:
     token: str | None = None
 
 
-class Server(ThreadingHTTPServer):
-    """One host of the hub."""
+class Host(ThreadingHTTPServer):
+    """A host on a port of its own, which serves any number of hubs, each below its own number."""
 
     daemon_threads = True
-    hub: "Hub"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.name = name
+        self.hubs: dict[str, Hub] = {}
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """A client that hangs up is no error of the server's."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
+
+
+@cache
+def hosts() -> tuple[Host, Host]:
+    """The host of all hubs and the host of their stores, started once and until the program ends."""
+    started = Host("hub"), Host("store")
+    for host in started:
+        Thread(target=host.serve_forever, daemon=True).start()
+    return started
+
+
+NUMBERS = count()
 
 
 class Hub:
@@ -116,29 +133,28 @@ class Hub:
     """
 
     def __init__(self) -> None:
+        self.number = str(next(NUMBERS))
         self.repositories: dict[str, Repository] = {}
         self.requests: list[Request] = []
         self.lock = Lock()
+        self.arrived = Condition()
         self.closing = Event()
         self.delay = 0.0  # seconds before a file's content goes out
         self.range_bound = (
             False  # whether a store's address serves only the range it was signed for
         )
         self.in_flight = self.most_in_flight = 0  # answers with content
-        self.servers = [Server(("127.0.0.1", 0), Handler) for _ in range(2)]
-        self.url, self.store = (f"http://127.0.0.1:{server.server_port}" for server in self.servers)
+        self.url, self.store = (f"http://127.0.0.1:{h.server_port}/{self.number}" for h in hosts())
 
     def __enter__(self) -> Self:
-        for server in self.servers:
-            server.hub = self
-            Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        for host in hosts():
+            host.hubs[self.number] = self
         return self
 
     def __exit__(self, *_: object) -> None:
         self.closing.set()
-        for server in self.servers:
-            server.shutdown()
-            server.server_close()
+        for host in hosts():
+            del host.hubs[self.number]
 
     def add(
         self,
@@ -184,6 +200,15 @@ class Hub:
             with self.lock:
                 self.in_flight -= 1
 
+    def wait_for_file(self, repo: str, seconds: float) -> bool:
+        """Wait until a file of a repository is asked for; False where that takes too long."""
+
+        def asked() -> bool:
+            return any(request.file for request in self.asked(repo))
+
+        with self.arrived:
+            return self.arrived.wait_for(asked, seconds)
+
     def asked(self, repo: str) -> list[Request]:
         """The requests about a repository, in order."""
         return [request for request in self.requests if request.repo == repo]
@@ -200,7 +225,7 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
-    server: Server
+    server: Host
     ROUTES: ClassVar[dict[str, str]] = {
         r"/api/models/(?P<repo>.+?)/tree/(?P<revision>[^/]+)": "tree",
         r"/api/models/(?P<repo>.+?)(/revision/(?P<revision>[^/]+))?": "info",
@@ -209,6 +234,8 @@ class Handler(BaseHTTPRequestHandler):
         r"/store/(?P<repo>.+?)/(?P<revision>[0-9a-f]{40})/(?P<file>.+)": "content",
     }
 
+    hub: Hub  # whose the first part of the path is
+    route: str  # the rest of the path
     repo: str | None  # what the request is about
     file: str | None
     mishap: str | None  # the fault that befalls it
@@ -222,13 +249,16 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Find what the path is about; let its fault happen, or answer."""
         self.repo = self.file = self.mishap = None
+        number, _, rest = self.path.removeprefix("/").partition("/")
+        if number not in self.server.hubs:  # it is closed, and the request comes too late
+            self.send_error(HTTPStatus.NOT_FOUND)  # which no client tries again
+            return
+        self.hub, self.route = self.server.hubs[number], f"/{rest}"
         for route, name in self.ROUTES.items():
-            if match := re.fullmatch(route, urlsplit(self.path).path):
+            if match := re.fullmatch(route, urlsplit(self.route).path):
                 parts = {key: unquote(value) for key, value in match.groupdict().items() if value}
                 self.repo, self.file = parts["repo"], parts.get("file")
-                known = self.server.hub.repositories.get(
-                    self.repo, Repository(fault=Fault("missing"))
-                )
+                known = self.hub.repositories.get(self.repo, Repository(fault=Fault("missing")))
                 self.mishap = self.strike(known.fault, name)
                 if (
                     known.token
@@ -244,7 +274,7 @@ class Handler(BaseHTTPRequestHandler):
     @property
     def at_hub(self) -> bool:
         """Whether this is the hub's host, not the store's."""
-        return self.server is self.server.hub.servers[0]
+        return self.server.name == "hub"
 
     def strike(self, fault: Fault | None, route: str) -> str | None:
         """The fault of the repository, if it concerns this request."""
@@ -256,7 +286,7 @@ class Handler(BaseHTTPRequestHandler):
             return None
         if fault.kind in LENGTHS and route != "resolve":
             return None
-        with self.server.hub.lock:
+        with self.hub.lock:
             if fault.after > 0:
                 fault.after -= 1
                 return None
@@ -273,7 +303,7 @@ class Handler(BaseHTTPRequestHandler):
             )
         elif self.mishap == "silent":
             self.remember(None)
-            self.server.hub.closing.wait()
+            self.hub.closing.wait()
             self.close_connection = True
         else:
             return False
@@ -317,12 +347,12 @@ class Handler(BaseHTTPRequestHandler):
             size = len(self.files[name]) + (LIE if self.mishap == "larger" else 0)
             headers |= {"X-Linked-Size": str(size)} if self.mishap != "unsized" else {}
             headers |= {"X-Linked-ETag": headers["ETag"]}
-            location = f"{self.server.hub.store}/store/{place}"
-            if self.server.hub.range_bound:
+            location = f"{self.hub.store}/store/{place}"
+            if self.hub.range_bound:
                 location += "?" + urlencode({"range": self.headers["Range"] or ""})
             self.send(HTTPStatus.FOUND, headers | {"Location": location})
         else:
-            location = f"/api/resolve-cache/models/{place}"
+            location = f"/{self.hub.number}/api/resolve-cache/models/{place}"
             self.send(HTTPStatus.TEMPORARY_REDIRECT, headers | {"Location": location})
 
     def content(self) -> None:
@@ -332,7 +362,7 @@ class Handler(BaseHTTPRequestHandler):
         if query.get("range", [asked]) != [asked]:
             self.error(*ANSWERS["other-range"])
             return
-        with self.server.hub.counted():
+        with self.hub.counted():
             self.part(self.files[self.file or ""])
 
     def part(self, whole: bytes) -> None:
@@ -400,20 +430,20 @@ class Handler(BaseHTTPRequestHandler):
     def remember(self, status: int | None, sent: int = 0) -> None:
         """Write the request down before the client can act upon the answer."""
         asked, token = self.headers["Range"], self.headers["Authorization"]
-        host = "hub" if self.at_hub else "store"
-        self.server.hub.requests.append(
-            Request(
-                self.command,
-                self.path,
-                self.repo,
-                self.file,
-                asked,
-                status and int(status),
-                token,
-                host,
-                sent,
-            )
+        request = Request(
+            self.command,
+            self.route,
+            self.repo,
+            self.file,
+            asked,
+            status and int(status),
+            token,
+            self.server.name,
+            sent,
         )
+        with self.hub.arrived:
+            self.hub.requests.append(request)
+            self.hub.arrived.notify_all()
 
     def log_message(self, *_: object) -> None:
         """Nothing goes to stderr."""

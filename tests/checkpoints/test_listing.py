@@ -1,9 +1,5 @@
-"""registry.checkpoints.hub.listing, through the real hub client and a hub on this machine.
+"""registry.checkpoints.hub.listing, through the real hub client and a hub on this machine."""
 
-The client reads its settings when it is imported, so models are opened in processes of their own.
-"""
-
-import errno
 import json
 import os
 import signal
@@ -11,46 +7,26 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 from checkpoints_made import llama, write_folder, write_shards
-from hub_server import ANSWERS, DAMAGE, LENGTHS, MUTE, Hub
+from click.testing import CliRunner
+from hub_server import ANSWERS, DAMAGE, LENGTHS, MUTE, Hub, Request
+from huggingface_hub import constants
 
-from registry.checkpoints.hub.errors import reason, translated
-from registry.errors import HubCacheUnwritable
-
-ROOT = Path(__file__).parents[2]
-TIMEOUT = 2  # seconds until a silent hub is given up on
-SOON = 10  # seconds; most errors take a tenth of one
-
-# Opens every argument after the first, which says how, and prints what came of it. The client waits up to 23 s between
-# its retries; not here.
-SCRIPT = """
-import json, sys, time
-pause = time.sleep
-time.sleep = lambda seconds: pause(min(seconds, 0.01))
+import cli
 from registry.checkpoints import open_checkpoint
+from registry.checkpoints.hub import listing
 from registry.errors import RegistryError
 
-found = {}
-for source in sys.argv[2:]:
-    start = time.monotonic()
-    try:
-        it = open_checkpoint(source, download=sys.argv[1] == "download")
-        found[source] = {"name": it.name, "revision": it.revision, "base": it.base, "config": it.config}
-        found[source]["tensors"] = sum(entry.load().shape == entry.shape for entry in it.entries)
-    except Exception as exc:
-        ours = isinstance(exc, RegistryError)
-        found[source] = {"error": type(exc).__name__, "message": str(exc), "ours": ours}
-    found[source]["seconds"] = time.monotonic() - start
-print(json.dumps(found))
-"""
+ROOT = Path(__file__).parents[2]
+SOON = 10  # seconds; most errors take a tenth of one
+PAUSE = 0.001  # seconds; the client waits up to 23 s between its retries, not here
 
 CARD = b"---\nbase_model: org/base\n---\nText\n"
 LLAMA = 17  # tensors
@@ -183,42 +159,58 @@ def home(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("home")
 
 
-def environment(endpoint: str, home: Path, **more: str) -> dict[str, str]:
-    """Only what is set here configures the client, and no proxy stands before the hub."""
-    ours = {
-        "HF_ENDPOINT": endpoint,
-        "HF_HOME": str(home),
-        "HF_HUB_DISABLE_XET": "1",
-        "HF_HUB_DISABLE_TELEMETRY": "1",
-        "HF_HUB_ETAG_TIMEOUT": str(TIMEOUT),
+def foreign() -> dict[str, str]:
+    """The environment without what configures the hub's client or puts a proxy before the hub."""
+    ours = ("HF_", "HUGGING", "TRANSFORMERS_")
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(ours) and not name.lower().endswith("_proxy")
     }
-    foreign = ("HF_", "HUGGING", "TRANSFORMERS_")
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not key.startswith(foreign) and not key.lower().endswith("_proxy")
-    }
-    return kept | ours | more
 
 
-def run(command: list[str], env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Python with `command`, in the project's folder."""
-    return subprocess.run(
-        [sys.executable, *command],
-        env=env,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+@contextmanager
+def client(endpoint: str, home: Path, **settings: object) -> Iterator[None]:
+    """The hub's client set up for one hub, with its files below `home`, no token and no proxy."""
+    pause, default = time.sleep, constants.HF_HOME
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in vars(constants).items():
+            if isinstance(value, str) and value.startswith(default):
+                patch.setattr(constants, name, str(home) + value.removeprefix(default))
+        patch.setattr(constants, "ENDPOINT", endpoint)
+        template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
+        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+        for name, value in settings.items():
+            patch.setattr(constants, name, value)
+        for name in os.environ.keys() - foreign().keys():
+            patch.delenv(name)
+        patch.setattr(time, "sleep", lambda seconds: pause(min(seconds, PAUSE)))
+        yield
 
 
-def opened(sources: list[str], env: dict[str, str], how: str = "download") -> dict[str, Any]:
-    """What comes of opening `sources` one after the other in a new process, to download or by ranges."""
-    process = run(["-c", SCRIPT, how, *sources], env)
-    assert process.returncode == 0, process.stderr
-    return json.loads(process.stdout)
+def outcome(source: str, *, download: bool) -> dict[str, Any]:
+    """What comes of opening a source and loading all of its tensors."""
+    start = time.monotonic()
+    try:
+        checkpoint = open_checkpoint(source, download=download)
+        shapes_are_true = [entry.load().shape == entry.shape for entry in checkpoint.entries]
+        result = {
+            "name": checkpoint.name,
+            "revision": checkpoint.revision,
+            "base": checkpoint.base,
+            "config": checkpoint.config,
+            "tensors": sum(shapes_are_true),
+        }
+    except Exception as exc:  # noqa: BLE001  # the tests look at it
+        ours = isinstance(exc, RegistryError)
+        result = {"error": type(exc).__name__, "message": str(exc), "ours": ours}
+    return result | {"seconds": time.monotonic() - start}
+
+
+def opened(sources: list[str], *, download: bool = True) -> dict[str, Any]:
+    """What comes of opening each of `sources`, to download or by ranges."""
+    return {source: outcome(source, download=download) for source in sources}
 
 
 GOOD = ["org/model", "org/model@v1", "org/model@refs/pr/1", "gpt2", "org/sharded", "org/pickled"]
@@ -226,32 +218,35 @@ BAD = ["org/model@nope", "org/weightless", "org/bare", "org/nothing", *FAULTY, *
 
 
 @pytest.fixture(scope="module")
-def ranged(hub, tmp_path_factory) -> tuple[dict[str, Any], list[Any], Path]:
+def ranged(hub, tmp_path_factory) -> tuple[dict[str, Any], list[Request], Path]:
     """Everything on the hub read by ranges; the requests that it took; and where the client could keep files."""
     home = tmp_path_factory.mktemp("ranged")
     before = len(hub.requests)
-    found = opened([*GOOD, *BAD], environment(hub.url, home), "ranges")
-    return found, hub.requests[before:], home
+    with client(hub.url, home):
+        outcomes = opened([*GOOD, *BAD], download=False)
+    return outcomes, hub.requests[before:], home
 
 
 @pytest.fixture(scope="module")
 def first(hub, home, shas, ranged) -> dict[str, Any]:
     """Everything on the hub, kept, with an empty cache."""
     good = [*GOOD, f"org/model@{shas['old']}", "org/moving", "org/healing"]
-    return opened([*good, *BAD], environment(hub.url, home))
+    with client(hub.url, home):
+        return opened([*good, *BAD])
 
 
 @pytest.fixture(scope="module")
-def second(hub, home, first, files, shas) -> tuple[dict[str, Any], list[Any]]:
-    """Some of it again after a commit to org/moving, in another process; and the requests that it took."""
+def second(hub, home, first, files, shas) -> tuple[dict[str, Any], list[Request]]:
+    """Some of it again after a commit to org/moving; and the requests that it took."""
     shas["moved"] = hub.add("org/moving", {**files, "config.json": b'{"model_type": "moved"}'})
     before = len(hub.requests)
-    found = opened(["org/model", "org/sharded", "org/moving"], environment(hub.url, home))
-    return found, hub.requests[before:]
+    with client(hub.url, home):
+        outcomes = opened(["org/model", "org/sharded", "org/moving"])
+    return outcomes, hub.requests[before:]
 
 
 @pytest.fixture(scope="module")
-def offline(hub, home, second) -> tuple[dict[str, Any], list[Any]]:
+def offline(hub, home, second) -> tuple[dict[str, Any], list[Request]]:
     """The same cache with the hub switched off; and the requests that were made nevertheless."""
     before = len(hub.requests)
     sources = [
@@ -262,8 +257,9 @@ def offline(hub, home, second) -> tuple[dict[str, Any], list[Any]]:
         "org/model@nope",
         "midway/cut",
     ]
-    found = opened(sources, environment(hub.url, home, HF_HUB_OFFLINE="1"))
-    return found, hub.requests[before:]
+    with client(hub.url, home, HF_HUB_OFFLINE=True):
+        outcomes = opened(sources)
+    return outcomes, hub.requests[before:]
 
 
 @pytest.fixture(scope="module")
@@ -271,8 +267,8 @@ def nowhere(home, second) -> dict[str, Any]:
     """What is and is not in the cache, where nothing listens at the hub's address."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # and does not listen
-        endpoint = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        return opened(["org/model", "org/nothing"], environment(endpoint, home))
+        with client(f"http://127.0.0.1:{taken.getsockname()[1]}", home):
+            return opened(["org/model", "org/nothing"])
 
 
 def check_sentence(outcome: dict[str, Any], kind: str, text: str) -> None:
@@ -451,122 +447,47 @@ def test_malformed_ids(hub, first, source):
     assert source not in {request.repo for request in hub.requests}
 
 
-def test_a_silent_hub_on_the_command_line(hub, tmp_path):
+def test_a_silent_hub_on_the_command_line(hub, tmp_path, monkeypatch):
     """It is not waited for longer than HF_HUB_ETAG_TIMEOUT; then one line on stderr, and exit code 1."""
-    process = run(["cli.py", "fingerprint", "org/silent"], environment(hub.url, tmp_path))
-    told = "'org/silent' is no file or folder here and could not be fetched from the hub"
-    assert (process.returncode, process.stdout) == (1, "")
-    assert process.stderr.startswith(f"Error: {told} (timed out); check ")
-    assert process.stderr.count("\n") == 1
+    monkeypatch.setattr(listing, "HF_HUB_ETAG_TIMEOUT", 0.1)
+    with client(hub.url, tmp_path):
+        result = CliRunner().invoke(cli.main, ["fingerprint", "org/silent"])
+    sentence = "'org/silent' is no file or folder here and could not be fetched from the hub"
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {sentence} (timed out); check ")
+    assert result.stderr.count("\n") == 1
 
 
 def test_download_on_the_command_line(hub, tmp_path):
     """It keeps what a fingerprint needs."""
-    process = run(
-        ["cli.py", "fingerprint", "gpt2", "--json", "--download"], environment(hub.url, tmp_path)
-    )
-    assert json.loads(process.stdout)["layers"] == 2
+    with client(hub.url, tmp_path):
+        arguments = ["fingerprint", "gpt2", "--json", "--download"]
+        result = CliRunner().invoke(cli.main, arguments)
+    assert json.loads(result.stdout)["layers"] == 2
     kept = {path.name for path in tmp_path.rglob("snapshots/*/*")}
     assert kept == {"model.safetensors", "config.json", "README.md"}
 
 
 def test_an_interrupt_is_obeyed(hub, tmp_path, files):
-    """At once, though requests are waiting for answers."""
+    """At once, though requests are waiting for answers; the environment's HF_ENDPOINT is asked."""
     signal.signal(
         signal.SIGINT, signal.default_int_handler
     )  # a shell's background jobs ignore it, and hand that on
     hub.add("org/stalling", files)
     hub.fault("org/stalling", "silent", files_only=True)
-    env = environment(hub.url, tmp_path, HF_HUB_ETAG_TIMEOUT="60")
-    command = [sys.executable, "cli.py", "fingerprint", "org/stalling"]
-    with subprocess.Popen(command, env=env, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        for _ in range(3000):
-            if (
-                any(request.file for request in hub.asked("org/stalling"))
-                or process.poll() is not None
-            ):
-                break
-            time.sleep(0.01)
-        time.sleep(0.1)
-        process.send_signal(signal.SIGINT)
-        told = process.communicate(timeout=20)[1]
-    assert (process.returncode, told.strip()) == (1, "Aborted!")
-
-
-@pytest.mark.parametrize(
-    ("error", "told"),
-    [
-        (OSError(errno.ENOSPC, "No space left on device"), "(No space left on device)"),
-        (
-            PermissionError(errno.EACCES, "Permission denied", "/cache/models--org--model"),
-            "(Permission denied:",
-        ),
-        (
-            NotADirectoryError(errno.ENOTDIR, "Not a directory", "/cache"),
-            "(Not a directory: '/cache')",
-        ),
-    ],
-    ids=["full", "forbidden", "no folder"],
-)
-def test_a_cache_that_cannot_be_written(error, told):
-    """It is told apart from a hub that is out of reach."""
-    with (
-        pytest.raises(HubCacheUnwritable, match=r"make room there, set HF_HOME") as caught,
-        translated("org/m", None),
-    ):
-        raise error
-    assert told in str(caught.value)
-
-
-REASONS = {
-    "number": (OSError(28, "No space left on device"), "No space left on device"),
-    "aside": (OSError("[SSL: X] verify failed (_ssl.c:1006)"), "[SSL: X] verify failed"),
-    "lines": (OSError("\n\nfirst. second\nthird"), "first"),
-    "address": (OSError("No http://127.0.0.1:1/x?y=z#0 there."), "No the hub there"),
-    "scheme": (OSError("It has no 'http://' or 'https://'."), "It has no 'http://' or 'https://'"),
-    "nothing": (TimeoutError(), "TimeoutError"),
-    "long": (OSError("word " * 100), " ".join(["word"] * 31) + "..."),
-}
-
-
-@pytest.mark.parametrize(("error", "expected"), REASONS.values(), ids=REASONS.keys())
-def test_reasons_are_short(error, expected):
-    """One line without numbers, addresses and asides."""
-    assert reason(error) == expected
-
-
-RANGES = {
-    "all": (None, 200, slice(None), None),
-    "start": ("bytes=0-99", 206, slice(0, 100), "bytes 0-99/{size}"),
-    "inside": ("bytes=100-199", 206, slice(100, 200), "bytes 100-199/{size}"),
-    "to the end": ("bytes=100-", 206, slice(100, None), "bytes 100-{last}/{size}"),
-    "past the end": ("bytes=100-99999999", 206, slice(100, None), "bytes 100-{last}/{size}"),
-    "the last": ("bytes=-10", 206, slice(-10, None), "bytes {tail}-{last}/{size}"),
-    "outside": ("bytes=99999998-99999999", 416, slice(0, 0), "bytes */{size}"),
-    "backwards": ("bytes=9-3", 200, slice(None), None),
-    "several": ("bytes=0-1,5-6", 200, slice(None), None),
-}
-
-
-@pytest.mark.parametrize("case", RANGES.values(), ids=RANGES.keys())
-def test_ranges(hub, files, case):
-    """The hub of these tests answers ranges as RFC 9110 has it, behind its redirect too."""
-    asked, status, part, told = case
-    whole = files["model.safetensors"]
-    headers = {"Range": asked} if asked else {}
-    request = urllib.request.Request(
-        f"{hub.url}/gpt2/resolve/main/model.safetensors", headers=headers
+    settings = {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path), "HF_HUB_ETAG_TIMEOUT": "60"}
+    process = subprocess.Popen(
+        [sys.executable, "cli.py", "fingerprint", "org/stalling"],
+        env=foreign() | settings,
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(request, timeout=10) as response:
-            got, body, place = response.status, response.read(), response.headers["Content-Range"]
-    except urllib.error.HTTPError as error:
-        with error:
-            got, body, place = error.code, error.read(), error.headers["Content-Range"]
-    size = len(whole)
-    assert (got, body) == (status, whole[part])
-    assert place == (told and told.format(size=size, last=size - 1, tail=size - 10))
+    with process:
+        hub.wait_for_file("org/stalling", 60)
+        process.send_signal(signal.SIGINT)
+        message = process.communicate(timeout=20)[1]
+    assert (process.returncode, message.strip()) == (1, "Aborted!")
 
 
 def test_every_fault_is_tested():
