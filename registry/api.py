@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from registry.architectures.inspection import Inspection
-    from registry.characteristic.dsv import Measured
+    from registry.characteristic.dsv import DsvResult
     from registry.characteristic.groups import Characteristic
-    from registry.characteristic.laws import Pareto
     from registry.fingerprints.from_source import Options
     from registry.fingerprints.partial import Glimpse
     from registry.lineage.adapter_comparison import ComparedAdapter
@@ -193,7 +192,7 @@ class Registry:
 
     def distances(
         self, model: "Named", pairs: Sequence[tuple[str, str]] = (), *, rank: int = 16
-    ) -> "tuple[tuple[Measured, ...], tuple[Pareto, ...]]":
+    ) -> "DsvResult":
         """Return the laws of the distances between a model's singular-value vectors (characteristic.dsv.laws)."""
         from registry.workflows import characteristic
 

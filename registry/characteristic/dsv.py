@@ -1,11 +1,12 @@
-"""The laws of a fingerprint's distances, set by set: what `registry dsv` tells (paper 2509.00046, 2.2)."""
+"""The laws of a fingerprint's distances, set by set (paper 2509.00046, 2.2): `registry dsv`."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
 from registry.architectures.roles import PROJECTIONS
-from registry.characteristic.laws import Law, Pareto, law_of, scipy_fits
+from registry.characteristic.laws import Law, law_of
+from registry.characteristic.pareto import Pareto, scipy_fits
 from registry.characteristic.vectors import (
     Distances,
     Vectors,
@@ -19,11 +20,20 @@ from registry.errors import IdenticalLayers, NoSuchProjection, TooFewLayers
 from registry.fingerprints.record import Fingerprint
 
 SHORT = {"q": "query", "k": "key", "v": "value", "o": "output"}
+PAIR = 2  # names in it
 
 
 @dataclass(frozen=True)
-class Measured:
-    """The distances of a set, or between two projections, and their law; None where they are too few, and why."""
+class DistanceLaw:
+    """The law of the distances of one set of vectors, or between two.
+
+    Attributes:
+        a: name of the first set: a projection, or `all`.
+        b: name of the second; the first's for one set with itself.
+        count: how many distances there are.
+        law: what they follow; None where they are too few.
+        why: what prevented a fit; None where there is a law.
+    """
 
     a: str
     b: str
@@ -33,47 +43,70 @@ class Measured:
 
     @property
     def name(self) -> str:
-        """As the paper writes it."""
+        """As the paper writes it: query-gate."""
         return self.a if self.a == self.b else f"{self.a}-{self.b}"
 
 
-def laws(
-    fingerprint: Fingerprint, rank: int, pairs: Sequence[tuple[str, str]] = ()
-) -> tuple[tuple[Measured, ...], tuple[Pareto, ...]]:
-    """The laws of given pairs, or of all vectors as one set and of every pair; and how scipy fits the first.
+@dataclass(frozen=True)
+class DsvResult:
+    """The laws of a model's distances.
 
-    Raises RankNotStored, NoSuchProjection, TooFewLayers and IdenticalLayers, these two where nothing can be fitted.
+    Attributes:
+        sets: of the pairs that were asked for; or of all vectors as one set, then of every pair.
+        first_fits: what scipy.stats.genpareto.fit gives for the first set, from several starts, the
+            most likely first.
     """
-    found = vectors(fingerprint, rank)
-    first = within(all_vectors(found)) if not pairs else dsv(found, *pairs[0])
-    rest = pairs[1:] if pairs else list(combinations(found, 2))
-    measured = [measure(first)]
+
+    sets: tuple[DistanceLaw, ...]
+    first_fits: tuple[Pareto, ...]
+
+
+def laws(fingerprint: Fingerprint, rank: int, pairs: Sequence[tuple[str, str]] = ()) -> DsvResult:
+    """Return the laws of given pairs of projections, or of all vectors as one set and every pair.
+
+    rank: singular values of each vector. Raises RankNotStored, NoSuchProjection, and where nothing
+    can be fitted to the first set TooFewLayers or IdenticalLayers.
+    """
+    by_projection = vectors(fingerprint, rank)
+    if pairs:
+        first = distances_of(by_projection, *pairs[0])
+        rest = list(pairs[1:])
+    else:
+        first = within(all_vectors(by_projection))
+        rest = list(combinations(by_projection, 2))
+
+    sets = [fitted(first)]
     for one, other in rest:
         try:
-            measured.append(measure(dsv(found, one, other)))
+            sets.append(fitted(distances_of(by_projection, one, other)))
         except (TooFewLayers, IdenticalLayers) as exc:
-            measured.append(Measured(one, other, exc.data["count"], None, "too few"))
-    return tuple(measured), scipy_fits(first.values)
+            sets.append(DistanceLaw(one, other, exc.data["count"], None, "too few"))
+    return DsvResult(tuple(sets), scipy_fits(first.values))
 
 
-def dsv(found: dict[str, Vectors], one: str, other: str) -> Distances:
-    """The distances between two projections, or within one."""
-    a, b = (projection_of(found, name) for name in (one, other))
-    return within(a) if one == other else between(a, b)
+def distances_of(by_projection: Mapping[str, Vectors], one: str, other: str) -> Distances:
+    """Return the distances between two projections, or within one.
+
+    Raises NoSuchProjection, TooFewLayers and IdenticalLayers.
+    """
+    first = projection_of(by_projection, one)
+    second = projection_of(by_projection, other)
+    return within(first) if one == other else between(first, second)
 
 
-def measure(distances: Distances) -> Measured:
-    """The law of one set of distances."""
+def fitted(distances: Distances) -> DistanceLaw:
+    """Return the law of one set of distances."""
     values = distances.values
-    return Measured(distances.a, distances.b, len(values), law_of(values, distances.resampled))
+    law = law_of(values, distances.resampled)
+    return DistanceLaw(distances.a, distances.b, len(values), law)
 
 
 def pair_of(text: str) -> tuple[str, str]:
-    """Two projections from `q,gate` or `query,gate`. Raises NoSuchProjection."""
-    names = [SHORT.get(name.strip(), name.strip()) for name in text.split(",")]
-    wrong = next((name for name in names if name not in PROJECTIONS), None)
-    if wrong is not None or len(names) != 2:  # noqa: PLR2004  # a pair
-        raise NoSuchProjection(
-            projection=wrong or text, known=f"pairs of {', '.join(PROJECTIONS)}, such as q,gate"
-        )
+    """Return two projections from `q,gate` or `query,gate`. Raises NoSuchProjection."""
+    parts = [part.strip() for part in text.split(",")]
+    names = [SHORT.get(part, part) for part in parts]
+    unknown = [name for name in names if name not in PROJECTIONS]
+    if unknown or len(names) != PAIR:
+        known = f"pairs of {', '.join(PROJECTIONS)}, such as q,gate"
+        raise NoSuchProjection(projection=unknown[0] if unknown else text, known=known)
     return names[0], names[1]

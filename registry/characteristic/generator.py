@@ -1,11 +1,14 @@
-"""The distribution generator: vectors whose distances follow a law that is asked for (paper 2509.00046, 3.2).
+"""The distribution generator: vectors whose distances follow a law (paper 2509.00046, 3.2).
 
-Steps 1 to 6: a template of normal numbers; to every vector some increments, normal too, whose count follows a constant,
-a normal or a Pareto law, are added in random places. Counts of a Pareto law leave most vectors near the template and
-some far, so that distances follow a power law; counts that hardly differ give distances that are normal.
+Steps 1 to 6: a template of normal numbers; to every vector some increments, normal too, whose count
+follows a constant, a normal or a Pareto law, are added in random places. Counts of a Pareto law
+leave most vectors near the template and some far, so that distances follow a power law; counts that
+hardly differ give distances that are normal.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
@@ -17,94 +20,138 @@ from registry.errors import LawNotReached
 ATTEMPTS = 200  # draws until distances follow the law
 TAIL = 0.8  # exponent of the Pareto law of counts
 LEAST_COUNT = 0.5  # its smallest value: half of the counts are then 0 or 1
-SHARE, SPREAD = (
-    0.5,
-    1 / 12,
-)  # of a vector that a constant or normal count changes, and its standard deviation
+SHARE = 0.5  # of a vector that a constant or normal count changes
+SPREAD = 1 / 12  # standard deviation of a normal count, as a share of the vector
+
+
+class DrawnPair(NamedTuple):
+    """Two matrices, each vectors x length, whose distances are looked at."""
+
+    first: np.ndarray
+    second: np.ndarray
 
 
 @dataclass(frozen=True)
 class Counts:
-    """How many numbers of a vector are changed: `constant`, `normal` or `pareto`, as the paper's Func()."""
+    """How many numbers of a vector are changed: the paper's Func().
+
+    Attributes:
+        kind: `constant`, `normal` or `pareto`.
+    """
 
     kind: str
 
     def draw(self, vectors: int, length: int, random: np.random.Generator) -> np.ndarray:
-        """One count for every vector, from 0 to its length.
+        """Return one count for every vector, from 0 to its length.
 
-        Quantiles of the law, one of each of as many equal parts of it, in random order: few vectors show the law too.
+        They are quantiles of the law, one of each of as many equal parts of it, in random order:
+        few vectors show the law too.
         """
-        parts = (random.permutation(vectors) + random.random(vectors)) / vectors
+        quantiles = (random.permutation(vectors) + random.random(vectors)) / vectors
         if self.kind == "pareto":
-            found = LEAST_COUNT * (1 - parts) ** (-1 / TAIL)
+            counts = LEAST_COUNT * (1 - quantiles) ** (-1 / TAIL)
         elif self.kind == "normal":
-            found = length * (SHARE + SPREAD * inverse_normal(parts))
+            counts = length * (SHARE + SPREAD * normal_quantile(quantiles))
         else:
-            found = np.full(vectors, SHARE * length)
-        return np.clip(np.floor(found), 0, length).astype(int)
+            counts = np.full(vectors, SHARE * length)
+        return np.clip(np.floor(counts), 0, length).astype(int)
 
 
 FUNCTIONS = {POWER_LAW: Counts("pareto"), NORMAL: Counts("normal")}
 
 
-def inverse_normal(parts: np.ndarray) -> np.ndarray:
-    """Quantiles of the standard normal law."""
-    return np.asarray(ndtri(parts))
+def normal_quantile(shares: np.ndarray) -> np.ndarray:
+    """Return quantiles of the standard normal law."""
+    return np.asarray(ndtri(shares))
 
 
 def template(length: int, random: np.random.Generator, std: float = 1.0) -> np.ndarray:
-    """Step 1: the template weight."""
+    """Return the template weight of step 1."""
     return std * random.standard_normal(length)
 
 
 def matrix(
-    own: np.ndarray, vectors: int, counts: Counts, random: np.random.Generator, std: float = 1.0
+    template: np.ndarray,
+    vectors: int,
+    counts: Counts,
+    random: np.random.Generator,
+    *,
+    std: float = 1.0,
 ) -> np.ndarray:
-    """Steps 2 to 5: vectors x length, each the template and normal increments of this std in random places."""
-    made = np.tile(own, (vectors, 1))
-    for row, count in zip(made, counts.draw(vectors, len(own), random), strict=True):
-        row[random.permutation(len(own))[:count]] += std * random.standard_normal(count)
-    return made
+    """Return a matrix by steps 2 to 5: vectors x length.
+
+    Each vector is the template and normal increments in random places. std: of the increments.
+    """
+    length = len(template)
+    rows = np.tile(template, (vectors, 1))
+    for row, changed in zip(rows, counts.draw(vectors, length, random), strict=True):
+        places = random.permutation(length)[:changed]
+        row[places] += std * random.standard_normal(changed)
+    return rows
 
 
 def pair(
-    own: np.ndarray, vectors: int, law: str, random: np.random.Generator, std: float = 1.0
-) -> tuple[np.ndarray, np.ndarray]:
-    """Step 6: two matrices of one template, drawn until their distances follow the law. Raises LawNotReached."""
-    for _ in range(ATTEMPTS):
-        first, second = (matrix(own, vectors, FUNCTIONS[law], random, std) for _ in range(2))
-        if law_between(first, second) == law:
-            return first, second
-    raise LawNotReached(law=law, attempts=ATTEMPTS, vectors=vectors, length=len(own))
+    template: np.ndarray,
+    vectors: int,
+    law: str,
+    random: np.random.Generator,
+    *,
+    std: float = 1.0,
+) -> DrawnPair:
+    """Return two matrices of one template, drawn until their distances follow the law (step 6).
+
+    law: `power law` or `normal`. std: of the increments. Raises LawNotReached.
+    """
+
+    def draw() -> DrawnPair:
+        first = matrix(template, vectors, FUNCTIONS[law], random, std=std)
+        second = matrix(template, vectors, FUNCTIONS[law], random, std=std)
+        return DrawnPair(first, second)
+
+    return draw_until(law, draw)
 
 
 def beside(
     first: np.ndarray,
-    own: np.ndarray,
+    template: np.ndarray,
     law: str,
     random: np.random.Generator,
+    *,
     std: float = 1.0,
     vectors: int | None = None,
 ) -> np.ndarray:
-    """A matrix of a template whose distances to another's vectors follow the law: drawn until they do.
+    """Return a matrix of a template, drawn until its distances to another follow the law.
 
-    vectors: how many it has; as many as the first unless told otherwise.
-    Their lengths may differ: the numbers that both have are compared. Few vectors have few counts, and not every draw
-    of these shows the law; fewer than eight show none, and are taken as they come. Raises LawNotReached.
+    first: the other, vectors x length; where the lengths differ, the numbers that both have are
+    compared. std: of the increments. vectors: how many the matrix has, by default as many as the
+    first. Few vectors have few counts, and not every draw of these shows the law; fewer than eight
+    show none, and are taken as they come. Raises LawNotReached.
     """
     count = vectors or len(first)
+
+    def draw() -> DrawnPair:
+        return DrawnPair(first, matrix(template, count, FUNCTIONS[law], random, std=std))
+
     if len(first) * count < 2 * LEAST:
-        return matrix(own, count, FUNCTIONS[law], random, std)
+        return draw().second
+    return draw_until(law, draw).second
+
+
+def draw_until(law: str, draw: Callable[[], DrawnPair]) -> DrawnPair:
+    """Return the first of ATTEMPTS draws whose distances follow the law. Raises LawNotReached."""
     for _ in range(ATTEMPTS):
-        made = matrix(own, count, FUNCTIONS[law], random, std)
-        if law_between(first, made) == law:
-            return made
-    raise LawNotReached(law=law, attempts=ATTEMPTS, vectors=count, length=len(own))
+        drawn = draw()
+        if law_between(drawn) == law:
+            return drawn
+
+    vectors, length = drawn.second.shape
+    raise LawNotReached(law=law, attempts=ATTEMPTS, vectors=vectors, length=length)
 
 
-def law_between(one: np.ndarray, other: np.ndarray) -> str | None:
-    """What the distances of two matrices' vectors follow; None where they are too few to tell."""
-    length = min(one.shape[1], other.shape[1])
-    distances = cosine_distances(one[:, :length], other[:, :length]).ravel()
-    kept = distances[distances > SAME]
-    return decided(kept) if len(kept) >= LEAST else None
+def law_between(drawn: DrawnPair) -> str | None:
+    """Return what the distances of two matrices' vectors follow; None where they are too few."""
+    first, second = drawn
+    length = min(first.shape[1], second.shape[1])
+    distances = cosine_distances(first[:, :length], second[:, :length]).ravel()
+    nonzero = distances[distances > SAME]
+    return decided(nonzero) if len(nonzero) >= LEAST else None

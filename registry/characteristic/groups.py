@@ -1,6 +1,9 @@
-"""The characteristic of a model: groups of projections whose singular values stay close (paper 2509.00046, 3.1)."""
+"""The characteristic of a model: groups of projections whose singular values stay close.
 
-from collections.abc import Iterator
+Paper 2509.00046, section 3.1.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +15,13 @@ from registry.fingerprints.record import Fingerprint
 
 @dataclass(frozen=True)
 class Comparison:
-    """The distances of a referenced projection to another, and whether that became its member."""
+    """The distances of a referenced projection to another.
+
+    Attributes:
+        referenced: name of the first.
+        projection: name of the other.
+        law: what the distances follow.
+    """
 
     referenced: str
     projection: str
@@ -20,13 +29,18 @@ class Comparison:
 
     @property
     def member(self) -> bool:
-        """Whether the distances follow a power law."""
+        """Whether the other became a member of the group: the distances follow a power law."""
         return self.law.law == POWER_LAW
 
 
 @dataclass(frozen=True)
 class Group:
-    """A referenced projection (the paper's referenced weight) and its members."""
+    """A referenced projection (the paper's referenced weight) and its members.
+
+    Attributes:
+        referenced: name of the projection.
+        members: names of the others, without itself.
+    """
 
     referenced: str
     members: tuple[str, ...]
@@ -34,7 +48,13 @@ class Group:
 
 @dataclass(frozen=True)
 class Characteristic:
-    """groups: in the order in which they were found. comparisons: what decided, likewise. rank: of the vectors."""
+    """The groups of a model.
+
+    Attributes:
+        rank: singular values of each vector.
+        groups: in the order in which they were found.
+        comparisons: what decided, in the same order.
+    """
 
     rank: int
     groups: tuple[Group, ...]
@@ -42,66 +62,74 @@ class Characteristic:
 
     @property
     def usable(self) -> bool:
-        """Whether there is more than one group: with one, nothing tells projections apart (section 4.2)."""
+        """Whether there is more than one group: one tells no projections apart (section 4.2)."""
         return len(self.groups) > 1
 
 
 def characteristic(fingerprint: Fingerprint, rank: int = 16) -> Characteristic:
-    """Group the projections by the paper's procedure.
+    """Group the projections of a model by the paper's procedure.
 
-    Query is referenced first, and every projection whose distances to it follow a power law becomes its member. Of
-    those that are left, the one with the most members among them is referenced next, the first if several have as many.
-    Raises RankNotStored, TooFewLayers, IdenticalLayers.
+    Query is referenced first, and every projection whose distances to it follow a power law becomes
+    its member. Of those that are left, the one with the most members among them is referenced next,
+    the first if several have as many. Raises RankNotStored, TooFewLayers, IdenticalLayers.
     """
-    rest = list(vectors(fingerprint, rank).values())
+    left = list(vectors(fingerprint, rank).values())
     groups: list[Group] = []
     comparisons: list[Comparison] = []
-    while rest:
-        referenced = max(rest if groups else rest[:1], key=lambda own: near(own, rest))
-        found = list(compared(referenced, others(referenced, rest)))
-        members = tuple(each.projection for each in found if each.member)
-        comparisons += found
+    while left:
+        referenced = most_referenced(left) if groups else left[0]
+        left = without(referenced, left)
+        compared = [comparison(referenced, other) for other in left]
+        comparisons += compared
+
+        members = tuple(other.projection for other in compared if other.member)
         groups.append(Group(referenced.projection, members))
-        rest = [own for own in others(referenced, rest) if own.projection not in members]
+        left = [other for other in left if other.projection not in members]
     return Characteristic(rank, tuple(groups), tuple(comparisons))
 
 
-def others(own: Vectors, rest: list[Vectors]) -> list[Vectors]:
-    """All but one."""
-    return [other for other in rest if other is not own]
+def most_referenced(projections: Sequence[Vectors]) -> Vectors:
+    """Return the projection that would have the most members; of several, the first."""
+    counts = [member_count(candidate, without(candidate, projections)) for candidate in projections]
+    return projections[counts.index(max(counts))]
 
 
-def near(referenced: Vectors, rest: list[Vectors]) -> int:
-    """How many members a projection would have."""
-    return sum(
-        decided(between(referenced, other).values) == POWER_LAW
-        for other in others(referenced, rest)
-    )
+def member_count(referenced: Vectors, others: Sequence[Vectors]) -> int:
+    """Return how many members a projection would have."""
+    return sum(decided(between(referenced, other).values) == POWER_LAW for other in others)
 
 
-def compared(referenced: Vectors, rest: list[Vectors]) -> Iterator[Comparison]:
-    """What the distances of a projection to each of the others follow."""
-    for other in rest:
-        distances = between(referenced, other)
-        yield Comparison(
-            referenced.projection, other.projection, law_of(distances.values, distances.resampled)
-        )
+def without(excluded: Vectors, projections: Sequence[Vectors]) -> list[Vectors]:
+    """Return all projections but one."""
+    return [other for other in projections if other is not excluded]
+
+
+def comparison(referenced: Vectors, other: Vectors) -> Comparison:
+    """Return what the distances of a projection to another follow."""
+    distances = between(referenced, other)
+    law = law_of(distances.values, distances.resampled)
+    return Comparison(referenced.projection, other.projection, law)
 
 
 def published() -> dict[str, Any]:
-    """Tables 1 and 3 of the paper: alpha, and groups, by model."""
+    """Return tables 1 and 3 of the paper: alpha, and groups, by model."""
     return load("registry.characteristic", "paper.toml")
 
 
 def published_of(name: str) -> dict[str, Any] | None:
-    """What the paper gives for a model of this name, whatever stands before or after; None where it has none."""
-    plain = simple(name)
-    return next(
-        (row for row in published()["models"] if any(simple(own) in plain for own in row["names"])),
-        None,
-    )
+    """Return what the paper gives for a model of this name; None where it has none.
+
+    Whatever stands before or after the name does not matter.
+    """
+    letters = letters_and_digits(name)
+    for model in published()["models"]:
+        for model_name in model["names"]:
+            if letters_and_digits(model_name) in letters:
+                row: dict[str, Any] = model
+                return row
+    return None
 
 
-def simple(name: str) -> str:
-    """Letters and digits alone."""
+def letters_and_digits(name: str) -> str:
+    """Return a name in small letters, without anything but letters and digits."""
     return "".join(letter for letter in name.lower() if letter.isalnum())

@@ -1,7 +1,10 @@
-"""Singular-value vectors of one projection over all layers, and the distances between them (paper 2509.00046, 2.1)."""
+"""Singular-value vectors of one projection over all layers, and their distances.
 
+Paper 2509.00046, section 2.1.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
@@ -15,9 +18,12 @@ SAME = 1e-12  # a distance that is nothing but rounding: two equal vectors
 
 @dataclass(frozen=True, eq=False)
 class Vectors:
-    """The MSV of one projection: a row of `rank` singular values for each of its matrices, by layer and expert.
+    """The matrix of singular-value vectors (MSV) of one projection.
 
-    A matrix that has fewer values than the rank is padded with zeros.
+    Attributes:
+        projection: its name, or `all`.
+        rows: matrices x rank; by layer and expert. A matrix that has fewer singular values than the
+            rank is padded with zeros.
     """
 
     projection: str
@@ -26,9 +32,13 @@ class Vectors:
 
 @dataclass(frozen=True, eq=False)
 class Distances:
-    """A DSV: cosine distances 1 - cos between singular-value vectors (formula 1, as formula 2 corrects it).
+    """The distances of singular-value vectors (DSV): 1 - cos, formula 1 as formula 2 corrects it.
 
-    table: vectors of a x vectors of b; of one set with itself symmetric with zeros. within: whether it is of one set.
+    Attributes:
+        a: name of the first set.
+        b: name of the second; of one set with itself that of the first.
+        table: vectors of a x vectors of b; of one set with itself symmetric with zeros.
+        within: whether it is of one set with itself.
     """
 
     a: str
@@ -39,21 +49,28 @@ class Distances:
     @property
     def values(self) -> np.ndarray:
         """Every distance once, without those of equal vectors (section 2.2: zeros are removed)."""
-        return self.kept(*(np.arange(count) for count in self.table.shape))
+        rows, columns = self.table.shape
+        return self.kept(np.arange(rows), np.arange(columns))
 
     def kept(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
-        """Those between some vectors of a and some of b, of which any may come several times."""
+        """Return the distances between some vectors of a and some of b, without zeros.
+
+        rows, columns: positions of the vectors, of which any may come several times.
+        """
         table = self.table[np.ix_(rows, columns)]
         values = table[np.triu_indices(len(table), 1)] if self.within else table.ravel()
-        found: np.ndarray = values[values > SAME]
-        return found
+        nonzero: np.ndarray = values[values > SAME]
+        return nonzero
 
-    def resampled(self, draw: np.random.Generator) -> np.ndarray:
-        """The distances between vectors drawn with replacement: distances share vectors, so that these are drawn."""
-        drawn: list[np.ndarray] = [
-            np.asarray(draw.integers(count, size=count)) for count in self.table.shape
-        ]
-        return self.kept(drawn[0], drawn[0] if self.within else drawn[1])
+    def resampled(self, random: np.random.Generator) -> np.ndarray:
+        """Return the distances between vectors drawn with replacement.
+
+        Distances share vectors, so that not they but the vectors are drawn.
+        """
+        row_count, column_count = self.table.shape
+        rows = np.asarray(random.integers(row_count, size=row_count))
+        columns = np.asarray(random.integers(column_count, size=column_count))
+        return self.kept(rows, rows if self.within else columns)
 
     @property
     def name(self) -> str:
@@ -62,75 +79,99 @@ class Distances:
 
 
 def vectors(fingerprint: Fingerprint, rank: int) -> dict[str, Vectors]:
-    """The vectors of every projection that the model has. Raises RankNotStored."""
+    """Return the singular-value vectors of every projection that the model has.
+
+    Raises RankNotStored.
+    """
     if rank > fingerprint.rank:
         raise RankNotStored(rank=rank, stored=fingerprint.rank)
-    found = {}
+
+    by_projection: dict[str, Vectors] = {}
     for projection in fingerprint.projections:
-        own = sorted((m for m in fingerprint.matrices if m.projection == projection), key=place)
-        found[projection] = Vectors(projection, padded([m.singular_values for m in own], rank))
-    return found
+        matrices = [m for m in fingerprint.matrices if m.projection == projection]
+        matrices.sort(key=layer_and_expert)
+        spectra = [matrix.singular_values for matrix in matrices]
+        by_projection[projection] = Vectors(projection, padded(spectra, rank))
+    return by_projection
 
 
-def place(matrix: Matrix) -> tuple[int, int]:
-    """Layer, and expert."""
+def layer_and_expert(matrix: Matrix) -> tuple[int, int]:
+    """Return a matrix's layer and expert, -1 for none."""
     return matrix.layer, -1 if matrix.expert is None else matrix.expert
 
 
-def projection_of(found: dict[str, Vectors], name: str) -> Vectors:
-    """One projection's vectors. Raises NoSuchProjection."""
-    if name not in found:
-        raise NoSuchProjection(projection=name, known=", ".join(found))
-    return found[name]
+def projection_of(by_projection: Mapping[str, Vectors], name: str) -> Vectors:
+    """Return one projection's vectors. Raises NoSuchProjection."""
+    if name not in by_projection:
+        raise NoSuchProjection(projection=name, known=", ".join(by_projection))
+    return by_projection[name]
 
 
 def between(one: Vectors, other: Vectors) -> Distances:
-    """DSV of two projections, every vector of one with every vector of the other. Raises as `checked` does."""
-    return checked(
-        Distances(
-            one.projection, other.projection, cosine_distances(one.rows, other.rows), within=False
-        )
-    )
+    """Return the distances of every vector of one projection to every vector of another.
+
+    Raises TooFewLayers and IdenticalLayers where no law can be fitted to them.
+    """
+    table = cosine_distances(one.rows, other.rows)
+    return checked(Distances(one.projection, other.projection, table, within=False))
 
 
-def within(own: Vectors) -> Distances:
-    """DSV of all vectors of one set. Raises as `checked` does."""
-    return checked(
-        Distances(own.projection, own.projection, cosine_distances(own.rows, own.rows), within=True)
-    )
+def within(vectors: Vectors) -> Distances:
+    """Return the distances of all vectors of one set to each other.
+
+    Raises TooFewLayers and IdenticalLayers where no law can be fitted to them.
+    """
+    table = cosine_distances(vectors.rows, vectors.rows)
+    return checked(Distances(vectors.projection, vectors.projection, table, within=True))
 
 
-def all_vectors(found: dict[str, Vectors]) -> Vectors:
-    """The vectors of all projections as one set, whose distances table 1 is about."""
-    return Vectors("all", np.concatenate([each.rows for each in found.values()]))
+def all_vectors(by_projection: Mapping[str, Vectors]) -> Vectors:
+    """Return the vectors of all projections as one set, whose distances table 1 is about."""
+    rows = [vectors.rows for vectors in by_projection.values()]
+    return Vectors("all", np.concatenate(rows))
 
 
 def checked(distances: Distances) -> Distances:
-    """The distances, if a law can be fitted to them. Raises TooFewLayers, IdenticalLayers."""
-    count, possible = len(distances.values), distances.table.size
-    if possible and count < LEAST and possible >= 2 * LEAST:
-        raise IdenticalLayers(name=distances.name, count=count, least=LEAST)
-    if count < LEAST:
-        layers = max(distances.table.shape, default=0)
-        raise TooFewLayers(
-            name=distances.name, count=count, least=LEAST, layers=layers, needed=needed(distances)
-        )
-    return distances
+    """Return distances to which a law can be fitted. Raises TooFewLayers and IdenticalLayers."""
+    kept = len(distances.values)
+    if kept >= LEAST:
+        return distances
 
-
-def needed(distances: Distances) -> int:
-    """How many vectors of each projection give enough distances."""
-    return next(
-        n
-        for n in range(2, 100)
-        if (len(list(combinations(range(n), 2))) if distances.within else n * n) >= LEAST
+    if distances.table.size >= 2 * LEAST:
+        raise IdenticalLayers(name=distances.name, count=kept, least=LEAST)
+    raise TooFewLayers(
+        name=distances.name,
+        count=kept,
+        least=LEAST,
+        layers=max(distances.table.shape, default=0),
+        needed=vectors_needed(within=distances.within),
     )
+
+
+def vectors_needed(*, within: bool) -> int:
+    """Return how many vectors of each projection give LEAST distances."""
+    vectors = 2
+    while pairs_of(vectors, within=within) < LEAST:
+        vectors += 1
+    return vectors
+
+
+def pairs_of(vectors: int, *, within: bool) -> int:
+    """Return how many pairs there are within one set of vectors, or between two such sets."""
+    return vectors * (vectors - 1) // 2 if within else vectors * vectors
 
 
 def cosine_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    """1 - cos of every row of one with every row of the other, from differences: exact where it is small."""
-    a, b = (
-        rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-300)
-        for rows in (one, other)
-    )
-    return np.array([0.5 * ((row - b) ** 2).sum(1) for row in a]).reshape(len(a), len(b))
+    """Return 1 - cos of every row of one with every row of the other.
+
+    From differences of unit vectors: exact where it is small.
+    """
+    a, b = unit_rows(one), unit_rows(other)
+    distances = [0.5 * ((row - b) ** 2).sum(1) for row in a]
+    return np.array(distances).reshape(len(a), len(b))
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Return rows scaled to length 1; zeros stay zero."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.asarray(rows / np.maximum(lengths, 1e-300))

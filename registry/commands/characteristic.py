@@ -59,7 +59,7 @@ def dsv(model: str, between: tuple[str, ...], rank: int, json: bool) -> None:
 
     pairs = [pair_of(names) for names in between]
     with Registry() as registry:
-        sets, fits = registry.distances(model, pairs, rank=rank)
+        result = registry.distances(model, pairs, rank=rank)
 
-    report = DistanceReport(model, rank, sets, fits, published_of(model))
+    report = DistanceReport(model, rank, result.sets, result.first_fits, published_of(model))
     show(distances_json(report), distances_table(report), json=json)

@@ -170,7 +170,7 @@ def draw_by_projection(
             counts[referenced],
             generator.FUNCTIONS[POWER_LAW],
             random,
-            plan.std,
+            std=plan.std,
         )
         for member in members:
             drawn[member] = generator.beside(
@@ -178,8 +178,8 @@ def draw_by_projection(
                 template[: lengths[member]],
                 POWER_LAW,
                 random,
-                plan.std,
-                counts[member],
+                std=plan.std,
+                vectors=counts[member],
             )
     return drawn
 

@@ -10,9 +10,10 @@ from rich.text import Text
 from registry.report.tables import table
 
 if TYPE_CHECKING:
-    from registry.characteristic.dsv import Measured
+    from registry.characteristic.dsv import DistanceLaw
     from registry.characteristic.groups import Characteristic, Comparison
-    from registry.characteristic.laws import Law, Pareto
+    from registry.characteristic.laws import Law
+    from registry.characteristic.pareto import Pareto
 
 LAW_COLUMNS = ("law", "distances", "mean", "alpha", "95 % interval", "KS")
 LAW_NUMBERS = LAW_COLUMNS[1:]
@@ -29,7 +30,7 @@ class DistanceReport:
 
     model: str
     rank: int
-    sets: "Sequence[Measured]"
+    sets: "Sequence[DistanceLaw]"
     fits: "Sequence[Pareto]"
     paper: dict[str, Any] | None
 
@@ -137,7 +138,7 @@ def distances_table(report: DistanceReport) -> RenderableType:
     return Group(*parts)
 
 
-def measured_row(measured: "Measured") -> tuple[str, ...]:
+def measured_row(measured: "DistanceLaw") -> tuple[str, ...]:
     """Return the cells of one set of distances; without a law, why there is none."""
     if measured.law:
         return (measured.name, *law_row(measured.law))

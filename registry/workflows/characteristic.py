@@ -7,9 +7,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.characteristic import dsv, groups
-from registry.characteristic.dsv import Measured
+from registry.characteristic.dsv import DsvResult
 from registry.characteristic.groups import Characteristic
-from registry.characteristic.laws import Pareto
 from registry.database import characteristics
 from registry.fingerprints.record import RANKS
 from registry.lora_init import start
@@ -34,7 +33,7 @@ def characteristic(engine: Engine, named: Named, rank: int) -> Characteristic:
 
 def distances(
     engine: Engine, named: Named, pairs: Sequence[tuple[str, str]], rank: int
-) -> tuple[tuple[Measured, ...], tuple[Pareto, ...]]:
+) -> DsvResult:
     """Return the laws of the distances between a model's singular-value vectors (characteristic.dsv.laws)."""
     with Session(engine) as session:
         model = resolve(session, named)

@@ -30,8 +30,9 @@ def grouped(groups, layers=16, size=64):
     draw, spectra = np.random.default_rng(3), {}
     for number, (first, *members) in enumerate(groups):
         template = np.linspace(2, 1, size) ** (1 + number)
-        spectra[first], _ = generator.pair(template, layers, "power law", draw, 1e-3)
+        spectra[first], _ = generator.pair(template, layers, "power law", draw, std=1e-3)
         spectra |= {
-            p: generator.beside(spectra[first], template, "power law", draw, 1e-3) for p in members
+            p: generator.beside(spectra[first], template, "power law", draw, std=1e-3)
+            for p in members
         }
     return spectra
