@@ -1,5 +1,8 @@
-"""Quantised tensors become plain ones, put together from their parts. docs/quantised.md lists what is read."""
+"""Quantised tensors become plain ones, put together from their parts.
 
-from registry.checkpoints.quantised.schemes import dequantised
+docs/quantised.md lists what is read.
+"""
+
+from registry.checkpoints.quantised.index import dequantised
 
 __all__ = ["dequantised"]

@@ -1,10 +1,13 @@
-"""Matrices of 4-bit floats (e2m1), two a byte, the low half first, in blocks of inputs that share a scale.
+"""Matrices of 4-bit floats (e2m1), two a byte, the low half first.
 
-NVFP4: blocks of 16 with a scale in e4m3, which another for the whole tensor divides (compressed-tensors) or multiplies
-(modelopt). MXFP4 as compressed-tensors packs it: blocks of 32 with a power of two (E8M0). Computed in float32 and
-rounded to bfloat16, as compressed-tensors does.
+Blocks of inputs share a scale.
+NVFP4: blocks of 16 with a scale in e4m3, which another for the whole tensor divides
+(compressed-tensors) or multiplies (modelopt). MXFP4 as compressed-tensors packs it: blocks of 32
+with a power of two (E8M0). Computed in float32 and rounded to bfloat16, as compressed-tensors
+does.
 """
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -17,45 +20,69 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 SCALE, DIVISOR, FACTOR = ".weight_scale", ".weight_global_scale", ".weight_scale_2"
+NAN = 255  # E8M0's one NaN
 
 
-def fp4(name: str, size: int, weights: str, group: Group) -> Entry:
-    """`weights`: outputs x inputs / 2. weight_scale: outputs x inputs / `size`. The tensor's own scale: one number.
+@dataclass(frozen=True)
+class Fp4Format:
+    """A way to store 4-bit floats.
 
-    Raises BrokenQuantisation.
+    Attributes:
+        name: As reports call it.
+        size: Inputs that share a scale.
+        weights: The suffix of the part that holds the packed weights.
     """
-    outputs, octets = group.shape(weights, 2)
-    group.need(
-        group.shape(SCALE, 2) == (outputs, octets * 2 // size), "'weight_scale' has the wrong size"
-    )
-    group.need(octets * 2 % size == 0, f"its {octets * 2} inputs are no whole blocks of {size}")
+
+    name: str
+    size: int
+    weights: str
+
+
+def fp4(stored_as: Fp4Format, group: Group) -> Entry:
+    """Return the entry of a weight in 4-bit floats.
+
+    The weights are outputs x inputs / 2, weight_scale outputs x inputs / size; the whole tensor's
+    scale is one number.
+
+    Raises:
+        BrokenQuantisation: Where the parts do not fit each other.
+    """
+    size = stored_as.size
+    outputs, octets = group.shape(stored_as.weights, 2)
+    inputs = octets * 2
+    has_scales = group.shape(SCALE, 2) == (outputs, inputs // size)
+    group.need(has_scales, "'weight_scale' has the wrong size")
+    group.need(inputs % size == 0, f"its {inputs} inputs are no whole blocks of {size}")
     for part in (DIVISOR, FACTOR):
-        group.need(
-            part not in group.parts or group.parts[part].count == 1,
-            f"{part[1:]!r} is not one number",
-        )
-    return group.entry((outputs, octets * 2), BF16, name, partial(load_fp4, group, weights, size))
+        is_one = part not in group.parts or group.parts[part].count == 1
+        group.need(is_one, f"{part[1:]!r} is not one number")
+    load = partial(load_fp4, group, stored_as)
+    return group.entry((outputs, inputs), BF16, stored_as.name, load)
 
 
-def load_fp4(group: Group, weights: str, size: int) -> "Tensor":
-    """Outputs x inputs."""
-    scales, packed = block_scales(group).unsqueeze(-1), group.read(weights)
-    inputs, values = packed.shape[1] * 2, scales.new_tensor(E2M1, dtype=F32.torch)
+def load_fp4(group: Group, stored_as: Fp4Format) -> "Tensor":
+    """Read the weight, outputs x inputs."""
+    scales = block_scales(group).unsqueeze(-1)  # outputs x blocks x 1
+    packed = group.read(stored_as.weights)
+    outputs, octets = packed.shape
+    inputs = octets * 2
+    values = scales.new_tensor(E2M1, dtype=F32.torch)
 
     def block(rows: slice) -> "Tensor":
-        numbers = values[unpack(packed[rows], 4, inputs).int()].unflatten(1, (-1, size))
-        products: Tensor = numbers * scales[rows]
+        numbers = unpack(packed[rows], 4, inputs).int()
+        in_blocks = values[numbers].unflatten(1, (-1, stored_as.size))
+        products: Tensor = in_blocks * scales[rows]
         return products.flatten(1)
 
-    return fill_rows(BF16.empty(packed.shape[0], inputs), block)
+    return fill_rows(BF16.empty(outputs, inputs), block)
 
 
 def block_scales(group: Group) -> "Tensor":
-    """Outputs x blocks, float32; 0 for a block of zeros."""
+    """Read the scales, outputs x blocks, float32; 0 for a block of zeros."""
     if DIVISOR in group.parts:
         return group.scales(SCALE, zero=True) / group.scales(DIVISOR).reshape(1, 1)
     if FACTOR in group.parts:
         return group.scales(SCALE, zero=True) * group.scales(FACTOR).reshape(1, 1)
     exponents = group.read(SCALE)
-    group.need(not (exponents == 255).any(), "'weight_scale' holds NaN")  # noqa: PLR2004  # E8M0's one NaN
+    group.need(not (exponents == NAN).any(), "'weight_scale' holds NaN")
     return exponents.view(F8_E8M0.torch).float()

@@ -20,8 +20,11 @@ PLAIN = (F32, F16, BF16)
 class Group:
     """One quantised tensor.
 
-    name: what the plain tensor would be called. parts: its entries by the suffixes of their names.
-    settings: what the checkpoint's config says of its quantisation.
+    Attributes:
+        name: What the plain tensor would be called.
+        scheme: How it is stored, as errors call it.
+        parts: Its entries by the suffixes of their names.
+        settings: What the checkpoint's config states of its quantisation.
     """
 
     name: str
@@ -30,78 +33,107 @@ class Group:
     settings: Mapping[str, Any]
 
     def need(self, fact: bool, reason: str) -> None:
-        """Raises BrokenQuantisation, with the reason, where a fact does not hold."""
+        """Check a fact.
+
+        Raises:
+            BrokenQuantisation: With the reason, where the fact does not hold.
+        """
         if not fact:
-            raise BrokenQuantisation(tensor=self.name, scheme=self.scheme, reason=reason)
+            raise self.broken(reason)
+
+    def broken(self, reason: str) -> BrokenQuantisation:
+        """Return the error for parts that do not go together."""
+        return BrokenQuantisation(tensor=self.name, scheme=self.scheme, reason=reason)
 
     def shape(self, part: str, rank: int) -> tuple[int, ...]:
-        """The shape of a part, which must have `rank` dimensions, none of them empty."""
+        """Return the shape of a part.
+
+        Raises:
+            BrokenQuantisation: Where it does not have `rank` dimensions, or one of them is empty.
+        """
         shape = self.parts[part].shape
-        self.need(
-            len(shape) == rank and 0 not in shape, f"{part[1:]!r} has the shape {list(shape)}"
-        )
+        is_full = len(shape) == rank and 0 not in shape
+        self.need(is_full, f"{part[1:]!r} has the shape {list(shape)}")
         return shape
 
     def read(self, part: str) -> "Tensor":
-        """One part, in memory."""
+        """Read one part."""
         return self.parts[part].load()
 
     def scales(self, part: str, zero: bool = False) -> "Tensor":
-        """A part that multiplies weights, in the type that the products will have. Only `zero` lets it hold zeros."""
+        """Read a part that multiplies weights, in the type that the products will have.
+
+        Args:
+            part: Its suffix.
+            zero: Whether it may hold zeros.
+
+        Raises:
+            BrokenQuantisation: Where it holds NaN, infinity, or zeros that it may not hold.
+        """
         numbers = self.read(part).to(self.dtype(part).torch)
         self.need(bool(numbers.isfinite().all()), f"{part[1:]!r} holds NaN or infinity")
         self.need(zero or bool((numbers != 0).all()), f"{part[1:]!r} holds zero")
         return numbers
 
     def dtype(self, part: str) -> DType:
-        """The type of the products with these scales: their own, or float32 where that is none to compute in."""
-        own = self.parts[part].dtype
-        return own if own in PLAIN else F32
+        """Return the type of the products with these scales: their own, or float32.
 
-    def told(self, key: str) -> list[Any]:
-        """What the settings say under a key, at their top or for the weights of one of compressed-tensors' groups."""
-        groups = self.settings.get("config_groups")
-        weights = (
-            [g.get("weights") for g in groups.values() if isinstance(g, dict)]
-            if isinstance(groups, dict)
-            else []
-        )
-        return [
-            place[key]
-            for place in (self.settings, *weights)
-            if isinstance(place, Mapping) and key in place
-        ]
+        It is float32 where their own is none to compute in.
+        """
+        stored = self.parts[part].dtype
+        return stored if stored in PLAIN else F32
+
+    def stated(self, key: str) -> list[Any]:
+        """Return what the settings state under a key.
+
+        It may stand at their top, and among the weights of each of compressed-tensors' config
+        groups.
+        """
+        places: list[Any] = [self.settings]
+        config_groups = self.settings.get("config_groups")
+        if isinstance(config_groups, dict):
+            named = [group for group in config_groups.values() if isinstance(group, dict)]
+            places += [group.get("weights") for group in named]
+        return [place[key] for place in places if isinstance(place, Mapping) and key in place]
 
     def entry(
         self, shape: tuple[int, ...], dtype: DType, stored: str, read: Callable[[], "Tensor"]
     ) -> Entry:
-        """The plain tensor that stands for the group."""
+        """Return the plain tensor that stands for the group."""
         return Entry(self.name, dtype, shape, read, stored)
 
     def group_index(self, inputs: int, groups: int, part: str) -> "Tensor":
-        """The group of every input: as `part` lists them, else in order, as many in each as the config says.
+        """Return the group of every input.
 
-        A list of nothing but 0 or -1 is one that was never filled in.
+        It is as `part` lists them, else in order, as many in each as the config states. A list of
+        nothing but 0 or -1 is one that was never filled in.
+
+        Args:
+            inputs: Of the weight.
+            groups: How many groups there are.
+            part: The suffix of the part that may list them.
+
+        Raises:
+            BrokenQuantisation: Where the list or the sizes do not fit.
         """
         if part in self.parts:
-            self.need(
-                self.parts[part].shape == (inputs,),
-                f"{part[1:]!r} does not have one number for each input",
-            )
+            has_all = self.parts[part].shape == (inputs,)
+            self.need(has_all, f"{part[1:]!r} does not have one number for each input")
             listed = self.read(part).long()
             lowest, highest = int(listed.min()), int(listed.max())
-            if not lowest == highest <= 0:
+            is_filled_in = lowest != highest or highest > 0
+            if is_filled_in:
                 self.need(lowest >= 0 and highest < groups, f"{part[1:]!r} names a missing group")
                 return listed
         return numbered(inputs, self.group_size(inputs, groups))
 
     def group_size(self, inputs: int, groups: int) -> int:
-        """Inputs of each group but the last, which may be smaller."""
-        for size in (*self.told("group_size"), math.ceil(inputs / groups)):
+        """Return the inputs of each group but the last, which may be smaller.
+
+        Raises:
+            BrokenQuantisation: Where no size gives so many groups.
+        """
+        for size in (*self.stated("group_size"), math.ceil(inputs / groups)):
             if type(size) is int and size > 0 and math.ceil(inputs / size) == groups:
                 return size
-        raise BrokenQuantisation(
-            tensor=self.name,
-            scheme=self.scheme,
-            reason=f"{inputs} inputs do not fall into {groups} groups",
-        )
+        raise self.broken(f"{inputs} inputs do not fall into {groups} groups")

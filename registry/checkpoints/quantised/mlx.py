@@ -1,7 +1,10 @@
-"""MLX's affine quantisation: groups of inputs in a stream of bits, w = q s + b, rounded after either step."""
+"""MLX's affine quantisation: groups of inputs in a stream of bits.
+
+w = q s + b, rounded after either step.
+"""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.checkpoints.quantised.bits import fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
@@ -13,44 +16,61 @@ if TYPE_CHECKING:
 BITS = (2, 3, 4, 5, 6, 8)
 
 
+class Affine(NamedTuple):
+    """Bits of a number, and how many inputs share a scale."""
+
+    bits: int
+    size: int
+
+
 def mlx(group: Group) -> Entry:
-    """weight: ... x outputs x words. scales, biases: ... x outputs x groups. The config tells bits and group_size."""
-    own = group.settings.get(group.name.removesuffix(".weight"))
-    told: dict[str, Any] = {**group.settings, **(own if isinstance(own, dict) else {})}
-    bits, size = told.get("bits"), told.get("group_size")
-    known = type(bits) is int and bits in BITS and type(size) is int and size > 0
-    group.need(
-        known and told.get("mode", "affine") == "affine",
-        "config.json names no group_size and bits for it",
-    )
+    """Return the entry of a weight in MLX's words.
+
+    weight is ... x outputs x words, scales and biases are ... x outputs x groups.
+
+    Raises:
+        BrokenQuantisation: Where the parts do not fit each other, or the config does not tell
+            bits and group_size.
+    """
+    affine = stated_affine(group)
     weight, scales = group.parts[".weight"].shape, group.parts[".scales"].shape
-    fits = (
-        len(weight) > 1
-        and 0 not in weight
-        and len(scales) == len(weight)
-        and scales[:-1] == weight[:-1]
-    )
-    group.need(
-        fits and scales == group.parts[".biases"].shape,
-        "the shapes of its parts do not fit each other",
-    )
-    assert isinstance(bits, int) and isinstance(size, int)  # noqa: PT018  # known, for the type checker
-    inputs = scales[-1] * size
-    group.need(
-        32 * weight[-1] == bits * inputs,
-        f"{weight[-1]} words do not hold {inputs} numbers of {bits} bits",
-    )
-    load = partial(load_mlx, group, bits, size)
-    return group.entry((*weight[:-1], inputs), group.dtype(".scales"), f"mlx {bits}-bit", load)
+    is_matrix = len(weight) > 1 and 0 not in weight
+    fits = is_matrix and len(scales) == len(weight) and scales[:-1] == weight[:-1]
+    fits = fits and scales == group.parts[".biases"].shape
+    group.need(fits, "the shapes of its parts do not fit each other")
+    width, inputs = weight[-1], scales[-1] * affine.size
+    has_all = 32 * width == affine.bits * inputs
+    group.need(has_all, f"{width} words do not hold {inputs} numbers of {affine.bits} bits")
+    shape = (*weight[:-1], inputs)
+    load = partial(load_mlx, group, affine)
+    return group.entry(shape, group.dtype(".scales"), f"mlx {affine.bits}-bit", load)
 
 
-def load_mlx(group: Group, bits: int, size: int) -> "Tensor":
-    """... x outputs x inputs."""
-    scales = group.scales(".scales")
-    lead, groups = scales.shape[:-1], scales.shape[-1]
-    scales = scales.reshape(-1, groups, 1)
+def stated_affine(group: Group) -> Affine:
+    """Return bits and group_size from the config, a module's own settings before those of all.
+
+    Raises:
+        BrokenQuantisation: Where it states none, or those of another mode.
+    """
+    settings: dict[str, Any] = dict(group.settings)
+    of_module = settings.get(group.name.removesuffix(".weight"))
+    if isinstance(of_module, dict):
+        settings |= of_module
+    bits, size = settings.get("bits"), settings.get("group_size")
+    is_affine = settings.get("mode", "affine") == "affine"
+    if type(bits) is int and type(size) is int and bits in BITS and size > 0 and is_affine:
+        return Affine(bits, size)
+    raise group.broken("config.json names no group_size and bits for it")
+
+
+def load_mlx(group: Group, affine: Affine) -> "Tensor":
+    """Read the weight, ... x outputs x inputs."""
+    bits, size = affine
+    stored_scales = group.scales(".scales")
+    *lead, groups = stored_scales.shape
+    scales = stored_scales.reshape(-1, groups, 1)
     biases = group.scales(".biases", zero=True).to(scales.dtype).reshape(-1, groups, 1)
-    packed = group.read(".weight").flatten(0, -2)
+    packed = group.read(".weight").flatten(0, -2)  # rows x words
 
     def block(rows: slice) -> "Tensor":
         numbers = unpack(packed[rows], bits, groups * size).view(-1, groups, size)

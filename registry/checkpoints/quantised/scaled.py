@@ -1,10 +1,14 @@
-"""Numbers that torch itself knows (fp8, int8) beside scales: one for the tensor, for each row, group or block.
+"""Numbers that torch itself knows (fp8, int8) beside scales.
 
-w = (q - z) s in the type of the scales. This is DeepSeek's fp8 (weight_scale_inv multiplies, its name notwithstanding),
-transformers' fine-grained fp8, and compressed-tensors' float-quantized, int-quantized and naive-quantized.
+There is a scale for the tensor, or one for each row, group or block.
+
+w = (q - z) s in the type of the scales. This is DeepSeek's fp8 (weight_scale_inv multiplies, its
+name notwithstanding), transformers' fine-grained fp8, and compressed-tensors' float-quantized,
+int-quantized and naive-quantized.
 """
 
 import math
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,69 +25,101 @@ ZERO = ".weight_zero_point"
 BLOCK_SIZE = 128  # where the config is silent and the shapes leave it open
 
 
-def scaled(part: str, table: str, group: Group) -> Entry:
-    """`part`: the numbers, of any shape. `table`: their scales, one or as many as cover them evenly.
+@dataclass(frozen=True)
+class ScaleTable:
+    """How scales cover a weight.
 
-    Raises BrokenQuantisation.
+    Attributes:
+        part: The suffix of their part.
+        shape: As many dimensions as the weight has.
+        sizes: Along each axis, how many elements share a scale.
     """
-    weight = group.parts[part]
-    group.need(
-        len(weight.shape) > 1 and 0 not in weight.shape, f"its shape is {list(weight.shape)}"
-    )
-    shape = table_shape(group.parts[table].shape, weight.shape)
-    misfit = (
-        f"{table[1:]!r} of {list(group.parts[table].shape)} does not cover {list(weight.shape)}"
-    )
+
+    part: str
+    shape: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+
+def scaled(part: str, scales_part: str, group: Group) -> Entry:
+    """Return the entry of numbers with scales, one or as many as cover them evenly.
+
+    Args:
+        part: The suffix of the numbers, of any shape of two dimensions or more.
+        scales_part: The suffix of their scales.
+        group: The parts.
+
+    Raises:
+        BrokenQuantisation: Where the parts do not fit each other.
+    """
+    weight, scales = group.parts[part], group.parts[scales_part]
+    is_matrix = len(weight.shape) > 1 and 0 not in weight.shape
+    group.need(is_matrix, f"its shape is {list(weight.shape)}")
+    shape = table_shape(scales.shape, weight.shape)
+    misfit = f"{scales_part[1:]!r} of {list(scales.shape)} does not cover {list(weight.shape)}"
     group.need(len(shape) == len(weight.shape), misfit)
-    sizes = [
-        block_size(group, n, m, axis)
-        for axis, (n, m) in enumerate(zip(weight.shape, shape, strict=True))
-    ]
+    sizes = []
+    for axis, (count, scale_count) in enumerate(zip(weight.shape, shape, strict=True)):
+        sizes.append(block_size(group, count, scale_count, axis))
     group.need(0 not in sizes, misfit)
     if ZERO in group.parts:
-        group.need(
-            group.parts[ZERO].count == math.prod(shape),
-            "'weight_zero_point' does not go with its scales",
-        )
-    load = partial(load_scaled, group, part, table, shape, sizes)
-    return group.entry(weight.shape, group.dtype(table), KINDS[weight.dtype], load)
+        has_all = group.parts[ZERO].count == math.prod(shape)
+        group.need(has_all, "'weight_zero_point' does not go with its scales")
+    table = ScaleTable(scales_part, shape, tuple(sizes))
+    load = partial(load_scaled, group, part, table)
+    return group.entry(weight.shape, group.dtype(scales_part), KINDS[weight.dtype], load)
 
 
 def table_shape(scales: tuple[int, ...], weight: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a table of scales with as many dimensions as the weight: one scale and one a row may have fewer."""
+    """Return the shape of a table of scales with as many dimensions as the weight.
+
+    One scale, and one scale a row, may be stored with fewer.
+    """
     if math.prod(scales) == 1:
         return (1,) * len(weight)
-    return (*scales, *(1,) * (len(weight) - 1)) if scales == weight[:1] else scales
+    if scales == weight[:1]:
+        return (*scales, *(1,) * (len(weight) - 1))
+    return scales
 
 
 def block_size(group: Group, count: int, scales: int, axis: int) -> int:
-    """Elements along one axis that share one of `scales` scales; 0 where they cannot."""
-    told = [*group.told("weight_block_size"), *group.told("block_structure")]
-    named = [size[axis] for size in told if isinstance(size, list) and len(size) > axis]
-    exact = [count // scales] if scales and count % scales == 0 else []
-    for size in (*named, *exact, BLOCK_SIZE):
+    """Return how many elements along one axis share one of its scales; 0 where they cannot.
+
+    Args:
+        group: The parts, for the config's block sizes.
+        count: Elements along the axis.
+        scales: Scales along the axis.
+        axis: Which one it is.
+    """
+    stated = [*group.stated("weight_block_size"), *group.stated("block_structure")]
+    by_axis = [sizes for sizes in stated if isinstance(sizes, list) and len(sizes) > axis]
+    candidates = [sizes[axis] for sizes in by_axis]
+    if scales and count % scales == 0:
+        candidates.append(count // scales)
+    for size in (*candidates, BLOCK_SIZE):
         if type(size) is int and size > 0 and math.ceil(count / size) == scales:
             return size
     return 0
 
 
-def load_scaled(
-    group: Group, part: str, table: str, shape: tuple[int, ...], sizes: list[int]
-) -> "Tensor":
-    """A tensor of the weight's shape."""
-    scales = group.scales(table).reshape(shape)
-    zeros = group.read(ZERO).to(scales.dtype).reshape(shape) if ZERO in group.parts else None
+def load_scaled(group: Group, part: str, table: ScaleTable) -> "Tensor":
+    """Read the weight, of its numbers' shape."""
+    scales = group.scales(table.part).reshape(table.shape)
+    zeros = None
+    if ZERO in group.parts:
+        zeros = group.read(ZERO).to(scales.dtype).reshape(table.shape)
     weight = group.read(part)
-    index = [numbered(n, size) for n, size in zip(weight.shape, sizes, strict=True)]
+    blocks = [numbered(count, size) for count, size in zip(weight.shape, table.sizes, strict=True)]
 
     def spread(numbers: "Tensor", rows: slice) -> "Tensor":
-        numbers = numbers[index[0][rows]]
-        for axis in range(1, len(index)):
-            numbers = numbers.index_select(axis, index[axis])
+        numbers = numbers[blocks[0][rows]]
+        for axis in range(1, len(blocks)):
+            numbers = numbers.index_select(axis, blocks[axis])
         return numbers
 
     def block(rows: slice) -> "Tensor":
         numbers = weight[rows].to(scales.dtype)
-        return (numbers if zeros is None else numbers - spread(zeros, rows)) * spread(scales, rows)
+        if zeros is not None:
+            numbers = numbers - spread(zeros, rows)
+        return numbers * spread(scales, rows)
 
     return fill_rows(scales.new_empty(weight.shape), block)
