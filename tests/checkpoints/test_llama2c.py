@@ -175,7 +175,7 @@ def test_an_unknown_version(tmp_path):
 
 
 @settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     export=st.sampled_from(list(EXPORTS.values())),

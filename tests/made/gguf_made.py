@@ -10,6 +10,8 @@ from gguf import GGUFWriter
 from gguf.constants import GGMLQuantizationType as Kind
 from gguf.quants import quantize
 
+from registry.checkpoints import open_checkpoint
+
 NAMES = {
     "model.embed_tokens.weight": "token_embd.weight",
     "self_attn.q_proj": "attn_q",
@@ -65,3 +67,8 @@ def converted(tensors: Tensors, kind: Kind) -> dict[str, tuple[np.ndarray, Kind]
         short = reduce(lambda known, pair: known.replace(*pair), NAMES.items(), name)
         found[short] = quantize(weights.numpy(), own), own
     return found
+
+
+def loaded(path: Path) -> Tensors:
+    """The tensors of a file as they are read, by their names."""
+    return {entry.name: entry.load() for entry in open_checkpoint(path).entries}
