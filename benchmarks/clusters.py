@@ -18,7 +18,8 @@ import numpy as np
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
 
-from registry.numerics.kmeans import canonical, cluster
+from registry.numerics.kmeans import cluster
+from registry.numerics.partitions import canonical
 
 SIZES = (
     (600, 16, 2),

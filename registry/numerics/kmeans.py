@@ -1,33 +1,45 @@
 """K-Means whose answer does not depend on a seed.
 
-sklearn's default start gives other labels on other runs (several local optima lie close together). Here every start
-comes from the data: the best thresholds along each principal axis. Lloyd's iteration refines all starts together,
-Hartigan's exchanges improve each further, and the lowest inertia wins; ties go to the first in lexicographic order.
+K-Means has several local optima that lie close together, so that random starts give other labels on
+other runs. Here every start comes from the data: the best thresholds along each principal axis.
+Lloyd's iteration refines all starts together, Hartigan's exchanges improve each further, and the
+lowest inertia wins; ties go to the first in lexicographic order.
+
+scikit-learn's Lloyd gives the same labels from the same starts, except among exact ties, where it
+gives a cluster that runs empty a new point. It needs twice the time, as it takes one start after
+the other, and most of a second to import.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-AXES = 4  # for each threshold: four misses no optimum that random starts find for k = 2, eight none for k = 3
-NOISE = 1e-10  # relative: axes of less variance hold nothing but the errors of the spectra, 1e-5
-PLACES = (
-    128  # places along an axis where a start may cut; all of them where there are no more points
+from registry.numerics.kmeans_starts import starts
+from registry.numerics.partitions import (
+    ClusterMeans,
+    centroids_of,
+    cluster_means,
+    distinct,
+    inertia,
+    squared_distances,
 )
-ITERATIONS = (
-    300  # of Lloyd, which settles long before unless centroids differ by no more than rounding
-)
-TOLERANCE = 1e-12  # relative: smaller gains in inertia are rounding, and would let labels hang on the machine
+
+ITERATIONS = 300  # of Lloyd, which settles long before unless points differ by rounding alone
+# Relative: smaller gains in inertia are rounding, and would let labels hang on the machine.
+TOLERANCE = 1e-12
+DECIMALS = 12  # of points that count as one place
 
 
 @dataclass(frozen=True)
 class Clusters:
-    """labels: n integers, the first point in cluster 0. inertia: sum of squared distances to the own centroid.
+    """A partition of n points, the best one found.
 
-    margins: n distances from each point to the boundary between its own and the nearest other cluster, the centroids
-    held still; 0 where nothing separates the clusters.
-    rivals: labels of the other local optima that were found, at most one for each start.
+    labels: n integers, the first point in cluster 0. inertia: sum of squared distances of all
+    points to the centroids of their clusters. margins: n distances from each point to the boundary
+    between its cluster and the nearest other one, the centroids held still; 0 where nothing
+    separates the clusters. rivals: labels of the other local optima that were found, at most one
+    for each start.
     """
 
     labels: tuple[int, ...]
@@ -36,181 +48,164 @@ class Clusters:
     rivals: tuple[tuple[int, ...], ...] = ()
 
 
+class Move(NamedTuple):
+    """What each of n points gains where it alone changes its cluster, and for which other one."""
+
+    gains: np.ndarray
+    targets: np.ndarray
+
+
 def cluster(points: np.ndarray, k: int) -> Clusters:
-    """Split n x d points into at most k = 2 or 3 clusters (paper 2509.19122, 3.1); all 0 where the points coincide."""
+    """Split n x d points into at most k = 2 or 3 clusters (paper 2509.19122, section 3.1).
+
+    There are fewer where the points coincide: one for each place.
+    """
     places = coinciding(points, k)
     if len(np.unique(places)) < k:
         return summarise(points, [places])
+
     centred = points - points.mean(0)
     settled = distinct(lloyd(centred, starts(centred, k), k))
-    return summarise(
-        points, ranked(centred, distinct(exchange(centred, labels, k) for labels in settled), k)
-    )
+    improved = distinct(exchange(centred, labels, k) for labels in settled)
+    return summarise(points, ranked(centred, improved, k))
 
 
 def coinciding(points: np.ndarray, k: int) -> np.ndarray:
-    """Each point's place, numbered in order of first appearance; from the k-th on all count as one."""
-    rounded = points.round(12)
+    """Return each point's place, numbered in order of first appearance.
+
+    From the k-th on all places count as one.
+    """
+    rounded = points.round(DECIMALS)
     labels = np.full(len(points), k - 1)
     for place in range(k - 1):
-        rest = np.flatnonzero(labels == k - 1)
-        if len(rest):
-            labels[(rounded == rounded[rest[0]]).all(1)] = place
+        remaining = np.flatnonzero(labels == k - 1)
+        if len(remaining):
+            first = rounded[remaining[0]]
+            labels[(rounded == first).all(1)] = place
     return labels
-
-
-def starts(points: np.ndarray, k: int) -> np.ndarray:
-    """For each of the main principal axes the k - 1 thresholds along it that leave the least inertia within them all.
-
-    points: n x d, centred. Gives labels, starts x n.
-    """
-    variances, axes = np.linalg.eigh(points.T @ points)
-    main = points @ axes[:, variances > NOISE * variances[-1]][:, : -AXES * (k - 1) - 1 : -1]
-    orders = np.argsort(main.T, axis=1, kind="stable")
-    labels = np.empty_like(orders)
-    for row, order in zip(labels, orders, strict=True):
-        row[order] = np.repeat(np.arange(k), run_lengths(main[order], k))
-    return labels
-
-
-def run_lengths(ordered: np.ndarray, k: int) -> np.ndarray:
-    """Lengths of the k runs of least inertia, i.e. of largest sum of |run total|^2 / length, in a sequence of points.
-
-    Of long sequences only PLACES places are tried, evenly spread: a start need not be exact.
-    """
-    n = len(ordered)
-    places = np.linspace(0, n, min(n, PLACES) + 1).round().astype(int)
-    totals = np.zeros((len(places), ordered.shape[1]))
-    np.add.reduceat(ordered, places[:-1]).cumsum(0, out=totals[1:])
-    square = totals @ totals.T
-    norms = square.diagonal()
-    lengths = places - places[:, None]
-    per_point = (norms + norms[:, None] - 2 * square) / np.where(lengths > 0, lengths, 1)
-    gains = np.where(lengths > 0, per_point, -np.inf)  # of a run from one place to another
-
-    best, last = (
-        gains[0],
-        [],
-    )  # of the runs so far, up to each place, and where the last of them begins
-    for _ in range(k - 1):
-        sums = best[:, None] + gains
-        best = sums.max(0)
-        last.append(sums.argmax(0))
-    cuts = [len(places) - 1]
-    for begin in reversed(last):
-        cuts.append(begin[cuts[-1]])
-    return np.diff(places[[0, *reversed(cuts)]])
 
 
 def lloyd(points: np.ndarray, labels: np.ndarray, k: int) -> list[np.ndarray]:
-    """Lloyd's iteration from several partitions at once, labels: starts x n, each until it settles."""
+    """Return where Lloyd's iteration settles from each of several partitions, starts x n labels.
+
+    All that have not settled take every step together.
+    """
     settled: list[np.ndarray] = []
+    moving = labels
     for _ in range(ITERATIONS):
-        sizes, centroids = means(points, labels, k)
-        half = np.where(
-            sizes > 0, (centroids**2).sum(2) / 2, np.inf
-        )  # an empty cluster stays empty
-        near = (centroids.reshape(-1, points.shape[1]) @ points.T).reshape(
-            -1, k, len(points)
-        ) - half[:, :, None]
-        nearest = near.argmax(1)  # x.c - |c|^2/2 is largest where |x - c| is least
-        moving = (nearest != labels).any(1)
-        settled += list(labels[~moving])
-        labels = nearest[moving]
-        if not len(labels):
+        closest = nearest(points, cluster_means(points, moving, k))
+        changed = (closest != moving).any(1)
+        settled += list(moving[~changed])
+        moving = closest[changed]
+        if not len(moving):
             break
-    return [*settled, *labels]
+    return [*settled, *moving]
+
+
+def nearest(points: np.ndarray, means: ClusterMeans) -> np.ndarray:
+    """Return each point's nearest cluster in each of p partitions, p x n; never an empty one.
+
+    |x - c| is least where x.c - |c|^2 / 2 is largest.
+    """
+    sizes, centroids = means
+    p, k, d = centroids.shape
+    products = (centroids.reshape(-1, d) @ points.T).reshape(p, k, len(points))
+    half_squares = np.where(sizes > 0, (centroids**2).sum(2) / 2, np.inf)
+    closest: np.ndarray = (products - half_squares[:, :, None]).argmax(1)
+    return closest
 
 
 def exchange(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Hartigan's exchanges: move the single point whose move lowers the inertia most, until none does.
+    """Improve a partition by Hartigan's exchanges, until no move of a single point pays.
 
-    points: n x d, centred. Where moving all points at once whose moves pay lowers it more, all are moved.
+    points: n x d, centred. At every step the point whose move lowers the inertia most is moved, or
+    all at once whose moves pay, where that lowers it more.
     """
-    rows, norms = np.arange(len(points)), (points**2).sum(1)
-    choices = labels[None]
+    rows = np.arange(len(points))
+    least_gain = TOLERANCE * (points**2).sum(1).sum()
+    candidates = labels[None]
     while True:
-        every_size, every_centroid = means(points, choices, k)
-        lowest = int((every_size * (every_centroid**2).sum(2)).sum(1).argmax())
-        labels, sizes, centroids = choices[lowest], every_size[lowest], every_centroid[lowest]
-        squared = norms[:, None] - 2 * (points @ centroids.T) + (centroids**2).sum(1)
-        leave = squared[rows, labels] * (sizes / np.maximum(sizes - 1, 1))[labels]
-        enter = squared * (sizes / (sizes + 1))
-        enter[rows, labels] = np.inf
-        gains = np.where(sizes[labels] > 1, leave - enter.min(1), -np.inf)
-        pays = gains > TOLERANCE * norms.sum()
+        labels = lowest(points, candidates, k)
+        gains, targets = single_moves(points, labels, k)
+        pays = gains > least_gain
         if not pays.any():
             return labels
-        best = pays & (rows == gains.argmax())
-        choices = np.where([best, pays], enter.argmin(1), labels)
+        best_alone = pays & (rows == gains.argmax())
+        candidates = np.where([best_alone, pays], targets, labels)
 
 
-def means(points: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
-    """Sizes, p x k, and centroids, p x k x d, of the clusters of p partitions, labels: p x n; 0 for an empty one."""
-    own = (labels[:, None] == np.arange(k)[:, None]).astype(float)
-    sizes = own.sum(2)
-    sums = (own.reshape(-1, len(points)) @ points).reshape(-1, k, points.shape[1])
-    return sizes, sums / np.maximum(sizes, 1)[:, :, None]
+def lowest(points: np.ndarray, candidates: np.ndarray, k: int) -> np.ndarray:
+    """Return the partition of least inertia, of p x n labels of centred points."""
+    between = between_clusters(points, candidates, k)
+    best: np.ndarray = candidates[int(between.argmax())]
+    return best
 
 
-def distinct(partitions: Iterable[np.ndarray]) -> list[np.ndarray]:
-    """Every partition once, its clusters numbered in order of first appearance."""
-    numbered = (canonical(labels) for labels in partitions)
-    return list({labels.tobytes(): labels for labels in numbered}.values())
+def between_clusters(points: np.ndarray, partitions: np.ndarray, k: int) -> np.ndarray:
+    """Return sum m |c|^2 over the clusters of p partitions of centred points.
+
+    Together with the inertia it is the sum of all squares.
+    """
+    sizes, centroids = cluster_means(points, partitions, k)
+    squares: np.ndarray = (sizes * (centroids**2).sum(2)).sum(1)
+    return squares
 
 
-def canonical(labels: np.ndarray) -> np.ndarray:
-    """Clusters renumbered in order of first appearance."""
-    _, first, place = np.unique(labels, return_index=True, return_inverse=True)
-    numbered: np.ndarray = first.argsort().argsort()[place]
-    return numbered
+def single_moves(points: np.ndarray, labels: np.ndarray, k: int) -> Move:
+    """Return for every point the best move to another cluster.
+
+    Leaving a cluster of m points lowers the inertia by m |x - a|^2 / (m - 1), joining one of l
+    points adds l |x - b|^2 / (l + 1).
+    """
+    rows = np.arange(len(points))
+    all_sizes, all_centroids = cluster_means(points, labels[None], k)
+    sizes, centroids = all_sizes[0], all_centroids[0]
+
+    norms = (points**2).sum(1)
+    squared = norms[:, None] - 2 * (points @ centroids.T) + (centroids**2).sum(1)
+    leaving = sizes / np.maximum(sizes - 1, 1)
+    saved = squared[rows, labels] * leaving[labels]
+    added = squared * (sizes / (sizes + 1))
+    added[rows, labels] = np.inf
+
+    alone = sizes[labels] <= 1
+    gains = np.where(alone, -np.inf, saved - added.min(1))
+    return Move(gains, added.argmin(1))
 
 
 def ranked(points: np.ndarray, partitions: list[np.ndarray], k: int) -> list[np.ndarray]:
-    """Partitions of n x d centred points by rising inertia; ties in lexicographic order."""
-    sizes, centroids = means(points, np.array(partitions), k)
-    between = (sizes * (centroids**2).sum(2)).sum(1) / (
-        points**2
-    ).sum()  # 1 less the share that is within clusters
-    behind = between.max() - between
+    """Return partitions of centred points by rising inertia; ties in lexicographic order."""
+    between = between_clusters(points, np.array(partitions), k)
+    explained = between / (points**2).sum()  # 1 less the share that is within clusters
+    behind = explained.max() - explained
     behind[behind <= TOLERANCE] = 0
-    return [
-        partitions[p]
-        for p in sorted(range(len(behind)), key=lambda p: (behind[p], partitions[p].tolist()))
-    ]
 
+    def order(place: int) -> tuple[float, list[int]]:
+        return behind[place], partitions[place].tolist()
 
-def inertia(points: np.ndarray, labels: np.ndarray) -> float:
-    """Sum of squared distances to the own centroid."""
-    return float(
-        sum(
-            ((points[labels == c] - points[labels == c].mean(0)) ** 2).sum()
-            for c in np.unique(labels)
-        )
-    )
-
-
-def squared_distances(points: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """N x k squared euclidean distances."""
-    return np.column_stack([((points - centroid) ** 2).sum(1) for centroid in centroids])
+    return [partitions[place] for place in sorted(range(len(behind)), key=order)]
 
 
 def summarise(points: np.ndarray, partitions: list[np.ndarray]) -> Clusters:
-    """The first of several partitions with its inertia and margins; the others are its rivals."""
-    labels, *rivals = partitions
-    centroids = np.array([points[labels == c].mean(0) for c in range(labels.max() + 1)])
-    margins = np.zeros(len(points))
-    if len(centroids) > 1:
-        squared = squared_distances(points, centroids)
-        apart = np.linalg.norm(centroids[:, None] - centroids[None], axis=2)
-        np.fill_diagonal(apart, np.nan)  # no boundary to the own cluster
-        margins = np.nanmin(
-            (squared - np.take_along_axis(squared, labels[:, None], 1)) / (2 * apart[labels]),
-            axis=1,
-        )
+    """Return the first of several partitions with its inertia and margins, the others as rivals."""
+    best, *rivals = partitions
     return Clusters(
-        labels=tuple(labels.tolist()),
-        inertia=inertia(points, labels),
-        margins=tuple(margins.tolist()),
+        labels=tuple(best.tolist()),
+        inertia=inertia(points, best),
+        margins=tuple(margins(points, best).tolist()),
         rivals=tuple(tuple(rival.tolist()) for rival in rivals),
     )
+
+
+def margins(points: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Return each point's distance to its cluster's nearest boundary, 0 where there is none."""
+    centroids = centroids_of(points, labels)
+    if len(centroids) == 1:
+        return np.zeros(len(points))
+
+    squared = squared_distances(points, centroids)
+    to_own = np.take_along_axis(squared, labels[:, None], 1)
+    apart = np.linalg.norm(centroids[:, None] - centroids[None], axis=2)
+    np.fill_diagonal(apart, np.nan)  # no boundary to the cluster itself
+    distances = (squared - to_own) / (2 * apart[labels])
+    return np.asarray(np.nanmin(distances, axis=1))

@@ -8,7 +8,7 @@ import torch
 from registry.numerics import spectrum
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 
-LARGE = (900, 600)  # large enough for block Lanczos
+LARGE = (600, 400)  # large enough for block Lanczos
 
 
 def top_singular_values(matrix: torch.Tensor, rank: int, tolerance: float = TOLERANCE, **proof):
@@ -29,7 +29,7 @@ def held(found: Spectrum, expected: np.ndarray) -> bool:
 
 
 @pytest.mark.parametrize(
-    "shape", [(40, 40), (100, 30), (30, 100), (1, 50), (50, 1), (1, 1), (3000, 900)], ids=str
+    "shape", [(40, 40), (100, 30), (30, 100), (1, 50), (50, 1), (1, 1), (900, 300)], ids=str
 )
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=str)
 def test_equal_to_dense_svd(shape, dtype):
@@ -61,15 +61,16 @@ def test_bounds_hold_of_many_small_matrices(kind, monkeypatch):
     monkeypatch.setattr(spectrum, "SMALL", 24)
     monkeypatch.setattr(spectrum, "PER_RANK", 3)
     draw = np.random.default_rng(len(kind))
-    for seed, dtype in enumerate(matrices.DTYPES * 5):
-        matrix = matrices.matrix(kind, *draw.integers(30, 200, 2), dtype, seed)
+    for seed, dtype in enumerate(matrices.DTYPES * 2):
+        matrix = matrices.matrix(kind, *draw.integers(30, 150, 2), dtype, seed)
         assert held(top_singular_values(matrix, 16), lapack(matrix, 16)), (seed, dtype)
 
 
 @pytest.mark.parametrize("rank", [1, 13, 16, 64])
 def test_any_rank(rank):
     """As many values come as were asked for."""
-    matrix = matrices.matrix("power law 0.7", *LARGE, torch.bfloat16, seed=rank)
+    shape = (700, 520) if rank == 64 else LARGE  # large enough for block Lanczos at that rank
+    matrix = matrices.matrix("power law 0.7", *shape, torch.bfloat16, seed=rank)
     found = top_singular_values(matrix, rank)
     assert len(found.values) == len(found.bounds) == rank
     assert held(found, lapack(matrix, rank))
@@ -77,8 +78,8 @@ def test_any_rank(rank):
 
 def test_more_values_than_there_are():
     """All of them come, of a large matrix too."""
-    matrix = matrices.matrix("gaussian", 1100, 1030, torch.float32, seed=1)
-    assert len(top_singular_values(matrix, 1200).values) == 1030
+    matrix = matrices.matrix("gaussian", 320, 300, torch.float32, seed=1)
+    assert len(top_singular_values(matrix, 400).values) == 300
 
 
 def test_the_storage_order_does_not_matter():
