@@ -1,0 +1,38 @@
+"""registry.commands.database."""
+
+import subprocess
+
+import pytest
+from command_line import answer, run
+
+from registry.database.embedded.server import Server
+
+
+@pytest.fixture
+def own_server(tmp_path, monkeypatch):
+    """A cold data folder, and the server stopped afterwards."""
+    monkeypatch.delenv("REGISTRY_DATABASE_URL", raising=False)
+    monkeypatch.setenv("REGISTRY_DATA_DIR", str(tmp_path / "data"))
+    yield Server(tmp_path / "data")
+    Server(tmp_path / "data").stop()
+
+
+def test_psql_address(own_server):
+    """`db url` prints an address that stays up until `db stop`."""
+    address = run("db", "url").output.strip()
+    done = subprocess.run(
+        [next(iter(sorted(server_binaries()))), address, "-Atc", "SELECT count(*) FROM model_fingerprints"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == ("0\n", "")
+    assert answer("db", "status")["running"] is True
+    assert run("db", "stop").output == "stopped\n"
+    status = answer("db", "status")
+    assert (status["kind"], status["running"], status["url"]) == ("embedded", False, None)
+    assert run("db", "stop").output == "it was not running\n"
+
+
+def server_binaries() -> list[str]:
+    from registry.database.embedded.binaries import find_binaries
+
+    return [str(find_binaries() / "psql")]

@@ -1,0 +1,36 @@
+"""registry.figures.style: what all figures share."""
+
+import io
+
+from registry.figures.style import SERIES, bars, figure, legend_beside, mark, plain, save
+
+
+def test_series_differ_in_grey():
+    """So many series have markers, dashes and hatches of their own; then they repeat."""
+    marks = [mark(index) for index in range(SERIES)]
+    assert len({style["marker"] for style in marks}) == SERIES
+    assert len({str(style["linestyle"]) for style in marks}) == SERIES
+    assert len({bars(index)["hatch"] for index in range(SERIES)}) == SERIES
+    assert mark(SERIES) == mark(0)
+
+
+def test_a_figure_has_its_axes_row_by_row():
+    """Axes without a box, wider and higher for more of them."""
+    drawn, axes = figure("title", rows=2, columns=3)
+    assert len(axes) == 6
+    plain(axes[0])
+    assert not axes[0].spines["top"].get_visible()
+    axes[0].plot([1, 2], label="a")
+    legend_beside(axes[0])
+    assert drawn.get_size_inches()[0] > figure("title")[0].get_size_inches()[0]
+
+
+def test_saving_says_no_date():
+    """Bytes depend on the figure alone."""
+    written = []
+    for _ in range(2):
+        buffer = io.BytesIO()
+        save(figure("title")[0], buffer, ".svg")
+        written.append(buffer.getvalue())
+    assert written[0] == written[1]
+    assert b"<dc:date>" not in written[0]
