@@ -1,12 +1,13 @@
-"""How many adapters of an 8B model are fingerprinted in a minute, from memory.
+"""Measure how many adapters of an 8B model are fingerprinted in a minute, from memory.
 
     python benchmarks/adapters.py [--count 6] [--threads 2] [--check FOLDER] [--json]
 
-Rank-16 adapters of Llama 3 8B's shapes lie in memory as bf16: of query and value in 32 layers, as PEFT has it unless
-told otherwise, and of all seven projections. What their fingerprints take is measured, and in the same process, for
-some of the matrices, what it takes to multiply B A out and to call torch.linalg.svdvals and std on it, which is then
-counted for all. --check: every adapter in a folder is multiplied out in float64, matrix by matrix, and its std vector
-and labels are compared with those from the factors. Ends with one JSON line.
+Rank-16 adapters of Llama 3 8B's shapes lie in memory as bf16: of query and value in 32 layers, PEFT's
+default, and of all seven projections. Two times are measured in one process: that of the fingerprints,
+and, for some of the matrices and scaled to all, that of multiplying B A out and calling
+torch.linalg.svdvals and std on it. --check: every adapter in a folder is multiplied out in float64,
+matrix by matrix, and its std vector and labels are compared with those from the factors. Ends with one
+JSON line.
 """
 
 import argparse
@@ -99,7 +100,7 @@ def written(folder: Path, names: Sequence[str]) -> Path:
 
 
 def materialised(threads: int) -> float:
-    """Seconds that it takes to multiply all updates out, and to take their std and singular values."""
+    """Seconds to multiply all LoRA deltas out and to take their std and singular values."""
     torch.set_num_threads(threads)
     spent, work = 0.0, 0.0
     for name in SAMPLED:
@@ -116,7 +117,7 @@ def materialised(threads: int) -> float:
 
 
 def checked(folder: Path) -> dict:
-    """The largest relative error of a std, and how many adapters have the labels of their updates multiplied out."""
+    """The largest relative error of a std, and how many adapters have the labels of their deltas multiplied out."""
     worst, equal, read = 0.0, 0, 0
     for path in sorted(folder.iterdir()):
         try:
@@ -136,7 +137,7 @@ def checked(folder: Path) -> dict:
 
 
 def formed(site: ProjectionTensor, index: int) -> tuple[float, tuple[float, ...]]:
-    """Std and the 16 largest singular values of one update, formed in float64."""
+    """Std and the 16 largest singular values of one LoRA delta, formed in float64."""
     left, right = site.entry.factors()  # type: ignore[attr-defined]
     update = site.entry.scaling * site.cut(left.double())[index] @ right.double()  # type: ignore[attr-defined]
     return float(update.std(correction=0)), tuple(torch.linalg.svdvals(update)[:16].tolist())

@@ -1,8 +1,8 @@
-"""K-Means against sklearn's: time, inertia and whether the labels hang on a seed.
+"""Compare K-Means with scikit-learn's: time, inertia and whether the labels depend on a seed.
 
     python benchmarks/clusters.py --json
 
-Unit vectors that look like falling spectra of seven overlapping kinds. Times are CPU times of one thread, the least of
+Unit vectors like falling spectra of seven overlapping kinds. Times are CPU times of one thread, the least of
 several calls, the methods in turn in one process; the first call of each is reported apart. sklearn's inertia is its
 best over all seeds and both numbers of starts. Prints rows to stderr and ends with one JSON line: ms_600 is our time
 for 600 vectors of 16 values and k = 2, vs_sklearn sklearn's time (n_init = 10) over ours, inertia_vs_best our inertia

@@ -1,4 +1,4 @@
-"""Damaged and hostile checkpoints: every outcome must be a fingerprint or one RegistryError.
+"""Fuzz the readers: every outcome of a damaged checkpoint must be a fingerprint or one RegistryError.
 
     python benchmarks/fuzz.py --count 100000
 

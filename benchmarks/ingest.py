@@ -1,4 +1,4 @@
-"""A whole checkpoint against reading it, and against WeightWatcher's analyze on the same matrices.
+"""Time a whole ingest, beside reading the files and WeightWatcher's analyze on the same matrices.
 
     python benchmarks/ingest.py --json
 
@@ -15,7 +15,7 @@ Before the clock runs the files are in the page cache, the database is made and 
 is ingested first); with --cold the files are put out of the page cache each time. WeightWatcher's import and the
 building of its model are not counted, and it may use every core.
 Prints rows to stderr and ends with one JSON line: share_of_read is read / ingest, vs_weightwatcher is
-weightwatcher / ingest, both also for fingerprint; seconds of each; `timing` is what the command says of itself.
+weightwatcher / ingest, both also for fingerprint; seconds of each; `timing` is what the command reports.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""How well verdicts tell children from independent models, on a zoo of tiny models trained in the open.
+"""Measure how well verdicts separate derived from independent models, on a zoo of tiny models.
 
     python benchmarks/lineage.py ZOO [--json] [--calibrate] [--peers VENV]
 
@@ -37,7 +37,7 @@ from registry.lineage.training_recipe import distance, profile
 from registry.lineage.vector_distances import cosine_distance
 from registry.lineage.verdict import judge
 
-SIDE = 16  # a cosine of two sketches is this many standard deviations of chance
+SIDE = 16  # standard deviations of a cosine of 1 between two sketches under independence
 # Of a model of 7 billion parameters in bf16 (32 layers of 4096 x 11008, 13.48 GB): the first 4,096 values of 224
 # tensors, the embeddings of 64 tokens and 65 norms; output and value of one layer.
 LARGE_START = (224 * 4096 + 64 * 4096 + 65 * 4096) * 2 / 13.48e9
@@ -109,7 +109,7 @@ def fingerprints(zoo: Path, models: list[dict]) -> dict[str, Fingerprint]:
 
 
 def one(folder: Path) -> Fingerprint | None:
-    """Of a folder; None for adapters of fused projections, which do not tell their heads."""
+    """Fingerprint a folder; None for adapters of fused projections whose number of heads is unknown."""
     torch.set_num_threads(1)
     try:
         return fingerprint(folder, rank=16, threads=1)
@@ -118,7 +118,7 @@ def one(folder: Path) -> Fingerprint | None:
 
 
 def compared(models: list[dict], prints: dict[str, Fingerprint]) -> list[Pair]:
-    """Every model with every root of its split, near-twins apart."""
+    """Compare every model with every root of its split, without runs from the same initial weights."""
     traits = {m["name"]: Traits(prints[m["name"]]) for m in models if m["change"] != "adapter"}
     roots = [m for m in models if m["change"] == "root"]
     wanted = []
@@ -200,12 +200,12 @@ def curves(a: Traits, b: Traits) -> float:
 
 def calibration(pairs: list[Pair]) -> str:
     """The tails of independent pairs, as registry/lineage/calibration.toml has them."""
-    strangers = [p.numbers for p in pairs if not p.derived] + [
+    unrelated = [p.numbers for p in pairs if not p.derived] + [
         {"spectra": value} for value in untrained()
     ]
     kinds = ("stream", "token", "spectra", "start", "layer")
     return "\n".join(
-        tail(kind, np.array([own[kind] for own in strangers if kind in own])) for kind in kinds
+        tail(kind, np.array([own[kind] for own in unrelated if kind in own])) for kind in kinds
     )
 
 
@@ -282,7 +282,7 @@ def auroc(pairs: Iterable[Pair], value: Callable[[Pair], float]) -> float:
 
 
 def auroc_of(pairs: list[Pair], kind: str) -> float:
-    """Of one kind of evidence alone; where a pair has none, chance decides."""
+    """AUROC of one kind of evidence alone; pairs without it are ordered at random."""
     lowest = min(p.numbers[kind] for p in pairs if kind in p.numbers)
     return auroc(pairs, lambda p: p.numbers.get(kind, lowest))
 
@@ -411,7 +411,7 @@ def peers(zoo: Path, models: list[dict], pairs: list[Pair], folder: Path) -> dic
 
 
 def rated(pairs: list[Pair], values: list[float]) -> dict[str, float]:
-    """AUROC, that against twins alone, and how many derived pairs are not above every independent one."""
+    """AUROC, that against independent runs of one recipe alone, and derived pairs not above every independent one."""
     both = list(zip(pairs, values, strict=True))
     twins = [(p, v) for p, v in both if p.derived or p.twins]
     strongest = max(v for p, v in both if not p.derived)

@@ -1,12 +1,12 @@
-"""Whether LoRA trains better from the second paper's start (2509.00046, section 4) than from others.
+"""Measure whether LoRA trains better from the initialisation of arXiv 2509.00046, section 4, than from others.
 
     python benchmarks/lora_init.py [--seeds 5] [--steps 200] [--device cpu] [--size tiny] [--json]
 
 Three models are trained on source text: a base, a larger one of its family, and one of another family. Then adapters
-of the base are trained on prose that it has not seen, each seed in the same order of the text: from peft's own start,
-from the paper's with the base itself, the larger and the other model as reference, with the groups that table 3 gives
-two models, from the base itself with the output kept, and from PiSSA's. Held-out loss is that of the last tenth of the
-prose; the test is a paired t test over seeds against peft's own start. Ends with one JSON line.
+of the base are trained on unseen prose, each seed in the same order of the text, from these initialisations: peft's;
+the paper's with the base itself, the larger and the other model as reference, with the groups that table 3 gives two
+models, and with the base itself and the output kept; PiSSA's. Held-out loss is that of the last tenth of the prose; the
+test is a paired t test over seeds against peft's. Ends with one JSON line.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def quiet() -> None:
 
 
 def experiment(folder: Path, options: argparse.Namespace) -> dict:
-    """Train the models, then every adapter from every start."""
+    """Train the models, then every adapter from every initialisation."""
     known = models(folder, options)
     found = {
         name: characteristic(registry.fingerprint(path, rank=16)) for name, path in known.items()
@@ -125,7 +125,7 @@ def models(folder: Path, options: argparse.Namespace) -> dict[str, Path]:
 def ways(
     folder: Path, base: Path, found: dict[str, Characteristic]
 ) -> dict[str, Callable[[int], PeftModel]]:
-    """Every start, as a function of the seed."""
+    """Every initialisation, as a function of the seed."""
 
     def shaped(reference: str, *, keep_output: bool = False) -> Callable[[int], PeftModel]:
         def start(seed: int) -> PeftModel:
@@ -193,7 +193,7 @@ def trained(model: PeftModel, seed: int, options: argparse.Namespace) -> dict:
 
 
 def windows(ids: torch.Tensor, count: int, seed: int) -> Iterator[torch.Tensor]:
-    """Random pieces of a text, the same for every start."""
+    """Random pieces of a text, the same for every initialisation."""
     draw = torch.Generator().manual_seed(seed)
     for _ in range(count):
         yield ids[
@@ -213,7 +213,7 @@ def unseen(model: PeftModel, ids: torch.Tensor, device: str) -> float:
 
 
 def summary(runs: dict[str, list[dict]]) -> dict[str, dict]:
-    """Of every start the losses over seeds, and the paired test against peft's own."""
+    """Losses over seeds of every initialisation, and the paired test against peft's."""
     ends = {way: np.array([run["held_out"][-1] for run in own]) for way, own in runs.items()}
     found = {}
     for way, own in runs.items():
@@ -242,7 +242,7 @@ def rounded(values: np.ndarray) -> list[float]:
 
 def drawn(answer: dict) -> str:
     """The table."""
-    lines = [f"{'start':24} {'before':>8} {'held out':>9} {'difference':>11} {'p':>8}"]
+    lines = [f"{'initialisation':24} {'before':>8} {'held out':>9} {'difference':>11} {'p':>8}"]
     for way, row in answer["ways"].items():
         p_value = "" if row["p_value"] is None else f"{row['p_value']:.2g}"
         lines.append(

@@ -1,11 +1,11 @@
-"""Whether an adapter's std vector follows its data, and its clustering vector its base (paper 2509.19122, section 4).
+"""Test whether an adapter's std vector follows its data, its clustering vector its base (arXiv 2509.19122, section 4).
 
     python benchmarks/lora_lens.py [--adapters FOLDER] [--zoo FOLDER] [--json]
 
 FOLDER of adapters: other people's, in folders called OWNER__PROJECT__...: projects are taken for data sets, for all of
-a project were trained on one, but for those whose names tell their data (emotion, keywords, therapist). ZOO: what
-`python -m zoo` built: every root has adapters on two texts, alone and merged. Tests deal the labels anew ten thousand
-times. Ends with one JSON line.
+a project were trained on one, but for those whose names state their data (emotion, keywords, therapist). ZOO: what
+`python -m zoo` built: every root has adapters on two texts, alone and merged. Permutation tests with ten thousand
+permutations. Ends with one JSON line.
 """
 
 import argparse
@@ -30,7 +30,7 @@ from registry.lineage.adapter_comparison import (
 )
 from registry.workflows.adapters import read_adapter
 
-TOLD = ("emotion", "keywords", "therapist")  # data sets that a name tells
+TOLD = ("emotion", "keywords", "therapist")  # data sets that a name states
 
 
 def main() -> None:
@@ -74,7 +74,7 @@ def published(folder: Path) -> dict:
 
 
 def data_of(name: str) -> str:
-    """What an adapter was trained on, as far as its name tells."""
+    """What an adapter was trained on, as far as its name states it."""
     told = next((each for each in TOLD if each in name), None)
     return told or name.split("__")[1]
 
@@ -93,7 +93,7 @@ def zoo(folder: Path) -> dict:
     for path in sorted(folder.rglob("adapter_config.json")):
         try:
             adapters.append(read_adapter(str(path.parent)))
-        except RegistryError:  # GPT-NeoX's heads are not told by an adapter alone
+        except RegistryError:  # GPT-NeoX's number of heads does not follow from an adapter alone
             unread += 1
     names = [Path(each.source).name for each in adapters]
     roots = [Path(each.source).parent.name for each in adapters]

@@ -1,4 +1,4 @@
-"""Random matrices with the spectra that weights have, and with those that break methods: for benchmarks and tests."""
+"""Make random matrices with spectra like those of weights, and with spectra that are hard for methods."""
 
 from collections.abc import Callable
 

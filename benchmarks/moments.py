@@ -1,13 +1,13 @@
-"""How fast moments are taken, against a plain read of the same bytes and against the paper's way.
+"""Time the moments of tensors, beside a plain read of the same bytes and the paper's method.
 
     python benchmarks/moments.py [--full] [--json]
 
 The tensors of one projection, larger together than the last-level cache, are measured on one thread and on all cores,
 several tensors at once. The plain read adds the same bytes up as 64-bit words, compiled, on as many threads. The
-paper's way is torch.cat of float32 copies of all tensors, then .std(), with as many torch threads. All take turns in
+paper's method is torch.cat of float32 copies of all tensors, then .std(), with as many torch threads. All take turns in
 one process over the same buffers; the best wall time of each counts, and each is warm. Also timed: merging the moments
 of many matrices. Ends with one JSON line: for bfloat16 on all cores the share of the plain read's speed and the ratio
-to the paper's way (above 1: ours is faster), and more for every type. `--json` prints that line alone.
+to the paper's method (above 1: ours is faster), and more for every type. `--json` prints that line alone.
 """
 
 import argparse
@@ -96,7 +96,7 @@ def measured(
 def against(
     tensors: list[torch.Tensor], words: list[np.ndarray], exact: float, rounds: int, threads: int
 ) -> dict[str, float]:
-    """Ours, the plain read and the paper's way in turn."""
+    """Time ours, the plain read and the paper's method, alternating."""
     torch.set_num_threads(threads)
     with ThreadPoolExecutor(threads) as pool:
         ways: dict[str, Callable[[], object]] = {

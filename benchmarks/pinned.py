@@ -1,11 +1,11 @@
-"""A checkpoint that lies in (pinned) memory: what computing its fingerprint takes when nothing has to be read.
+"""Time the fingerprint of a checkpoint in (pinned) memory, where nothing has to be read.
 
     python benchmarks/pinned.py --json                    the shapes of Llama-3-8B, on the GPU if there is one
-    python benchmarks/pinned.py --layers 1 --device cpu   a look at it elsewhere
+    python benchmarks/pinned.py --layers 1 --device cpu   a quick try elsewhere
 
 Layers are copies of a few that are made, each in memory of its own, so that all bytes move. On a GPU the same spectra
-are also taken by torch.linalg.svdvals in float32, one matrix at a time, which is WeightWatcher's way there, of
-one layer; its time for all layers is that times their number. By the clock, least of three, after a run on one layer.
+are also taken by torch.linalg.svdvals in float32, one matrix at a time, which is WeightWatcher's method there, of
+one layer, multiplied by the number of layers. By the clock, least of three, after a run on one layer.
 Prints rows to stderr and ends with one JSON line: `seconds`, `vs_svdvals`, `timing` by stage, the device's name.
 """
 

@@ -1,4 +1,4 @@
-"""How long a verdict takes among many registered models, the fingerprint in hand.
+"""Time a verdict among many registered models, without the fingerprint.
 
     python benchmarks/search.py [--models 10000] [--json]
 
@@ -100,7 +100,7 @@ def main() -> None:
 
 
 def timed(session: Session, asked: Fingerprint) -> dict:
-    """Milliseconds of a verdict on a relative, and on a stranger."""
+    """Milliseconds of a verdict on a related model, and on an unrelated one."""
     found = {}
     gc.freeze()  # what this benchmark made is not looked through again
     for name, fingerprint in (("relative", asked), ("stranger", invented(999))):

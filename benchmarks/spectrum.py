@@ -1,11 +1,11 @@
-"""Top singular values beside what people use instead, and the bounds on many random matrices.
+"""Time top-r singular values beside other libraries, and check their bounds on many random matrices.
 
     python benchmarks/spectrum.py --json
 
 One thread, CPU time, the least of several calls (of one where it takes seconds), the methods in turn in one process.
 Ours reads the bfloat16 matrix; the others get their float copy for free. Errors are relative to the largest value,
-against LAPACK's SVD in float64, which is WeightWatcher's own way. Ratios above 1 mean that ours is faster. The bounds
-are checked on small matrices of every kind and type that are made to go the way of large ones (`--check N`), and
+against LAPACK's SVD in float64, WeightWatcher's method. Ratios above 1 mean that ours is faster. The bounds
+are checked on small matrices of every kind and type that are computed as large ones are (`--check N`), and
 `--full` adds shapes. Prints rows to stderr and ends with one JSON line.
 """
 
@@ -117,7 +117,7 @@ def top_singular_values(stored: torch.Tensor, rank: int) -> Spectrum:
 
 
 def timed(methods: dict[str, Callable[[], Any]]) -> tuple[dict[str, float], dict[str, Any]]:
-    """CPU seconds of each method, the least of some calls in turn, and its answer."""
+    """CPU seconds of each method, the least of some alternating calls, and its answer."""
     seconds: dict[str, float] = {}
     answers = {}
     for _ in range(REPEATS):

@@ -1,4 +1,4 @@
-"""Which distance between std vectors names families best, on published models.
+"""Compare distances between std vectors by how well they name families of published models.
 
     python benchmarks/spreads.py real_tensor_stats.csv.gz [--json]
 
@@ -127,7 +127,7 @@ def named(distances: np.ndarray, families: np.ndarray) -> np.ndarray:
 def scores(
     distances: np.ndarray, families: np.ndarray, own: np.ndarray | None = None
 ) -> tuple[float, float]:
-    """Share of right names over models, and its mean over families; of some of the models alone if told so."""
+    """Share of right names over models, and its mean over families; of some of the models alone where given."""
     right = named(distances, families) == families
     kept = np.ones(len(families), bool) if own is None else own
     shares = [right[kept & (families == family)].mean() for family in np.unique(families[kept])]

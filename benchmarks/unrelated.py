@@ -1,6 +1,6 @@
-"""How close the standard-deviation vectors of unrelated models come: the null behind `same family`.
+"""Measure how close std vectors of unrelated models come: the null of the verdict `same family`.
 
-    python benchmarks/strangers.py real_tensor_stats.csv.gz
+    python benchmarks/unrelated.py real_tensor_stats.csv.gz
 
 The file lists the standard deviation of every matrix of 1,247 published models (columns model, blob, tensor, rows,
 cols, mean, std). Models are grouped by recipe; every pair of recipes counts alike, at most 20 models of each. Prints

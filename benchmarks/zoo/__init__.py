@@ -1,7 +1,7 @@
-"""Tiny language models trained in the open, and everything that people do to a model's weights, with the truth beside.
+"""Tiny language models and their descendants by every common change of weights, with the truth recorded.
 
     cd benchmarks; python -m zoo FOLDER
 
-`roots` are trained from random weights, `plan` tells what is derived from each, `build` does it and writes the
+`roots` are trained from random weights, `plan` lists what is derived from each, `build` does it and writes the
 manifest. Every folder is what save_pretrained gives, with its tokenizer.
 """

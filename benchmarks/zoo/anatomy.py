@@ -225,7 +225,7 @@ def _perceptrons(
 
 
 def _perceptron(parts: list[Tensor], down: Tensor, bias: Tensor | None) -> Perceptron:
-    """Gate and up apart, or one above the other, or no gate: told by their rows."""
+    """Gate and up apart, or one above the other, or no gate: distinguished by their rows."""
     if len(parts) == 1 and len(parts[0]) == 2 * len(down):
         parts = list(parts[0].chunk(2))
     gate, up = parts if len(parts) == 2 else (None, parts[0])

@@ -1,4 +1,4 @@
-"""What people do to a model's weights without training: each takes a Made and gives another."""
+"""Changes of a model's weights without training: each takes a Made and gives another."""
 
 import copy
 from collections.abc import Callable, Sequence

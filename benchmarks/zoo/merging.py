@@ -7,7 +7,7 @@ from torch import Tensor
 
 from zoo.models import Made
 
-KEPT = 0.5  # share of each update that a TIES merge keeps
+KEPT = 0.5  # share of each task vector that a TIES merge keeps
 
 
 def average(weights: Sequence[float]) -> Callable[[Sequence[Made], int], Made]:
@@ -36,7 +36,7 @@ def slerp(share: float) -> Callable[[Sequence[Made], int], Made]:
 
 
 def ties(tensors: Sequence[Tensor]) -> Tensor:
-    """The first is the base: the others' largest updates, with the elected sign, averaged (arXiv 2306.01708)."""
+    """The first is the base: the others' largest differences, with the elected sign, averaged (arXiv 2306.01708)."""
     base, updates = tensors[0], torch.stack([tensor - tensors[0] for tensor in tensors[1:]])
     flat = updates.abs().flatten(1)
     least = flat.kthvalue(max(1, round((1 - KEPT) * flat.shape[1])), dim=1).values

@@ -13,7 +13,8 @@ from zoo.plan import ROOT
 class Pair:
     """A model beside a root.
 
-    `kind` is derived, independent, twin (independent too, of one recipe) or near-twin (from the same first weights).
+    `kind` is derived, independent, twin (an independent run of one recipe) or near-twin (from the same
+    initial weights).
     """
 
     model: str
@@ -50,6 +51,6 @@ KINDS = {"twin_of": "twin", "near_twin_of": "near-twin"}
 
 
 def related(a: dict, b: dict, key: str) -> bool:
-    """Whether the manifest names one's root as the other's twin, or both as twins of a third."""
+    """Whether the roots are independent runs of one recipe, by the manifest."""
     first, second = (one[key] or one["root"] for one in (a, b))
     return first == second

@@ -1,9 +1,10 @@
-"""What the peers say of the zoo's pairs: `python -m zoo.peers ZOO ENVIRONMENT`, from benchmarks/.
+"""Run other tools on the zoo's pairs: `python -m zoo.peers ZOO ENVIRONMENT`, from benchmarks/.
 
-The peers are Cisco's Model Provenance Kit and modelDNA as they install from PyPI, in an environment of their own, which
-is made where it is not there. It borrows torch and transformers from this one. Prints rows to stderr and ends with one
-JSON line: for each score the AUROC of derived over independent pairs (twins among them) and over twins alone, the
-weakest derived and the strongest independent pair.
+The peers are Cisco's Model Provenance Kit and modelDNA as they install from PyPI, in an environment of
+their own, which is made where it is missing and borrows torch and transformers from this one. Prints rows
+to stderr and ends with one JSON line: for each score the AUROC of derived over independent pairs (independent
+runs of one recipe among them) and over those runs alone, the weakest derived and the strongest independent
+pair.
 """
 
 import argparse
@@ -57,7 +58,7 @@ def environment(folder: Path) -> Path:
 
 
 def compare(python: Path, folders: Iterable[tuple[Path, Path]]) -> Iterator[dict[str, float | str]]:
-    """Each peer's scores and verdict of every pair (model, candidate parent), in turn."""
+    """Each peer's scores and verdict of every pair (model, candidate parent)."""
     settings = os.environ | {
         "HF_HUB_OFFLINE": "1",
         "TRANSFORMERS_VERBOSITY": "error",
@@ -97,21 +98,21 @@ def main() -> None:
 
 
 def summarised(asked: Sequence[Pair], scores: Sequence[float]) -> dict[str, float | int]:
-    """One score over all pairs; near-twins, which share their first weights, count on neither side."""
+    """One score over all pairs; pairs with the same initial weights count on neither side."""
     of: dict[str, list[float]] = {}
     for pair, score in zip(asked, scores, strict=True):
         of.setdefault(pair.kind, []).append(score)
     twins, derived = of.get("twin", []), of["derived"]
-    strangers = twins + of.get("independent", [])
+    unrelated = twins + of.get("independent", [])
     return {
         "derived": len(derived),
-        "independent": len(strangers),
+        "independent": len(unrelated),
         "twins": len(twins),
-        "auroc": auroc(derived, strangers),
+        "auroc": auroc(derived, unrelated),
         "auroc_twins": auroc(derived, twins),
         "weakest_derived": min(derived),
-        "strongest_independent": max(strangers, default=math.nan),
-        "above_all": sum(score > max(strangers, default=math.inf) for score in derived),
+        "strongest_independent": max(unrelated, default=math.nan),
+        "above_all": sum(score > max(unrelated, default=math.inf) for score in derived),
     }
 
 
@@ -124,7 +125,7 @@ def auroc(positive: Sequence[float], negative: Sequence[float]) -> float:
 
 
 def show(asked: Sequence[Pair], found: Sequence[dict[str, float | str]]) -> None:
-    """Median and least score of every change, and of the strangers median and most."""
+    """Median and least score of every change; median and largest of the unrelated pairs."""
     rows: dict[str, list[dict[str, float | str]]] = {}
     for pair, scores in zip(asked, found, strict=True):
         rows.setdefault(pair.change if pair.kind == "derived" else f"[{pair.kind}]", []).append(

@@ -1,4 +1,4 @@
-"""Runs in the peers' own environment: takes lines [folder, folder] of JSON, answers each by a line of scores.
+"""Runs in the peers' own environment: takes lines [folder, folder] of JSON, answers each with a line of scores.
 
 Each peer compares as its own command line does; what it takes from one model is kept for that model's other pairs.
 """

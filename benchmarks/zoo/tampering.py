@@ -1,4 +1,4 @@
-"""Changes of the weights that leave the function as it is, each checked by logits.
+"""Function-preserving re-parameterisations, each checked by logits.
 
 `tampered` works in float64 and raises where the logits moved. What an architecture does not permit is left out, and
 SKIPPED says why.
@@ -85,7 +85,7 @@ def permute_heads(model: PreTrainedModel, draw: torch.Generator) -> None:
 
 
 def permute_residual(model: PreTrainedModel, draw: torch.Generator) -> None:
-    """Another order of the residual stream."""
+    """Permute the residual stream."""
     order = torch.randperm(model.config.hidden_size, generator=draw)
     for tensor in anatomy(model).residual():
         tensor.copy_(tensor[..., order])
@@ -115,7 +115,7 @@ def untie(model: PreTrainedModel) -> None:
 
 
 def rotate(model: PreTrainedModel, draw: torch.Generator) -> None:
-    """The residual stream in a random orthogonal basis, norms folded first.
+    """Rotate the residual stream into a random orthogonal basis, norms folded first.
 
     Where norms subtract the mean, the rotation keeps the vector of ones, and with it every mean.
     """
