@@ -59,6 +59,7 @@ def anchors(page: Path) -> set[str]:
     return {"#" + heading.replace(" ", "-") for heading in plain}
 
 
+@pytest.mark.slow
 def test_the_transcript_is_what_the_demo_prints():
     """README shows the demo's output, character for character but for spaces at line ends."""
     done = subprocess.run(
