@@ -1,6 +1,8 @@
 """Reading and computing side by side: readers run ahead of workers as far as memory allows.
 
 An executor's threads would be waited for when the program ends, for minutes if a server is slow.
+`checkpoints.parallel` keeps a number of requests in flight; here it is bytes in memory that are
+bounded, and what was read is handed on to workers.
 """
 
 from collections import defaultdict

@@ -1,14 +1,12 @@
 """registry.checkpoints.hub.listing, through the real hub client and a hub on this machine."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +14,8 @@ import pytest
 import torch
 from checkpoints_made import llama, write_folder, write_shards
 from click.testing import CliRunner
+from hub_client import client, foreign
 from hub_server import ANSWERS, DAMAGE, LENGTHS, MUTE, Hub, Request
-from huggingface_hub import constants
 
 import cli
 from registry.checkpoints import open_checkpoint
@@ -26,7 +24,6 @@ from registry.errors import RegistryError
 
 ROOT = Path(__file__).parents[2]
 SOON = 10  # seconds; most errors take a tenth of one
-PAUSE = 0.001  # seconds; the client waits up to 23 s between its retries, not here
 
 CARD = b"---\nbase_model: org/base\n---\nText\n"
 LLAMA = 17  # tensors
@@ -157,36 +154,6 @@ def hub(tmp_path_factory, files, shas) -> Iterator[Hub]:
 def home(tmp_path_factory) -> Path:
     """Where the client keeps its cache."""
     return tmp_path_factory.mktemp("home")
-
-
-def foreign() -> dict[str, str]:
-    """The environment without what configures the hub's client or puts a proxy before the hub."""
-    ours = ("HF_", "HUGGING", "TRANSFORMERS_")
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(ours) and not name.lower().endswith("_proxy")
-    }
-
-
-@contextmanager
-def client(endpoint: str, home: Path, **settings: object) -> Iterator[None]:
-    """The hub's client set up for one hub, with its files below `home`, no token and no proxy."""
-    pause, default = time.sleep, constants.HF_HOME
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in vars(constants).items():
-            if isinstance(value, str) and value.startswith(default):
-                patch.setattr(constants, name, str(home) + value.removeprefix(default))
-        patch.setattr(constants, "ENDPOINT", endpoint)
-        template = endpoint + "/{repo_id}/resolve/{revision}/{filename}"
-        patch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        patch.setattr(constants, "HF_HUB_DISABLE_XET", True)
-        for name, value in settings.items():
-            patch.setattr(constants, name, value)
-        for name in os.environ.keys() - foreign().keys():
-            patch.delenv(name)
-        patch.setattr(time, "sleep", lambda seconds: pause(min(seconds, PAUSE)))
-        yield
 
 
 def outcome(source: str, *, download: bool) -> dict[str, Any]:
