@@ -7,13 +7,13 @@ import platformdirs
 
 
 def database_url() -> str | None:
-    """The Postgres to use, or None for the embedded one (REGISTRY_DATABASE_URL)."""
+    """Return the Postgres to use (REGISTRY_DATABASE_URL), or None for the embedded one."""
     return os.environ.get("REGISTRY_DATABASE_URL") or None
 
 
 def data_dir() -> Path:
-    """The folder of the embedded database (REGISTRY_DATA_DIR, else the platform's data folder)."""
+    """Return the folder of the embedded database: REGISTRY_DATA_DIR, or the platform's."""
     chosen = os.environ.get("REGISTRY_DATA_DIR")
-    return (
-        Path(chosen).expanduser().absolute() if chosen else platformdirs.user_data_path("registry")
-    )
+    if not chosen:
+        return platformdirs.user_data_path("registry")
+    return Path(chosen).expanduser().absolute()

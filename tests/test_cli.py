@@ -13,7 +13,7 @@ DRAWN = {("plot",), ("report",)}  # what they give is a file of its own kind
 
 @pytest.mark.parametrize("path", command_paths(), ids=" ".join)
 def test_every_command_has_help(path):
-    """-h explains, and options name their environment twins."""
+    """-h explains, and options name their environment variables."""
     result = run(*path, "-h")
     assert result.exit_code == 0
     assert f"Usage: main {' '.join(path)}" in result.output

@@ -30,7 +30,7 @@ def test_a_device_that_is_not_there(url, model, command):
 
 
 def test_threads_and_device(url, model, monkeypatch):
-    """They leave the answer as it is, and have their twins."""
+    """They leave the answer as it is, and have variables."""
     expected = answer("fingerprint", model)
     assert answer("fingerprint", model, "--threads", "3", "--device", "cpu") == expected
     monkeypatch.setenv("REGISTRY_FINGERPRINT_THREADS", "0")

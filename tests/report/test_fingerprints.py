@@ -1,0 +1,90 @@
+"""registry.report.fingerprints: fingerprints and inspections as tables and JSON."""
+
+from dataclasses import replace
+from itertools import chain
+
+import pytest
+from places import EXAMPLES
+from rich.console import Console
+
+import registry
+from registry.architectures.inspection import inspect
+from registry.architectures.roles import PROJECTIONS
+from registry.report.fingerprints import (
+    by_projection,
+    fingerprint_json,
+    fingerprint_table,
+    inspection_table,
+    notes,
+    places,
+)
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return registry.fingerprint(EXAMPLES / "llama-tiny", rank=16)
+
+
+def text_of(renderable) -> str:
+    console = Console(width=120)
+    with console.capture() as capture:
+        console.print(renderable)
+    return capture.get()
+
+
+def test_a_row_for_every_projection(tiny):
+    """Matrices, std, its share of the largest, and the share in query's cluster."""
+    text = text_of(fingerprint_table(tiny, "tiny"))
+    assert text.startswith("tiny: LlamaForCausalLM, 3 layers x 48, 88.7k parameters")
+    rows = [line.split() for line in text.splitlines() if line.split()[:1] == ["query"]]
+    assert rows[0][1] == "3"
+    assert "1.000" in text
+    assert "cluster r=16" in text
+
+
+def test_notes_tell_what_to_beware_of(tiny):
+    """One line each, and none where all is well."""
+    assert notes(tiny) == []
+    first = tiny.matrices[0]
+    shorter = replace(first, singular_values=first.singular_values[:3], bounds=None)
+    odd = replace(
+        tiny,
+        nonfinite=3,
+        matrices=(shorter, *tiny.matrices[1:]),
+        unknown=("u1", "u2", "u3", "u4"),
+        clusterings=(replace(tiny.clusterings[0], undetermined=(0,)),),
+    )
+    what = "labels at rank 16 that are not certain within the errors of the singular values"
+    assert notes(odd) == [
+        "3 NaN or infinite weights were left out",
+        "1 matrices have fewer singular values than the largest rank; all of theirs are used",
+        f"{what}: layer 0 {first.projection}",
+        "how exact the singular values are was not recorded; ingest the model with a larger --rank",
+        "4 matrices of unknown names were left out: u1, u2, u3",
+    ]
+
+
+def test_labels_by_projection(tiny):
+    """All seven projections are keys, labels in the order of layers."""
+    labels = by_projection(tiny, range(len(tiny.matrices)))
+    assert list(labels) == list(PROJECTIONS)
+    assert sorted(chain(*labels.values())) == list(range(len(tiny.matrices)))
+    assert places(tiny, None) is None
+    assert places(tiny, [0])[0]["layer"] == 0
+
+
+def test_clusterings_by_rank(tiny):
+    """Every key of a clustering is an object by rank."""
+    answer = fingerprint_json(tiny)
+    for key in ("clustering", "labels", "labels_k3", "inertia", "margin", "undetermined"):
+        assert list(answer[key]) == ["16"]
+
+
+def test_an_inspection_names_the_scheme():
+    """Also where no name was recognised."""
+    inspection = inspect(EXAMPLES / "llama-tiny")
+    assert "3 layers, tensor naming scheme: llama" in text_of(inspection_table(inspection))
+    unnamed = replace(inspection, naming=None, declared_base="org/base")
+    text = text_of(inspection_table(unnamed))
+    assert "tensor naming scheme: unknown" in text
+    assert "declared base org/base" in text
