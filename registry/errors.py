@@ -372,6 +372,11 @@ class SchemaOlder(DatabaseError):
     """The database at {url!r} has the older schema {revision!r}; run `registry db upgrade`."""
 
 
+class SchemaBusy(DatabaseError):
+    """The database at {url!r} cannot be upgraded now ({reason}); another upgrade or a long
+    transaction is in the way: wait until it has ended, then run `registry db upgrade`."""
+
+
 class DatabaseFailed(DatabaseError):
     """The database refused the request ({reason}); nothing was changed, try again."""
 

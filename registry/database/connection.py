@@ -9,7 +9,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 
 from registry import settings
-from registry.database.migrate import update_extension, upgrade
+from registry.database.migrate import update_extension, upgrade, wait_for_upgrade
 from registry.database.schema import REVISION
 from registry.errors import (
     BadDatabaseURL,
@@ -87,6 +87,10 @@ def checked(
             with engine.connect() as connection:
                 check_server(connection, url)
                 found = schema_revision(connection)
+                if found is not None and found < REVISION:
+                    connection.rollback()
+                    wait_for_upgrade(connection)
+                    found = schema_revision(connection)
             if found is not None and found > REVISION:
                 raise SchemaNewer(url=shown(url), revision=found)
             yield engine, found

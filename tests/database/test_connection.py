@@ -21,7 +21,6 @@ from sqlalchemy import create_engine
 import registry
 from registry.database import connection
 from registry.database.connection import normalised, open_database
-from registry.database.embedded import server
 from registry.database.migrate import migrations, upgrade
 from registry.database.schema import REVISION, Base
 from registry.errors import (
@@ -272,13 +271,6 @@ def test_a_platform_without_the_embedded_server(monkeypatch):
         pass
 
 
-def test_two_upgrades_at_once(empty_url):
-    """Both succeed; the schema is built once."""
-    script = "import sys; from registry.database.connection import open_database\nwith open_database(sys.argv[1]): pass"
-    runs = [subprocess.Popen([sys.executable, "-c", script, empty_url]) for _ in range(3)]
-    assert [run.wait() for run in runs] == [0, 0, 0]
-
-
 def test_a_wheel_brings_its_migrations(tmp_path):
     """The built wheel holds the migrations inside the package, cli.py beside it, and nothing else."""
     root = Path(__file__).parents[2]
@@ -330,10 +322,3 @@ def test_an_installed_wheel_migrates_from_anywhere(tmp_path, empty_url):
     assert done.stderr == ""
     assert str(tmp_path) in done.stdout
     assert query(empty_url, "SELECT version_num FROM registry_version") == [(REVISION,)]
-
-
-def test_upgrade_names_a_revision(empty_url):
-    """Upgrading an up-to-date database is no error."""
-    with open_database(empty_url) as engine:
-        upgrade(engine, "shown")
-    assert server.ROLE in empty_url

@@ -1,0 +1,240 @@
+"""registry.database.migrate and migrations/env.py: upgrades that never hang, take turns and resume."""
+
+import shutil
+import subprocess
+import sys
+import threading
+import time
+
+import psycopg
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from places import execute
+from sqlalchemy import create_engine
+
+from registry.database import migrate
+from registry.database.connection import normalised, open_database
+from registry.database.migrate import LOCK, migrations, upgrade
+from registry.database.schema import REVISION
+from registry.errors import SchemaBusy, SchemaOlder
+
+MIGRATION = '''"""A migration of a test's own."""
+
+from alembic import op
+
+revision = {revision!r}
+down_revision = {down!r}
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+{body}
+'''
+CONCURRENTLY = """    with op.get_context().autocommit_block():
+        op.execute("CREATE INDEX CONCURRENTLY models_dtype_idx ON models (dtype)")
+"""
+NOT_VALID = """    op.execute("ALTER TABLE models ADD CONSTRAINT rank CHECK (layers > 0) NOT VALID")
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE models VALIDATE CONSTRAINT rank")
+"""
+
+
+def statement(sql):
+    return f'    op.execute("{sql}")\n'
+
+
+@pytest.fixture
+def engine(url):
+    """An engine on a migrated database."""
+    made = create_engine(normalised(url))
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def more(tmp_path, monkeypatch):
+    """A function that puts migrations behind those that there are."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(migrations(), folder, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(migrate, "migrations", lambda: folder)
+
+    def add(*bodies):
+        down = REVISION
+        for number, body in enumerate(bodies):
+            revision = f"9{number:03}"
+            text = MIGRATION.format(revision=revision, down=down, body=body)
+            (folder / "versions" / f"{revision}_of_a_test.py").write_text(text)
+            down = revision
+
+    return add
+
+
+def query(url, sql):
+    with psycopg.connect(url) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def revision_of(url):
+    [(revision,)] = query(url, "SELECT version_num FROM registry_version")
+    return revision
+
+
+def locks(url):
+    """The advisory locks that sessions of this database hold."""
+    return query(
+        url,
+        "SELECT pid FROM pg_locks JOIN pg_database d ON d.oid = database"
+        " WHERE locktype = 'advisory' AND datname = current_database()",
+    )
+
+
+def test_the_newest_migration_is_the_codes():
+    """The code's REVISION is the head of the migrations, which form one line."""
+    config = Config()
+    config.set_main_option("script_location", str(migrations()))
+    assert ScriptDirectory.from_config(config).get_heads() == [REVISION]
+
+
+def test_a_stuck_upgrade(url, engine):
+    """Behind an upgrade that hangs, the second gives up in time with one sentence, and leaves nothing behind."""
+    with psycopg.connect(url, autocommit=True) as stuck:
+        stuck.execute(f"SELECT pg_advisory_lock({LOCK})")
+        began = time.monotonic()
+        with pytest.raises(SchemaBusy, match=r"lock timeout.*registry db upgrade") as caught:
+            upgrade(engine, "the address", lock_timeout="200ms")
+        assert time.monotonic() - began < 5
+        assert "\n" not in str(caught.value)
+        stuck.execute(f"SELECT pg_advisory_unlock({LOCK})")
+    upgrade(engine, "the address", lock_timeout="200ms")
+    assert locks(url) == []
+
+
+def test_a_table_in_use(url, engine, more):
+    """A migration that waits for a table gives up as well; its lock is given back, and the next upgrade succeeds."""
+    more(statement("ALTER TABLE models ADD COLUMN extra int"))
+    with psycopg.connect(url) as busy:
+        busy.execute("SELECT count(*) FROM models")  # until the transaction ends
+        with pytest.raises(SchemaBusy, match="lock timeout"):
+            upgrade(engine, "the address", lock_timeout="200ms")
+        assert locks(url) == []
+        assert revision_of(url) == REVISION
+    upgrade(engine, "the address")
+    assert revision_of(url) == "9000"
+
+
+def test_a_statement_that_takes_too_long(url, engine, more):
+    """A statement is ended by statement_timeout, and its whole migration is undone."""
+    more(statement("CREATE TABLE half (x int)") + statement("SELECT pg_sleep(60)"))
+    with pytest.raises(SchemaBusy, match="statement timeout"):
+        upgrade(engine, "the address", statement_timeout="200ms")
+    assert query(url, "SELECT to_regclass('half')") == [(None,)]
+    assert locks(url) == []
+
+
+def test_timeouts_end_with_the_upgrade(engine):
+    """The pooled connection has the server's own settings again."""
+    upgrade(engine, "the address", lock_timeout="7s", statement_timeout="8s")
+    with engine.connect() as connection:
+        for name in ("lock_timeout", "statement_timeout"):
+            assert connection.exec_driver_sql(f"SHOW {name}").scalar() == "0"
+
+
+@pytest.mark.parametrize(
+    ("body", "check"),
+    [
+        (
+            CONCURRENTLY,
+            "SELECT indisvalid FROM pg_index WHERE indexrelid = 'models_dtype_idx'::regclass",
+        ),
+        (NOT_VALID, "SELECT convalidated FROM pg_constraint WHERE conname = 'rank'"),
+    ],
+    ids=["concurrently", "validated later"],
+)
+def test_migrations_outside_a_transaction(url, engine, more, body, check):
+    """An index may be created CONCURRENTLY, and a CHECK validated after its commit; both count as done."""
+    more(body)
+    upgrade(engine, "the address")
+    assert query(url, check) == [(True,)]
+    assert revision_of(url) == "9000"
+    assert locks(url) == []
+
+
+def test_an_interrupted_upgrade_resumes(url, engine, more):
+    """Migrations before the one that failed stay, and the next upgrade goes on from there."""
+    first = statement("CREATE TABLE first (x int)")
+    more(first, statement("SELECT pg_terminate_backend(pg_backend_pid())"))
+    with pytest.raises(Exception, match="terminating connection"):
+        upgrade(engine, "the address")
+    assert revision_of(url) == "9000"
+    more(first, statement("CREATE TABLE second (x int)"))
+    upgrade(engine, "the address")
+    assert revision_of(url) == "9001"
+    assert query(url, "SELECT to_regclass('second')::text") == [("second",)]
+
+
+UPGRADE = """import sys
+from pathlib import Path
+from sqlalchemy import create_engine
+from registry.database import migrate
+from registry.database.connection import normalised
+migrate.migrations = lambda: Path(sys.argv[2])
+migrate.upgrade(create_engine(normalised(sys.argv[1])), "the address")
+"""
+
+
+def test_one_upgrade_waits_for_another(url, more):
+    """While one migrates, another waits for all of its migrations, and then finds nothing left to do.
+
+    It waits without an open transaction: CREATE INDEX CONCURRENTLY would wait for that, and both for each other.
+    """
+    more(statement("CREATE TABLE one (x int)"), statement("SELECT pg_sleep(0.5)"), CONCURRENTLY)
+    command = [sys.executable, "-c", UPGRADE, url, migrate.migrations()]
+    runs = [subprocess.Popen(command) for _ in range(2)]
+    assert [run.wait(60) for run in runs] == [0, 0]
+    assert revision_of(url) == "9002"
+    assert locks(url) == []
+
+
+def test_a_command_waits_for_an_upgrade(url, monkeypatch):
+    """A database that is being upgraded is not called old; one whose upgrade does not end is, after a while."""
+    execute(url, "UPDATE registry_version SET version_num = '0001'")
+    with psycopg.connect(url, autocommit=True) as upgrading:
+        upgrading.execute(f"SELECT pg_advisory_lock({LOCK})")
+
+        def finish():
+            upgrading.execute(f"UPDATE registry_version SET version_num = '{REVISION}'")
+            upgrading.execute(f"SELECT pg_advisory_unlock({LOCK})")
+
+        timer = threading.Timer(0.3, finish)
+        timer.start()
+        with open_database(url):
+            assert revision_of(url) == REVISION
+        timer.join()
+        upgrading.execute(f"SELECT pg_advisory_lock({LOCK})")
+        execute(url, "UPDATE registry_version SET version_num = '0001'")
+        monkeypatch.setattr(migrate, "PATIENCE", 0.1)
+        with pytest.raises(SchemaOlder, match="older schema '0001'"), open_database(url):
+            pass
+
+
+def test_the_lock_is_the_migrations(more):
+    """The registry looks at the lock that migrations/env.py takes, which imports nothing of the package."""
+    more()
+    environment = (migrate.migrations() / "env.py").read_text()
+    assert f"LOCK = {LOCK:_}  #" in environment
+
+
+def test_two_upgrades_at_once(empty_url):
+    """All succeed; the schema is built once."""
+    script = "import sys; from registry.database.connection import open_database\nwith open_database(sys.argv[1]): pass"
+    runs = [subprocess.Popen([sys.executable, "-c", script, empty_url]) for _ in range(3)]
+    assert [run.wait() for run in runs] == [0, 0, 0]
+
+
+def test_upgrade_names_a_revision(empty_url):
+    """Upgrading an up-to-date database is no error."""
+    with open_database(empty_url) as engine:
+        upgrade(engine, "shown")
+    assert revision_of(empty_url) == REVISION
