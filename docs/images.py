@@ -1,6 +1,9 @@
-"""Draws docs/images and writes figures.md: python docs/images.py [DATA], where DATA holds other people's models.
+"""Draw docs/images and write figures.md.
 
-Pictures of the examples are drawn anew everywhere; those of other people's models, where DATA is given.
+    python docs/images.py [DATA]
+
+Figures of the examples are always drawn, those of published models where DATA, a folder of them, is
+given.
 """
 
 import sys
@@ -32,10 +35,12 @@ CHECKPOINT = "checkpoints/saltyduckegg*"  # a trained Llama of five layers
 OF_CHECKPOINT = ("densities", "labels", "pairs", "polar")
 FORMATS = {"pairs": "png"}  # of 21 pictures in one
 ADAPTERS = {  # other people's, by what they are called in the picture
-    "bert, reviews": "JadeAnt*optimized_bert*", "gpt2, reviews": "JadeAnt*optimized_gpt2*",
-    "Llama 3.2 1B, reviews": "JadeAnt*optimized_llama*", "TinyLlama, emotion": "justbautista*emotion*",
+    "bert, reviews": "JadeAnt*optimized_bert*",
+    "gpt2, reviews": "JadeAnt*optimized_gpt2*",
+    "Llama 3.2 1B, reviews": "JadeAnt*optimized_llama*",
+    "TinyLlama, emotion": "justbautista*emotion*",
     "TinyLlama, therapist": "justbautista*therapist*",
-}  # fmt: skip
+}
 OF_ADAPTERS = ("std", "clusters")
 RUN = (
     "LaziestCactus*checkpoint-500_*",
@@ -44,9 +49,10 @@ RUN = (
 )
 PAGE = """# Figures
 
-Drawn by `make images` (`python docs/images.py DATA` for those of other people's models). `registry plot KIND MODEL...`
-draws the same of any model, `-o FILE` as .svg or .png, and without it in lines of text. Colours are Okabe and Ito's;
-hatches, markers and dashes tell series apart in grey.
+`registry plot KIND MODEL...` draws these for any model, with `-o FILE` as .svg or .png, without it
+as lines of text. Here they are drawn by `make images`, those of published models by `python
+docs/images.py DATA`. Colours are Okabe and Ito's; hatches, markers and dashes separate series in
+grey.
 """
 
 

@@ -1,7 +1,8 @@
-"""Trains the example checkpoints: three families, each a base in two sizes and one fine-tune, byte-level, in bf16.
+"""Train the example checkpoints: three families, each a base in two sizes and one fine-tune.
 
-Needs nothing but the development install and about five minutes on two cores. The text is what every Python brings
-along: the language reference for the bases, source code of the standard library for the fine-tunes.
+The models are byte-level and in bf16. This needs the development install and about five minutes on
+two cores. The text comes with Python: the language reference for the bases, source code of the standard
+library for the fine-tunes.
 
     python examples/train.py
 """
@@ -34,7 +35,7 @@ WINDOW, BATCH = 96, 16
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one family is trained; the families differ in all of it, as published ones do."""
+    """Hyperparameters of one family; the families differ in all of them, as published ones do."""
 
     config: type[PreTrainedConfig]
     seed: int
@@ -55,7 +56,7 @@ RECIPES = {
 
 
 def main() -> None:
-    """Train everything anew."""
+    """Train all examples, in place of those that are there."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     prose = as_bytes("\n".join(topics.values()))
     code = as_bytes(
@@ -77,12 +78,12 @@ def main() -> None:
 
 
 def as_bytes(text: str) -> torch.Tensor:
-    """Text as a vector of byte values, the models' vocabulary."""
+    """Return a text as a vector of byte values, the models' vocabulary."""
     return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8).long()
 
 
 def build(recipe: Recipe, size: str) -> PreTrainedModel:
-    """A model with random weights."""
+    """Return a model with random weights."""
     config = recipe.config(
         vocab_size=256,
         num_attention_heads=4,
@@ -100,7 +101,7 @@ def build(recipe: Recipe, size: str) -> PreTrainedModel:
 
 
 def train(model: PreTrainedModel, text: torch.Tensor, recipe: Recipe) -> None:
-    """Next-byte prediction on random windows, AdamW with a linear decay to zero."""
+    """Train on next bytes of random windows, by AdamW with a linear decay to zero."""
     draw = torch.Generator().manual_seed(recipe.seed)
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.95)
