@@ -1,7 +1,7 @@
 """Train the example checkpoints: three families, each a base in two sizes and one fine-tune.
 
-The models are byte-level and in bf16. This needs the development install and about five minutes on
-two cores. The text comes with Python: the language reference for the bases, source code of the standard
+The models are byte-level and in bf16. This needs the development install and five minutes on two
+cores. The text comes with Python: the language reference for the bases, source code of the standard
 library for the fine-tunes.
 
     python examples/train.py
