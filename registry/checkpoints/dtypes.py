@@ -1,7 +1,7 @@
-"""The types that a tensor's elements may have, told without torch.
+"""The types that a tensor's elements may have, named without torch.
 
-torch takes over a second to import. Where a tensor lies, and of what type and shape it is, can be told without it;
-whatever reads one imports it then.
+torch takes over a second to import. Where a tensor lies, and of what type and shape it is, can be
+found out without it; whatever reads one imports it then.
 """
 
 import math
@@ -20,23 +20,33 @@ OWN_PAGES = 1 << 20  # bytes from which a tensor gets them
 
 @dataclass(frozen=True)
 class DType:
-    """A type of elements. name: as torch spells it. itemsize: bytes of one."""
+    """A type of elements.
+
+    Attributes:
+        name: As torch spells it.
+        itemsize: Bytes of one element.
+    """
 
     name: str
     itemsize: int
 
     @property
     def torch(self) -> "TorchDType":
-        """The same in torch."""
+        """Torch's own type of that name."""
         import torch  # noqa: PLC0415  # only whoever reads waits for it
 
         return getattr(torch, self.name)  # type: ignore[no-any-return]
 
     def empty(self, *shape: int) -> "Tensor":
-        """A tensor whose elements are not set. Raises MemoryError, or what torch raises for it.
+        """Return a tensor whose elements are not set.
 
-        Where it is large it lies in pages of its own, huge ones if the system has them: these are quickly had and go
-        back at once, while an allocator keeps what it was given for every thread.
+        Where it is large it lies in pages of its own, huge ones if the system has them: these are
+        quickly had and go back at once, while an allocator keeps what it was given for every
+        thread.
+
+        Raises:
+            MemoryError: Where the memory does not suffice.
+            RuntimeError: Likewise, as torch raises it.
         """
         import torch  # noqa: PLC0415  # only whoever reads waits for it
 
@@ -53,28 +63,28 @@ class DType:
 
 
 def of(dtype: "TorchDType") -> DType:
-    """A type of torch's, which may be one that no format but the pickle can hold."""
-    return DType(str(dtype).removeprefix("torch."), dtype.itemsize)
+    """Return the type of a torch type, which may be one that no format but the pickle can hold."""
+    name = str(dtype).removeprefix("torch.")
+    return DType(name, dtype.itemsize)
 
 
-F64, F32, F16, BF16 = (
-    DType("float64", 8),
-    DType("float32", 4),
-    DType("float16", 2),
-    DType("bfloat16", 2),
-)
-F8_E4M3, F8_E5M2, F8_E8M0 = (
-    DType("float8_e4m3fn", 1),
-    DType("float8_e5m2", 1),
-    DType("float8_e8m0fnu", 1),
-)
-I64, I32, I16, I8 = DType("int64", 8), DType("int32", 4), DType("int16", 2), DType("int8", 1)
-U64, U32, U16, U8 = DType("uint64", 8), DType("uint32", 4), DType("uint16", 2), DType("uint8", 1)
-BOOL, C64 = DType("bool", 1), DType("complex64", 8)
+F64 = DType("float64", 8)
+F32 = DType("float32", 4)
+F16 = DType("float16", 2)
+BF16 = DType("bfloat16", 2)
+F8_E4M3 = DType("float8_e4m3fn", 1)
+F8_E5M2 = DType("float8_e5m2", 1)
+F8_E8M0 = DType("float8_e8m0fnu", 1)
+I64 = DType("int64", 8)
+I32 = DType("int32", 4)
+I16 = DType("int16", 2)
+I8 = DType("int8", 1)
+U64 = DType("uint64", 8)
+U32 = DType("uint32", 4)
+U16 = DType("uint16", 2)
+U8 = DType("uint8", 1)
+BOOL = DType("bool", 1)
+C64 = DType("complex64", 8)
 
-FLOATING = (
-    F64,
-    F32,
-    F16,
-    BF16,
-)  # what weights are computed in; the 8-bit ones mean nothing without scales
+# What weights are computed in; the 8-bit floats mean nothing without scales.
+FLOATING = (F64, F32, F16, BF16)

@@ -1,4 +1,7 @@
-"""What stands beside the weights: config.json and the model card. Shown and used for families, proving nothing."""
+"""What stands beside the weights: config.json and the model card.
+
+They are shown and used for families, and prove nothing.
+"""
 
 import json
 import re
@@ -15,11 +18,14 @@ FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 
 
 def read_json(blob: Blob) -> dict[str, Any]:
-    """A JSON object from a file. Raises BrokenJSON."""
+    """Read a JSON object from a file.
+
+    Raises:
+        BrokenJSON: Where the file is too large, no JSON or no object.
+    """
     if blob.size > LIMIT:
-        raise BrokenJSON(
-            path=blob.label, reason=f"its {blob.size:,} bytes are more than any model needs"
-        )
+        reason = f"its {blob.size:,} bytes are more than any model needs"
+        raise BrokenJSON(path=blob.label, reason=reason)
     try:
         content = json.loads(read_bytes(blob))
     except (ValueError, RecursionError) as exc:
@@ -30,28 +36,38 @@ def read_json(blob: Blob) -> dict[str, Any]:
 
 
 def read_config(files: Mapping[str, Blob]) -> dict[str, Any]:
-    """config.json, empty where there is none."""
-    return read_json(files["config.json"]) if "config.json" in files else {}
+    """Read config.json; empty where there is none.
+
+    Raises:
+        BrokenJSON: Where it is no JSON object.
+    """
+    if "config.json" not in files:
+        return {}
+    return read_json(files["config.json"])
 
 
 def declared_base(files: Mapping[str, Blob], config: dict[str, Any]) -> str | None:
-    """The model that the card (`base_model`) or the config (`_name_or_path`) says this one was made from."""
+    """Return the base that the card (`base_model`) or the config (`_name_or_path`) declares.
+
+    Of a path, which nobody else has, it is the last part alone.
+    """
     card = card_metadata(files["README.md"]) if "README.md" in files else {}
     base = card.get("base_model") or config.get("_name_or_path")
     if isinstance(base, list):
         base = base[0] if base else None
     if not isinstance(base, str) or not base.strip("/\\. "):
         return None
-    is_path = (
-        base.startswith(("/", ".", "~")) or base.count("/") > 1 or bool({"\\", ":"} & set(base))
-    )
-    return re.split(r"[/\\]", base.rstrip("/\\"))[-1] if is_path else base
+    is_path = base.startswith(("/", ".", "~")) or base.count("/") > 1 or "\\" in base or ":" in base
+    if not is_path:
+        return base
+    return re.split(r"[/\\]", base.rstrip("/\\"))[-1]
 
 
 def card_metadata(blob: Blob) -> dict[str, Any]:
-    """The YAML block at the head of a model card; a card without a readable one says nothing.
+    """Read the YAML block at the head of a model card; empty where there is no readable one.
 
-    Nor does it say anything where yaml is missing: what it declares is for families, and no part of the fingerprint.
+    It is empty as well where yaml is not installed: what a card declares is for families, and no
+    part of the fingerprint.
     """
     try:
         import yaml  # noqa: PLC0415  # a bare machine has none
@@ -59,8 +75,10 @@ def card_metadata(blob: Blob) -> dict[str, Any]:
         return {}
     head = read_bytes(blob, 0, min(blob.size, CARD_HEAD)).decode(errors="replace")
     block = FRONT_MATTER.match(head.replace("\r\n", "\n"))
+    if block is None:
+        return {}
     try:
-        metadata = yaml.safe_load(block[1]) if block else {}
+        metadata = yaml.safe_load(block[1])
     except yaml.YAMLError:
         return {}
     return metadata if isinstance(metadata, dict) else {}

@@ -1,4 +1,4 @@
-"""One tensor of a checkpoint: what the index says of it, and how to fetch it."""
+"""One tensor of a checkpoint: what the index states of it, and how to read it."""
 
 import math
 import re
@@ -20,9 +20,14 @@ REFUSED = re.compile("allocate memory|size calculation overflowed|Overflow when 
 class Entry:
     """A tensor that has not been read yet.
 
-    `read` brings it into memory, `dtype` and `shape` as stated; nothing is kept afterwards. `stored` names the format
-    where the file keeps it in another one (`gptq 4-bit`, `Q4_K`): `read` then dequantises. `head` reads the first
-    values alone, row by row, where the file keeps them so.
+    Attributes:
+        name: The tensor's name.
+        dtype: The type that `read` gives it.
+        shape: The shape that `read` gives it.
+        read: Brings it into memory; nothing is kept afterwards.
+        stored: The format where the file keeps it in another one (`gptq 4-bit`, `Q4_K`): `read`
+            then dequantises.
+        head: Reads the first values alone, row by row, where the file keeps them so.
     """
 
     name: str
@@ -43,11 +48,19 @@ class Entry:
         return self.count * self.dtype.itemsize
 
     def load(self) -> "Tensor":
-        """Read the tensor. Raises TensorTooLarge where it does not fit into memory, and whatever `read` raises."""
+        """Read the tensor.
+
+        Raises:
+            TensorTooLarge: Where it does not fit into memory; and whatever `read` raises.
+        """
         return self._guarded(self.read)
 
     def first(self, count: int) -> "Tensor":
-        """The first `count` values, row by row, or all if there are fewer. Raises as `load`."""
+        """Read the first `count` values, row by row, or all if there are fewer.
+
+        Raises:
+            TensorTooLarge: Where they do not fit into memory; and whatever `head` raises.
+        """
         head = self.head
         if head is None:
             return self.load().reshape(-1)[:count]
@@ -57,7 +70,8 @@ class Entry:
         try:
             return read()
         except (MemoryError, OverflowError, RuntimeError, TypeError) as exc:
-            if isinstance(exc, RuntimeError | TypeError) and not REFUSED.search(str(exc)):
+            may_be_other = isinstance(exc, RuntimeError | TypeError)
+            if may_be_other and not REFUSED.search(str(exc)):
                 raise
             raise TensorTooLarge(tensor=self.name, size=f"{self.nbytes:,}") from exc
 
@@ -66,8 +80,10 @@ class Entry:
 class Contents:
     """The tensors of one file or several.
 
-    config: what the format itself says of the model, in config.json's words. finished: gives the contents of all files
-    together their last touch, told how errors call them.
+    Attributes:
+        entries: Their index.
+        config: What the format itself states of the model, in config.json's words.
+        finished: Completes the contents of all files together, given what errors call them.
     """
 
     entries: list[Entry]
@@ -79,9 +95,17 @@ class Contents:
 class Delta(Entry):
     """What an adapter adds to one weight, which `name` and `shape` are those of.
 
-    `read` multiplies it out in float32, `exact` in float64, both with `scaling`. `factors` reads the two matrices,
-    outputs x r and r x inputs, whose product times `scaling` it is; None where it is no such product. `parts` are the
-    tensors that it is kept in, `magnitude` the row lengths that DoRA sets, which stand beside it as an entry too.
+    `read` multiplies it out in float32, with its scaling.
+
+    Attributes:
+        method: The adapter's kind, such as `lora+rslora`.
+        scaling: What the product of the factors is multiplied by.
+        rank: The inner dimension of the factors.
+        parts: The tensors that it is kept in.
+        exact: Multiplies it out in float64, with its scaling.
+        factors: Reads B and A, outputs x r and r x inputs, whose product times `scaling` it is;
+            None where it is no such product.
+        magnitude: The row lengths that DoRA sets, which stand beside it as an entry too.
     """
 
     method: str
@@ -94,5 +118,5 @@ class Delta(Entry):
 
     @property
     def count(self) -> int:
-        """Number of elements in the parts: it is they that are stored."""
+        """Number of elements in the parts: they are what is stored."""
         return sum(part.count for part in self.parts)

@@ -65,13 +65,14 @@ def affine(
 
 
 def one_by_one(numbers, scales, zeros, index):
-    """(q - z) s for every single number, in the type of the scales."""
-    matrix = torch.empty(numbers.shape, dtype=scales.dtype)
-    for i, row in enumerate(numbers.tolist()):
-        for j, number in enumerate(row):
-            exact = float(scales[i, index[j]]) * (number - int(zeros[i, index[j]]))
-            matrix[i, j] = torch.tensor(exact, dtype=torch.float64).to(scales.dtype)
-    return matrix
+    """(q - z) s for every single number, rounded once, to the type of the scales."""
+    matrix = []
+    for row, row_scales, row_zeros in zip(
+        numbers.tolist(), scales.tolist(), zeros.tolist(), strict=True
+    ):
+        exact = [row_scales[g] * (q - row_zeros[g]) for q, g in zip(row, index, strict=True)]
+        matrix.append(exact)
+    return torch.tensor(matrix, dtype=torch.float64).to(scales.dtype)
 
 
 def gptq(matrix, bits=4, size=32, order=None, version=1, dtype=torch.float16) -> Written:
@@ -147,12 +148,14 @@ def bitsandbytes_4bit(matrix, kind="nf4", block=64, nested=False, dtype=torch.bf
         }
     else:
         parts[".weight.absmax"] = absmax
-    numbers = [int((codes - w / absmax[i // block]).abs().argmin()) for i, w in enumerate(flat)]
+    scale_of_each = torch.stack([absmax[i // block] for i in range(len(flat))])
+    in_units = flat / scale_of_each
+    numbers = (codes - in_units[:, None]).abs().argmin(1).tolist()
     pairs = zip(numbers[::2], [*numbers[1::2], *([0] * (len(numbers) % 2))], strict=True)
     parts[".weight"] = torch.tensor([[high << 4 | low] for high, low in pairs], dtype=torch.uint8)
     text = json.dumps(state).encode()
     parts[f".weight.quant_state.bitsandbytes__{kind}"] = torch.tensor(list(text), dtype=torch.uint8)
-    values = torch.stack([codes[n] * absmax[i // block] for i, n in enumerate(numbers)])
+    values = codes[numbers] * scale_of_each
     return parts, values.view(matrix.shape).to(dtype)
 
 
@@ -232,11 +235,9 @@ def mlx(matrix, bits=4, size=32, dtype=torch.float16) -> Written:
     numbers, scales, zeros = affine(matrix, bits, index, dtype)
     biases = (-zeros * scales.float()).to(dtype)
     values = torch.empty(matrix.shape, dtype=dtype)
-    for i, row in enumerate(numbers.tolist()):
-        for j, number in enumerate(row):
-            values[i, j] = (
-                torch.tensor(number, dtype=dtype) * scales[i, index[j]] + biases[i, index[j]]
-            )
+    for i, row in enumerate(numbers.to(dtype)):
+        product = row * scales[i, index]
+        values[i] = product + biases[i, index]
     words = packed_rows(numbers, bits).view(torch.uint32)
     return {".weight": words, ".scales": scales, ".biases": biases}, values
 
@@ -251,14 +252,12 @@ def hqq(matrix, bits=4, size=32, axis=1, dtype=torch.float16, as_float=False) ->
     per_word = 10 if bits == 3 else 8 // bits
     step = math.ceil(len(table) / per_word)
     words = torch.zeros(step, table.shape[1], dtype=torch.int32 if bits == 3 else torch.uint8)
-    for i, row in enumerate(numbers.tolist()):
-        for j, number in enumerate(row):
-            words[i % step, j] |= number << bits * (per_word - 1 - i // step)
+    for i, row in enumerate(numbers):
+        words[i % step] |= (row << bits * (per_word - 1 - i // step)).to(words.dtype)
     values = torch.empty(table.shape, dtype=dtype)
-    for i, row in enumerate(numbers.tolist()):
-        for j, number in enumerate(row):
-            group = (i, 0) if axis else (0, j)
-            values[i, j] = (torch.tensor(number, dtype=dtype) - zero[group]) * scale[group]
+    for i, row in enumerate(numbers.to(dtype)):
+        group = i if axis else 0
+        values[i] = (row - zero[group]) * scale[group]
     parts = {".W_q": words.view(dtype) if as_float else words, ".scale": scale, ".zero": zero}
     parts |= {
         ".shape": torch.tensor(matrix.shape),
