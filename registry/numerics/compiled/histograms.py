@@ -8,28 +8,36 @@ import numpy as np
 from registry.numerics.compiled.jit import compiled
 
 LANES = 4  # tables, so that equal neighbours do not wait for each other
+NARROW_PATTERNS = 1 << 16
+WIDE_PATTERNS = 1 << 12
 
 
 def pattern_counts(words: np.ndarray) -> np.ndarray:
-    """Counts of all patterns of 16 bits, or of the first 12 bits of 32, int64."""
+    """Return the counts, int64, of all patterns of 16 bits, or of the first 12 bits of 32.
+
+    words: uint16 or uint32.
+    """
     narrow = words.dtype == np.uint16
-    counts = np.zeros((LANES, (1 << 16) if narrow else (1 << 12)), np.uint32)
-    kernel(narrow)(words, counts)
+    counts = np.zeros((LANES, NARROW_PATTERNS if narrow else WIDE_PATTERNS), np.uint32)
+    count = narrow_kernel() if narrow else wide_kernel()
+    count(words, counts)
     return np.asarray(counts.sum(0, dtype=np.int64))
 
 
 @cache
-def kernel(narrow: bool) -> Any:
-    """The loop for one width of words. Raises NumbaError."""
-    return (
-        compiled(count_narrow, "(u2[::1], u4[:, ::1])")
-        if narrow
-        else compiled(count_wide, "(u4[::1], u4[:, ::1])")
-    )
+def narrow_kernel() -> Any:
+    """Return the loop over words of 16 bits. Raises NumbaError."""
+    return compiled(count_narrow, "(u2[::1], u4[:, ::1])")
+
+
+@cache
+def wide_kernel() -> Any:
+    """Return the loop over words of 32 bits. Raises NumbaError."""
+    return compiled(count_wide, "(u4[::1], u4[:, ::1])")
 
 
 def count_narrow(words: Any, counts: Any) -> None:
-    """Whole patterns."""
+    """Count whole patterns."""
     whole = len(words) // LANES * LANES
     for i in range(0, whole, LANES):
         counts[0, words[i]] += 1
@@ -41,7 +49,7 @@ def count_narrow(words: Any, counts: Any) -> None:
 
 
 def count_wide(words: Any, counts: Any) -> None:
-    """The first twelve bits."""
+    """Count the first twelve bits of each word."""
     whole = len(words) // LANES * LANES
     for i in range(0, whole, LANES):
         counts[0, words[i] >> 20] += 1

@@ -14,7 +14,10 @@ OPTIONS: dict[str, Any] = {
 
 
 def compiled(function: Callable[..., Any], *signature: str) -> Callable[..., Any]:
-    """The compiled function: at once where its types are given, else when it is called. Raises NumbaError."""
+    """Return the compiled function.
+
+    It is compiled at once where its types are given, else when it is called. Raises NumbaError.
+    """
     njit: Any = numba.njit
     with suppress(RuntimeError, OSError):  # no folder for the machine code, or a full one
         return njit(*signature, cache=True, **OPTIONS)(function)  # type: ignore[no-any-return]

@@ -1,7 +1,7 @@
 """Loads compiled kernels, one module at a time.
 
-numba's modules import each other in circles: two threads that come upon them from different ends would each wait for
-the other, which Python ends with an error in one of them.
+numba's modules import each other in circles: two threads that come upon them from different ends
+would each wait for the other, which Python ends with an error in one of them.
 """
 
 from importlib import import_module
@@ -12,7 +12,7 @@ LOADING = Lock()
 
 
 def loaded(name: str) -> ModuleType | None:
-    """A module of kernels of this package; None where numba is missing."""
+    """Return a module of kernels of this package; None where numba is missing."""
     with LOADING:
         try:
             return import_module(f"registry.numerics.compiled.{name}")

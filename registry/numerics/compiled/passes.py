@@ -1,20 +1,21 @@
 """Compiled passes: the power sums of a tensor in memory at the speed of memory, with numba.
 
-Storage is read as words of 32 (float64: 64) bits, whose parts are moved to where float32 has its sign, exponent and
-fraction, and multiplied by a power of two: exact for every narrower type. Minimum, maximum and the presence of NaN or
-infinities are told from the bit patterns, since min and max instructions drop NaN in silence. A block is visited twice,
-the second time in the first-level cache.
+Storage is read as words of 32 (float64: 64) bits, whose parts are moved to where float32 has its
+sign, exponent and fraction, and multiplied by a power of two: exact for every narrower type.
+Minimum, maximum and the presence of NaN or infinities are read off the bit patterns, since min and
+max instructions drop NaN in silence. A block is visited twice, the second time in the first-level
+cache.
 
-Sums and sums of squares are always in float64. Where values are taken about zero, third and fourth powers are added up
-in float32 over at most 256 values at a time: wrong by at most 1.6e-5 of the sum of |x|^3 or x^4, and by about 1e-7 as a
-rule. In float64 they would cost a quarter of the time.
+Sums and sums of squares are always in float64. Where values are taken about zero, third and fourth
+powers are added up in float32 over at most 256 values at a time: wrong by at most 1.6e-5 of the sum
+of |x|^3 or x^4, and by about 1e-7 as a rule. In float64 they would cost a quarter of the time.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -22,26 +23,24 @@ from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
 from registry.numerics.compiled.jit import compiled
-from registry.numerics.passes import Pass, joined, plain
+from registry.numerics.passes import Pass, Range, joined, plain
 
-BLOCK = (
-    2048  # values: what is visited twice, and what is fetched ahead, stays in the first-level cache
-)
-SIGN = 0x80000000
-SINGLE = (
-    2.0**-20,
-    2.0**31,
-)  # largest magnitudes whose fourth powers neither vanish nor overflow in float32
+CACHED_VALUES = 2048  # of a block: it stays in the first-level cache, with what is fetched ahead
+SIGN = 0x80000000  # of a float32
 DOUBLE = 64  # bits of float64
+ALIGNMENT = 8  # bytes
+WORD_VALUES = 4  # that a word of 32 bits holds at most
+# Largest magnitudes whose fourth powers neither vanish nor overflow in float32.
+SINGLE_LOW, SINGLE_HIGH = 2.0**-20, 2.0**31
 
-Found = tuple[int, int, int, float, float, float, float]
-"""Largest and smallest pattern as signed and largest as unsigned integer, and the four power sums."""
+Kernel = Callable[..., tuple[int, int, int, float, float, float, float]]
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a type of `width` bits lies in float32: moved right by `shift`, kept where `mask` is set, times `scale`.
+    """How a type of `width` bits lies in float32.
 
+    A pattern is moved right by `shift`, kept where `mask` is set, and multiplied by `scale`.
     infinity: the first pattern without sign that is no finite number.
     """
 
@@ -50,6 +49,22 @@ class Format:
     mask: int
     scale: float
     infinity: int
+
+
+class Sums(NamedTuple):
+    """What a kernel returns.
+
+    high, low: largest and smallest pattern as signed integers. top: the largest as unsigned
+    integer. s1 to s4: the power sums.
+    """
+
+    high: int
+    low: int
+    top: int
+    s1: float
+    s2: float
+    s3: float
+    s4: float
 
 
 FORMATS = {
@@ -63,89 +78,109 @@ FORMATS = {
 
 
 def compiled_pass(values: torch.Tensor, pivot: float) -> Pass | None:
-    """Power sums of a flat tensor in memory; None for what no kernel takes: other types, NaN, infinities."""
+    """Return the power sums of a flat tensor in memory, about a pivot.
+
+    None for what no kernel takes: other types, NaN, infinities.
+    """
     form = FORMATS.get(values.dtype)
     if form is None:
         return None
-    whole = values.numel() // 4 * 4  # a word of 32 bits holds up to four values
-    stored = (
-        values[:whole] if values.data_ptr() % 8 == 0 else values[:whole].clone()
-    )  # words are aligned
-    found = run(form, stored, pivot, single=form.width < DOUBLE and not pivot)
-    limits = extremes(form, values.dtype, *found[:3]) if found else None
-    if (
-        limits
-        and form.width < DOUBLE
-        and not pivot
-        and not SINGLE[0] <= max(map(abs, limits)) < SINGLE[1]
-    ):
-        found = run(form, stored, pivot, single=False)
-    if found is None or limits is None:
+    whole = values.numel() // WORD_VALUES * WORD_VALUES
+    stored = values[:whole]
+    if values.data_ptr() % ALIGNMENT:
+        stored = stored.clone()
+
+    about_zero = form.width < DOUBLE and not pivot
+    sums = power_sums(form, stored, pivot, single=about_zero)
+    limits = extremes(form, values.dtype, sums) if sums else None
+    if sums is None or limits is None:
         return None
-    body = Pass(whole, found[3:], *limits, 0, pivot)
-    return joined([body, plain(values[whole:], pivot)]) if whole < values.numel() else body
+    if about_zero and not fits_float32(limits):
+        sums = power_sums(form, stored, pivot, single=False)
+        if sums is None:
+            return None
+
+    powers = (sums.s1, sums.s2, sums.s3, sums.s4)
+    body = Pass(whole, powers, limits.low, limits.high, 0, pivot)
+    if whole == values.numel():
+        return body
+    return joined([body, plain(values[whole:], pivot)])
 
 
-def run(form: Format, stored: torch.Tensor, pivot: float, *, single: bool) -> Found | None:
-    """One pass over views of the storage as words and as signed and unsigned patterns; None where nothing compiles."""
+def fits_float32(limits: Range) -> bool:
+    """Return whether fourth powers of values within the limits can be added up in float32."""
+    largest = max(abs(limits.low), abs(limits.high))
+    return SINGLE_LOW <= largest < SINGLE_HIGH
+
+
+def power_sums(form: Format, stored: torch.Tensor, pivot: float, *, single: bool) -> Sums | None:
+    """Return what the kernel says of a tensor's storage; None where nothing compiles.
+
+    It sees the storage as words, and as signed and unsigned patterns.
+    """
     kernel = single_powers(form) if single else double_powers(form)
-    raw = stored.view(torch.uint8).numpy()
-    words = raw.view(np.float64 if form.width == DOUBLE else np.uint32)
-    return (
-        kernel(words, raw.view(f"i{form.width // 8}"), raw.view(f"u{form.width // 8}"), pivot)
-        if kernel
-        else None
-    )
-
-
-def extremes(
-    form: Format, dtype: torch.dtype, high: int, low: int, top: int
-) -> tuple[float, float] | None:
-    """Minimum and maximum from the patterns, which are sign and magnitude: among negative ones the order is turned."""
-    half = 1 << form.width - 1
-    if max(high, top & half - 1) >= form.infinity:
+    if kernel is None:
         return None
-    ends = [top - 2 * half if top >= half else low, high if high >= 0 else low]
-    values = (
-        torch.tensor(ends, dtype=getattr(torch, f"int{form.width}")).view(dtype).double().tolist()
-    )
-    return values[0] + 0.0, values[1] + 0.0  # no negative zero
+    octets = stored.view(torch.uint8).numpy()
+    words = octets.view(np.float64 if form.width == DOUBLE else np.uint32)
+    signed = octets.view(f"i{form.width // 8}")
+    unsigned = octets.view(f"u{form.width // 8}")
+    return Sums(*kernel(words, signed, unsigned, pivot))
 
 
-def built(form: Format, function: Callable[..., Found]) -> Callable[..., Found] | None:
-    """The function compiled for a format; None on a machine that numba cannot serve."""
+def extremes(form: Format, dtype: torch.dtype, sums: Sums) -> Range | None:
+    """Return minimum and maximum from the patterns; None where one is no finite number.
+
+    Patterns are sign and magnitude: as integers, negative values are in falling order.
+    """
+    half = 1 << form.width - 1  # the sign's bit
+    if max(sums.high, sums.top & half - 1) >= form.infinity:
+        return None
+    any_negative = sums.top >= half
+    any_positive = sums.high >= 0
+    lowest = sums.top - 2 * half if any_negative else sums.low
+    highest = sums.high if any_positive else sums.low
+
+    patterns = torch.tensor([lowest, highest], dtype=getattr(torch, f"int{form.width}"))
+    low, high = patterns.view(dtype).double().tolist()
+    return Range(low + 0.0, high + 0.0)  # no negative zero
+
+
+def built(form: Format, function: Kernel) -> Kernel | None:
+    """Return the function compiled for a format; None on a machine that numba cannot serve."""
     word = "float64" if form.width == DOUBLE else "uint32"
+    signature = f"({word}[::1], int{form.width}[::1], uint{form.width}[::1], float64)"
     with suppress(NumbaError):
-        return compiled(
-            function, f"({word}[::1], int{form.width}[::1], uint{form.width}[::1], float64)"
-        )
+        return compiled(function, signature)
     return None
 
 
 @register_jitable
 def part(word: Any, j: int, width: int, shift: int, mask: int) -> Any:
-    """The j-th value of a word as float32, before its scale."""
+    """Return the j-th value of a word as float32, before its scale."""
     w = word << np.uint32(32 - width * (j + 1))
-    return np.uint32((w >> np.uint32(shift) & np.uint32(mask)) | (w & np.uint32(SIGN))).view(
-        np.float32
-    )
+    magnitude = w >> np.uint32(shift) & np.uint32(mask)
+    sign = w & np.uint32(SIGN)
+    return np.uint32(magnitude | sign).view(np.float32)
 
 
 @register_jitable
 def widened(signed: Any, unsigned: Any, high: Any, low: Any, top: Any) -> Any:
-    """The extreme patterns with those of one more block."""
+    """Return the extreme patterns with those of one more block."""
     for i in range(signed.size):
-        high, low, top = max(high, signed[i]), min(low, signed[i]), max(top, unsigned[i])
+        high = max(high, signed[i])
+        low = min(low, signed[i])
+        top = max(top, unsigned[i])
     return high, low, top
 
 
 @cache
-def single_powers(form: Format) -> Callable[..., Found] | None:
-    """The kernel about zero: third and fourth powers in float32 within a block."""
+def single_powers(form: Format) -> Kernel | None:
+    """Return the kernel about zero: third and fourth powers in float32 within a block."""
     width, shift, mask, scale = form.width, form.shift, form.mask, np.float32(form.scale)
     zero: Any = np.float32(0)
-    per = 32 // width
-    size = BLOCK // per
+    per = 32 // width  # values in a word
+    size = CACHED_VALUES // per
 
     def single(words: Any, signed: Any, unsigned: Any, _pivot: float) -> Any:
         high, low, top = signed[0], signed[0], unsigned[0]
@@ -168,11 +203,12 @@ def single_powers(form: Format) -> Callable[..., Found] | None:
 
 
 @cache
-def double_powers(form: Format) -> Callable[..., Found] | None:
-    """The kernel about a pivot: everything in float64."""
+def double_powers(form: Format) -> Kernel | None:
+    """Return the kernel about a pivot: everything in float64."""
     width, shift, mask, scale = form.width, form.shift, form.mask, np.float32(form.scale)
-    per = max(1, 32 // width)
-    size = BLOCK // per
+    per = max(1, 32 // width)  # values in a word
+    size = CACHED_VALUES // per
+    wide = width == DOUBLE
 
     def double(words: Any, signed: Any, unsigned: Any, pivot: float) -> Any:
         high, low, top = signed[0], signed[0], unsigned[0]
@@ -182,11 +218,7 @@ def double_powers(form: Format) -> Callable[..., Found] | None:
             b1 = b2 = b3 = b4 = 0.0
             for i in range(block.size):
                 for j in range(per):
-                    value = (
-                        block[i]
-                        if width == DOUBLE
-                        else part(block[i], j, width, shift, mask) * scale
-                    )
+                    value = block[i] if wide else part(block[i], j, width, shift, mask) * scale
                     x = np.float64(value) - pivot
                     x2 = x * x
                     b1, b2, b3, b4 = b1 + x, b2 + x2, b3 + x2 * x, b4 + x2 * x2
