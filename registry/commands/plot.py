@@ -41,18 +41,19 @@ def plot(
     \b
     Example: registry plot clusters llama-small llama-tiny -o clusters.svg
     """
-    from registry.figures.draw import as_text, check_ending, save_whole
-
     if open and output is None:
         output = Path(mkdtemp(prefix="registry-")) / f"{kind}.svg"
-    if output:
-        check_ending(output)
 
-    subject = subject_of(kind, models, rank)
     if output is None:
-        click.echo(as_text(kind, subject))
+        from registry.figures.write import as_text
+
+        click.echo(as_text(kind, subject_of(kind, models, rank)))
         return
 
+    from registry.figures.draw import check_ending, save_whole
+
+    check_ending(output)
+    subject = subject_of(kind, models, rank)
     save_whole(kind, subject, output)
     click.echo(f"wrote {output}", err=True)
     if open:

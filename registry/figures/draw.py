@@ -1,15 +1,14 @@
-"""From a kind of figure and its subject to a file or to lines of text."""
+"""From a kind of figure and its subject to a drawing or a file."""
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 
 from registry.errors import UnknownPicture
-from registry.figures import benchmark_figures, fingerprint_figures, law_figures, text_figures
-from registry.figures.kinds import KINDS, Subject, Takes
+from registry.figures import benchmark_figures, fingerprint_figures, law_figures
+from registry.figures.kinds import Subject, arguments
 from registry.figures.style import save
 from registry.files import write_whole
 
@@ -30,42 +29,10 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "loss": benchmark_figures.losses,
 }
 
-TEXTS: dict[str, Callable[..., Iterable[str]]] = {
-    "densities": text_figures.densities,
-    "std": text_figures.std,
-    "pca": text_figures.pca,
-    "labels": text_figures.labels,
-    "clusters": text_figures.clusters,
-    "paths": text_figures.paths,
-    "distances": text_figures.distances,
-    "laws": text_figures.laws,
-    "pairs": text_figures.pairs,
-    "polar": text_figures.polar,
-    "generator": text_figures.generated,
-    "loss": text_figures.losses,
-}
-
 
 def as_figure(kind: str, subject: Subject) -> Figure:
     """Return the figure of a subject. Raises NothingToDraw, CharacteristicError."""
     return FIGURES[kind](*arguments(kind, subject))
-
-
-def as_text(kind: str, subject: Subject) -> str:
-    """Return the figure in lines of at most 80 columns. Raises as `as_figure`."""
-    return "\n".join(TEXTS[kind](*arguments(kind, subject)))
-
-
-def arguments(kind: str, subject: Subject) -> tuple[Any, ...]:
-    """Return what the functions of a kind are called with."""
-    takes = KINDS[kind].takes
-    if takes is Takes.NOTHING:
-        return ()
-    if takes is Takes.BENCHMARK:
-        return (subject.losses,)
-    if KINDS[kind].ranked:
-        return (subject.models, subject.rank)
-    return (subject.models,)
 
 
 def save_whole(kind: str, subject: Subject, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from registry.figures.benchmark_figures import LossCurves
@@ -67,3 +67,15 @@ KINDS = {
     "generator": Kind(SECOND_PAPER, "figure 8", Takes.NOTHING),
     "loss": Kind(SECOND_PAPER, "figure 9", Takes.BENCHMARK),
 }
+
+
+def arguments(kind: str, subject: Subject) -> tuple[Any, ...]:
+    """Return what the functions of a kind are called with."""
+    takes = KINDS[kind].takes
+    if takes is Takes.NOTHING:
+        return ()
+    if takes is Takes.BENCHMARK:
+        return (subject.losses,)
+    if KINDS[kind].ranked:
+        return (subject.models, subject.rank)
+    return (subject.models,)

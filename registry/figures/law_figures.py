@@ -1,47 +1,37 @@
 """Figures of paper 2509.00046. Models come as (name, fingerprint)."""
 
 from collections.abc import Sequence
-from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from registry.characteristic import generator
 from registry.characteristic.laws import law_of
 from registry.characteristic.vectors import (
     SAME,
     Distances,
     all_vectors,
-    between,
     cosine_distances,
     vectors,
-    within,
 )
-from registry.errors import CharacteristicError
+from registry.figures.figure_data import (
+    GENERATED_SHOWN,
+    SHOWN,
+    NamedDistances,
+    all_distances,
+    generated_pair,
+    projection_pairs,
+)
 from registry.figures.style import bars, figure, mark, plain
-from registry.fingerprints.record import Fingerprint
 
 if TYPE_CHECKING:
     from registry.figures.kinds import NamedFingerprint
 
 BINS = 48
-SEED = 0
 TURN = 2 * np.pi
-SHOWN = 0.98  # share of the distances that a histogram shows: others lie far out
 POLAR_PAIRS = (("query", "up"), ("gate", "down"))
-
-# share of the generator's distances that are shown, by law
-GENERATED_SHOWN = {"normal": 1.0, "power law": 0.8}
-
-
-class NamedDistances(NamedTuple):
-    """A set of distances, and what they are the distances of."""
-
-    name: str
-    distances: Distances
 
 
 def distances(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
@@ -81,11 +71,6 @@ def laws(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     return densities_of(sets, f"Distances of all singular-value vectors, rank {rank}")
 
 
-def all_distances(fingerprint: Fingerprint, rank: int) -> Distances:
-    """Return the distances between all singular-value vectors of a model."""
-    return within(all_vectors(vectors(fingerprint, rank)))
-
-
 def pairs(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     """Draw densities of the distances between projections (figures 3b, 4, 6, 11, 14 to 16)."""
     sets = []
@@ -96,38 +81,23 @@ def pairs(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     return densities_of(sets, f"Distances between two projections, rank {rank}")
 
 
-def projection_pairs(fingerprint: Fingerprint, rank: int) -> list[NamedDistances]:
-    """Return the distances of every two projections, without those that are too few.
-
-    Where all are too few: one set without a name, of all vectors.
-    """
-    sets = []
-    for one, other in combinations(vectors(fingerprint, rank).values(), 2):
-        try:
-            found = between(one, other)
-        except CharacteristicError:
-            continue  # `registry dsv` names them
-        sets.append(NamedDistances(f"{one.projection}-{other.projection}", found))
-    return sets or [NamedDistances("", all_distances(fingerprint, rank))]
-
-
 def densities_of(sets: Sequence[NamedDistances], title: str) -> Figure:
     """Draw one small figure for every set of distances."""
     columns = min(3, len(sets))
     rows = -(-len(sets) // columns)
     drawn, panels = figure(title, rows=rows, columns=columns)
 
-    for axes, (name, found) in zip(panels, sets, strict=False):
-        density(axes, name, found)
+    for axes, (name, set_of_distances) in zip(panels, sets, strict=False):
+        density(axes, name, set_of_distances)
     for axes in panels[len(sets) :]:
         axes.set_visible(False)
     return drawn
 
 
-def density(axes: Axes, name: str, found: Distances) -> None:
+def density(axes: Axes, name: str, measured: Distances) -> None:
     """Draw a histogram of distances, and the fitted generalised Pareto and normal densities."""
-    values = found.values
-    law = law_of(values, found.resampled)
+    values = measured.values
+    law = law_of(values, measured.resampled)
     edges = np.linspace(0, float(np.quantile(values, SHOWN)), BINS)
     unhatched = bars(0) | {"hatch": ""}
     heights, _, _ = axes.hist(
@@ -162,8 +132,8 @@ def polar(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
         by_projection = vectors(fingerprint, rank)
         for a, b in POLAR_PAIRS:
             if a in by_projection and b in by_projection:
-                found = cosine_distances(by_projection[a].rows, by_projection[b].rows)
-                sets[f"{name}: {a}-{b}"] = found.ravel()
+                distances = cosine_distances(by_projection[a].rows, by_projection[b].rows)
+                sets[f"{name}: {a}-{b}"] = distances.ravel()
 
     title = f"Distances, the largest a full turn, rank {rank}"
     drawn, panels = figure(title, columns=len(sets), subplot_kw={"projection": "polar"})
@@ -197,10 +167,3 @@ def generated() -> Figure:
         plain(axes)
         axes.legend(frameon=False)
     return drawn
-
-
-def generated_pair(law: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return two matrices, 32 x 4096, whose distances follow a law."""
-    random = np.random.default_rng(SEED)
-    template = generator.template(4096, random)
-    return generator.pair(template, 32, law, random)

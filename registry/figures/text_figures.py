@@ -1,4 +1,4 @@
-"""The figures in a few lines of text each, for a terminal of 80 columns."""
+"""The figures in a few lines of text each, for a terminal of 80 columns, without matplotlib."""
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -8,20 +8,18 @@ import numpy as np
 from registry.architectures.roles import PROJECTIONS
 from registry.characteristic.laws import law_of
 from registry.characteristic.vectors import Distances, cosine_distances, vectors
-from registry.figures.fingerprint_figures import (
+from registry.figures.figure_data import (
+    GENERATED_SHOWN,
+    SHOWN,
     TINY,
+    all_distances,
     clustering,
+    generated_pair,
     label_table,
     path_plane,
     principal_plane,
-    weight_densities,
-)
-from registry.figures.law_figures import (
-    GENERATED_SHOWN,
-    SHOWN,
-    all_distances,
-    generated_pair,
     projection_pairs,
+    weight_densities,
 )
 
 if TYPE_CHECKING:
@@ -165,10 +163,10 @@ def pairs(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]
             yield law_line(pair.name or name, pair.distances)
 
 
-def law_line(name: str, found: Distances) -> str:
+def law_line(name: str, distances: Distances) -> str:
     """Return a histogram of distances, with the law that they follow and its shape."""
-    law = law_of(found.values, found.resampled)
-    return f"{title(name)}{histogram_line(found.values)} {law.law}, {law.pareto.shape:.2f}"
+    law = law_of(distances.values, distances.resampled)
+    return f"{title(name)}{histogram_line(distances.values)} {law.law}, {law.pareto.shape:.2f}"
 
 
 def histogram_line(values: np.ndarray) -> str:

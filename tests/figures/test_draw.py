@@ -5,7 +5,7 @@ from places import EXAMPLES
 
 import registry
 from registry.errors import UnknownPicture, UnwritableFile
-from registry.figures.draw import arguments, as_text, save_whole
+from registry.figures.draw import as_figure, save_whole
 from registry.figures.kinds import Subject
 
 
@@ -13,14 +13,6 @@ from registry.figures.kinds import Subject
 def subject():
     fingerprint = registry.fingerprint(EXAMPLES / "llama-tiny", rank=16)
     return Subject((("tiny", fingerprint),), rank=64)
-
-
-def test_a_kind_gets_what_it_takes(subject):
-    """Models, models and a rank, or nothing."""
-    assert arguments("std", subject) == (subject.models,)
-    assert arguments("clusters", subject) == (subject.models, 64)
-    assert arguments("generator", subject) == ()
-    assert arguments("loss", subject) == (None,)
 
 
 @pytest.mark.parametrize("name", ["a.svg", "a.png"])
@@ -42,6 +34,6 @@ def test_files_that_are_refused(subject, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_text(subject):
-    """The same data in lines."""
-    assert as_text("std", subject).splitlines()[0] == "tiny"
+def test_a_figure_has_a_line_for_every_model(subject):
+    """The kind says which function draws the subject."""
+    assert [line.get_label() for line in as_figure("std", subject).axes[0].lines] == ["tiny"]

@@ -12,7 +12,7 @@ from places import EXAMPLES
 import registry
 from registry.architectures.roles import PROJECTIONS
 from registry.errors import NothingToDraw
-from registry.figures import fingerprint_figures, text_figures
+from registry.figures import figure_data, fingerprint_figures, text_figures
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_pca(models):
         for xy in c.get_offsets()
     }
     fingerprint = models[0][1]
-    expected = fingerprint_figures.principal_plane("small", fingerprint, 16).points
+    expected = figure_data.principal_plane("small", fingerprint, 16).points
     for point, label in zip(expected, fingerprint.clusterings[0].labels, strict=True):
         assert bool(points[tuple(np.round(point, 9))]) == bool(label)
 

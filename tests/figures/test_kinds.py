@@ -5,19 +5,20 @@ import sys
 from pathlib import Path
 
 import registry
-from registry.figures import draw
-from registry.figures.kinds import FIRST_PAPER, KINDS, SECOND_PAPER
+from registry.figures import draw, write
+from registry.figures.kinds import FIRST_PAPER, KINDS, SECOND_PAPER, Subject, arguments
 
 
 def test_every_kind_is_drawn_and_written():
     """A kind has a figure and a text, and nothing else has."""
-    assert list(draw.FIGURES) == list(draw.TEXTS) == list(KINDS)
+    assert list(draw.FIGURES) == list(write.TEXTS) == list(KINDS)
 
 
-def test_kinds_need_no_matplotlib():
-    """The command line names all kinds without loading what draws them."""
-    code = "import sys, registry.figures.kinds; sys.exit('matplotlib' in sys.modules)"
-    subprocess.run([sys.executable, "-c", code], check=True)
+def test_kinds_and_text_need_no_matplotlib():
+    """The command line names all kinds, and writes them as text, without loading what draws."""
+    for module in ("kinds", "write"):
+        code = f"import sys, registry.figures.{module}; sys.exit('matplotlib' in sys.modules)"
+        subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_a_kind_names_its_paper():
@@ -35,3 +36,12 @@ def test_only_figures_and_pages_need_matplotlib():
         if "matplotlib" in path.read_text().replace("no matplotlib", "")
     }
     assert {path for path in users if not path.startswith("figures/")} <= {"report/page.py"}
+
+
+def test_a_kind_gets_what_it_takes():
+    """Models, models and a rank, or nothing."""
+    subject = Subject((), rank=64)
+    assert arguments("std", subject) == ((),)
+    assert arguments("clusters", subject) == ((), 64)
+    assert arguments("generator", subject) == ()
+    assert arguments("loss", subject) == (None,)

@@ -1,0 +1,178 @@
+"""The numbers behind the figures, drawn or in text. Imports no matplotlib."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from registry.architectures.roles import PROJECTIONS
+from registry.characteristic import generator
+from registry.characteristic.vectors import (
+    Distances,
+    all_vectors,
+    between,
+    vectors,
+    within,
+)
+from registry.errors import CharacteristicError, NothingToDraw
+from registry.fingerprints.record import Clustering, Fingerprint
+from registry.numerics.histograms import edges
+from registry.numerics.unit_vectors import normalised
+
+if TYPE_CHECKING:
+    from registry.figures.kinds import NamedFingerprint
+
+REACH = 4.0  # standard deviations on each side of a density
+TINY = 1e-300  # in place of a sum that is zero
+SHOWN = 0.98  # share of the distances that a histogram shows: others lie far out
+SEED = 0
+
+# share of the generator's distances that are shown, by law
+GENERATED_SHOWN = {"normal": 1.0, "power law": 0.8}
+
+
+def clustering(name: str, fingerprint: Fingerprint, rank: int) -> Clustering:
+    """Return the clustering of a rank. Raises NothingToDraw where fewer values are stored."""
+    for candidate in fingerprint.clusterings:
+        if candidate.rank == rank:
+            return candidate
+    raise NothingToDraw(
+        name=name, what=f"clustering at rank {rank}", how=f"ingest it with --rank {rank}"
+    )
+
+
+def label_table(fingerprint: Fingerprint, labels: Sequence[int]) -> np.ndarray:
+    """Return the mean label of each layer's matrices: projections x layers, NaN where none is."""
+    layers = sorted({matrix.layer for matrix in fingerprint.matrices})
+    shape = len(PROJECTIONS), len(layers)
+    total, count = np.zeros(shape), np.zeros(shape)
+
+    for matrix, label in zip(fingerprint.matrices, labels, strict=True):
+        cell = PROJECTIONS.index(matrix.projection), layers.index(matrix.layer)
+        total[cell] += label
+        count[cell] += 1
+
+    table = np.full(shape, np.nan)
+    np.divide(total, count, out=table, where=count > 0)
+    return table
+
+
+class Plane(NamedTuple):
+    """Points in the plane of two principal axes (n x 2), and the axes' shares of the variance."""
+
+    points: np.ndarray
+    shares: np.ndarray
+
+
+def principal_plane(name: str, fingerprint: Fingerprint, rank: int) -> Plane:
+    """Return every matrix's unit singular-value vector in the plane of two principal axes.
+
+    Raises NothingToDraw for a single matrix, which spans no plane.
+    """
+    from sklearn.decomposition import PCA  # noqa: PLC0415  # slow, and used here only
+
+    spectra = [matrix.singular_values for matrix in fingerprint.matrices]
+    if len(spectra) < 2:  # noqa: PLR2004  # points that a plane is laid through
+        raise NothingToDraw(name=name, what="second matrix", how="give a model of several")
+
+    vectors = normalised(spectra, rank)
+    analysis = PCA(2, svd_solver="full")
+    with np.errstate(invalid="ignore"):  # all vectors may be equal, without any variance
+        points = analysis.fit_transform(vectors)
+    return Plane(points, np.nan_to_num(analysis.explained_variance_ratio_))
+
+
+def path_plane(models: Sequence["NamedFingerprint"]) -> Plane:
+    """Return zero and the sketch of every LoRA delta in the plane of two main axes through zero.
+
+    Raises NothingToDraw for models, and for adapters of different weights.
+    """
+    sketches = []
+    for _, fingerprint in models:
+        parts = [np.array(matrix.sketch or ()) for matrix in fingerprint.matrices]
+        sketches.append(np.concatenate(parts))
+
+    lengths = {len(sketch) for sketch in sketches}
+    adapters_only = all(fingerprint.adapter for _, fingerprint in models)
+    if len(lengths) > 1 or not adapters_only:
+        how = "give adapters that change the same weights"
+        raise NothingToDraw(name=models[0][0], what="path", how=how)
+
+    table = np.array([np.zeros_like(sketches[0]), *sketches])
+    left, values, _ = np.linalg.svd(table, full_matrices=False)
+    points = np.zeros((len(table), 2))
+    points[:, : min(2, len(values))] = (left * values)[:, :2]
+    points *= np.where(points[-1] < 0, -1, 1)  # the last delta lies to the right and above
+
+    squares = values**2
+    shares = np.append(squares / max(float(squares.sum()), TINY), 0.0)
+    return Plane(points, shares[:2])
+
+
+@dataclass(frozen=True)
+class Density:
+    """A density of weights: its values at some points."""
+
+    points: np.ndarray
+    values: np.ndarray
+
+
+def weight_densities(name: str, fingerprint: Fingerprint, points: int = 160) -> dict[str, Density]:
+    """Return densities by projection, from -REACH to REACH times the largest standard deviation.
+
+    They come from the histograms that were counted while fingerprinting. Raises NothingToDraw for
+    adapters, and for models that were ingested before there were histograms.
+    """
+    if not fingerprint.histograms:
+        how = "adapters have none" if fingerprint.adapter else "ingest it again"
+        raise NothingToDraw(name=name, what="histogram of weights", how=how)
+
+    reach = REACH * max(fingerprint.std)
+    bounds = np.linspace(-reach, reach, points + 1)
+    middles = (bounds[1:] + bounds[:-1]) / 2
+    bin_edges = edges()
+    counts = {histogram.projection: histogram.counts for histogram in fingerprint.histograms}
+
+    densities = {}
+    for projection in sorted(counts, key=PROJECTIONS.index):
+        running = np.concatenate([[0], np.cumsum(counts[projection])])
+        share_below = running / max(1, sum(counts[projection]))
+        shares = np.diff(np.interp(bounds, bin_edges, share_below))
+        densities[projection] = Density(middles, shares / np.diff(bounds))
+    return densities
+
+
+class NamedDistances(NamedTuple):
+    """A set of distances, and what they are the distances of."""
+
+    name: str
+    distances: Distances
+
+
+def all_distances(fingerprint: Fingerprint, rank: int) -> Distances:
+    """Return the distances between all singular-value vectors of a model."""
+    return within(all_vectors(vectors(fingerprint, rank)))
+
+
+def projection_pairs(fingerprint: Fingerprint, rank: int) -> list[NamedDistances]:
+    """Return the distances of every two projections, without those that are too few.
+
+    Where all are too few: one set without a name, of all vectors.
+    """
+    sets = []
+    for one, other in combinations(vectors(fingerprint, rank).values(), 2):
+        try:
+            distances = between(one, other)
+        except CharacteristicError:
+            continue  # `registry dsv` names them
+        sets.append(NamedDistances(f"{one.projection}-{other.projection}", distances))
+    return sets or [NamedDistances("", all_distances(fingerprint, rank))]
+
+
+def generated_pair(law: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return two matrices, 32 x 4096, whose distances follow a law."""
+    random = np.random.default_rng(SEED)
+    template = generator.template(4096, random)
+    return generator.pair(template, 32, law, random)

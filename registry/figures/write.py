@@ -1,0 +1,29 @@
+"""From a kind of figure and its subject to lines of text."""
+
+from collections.abc import Callable, Iterable
+
+from registry.figures import text_figures
+from registry.figures.kinds import Subject, arguments
+
+TEXTS: dict[str, Callable[..., Iterable[str]]] = {
+    "densities": text_figures.densities,
+    "std": text_figures.std,
+    "pca": text_figures.pca,
+    "labels": text_figures.labels,
+    "clusters": text_figures.clusters,
+    "paths": text_figures.paths,
+    "distances": text_figures.distances,
+    "laws": text_figures.laws,
+    "pairs": text_figures.pairs,
+    "polar": text_figures.polar,
+    "generator": text_figures.generated,
+    "loss": text_figures.losses,
+}
+
+
+def as_text(kind: str, subject: Subject) -> str:
+    """Return a figure in lines of at most 80 columns.
+
+    Raises NothingToDraw, CharacteristicError.
+    """
+    return "\n".join(TEXTS[kind](*arguments(kind, subject)))
