@@ -2,10 +2,10 @@
 
     python benchmarks/fuzz.py --count 100000
 
-Small valid checkpoints of every readable format are mutated (bits, cuts, copies, numbers in headers) and fingerprinted
-with a budget: 10 seconds of wall time and a gigabyte of address space for each. Anything else - another exception,
-a crash, a hang, a file opened outside the folder - is a failure; its seed repeats it (--seed N --count 1). Ends with
-one JSON line.
+Small valid checkpoints of every readable format are mutated (bits, cuts, copies, numbers in headers)
+and fingerprinted with a budget: 10 seconds of wall time and a gigabyte of address space for each.
+Anything else - another exception, a crash, a hang, a file opened outside the folder - is a failure;
+its seed repeats it (--seed N --count 1). Ends with one JSON line.
 """
 
 import argparse
@@ -110,13 +110,10 @@ def gguf(folder: Path) -> str:
         part = name.removesuffix("_proj.weight").split(".")[-1]
         key = f"attn_{part}" if "attn" in name else f"ffn_{part}"
         writer.add_tensor(f"blk.0.{GGUF_NAMES.get(key, key)}.weight", tensor.numpy())
-    for step in (
-        writer.write_header_to_file,
-        writer.write_kv_data_to_file,
-        writer.write_tensors_to_file,
-        writer.close,
-    ):
-        step()
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
     return "model.gguf"
 
 
@@ -140,12 +137,12 @@ def adapter(folder: Path) -> str:
         factors[f"{place}.lora_A.weight"] = torch.randn(2, columns, generator=draw)
         factors[f"{place}.lora_B.weight"] = torch.randn(rows, 2, generator=draw)
     save_file(factors, folder / "adapter_model.safetensors")
-    told = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": list(shapes)}
-    (folder / "adapter_config.json").write_text(json.dumps(told))
+    settings = {"peft_type": "LORA", "r": 2, "lora_alpha": 4, "target_modules": list(shapes)}
+    (folder / "adapter_config.json").write_text(json.dumps(settings))
     return "adapter_model.safetensors"
 
 
-def settings(folder: Path) -> str:
+def adapter_settings(folder: Path) -> str:
     """The settings beside a LoRA."""
     adapter(folder)
     return "adapter_config.json"
@@ -168,15 +165,27 @@ def quantised(folder: Path) -> str:
     return "model.safetensors"
 
 
-FORMATS = (safetensors, index, config, pickle, legacy, gguf, llama2c, adapter, settings, quantised)
-SEEDS: dict[str, Callable[[Path], str]] = {make.__name__: make for make in FORMATS}
+FORMATS: dict[str, Callable[[Path], str]] = {
+    "adapter": adapter,
+    "config": config,
+    "gguf": gguf,
+    "index": index,
+    "legacy": legacy,
+    "llama2c": llama2c,
+    "pickle": pickle,
+    "quantised": quantised,
+    "safetensors": safetensors,
+    "settings": adapter_settings,
+}
+"""Each writes a checkpoint into a folder and returns the name of the file that is mutated."""
 
 
 def mutate(content: bytes, draw: random.Random) -> bytes:
     """One to four changes of a kind that tools and transfers make, or an attacker."""
     data = bytearray(content)
     for _ in range(draw.randint(1, 4)):
-        at = draw.randrange(draw.choice((len(data), min(len(data), HEAD))) + 1)
+        region = draw.choice((len(data), min(len(data), HEAD)))
+        at = draw.randrange(region + 1)
         end = min(len(data), at + draw.choice((1, 2, 8, 64)))
         match draw.randrange(7):
             case 0 if at < len(data):
@@ -188,7 +197,8 @@ def mutate(content: bytes, draw: random.Random) -> bytes:
             case 3:
                 del data[at:end]
             case 4:
-                data[at:at] = data[draw.randrange(len(data) + 1) :][: draw.choice((1, 8, 64))]
+                start = draw.randrange(len(data) + 1)
+                data[at:at] = data[start:][: draw.choice((1, 8, 64))]
             case 5:
                 renumber(data, draw)
             case 6:
@@ -207,8 +217,8 @@ def renumber(data: bytearray, draw: random.Random) -> None:
 def attempt(seed: int, folder: Path, seconds: float = SECONDS) -> str:
     """The outcome of one mutated checkpoint: `fingerprint`, an error's class, or what should not have been."""
     draw = random.Random(seed)
-    kind = draw.choice(sorted(SEEDS))
-    path = folder / SEEDS[kind](folder)
+    kind = draw.choice(sorted(FORMATS))
+    path = folder / FORMATS[kind](folder)
     path.write_bytes(mutate(path.read_bytes(), draw))
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:

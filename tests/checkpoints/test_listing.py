@@ -15,7 +15,9 @@ import torch
 from checkpoints_made import llama, write_folder, write_shards
 from click.testing import CliRunner
 from hub_client import client, foreign
-from hub_server import ANSWERS, DAMAGE, LENGTHS, MUTE, Hub, Request
+from hub_faults import ANSWERS, DAMAGE, LENGTHS, MUTE
+from hub_handler import Request
+from hub_server import Hub
 
 import cli
 from registry.checkpoints import open_checkpoint

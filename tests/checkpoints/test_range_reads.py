@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 from hub_client import client
-from hub_server import Hub, Request
+from hub_handler import Request
+from hub_server import Hub
 
 from registry.checkpoints.hub import range_reads
 from registry.checkpoints.hub.range_reads import BLOCK, SMALL, RemoteBlob

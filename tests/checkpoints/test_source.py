@@ -9,7 +9,8 @@ import pytest
 import torch
 from checkpoints_made import llama, write_folder, write_shards
 from hub_client import client
-from hub_server import Hub, Request
+from hub_handler import Request
+from hub_server import Hub
 from quantisers import Parts, compressed
 
 from registry.checkpoints import open_checkpoint
