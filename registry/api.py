@@ -48,7 +48,7 @@ def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint
     >>> import registry
     >>> one = registry.fingerprint("examples/checkpoints/llama-tiny", rank=16)
     >>> one.architecture, one.layers, one.hidden_size
-    ('LlamaForCausalLM', 6, 48)
+    ('LlamaForCausalLM', 3, 48)
     """
     from registry.fingerprints.from_source import read
 
@@ -60,7 +60,7 @@ def inspect(source: str | Path) -> "Inspection":
 
     >>> import registry
     >>> registry.inspect("examples/checkpoints/llama-tiny").layers
-    6
+    3
     """
     from registry.architectures import inspection
 
@@ -201,7 +201,7 @@ class Registry:
 
     def lora_init(
         self,
-        base: str | Path,
+        base: "Named",
         like: "Named",
         output: str | Path,
         **options: "Unpack[Starting]",
@@ -215,7 +215,9 @@ class Registry:
         with self._engine() as engine:
             return characteristic.lora_init(engine, base, like, output, options)
 
-    def adapters(self, sources: Sequence[str], base: str | None = None) -> "list[ComparedAdapter]":
+    def adapters(
+        self, sources: "Sequence[Named]", base: str | None = None
+    ) -> "list[ComparedAdapter]":
         """Return adapters, each SOURCE, LABEL=SOURCE or registered.
 
         They are merged into `base`, or into the base that they declare, if its weights are here: a source, or a
@@ -242,27 +244,7 @@ class Registry:
         with self._engine() as engine:
             return adapters.adapters_like(engine, adapter, k)
 
-    def named(self, model: str, rank: int = 16) -> tuple[str, Fingerprint]:
-        """The name and fingerprint of a registered model or a source. Raises RegistryError."""
-        resolved = self.resolve(model)
-        return resolved.name, self.fingerprint(resolved, rank=rank)
-
-    def page(self, found: "Identification") -> str:
-        """An identification as a page of HTML."""
-        from registry.pages import identified
-
-        return identified(found, lambda name: self.show(name)[1], TOOL_VERSION)
-
-    def report(self, name: str) -> str:
-        """The verdict that was stored with a model as a page of HTML. Raises ModelNotFound, NoVerdict."""
-        from registry.pages import explained
-
-        model, verdict, judged_at = self.explain(name)
-        return explained(
-            model, self.show(name)[1], verdict, judged_at, lambda other: self.show(other)[1]
-        )
-
-    def show(self, name: str) -> tuple[Summary, Fingerprint]:
+    def show(self, name: str) -> fingerprints.Stored:
         """Return a registered model and its fingerprint, by name or the start of its digest."""
         with self._session() as session:
             return fingerprints.load(session, name)

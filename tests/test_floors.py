@@ -18,7 +18,7 @@ FLOORS = [
     {"database", "figures", "lora_init"},
     {"workflows"},
     {"report"},
-    {"commands", "pages"},
+    {"commands"},
     {"api", "cli"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
@@ -34,7 +34,7 @@ LONGER = {
 MOST_COLUMNS = 100
 WIDE = {  # while these rooms are rewritten
     "architectures", "characteristic", "checkpoints", "database", "fingerprints", "lineage",
-    "numerics", "report", "workflows", "api", "pages",
+    "numerics", "report", "workflows", "api",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from registry.commands.naming import named_models
 from registry.commands.options import download_option, json_option, option
 from registry.commands.printing import show, show_json, show_text
 
@@ -38,14 +39,15 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, json: bo
     from registry.report.adapters import AdapterReport, adapters_json, adapters_table
 
     with Registry() as registry:
-        members = registry.adapters(adapters, base)
+        named = named_models(registry, adapters, labelled=True)
+        members = registry.adapters(named.models, base)
         base_model = registry.base_of(members, base)
         first = members[0].delta
         nearest = registry.like(first, like) if like and first else []
 
     report = AdapterReport(tuple(members), base_model, tuple(nearest))
     if json:
-        show_json(adapters_json(report))
+        show_json(adapters_json(report) | named.note)
     else:
         show_text(adapters_table(report))
 
@@ -112,7 +114,9 @@ def lora_init(base: str, like: str, rank: int, output: Path, json: bool, **optio
     from registry.report.adapters import initialised_text
 
     with Registry() as registry:
-        initialised = registry.lora_init(base, like, output, lora_rank=rank, **options)
+        named = named_models(registry, [base, like])
+        target, reference = named.models
+        initialised = registry.lora_init(target, reference, output, lora_rank=rank, **options)
 
-    content = {"reference": like, "initialised": initialised}
+    content = {"reference": like, "initialised": initialised, **named.note}
     show(content, initialised_text(initialised, like), json=json)

@@ -2,6 +2,7 @@
 
 import click
 
+from registry.commands.naming import named_models
 from registry.commands.options import json_option, model_argument, option, rank_option
 from registry.commands.printing import show
 
@@ -24,11 +25,12 @@ def characteristic(model: str, rank: int, json: bool) -> None:
     from registry.report.characteristic import characteristic_json, characteristic_table
 
     with Registry() as registry:
-        groups = registry.characteristic(model, rank=rank)
+        named = named_models(registry, [model])
+        groups = registry.characteristic(named.models[0], rank=rank)
 
     published = published_of(model)
     show(
-        characteristic_json(model, groups, published),
+        characteristic_json(model, groups, published) | named.note,
         characteristic_table(model, groups, published),
         json=json,
     )
@@ -59,7 +61,8 @@ def dsv(model: str, between: tuple[str, ...], rank: int, json: bool) -> None:
 
     pairs = [pair_of(names) for names in between]
     with Registry() as registry:
-        result = registry.distances(model, pairs, rank=rank)
+        named = named_models(registry, [model])
+        result = registry.distances(named.models[0], pairs, rank=rank)
 
     report = DistanceReport(model, rank, result.sets, result.first_fits, published_of(model))
-    show(distances_json(report), distances_table(report), json=json)
+    show(distances_json(report) | named.note, distances_table(report), json=json)

@@ -5,6 +5,7 @@ from tempfile import mkdtemp
 
 import click
 
+from registry.commands.naming import named_models
 from registry.commands.options import option, rank_option
 from registry.errors import WrongPicture
 from registry.figures.kinds import KINDS, Subject, Takes
@@ -76,7 +77,10 @@ def subject_of(kind: str, models: tuple[str, ...], rank: int) -> Subject:
         from registry import Registry
 
         with Registry() as registry:
-            fingerprints = tuple(registry.named(model, rank) for model in models)
+            named = named_models(registry, models)
+            fingerprints = tuple(
+                (model.name, registry.fingerprint(model, rank=rank)) for model in named.models
+            )
         return Subject(fingerprints, rank)
 
     raise WrongPicture(kind=kind, takes=takes.value)

@@ -1,11 +1,13 @@
 """Commands that answer which model a checkpoint was derived from."""
 
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from registry.commands.measured_run import measured_run
+from registry.commands.naming import named_models
 from registry.commands.options import (
     UNKNOWN,
     RenamedOption,
@@ -20,6 +22,10 @@ from registry.commands.printing import show
 from registry.files import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from registry import Registry
+    from registry.fingerprints.record import Fingerprint
     from registry.lineage.verdict import Verdict
 
 VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": UNKNOWN}  # exit codes of `verify`
@@ -66,7 +72,7 @@ def identify(
     Example: registry identify ./unknown_model
     """
     from registry import Registry
-    from registry.report import verdicts
+    from registry.report import pages, verdicts
 
     if quick and report:
         raise click.UsageError("--quick reads too little for a --report.")
@@ -80,7 +86,8 @@ def identify(
                 source, k=nearest, **python_options(options), **run.observers
             )
         if report:
-            write_whole(report, registry.page(identification) + "\n")
+            page = pages.identified(identification, find_in(registry), version("weight-registry"))
+            write_whole(report, page + "\n")
 
     run.show(
         verdicts.identification_json(identification),
@@ -129,9 +136,10 @@ def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
     from registry.report import verdicts
 
     with Registry() as registry, measured_run(a, json=json, timing=timing) as run:
-        verdict = registry.compare(a, b, **python_options(options), timing=run.clock)
+        named = named_models(registry, (a, b))
+        verdict = registry.compare(*named.models, **python_options(options), timing=run.clock)
 
-    content = {"a": a, "b": b, **verdicts.verdict_json(verdict)}
+    content = {"a": a, "b": b, **verdicts.verdict_json(verdict), **named.note}
     run.show(content, verdicts.verdict_table(a, verdict))
     exit_if_unknown(verdict)
 
@@ -160,12 +168,13 @@ def verify(source: str, claimed_base: str, json: bool, timing: bool, **options: 
     from registry.report import verdicts
 
     with Registry() as registry, measured_run(source, json=json, timing=timing) as run:
-        verdict = registry.compare(source, claimed_base, **options, timing=run.clock)
+        named = named_models(registry, (source, claimed_base))
+        verdict = registry.compare(*named.models, **options, timing=run.clock)
 
     outcome = consistency(verdict)
     claim = {"source": source, "base": claimed_base, "outcome": outcome}
     run.show(
-        {**claim, **verdicts.verdict_json(verdict)},
+        {**claim, **verdicts.verdict_json(verdict), **named.note},
         verdicts.verified_table(source, claimed_base, outcome, verdict),
     )
     raise SystemExit(VERIFIED[outcome])
@@ -205,7 +214,20 @@ def report(model: str, output: Path) -> None:
     Example: registry report llama-tiny-code -o report.html
     """
     from registry import Registry
+    from registry.report import pages
 
     with Registry() as registry:
-        write_whole(output, registry.report(model) + "\n")
+        summary, verdict, judged_at = registry.explain(model)
+        find = find_in(registry)
+        page = pages.explained(summary, find(summary.name), verdict, judged_at, find)
+        write_whole(output, page + "\n")
     click.echo(f"wrote {output}", err=True)
+
+
+def find_in(registry: "Registry") -> "Callable[[str], Fingerprint]":
+    """Return a function that gives a registered model's fingerprint by its name."""
+
+    def find(name: str) -> "Fingerprint":
+        return registry.show(name).fingerprint
+
+    return find

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from registry.database.admin import Status
     from registry.database.models import FamilySummary, Summary
     from registry.workflows.ingest import Ingested
+    from registry.workflows.resolve import Resolved
 
 
 def timing_table(seconds: Mapping[str, float]) -> RenderableType:
@@ -95,6 +96,12 @@ def ingested_json(ingested: "Ingested") -> dict[str, Any]:
         "deeper": ingested.deeper,
         **asdict(ingested.model),
     }
+
+
+def ambiguity(model: "Resolved") -> str:
+    """Return which of its two meanings a name was taken for, as a sentence."""
+    both = f"{model.given!r} is a file or folder here and a registered model"
+    return f"{both}; the file or folder was taken, give the model's digest to mean the other."
 
 
 def show_json(model: "Summary", fingerprint: Fingerprint) -> dict[str, Any]:

@@ -66,7 +66,7 @@ def read_adapter(
 
 
 def read_adapters(
-    engine: Engine, sources: Sequence[str], base: str | None
+    engine: Engine, sources: Sequence[Named], base: str | None
 ) -> list[ComparedAdapter]:
     """Read adapters, each SOURCE, LABEL=SOURCE, a fingerprint's file or registered. Raises RegistryError.
 
@@ -78,9 +78,9 @@ def read_adapters(
         return local_weights(engine, name) if name else None
 
     adapters = []
-    for text in sources:
+    for named in sources:
         with Session(engine) as session:
-            model = resolve(session, text, labelled=True)
+            model = resolve(session, named, labelled=True)
         adapters.append(read_adapter(model, weights_of))
     return adapters
 

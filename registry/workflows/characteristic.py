@@ -41,14 +41,15 @@ def distances(
 
 
 def lora_init(
-    engine: Engine, base: str | Path, like: Named, output: str | Path, options: Starting
+    engine: Engine, base: Named, like: Named, output: str | Path, options: Starting
 ) -> Initialised:
     """Write a LoRA adapter for `base` in the shape of `like`'s characteristic (lora_init.start).
 
     base: weights, or a registered model whose weights are still where they were. Raises RegistryError.
     """
     with Session(engine) as session:
-        source = resolve(session, base, load=False).source or str(base)
+        target = resolve(session, base, load=False)
         reference = resolve(session, like)
+    source = target.source or target.given
     shape = characteristic(engine, reference, RANKS[0])
     return start.lora_init(source, (reference.given, shape), output, **options)

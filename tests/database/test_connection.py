@@ -285,6 +285,7 @@ def test_a_wheel_brings_its_migrations(tmp_path):
         "cli.py",
         "registry/architectures/projections.toml",
         "registry/migrations/env.py",
+        "registry/py.typed",
     } <= names
     assert "registry/migrations/versions/0001_models_and_fingerprints.py" in names
     assert {name.split("/")[0].split("-")[0] for name in names} == {

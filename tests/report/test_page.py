@@ -1,4 +1,4 @@
-"""registry.pages: a verdict as a page that any browser shows, without a network."""
+"""registry.report.page and pages: a verdict as a page that any browser shows, without a network."""
 
 import re
 import shutil

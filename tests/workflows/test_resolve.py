@@ -180,8 +180,12 @@ def test_commands_take_files(url, files):
     assert run("ingest", files / "parent").exit_code == 0
     answer = json.loads(run("compare", files / "child.json", "parent", "--json").stdout)
     assert (answer["verdict"], answer["model"]) == ("derived", "parent")
-    assert run("verify", files / "child.json", "--base", files / "parent.json").exit_code == 0
-    assert run("verify", files / "other.json", "--base", files / "parent.json").exit_code == 3
+    assert (
+        run("verify", files / "child.json", "--claimed-base", files / "parent.json").exit_code == 0
+    )
+    assert (
+        run("verify", files / "other.json", "--claimed-base", files / "parent.json").exit_code == 3
+    )
     for name in ("parent", "child", "other"):
         by_file, by_weights = (
             json.loads(run("identify", files / source, "--json").stdout)
