@@ -87,7 +87,7 @@ def targeted(base: Checkpoint, targets: Sequence[str]) -> tuple[ProjectionTensor
 
     if not targets:
         return adaptable
-    return tuple(site for site in adaptable if any(is_meant(site, target) for target in targets))
+    return tuple(site for site in adaptable if is_meant_by_any(site, targets))
 
 
 def fills_a_module(site: ProjectionTensor) -> bool:
@@ -101,6 +101,11 @@ def is_meant(site: ProjectionTensor, target: str) -> bool:
     """Return whether a target names the projection, its module, or the end of the module's name."""
     module = module_of(site)
     return target in site.parts or module == target or module.endswith("." + target)
+
+
+def is_meant_by_any(site: ProjectionTensor, targets: Sequence[str]) -> bool:
+    """Return whether one of several targets names the weight."""
+    return any(is_meant(site, target) for target in targets)
 
 
 def last_words(sites: Sequence[ProjectionTensor]) -> list[str]:
@@ -190,7 +195,7 @@ def groups_present(characteristic: Characteristic, present: Sequence[str]) -> li
     A projection that the reference lacks is a group of its own.
     """
     groups = [[group.referenced, *group.members] for group in characteristic.groups]
-    grouped = {projection for group in groups for projection in group}
+    grouped = set().union(*groups)
     groups += [[projection] for projection in present if projection not in grouped]
 
     kept = []

@@ -58,15 +58,20 @@ def adapters_json(report: AdapterReport) -> dict[str, Any]:
         "base": base_json(report.base),
         "distances": distances_json(report.trained),
         "tests": [asdict(test) for test in label_tests(report.adapters)],
-        "trajectories": {
-            run: [asdict(point) for point in points]
-            for run, points in trajectories(report.adapters).items()
-        },
+        "trajectories": trajectories_json(report.adapters),
         "like": [
             {"model": name, "base": base, "std_distance": distance}
             for name, base, distance in report.nearest
         ],
     }
+
+
+def trajectories_json(adapters: Sequence[ComparedAdapter]) -> dict[str, list[dict[str, Any]]]:
+    """Return the path of every training run, checkpoint by checkpoint."""
+    answer = {}
+    for run, points in trajectories(adapters).items():
+        answer[run] = [asdict(point) for point in points]
+    return answer
 
 
 def adapter_json(adapter: ComparedAdapter) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def inspection_table(inspection: "Inspection") -> RenderableType:
 
     rows = []
     for projection in inspection.projections:
-        shapes = [f"{rows} x {columns}" for rows, columns in projection.shapes]
+        shapes = [f"{height} x {width}" for height, width in projection.shapes]
         rows.append(
             (projection.projection, projection.matrices, projection.layers, ", ".join(shapes))
         )
