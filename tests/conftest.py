@@ -1,8 +1,10 @@
 """What many tests need: a database of their own, small checkpoints, other people's files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from checkpoints_made import llama, write_folder
@@ -11,6 +13,9 @@ from places import DATA, execute
 
 from registry.database.connection import open_database
 from registry.database.embedded.server import Server
+
+if TYPE_CHECKING:
+    from adapters_made import Made
 
 numbers = count()
 settings.register_profile("random")
@@ -68,6 +73,18 @@ def with_name(url: str, name: str) -> str:
 def model(tmp_path: Path) -> Path:
     """A small Llama in a folder."""
     return write_folder(tmp_path / "model", llama())
+
+
+@pytest.fixture(scope="session")
+def peft_made(tmp_path_factory: pytest.TempPathFactory) -> "Callable[[str], Made]":
+    """Adapters that peft makes, by the name of their case; each is made when it is first asked for."""
+    from adapters_made import CASES, make
+
+    @cache
+    def get(name: str) -> "Made":
+        return make(tmp_path_factory.mktemp("adapter"), CASES[name])
+
+    return get
 
 
 @pytest.fixture(scope="session")

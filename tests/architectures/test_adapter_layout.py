@@ -1,9 +1,12 @@
 """registry.architectures.adapter_layout: which projections an adapter's deltas belong to."""
 
+import shutil
+
 import pytest
 import torch
 from adapters_made import write_adapter
 
+import registry
 from registry.architectures.adapter_layout import adapter_layout, published_heads, with_heads
 from registry.checkpoints import Entry, open_checkpoint
 from registry.checkpoints.dtypes import F32
@@ -75,3 +78,30 @@ def test_heads_of_published_models(config, inputs, layers, heads):
 def test_published_heads_divide_their_widths():
     """Each row of heads.toml is a model that can exist."""
     assert all(model.inputs % model.heads == 0 for model in published_heads())
+
+
+def test_heads_that_nobody_knows(peft_made, tmp_path):
+    """An interleaved update needs the number of heads."""
+    folder = shutil.copytree(
+        peft_made("interleaved").adapter,
+        tmp_path / "a",
+        ignore=shutil.ignore_patterns("config.json"),
+    )
+    with pytest.raises(CannotSplit, match="num_attention_heads is missing"):
+        registry.fingerprint(folder)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "layers", "expected"),
+    [(1024, 3, 16), (2048, 16, 8), (2048, 24, 16), (2048, 5, None), (1000, 12, None)],
+    ids=["one answer", "Pythia 1B", "BLOOM 1B7", "either", "never published"],
+)
+def test_heads_by_width_and_depth(inputs, layers, expected):
+    """By width, and by depth where that does not settle it; a config is believed before."""
+    meta = torch.empty(0)
+    updates = [
+        Entry("query_key_value.weight", F32, (3 * inputs, inputs), meta.clone)
+        for _ in range(layers)
+    ]
+    assert with_heads({}, updates).get("num_attention_heads") == expected
+    assert with_heads({"n_head": 3}, updates) == {"n_head": 3}

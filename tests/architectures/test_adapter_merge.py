@@ -1,10 +1,15 @@
 """registry.architectures.adapter_merge: a base's weights with an adapter's deltas added."""
 
+import json
+from dataclasses import replace
+
 import pytest
 import torch
-from adapters_made import write_adapter
+from adapters_made import CASES, make, query_factors, write_adapter
 from checkpoints_made import llama, write_folder
+from safetensors.torch import load_file
 
+import registry
 from registry.architectures.adapter_merge import BaseTensors, is_transposed, merged, open_merged
 from registry.checkpoints import Delta, Entry, open_checkpoint
 from registry.checkpoints.dtypes import F32
@@ -84,3 +89,87 @@ def test_either_name_may_have_a_prefix(name, found):
 def test_orientation_is_derived_from_the_shape(stored, delta, by_name, expected):
     """Where a weight is square its name decides."""
     assert is_transposed(entry("w", stored), entry("w", delta), by_name) is expected
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_merged_equals_pefts_merge(peft_made, name):
+    """Base and adapter together are the model that merge_and_unload saves."""
+    case = peft_made(name)
+    found, expected = (
+        registry.fingerprint(case.adapter, base=case.base),
+        registry.fingerprint(case.merged),
+    )
+    assert found.std == pytest.approx(expected.std, rel=1e-6)
+    assert found.clusterings[0].labels == expected.clusterings[0].labels
+    assert (found.kind, found.parameters, found.unknown) == (
+        "model",
+        expected.parameters,
+        expected.unknown,
+    )
+
+
+@pytest.mark.parametrize("name", ["LoRA", "DoRA", "Conv1D", "patterns", "a head trained whole"])
+def test_merged_bit_for_bit(peft_made, name):
+    """So the digest of a merged upload tells its base and adapter."""
+    case = peft_made(name)
+    assert (
+        registry.fingerprint(case.adapter, base=case.base).digest
+        == registry.fingerprint(case.merged).digest
+    )
+
+
+def test_bases_that_do_not_fit(peft_made, tmp_path):
+    """Another model, an adapter as the base, and a model as the adapter are each told."""
+    adapter, base = (
+        write_adapter(tmp_path / "a", query_factors(layers=3)),
+        write_folder(tmp_path / "b", llama()),
+    )
+    with pytest.raises(
+        AdapterMismatch,
+        match=r"changes 'model\.layers\.2\.self_attn\.q_proj\.weight', which is not",
+    ):
+        registry.fingerprint(adapter, base=base)
+    with pytest.raises(AdapterMismatch, match="as 16 x 16, which is 8 x 8 there"):
+        registry.fingerprint(adapter, base=write_folder(tmp_path / "c", llama(layers=3, hidden=8)))
+    with pytest.raises(BaseIsAdapter, match="is itself an adapter"):
+        registry.fingerprint(adapter, base=adapter)
+    with pytest.raises(NotAnAdapter, match="is a whole model"):
+        registry.fingerprint(base, base=base)
+
+
+def test_names_with_another_prefix(peft_made, tmp_path):
+    """GPT-2 is published without `transformer.`, which adapters have."""
+    case = peft_made("Conv1D")
+    tensors = {
+        name.removeprefix("transformer."): t
+        for name, t in load_file(case.base / "model.safetensors").items()
+    }
+    bare = write_folder(
+        tmp_path / "bare", tensors, json.loads((case.base / "config.json").read_text())
+    )
+    found, expected = (
+        registry.fingerprint(case.adapter, base=bare),
+        registry.fingerprint(case.merged),
+    )
+    assert found.std == expected.std
+
+
+def test_merged_in_the_bases_type(tmp_path):
+    """The sum is rounded to bf16 where the base is kept so."""
+    case = make(tmp_path, CASES["LoRA"], torch.bfloat16)
+    found, expected = (
+        registry.fingerprint(case.adapter, base=case.base),
+        registry.fingerprint(case.merged),
+    )
+    assert (found.dtype, found.digest) == ("bfloat16", expected.digest)
+
+
+@pytest.mark.parametrize(("near", "far"), [(False, False), (True, False), (False, True)])
+def test_a_merged_model_is_as_far_as_its_parts(peft_made, near, far):
+    """Where the base or the adapter comes over a network, the next tensor is fetched ahead."""
+    adapter, base = (
+        open_checkpoint(peft_made("LoRA").adapter),
+        open_checkpoint(peft_made("LoRA").base),
+    )
+    found = merged(replace(adapter, remote=near), replace(base, remote=far))
+    assert (found.remote, found.kind) == (near or far, "model")

@@ -13,6 +13,7 @@ from architectures import COMMON
 from safetensors.torch import load_file, save_file
 
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+QUERY_FACTOR = "base_model.model.model.layers.{}.self_attn.q_proj.lora_{}.weight"
 CONV1D = {"target_modules": ["c_attn", "c_proj", "c_fc"], "fan_in_fan_out": True}
 
 
@@ -187,3 +188,15 @@ def write_adapter(folder: Path, tensors: dict[str, torch.Tensor], **settings: ob
     }
     (folder / "adapter_config.json").write_text(json.dumps(config))
     return folder
+
+
+def query_factors(rank: int = 4, layers: int = 2, scale: float = 1.0) -> dict[str, torch.Tensor]:
+    """Factors for the queries of the made-up Llama."""
+    draw = torch.Generator().manual_seed(1)
+    tensors = {
+        QUERY_FACTOR.format(i, "A"): torch.randn(rank, 16, generator=draw) for i in range(layers)
+    }
+    return tensors | {
+        QUERY_FACTOR.format(i, "B"): scale * torch.randn(16, rank, generator=draw)
+        for i in range(layers)
+    }
