@@ -2,10 +2,6 @@
 
 import json
 import math
-import os
-import pickle
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,8 +13,10 @@ from checkpoints_made import llama, write_folder, write_shards
 from gguf.constants import GGMLQuantizationType as Kind
 from gguf_made import converted
 from gguf_made import write as write_gguf
+from hub_client import client
 from hub_server import Hub
 from sklearn.cluster import KMeans
+from threadpoolctl import threadpool_limits
 
 from registry.architectures.layout import layout_of
 from registry.architectures.roles import PROJECTIONS
@@ -46,6 +44,7 @@ def matrices(source: object) -> list[tuple[str, np.ndarray]]:
     return [(PROJECTIONS[i], matrix) for _, i, matrix in sorted(found, key=lambda row: row[:2])]
 
 
+@threadpool_limits.wrap(limits=1)
 def check_against_numpy(source: object) -> None:
     """Std vectors to 1e-9 against the concatenated weights, labels against a dense SVD and sklearn's best K-Means."""
     found, own = fingerprint(source), matrices(source)
@@ -142,19 +141,10 @@ def write_pickles(folder: Path, tensors: dict[str, torch.Tensor]) -> Path:
 
 
 def through_a_hub(folder: Path, cache: Path) -> Fingerprint:
-    """The fingerprint that a process of its own computes: the hub client reads its settings when it is imported."""
-    script = "import pickle, sys, registry; sys.stdout.buffer.write(pickle.dumps(registry.fingerprint('org/model')))"
-    with Hub() as hub:
+    """The fingerprint as the hub's real client reads the files, from a hub on this machine."""
+    with Hub() as hub, client(hub.url, cache):
         hub.add("org/model", {path.name: path.read_bytes() for path in folder.iterdir()})
-        settings = os.environ | {
-            "HF_ENDPOINT": hub.url,
-            "HF_HOME": str(cache),
-            "HF_HUB_OFFLINE": "0",
-        }
-        done = subprocess.run(
-            [sys.executable, "-c", script], env=settings, capture_output=True, check=True
-        )
-    return pickle.loads(done.stdout)
+        return fingerprint("org/model")
 
 
 def nameless(found: Fingerprint) -> Fingerprint:

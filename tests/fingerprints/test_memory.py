@@ -10,7 +10,7 @@ import torch
 
 HIDDEN, INNER, LAYERS, WORDS = 512, 8192, 12, 90_000
 BUDGET = 64 << 20  # bytes that are read ahead, in place of the 256 MB that are the rule
-LIMIT = 300  # MB that a model of 600 MB may take over one of 30 MB
+LIMIT = 250  # MB that a model of 600 MB may take over one of 30 MB
 INGEST = """
 import resource, sys
 from click.testing import CliRunner
@@ -78,8 +78,7 @@ def peak(folder: Path) -> int:
 
 @pytest.mark.slow
 def test_peak_memory_does_not_grow_with_the_model(url, tmp_path):
-    """A model of 600 MB, nine times what is read ahead, takes half of itself over a tiny one."""
+    """A model of 600 MB, nine times what is read ahead, takes less than half of itself over a tiny one."""
     assert write_shards(tmp_path / "small", shapes_of_llama(layers=1, words=1000)) < 40_000_000
     assert write_shards(tmp_path / "large", shapes_of_llama(LAYERS, WORDS)) > 600_000_000
-    print(peak(tmp_path / "large"), peak(tmp_path / "small"))
     assert peak(tmp_path / "large") - peak(tmp_path / "small") < LIMIT
