@@ -215,7 +215,7 @@ def renumber(data: bytearray, draw: random.Random) -> None:
 
 
 def attempt(seed: int, folder: Path, seconds: float = SECONDS) -> str:
-    """The outcome of one mutated checkpoint: `fingerprint`, an error's class, or what should not have been."""
+    """Return what comes of one mutated checkpoint: `fingerprint`, an error's class, or FAILURE."""
     draw = random.Random(seed)
     kind = draw.choice(sorted(FORMATS))
     path = folder / FORMATS[kind](folder)
@@ -246,17 +246,17 @@ def prepare() -> None:
 
 
 def watch(event: str, arguments: tuple[object, ...]) -> None:
-    """Nothing runs, nothing is sent, nothing but the checkpoint is opened."""
+    """Raise where anything runs, is sent, or is opened that is not the checkpoint."""
     if event in ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "socket.connect"):
         raise PermissionError(f"{event} {arguments}")
-    if event == "open" and not str(arguments[0]).startswith(
-        (tempfile.gettempdir(), sys.prefix, sys.base_prefix)
-    ):
-        raise PermissionError(f"open {arguments[0]}")
+    if event == "open":
+        allowed = (tempfile.gettempdir(), sys.prefix, sys.base_prefix)
+        if not str(arguments[0]).startswith(allowed):
+            raise PermissionError(f"open {arguments[0]}")
 
 
 def work(seeds: range) -> Counter[str]:
-    """The outcomes of many mutations in one process."""
+    """Return the outcomes of many mutations in one process."""
     folder = Path(tempfile.mkdtemp())
     try:
         return Counter(attempt(seed, folder) for seed in seeds)
@@ -265,7 +265,7 @@ def work(seeds: range) -> Counter[str]:
 
 
 def alarm(*_: object) -> None:
-    """Turns a hang into an exception."""
+    """Turn a hang into an exception."""
     raise TimeoutError(f"longer than {SECONDS} seconds")
 
 
@@ -281,16 +281,15 @@ def main() -> None:
     batches = [range(first, min(first + BATCH, end)) for first in range(options.seed, end, BATCH)]
     outcomes: Counter[str] = Counter()
     with multiprocessing.get_context("spawn").Pool(options.processes, prepare) as pool:
-        for found in pool.imap_unordered(work, batches):
-            outcomes += found
+        for outcomes_of_batch in pool.imap_unordered(work, batches):
+            outcomes += outcomes_of_batch
+    failures = 0
     for outcome, count in sorted(outcomes.items()):
         print(f"{count:8}  {outcome}")
-    failures = sum(count for outcome, count in outcomes.items() if outcome.startswith("FAILURE"))
-    print(
-        json.dumps(
-            {"inputs": sum(outcomes.values()), "failures": failures, "outcomes": len(outcomes)}
-        )
-    )
+        if outcome.startswith("FAILURE"):
+            failures += count
+    summary = {"inputs": outcomes.total(), "failures": failures, "outcomes": len(outcomes)}
+    print(json.dumps(summary))
     sys.exit(failures > 0)
 
 

@@ -1,6 +1,5 @@
 """GGUF files made up for tests, by llama.cpp's own package."""
 
-from functools import reduce
 from pathlib import Path
 
 import numpy as np
@@ -28,12 +27,11 @@ NAMES = {
 
 def permuted(weights: torch.Tensor, heads: int) -> torch.Tensor:
     """llama.cpp's order of the rows: head by head, one of the first half, one of the second."""
-    rows = [
-        row
-        for head in weights.chunk(heads)
-        for pair in zip(*head.chunk(2), strict=True)
-        for row in pair
-    ]
+    rows = []
+    for head in weights.chunk(heads):
+        first, second = head.chunk(2)
+        for pair in zip(first, second, strict=True):
+            rows.extend(pair)
     return torch.stack(rows)
 
 
@@ -58,15 +56,22 @@ def write(
 
 
 def converted(tensors: Tensors, kind: Kind) -> dict[str, tuple[np.ndarray, Kind]]:
-    """A Llama of 4 heads and 2 for keys as the converter would write it: norms in float32, q and k reordered."""
-    found = {}
+    """A Llama of 4 heads and 2 for keys as the converter would write it.
+
+    Norms are in float32, the rows of query and key reordered.
+    """
+    written = {}
     for name, tensor in tensors.items():
-        weights, own = tensor.float(), kind if tensor.ndim > 1 else Kind.F32
-        if "q_proj" in name or "k_proj" in name:
-            weights = permuted(weights, 4 if "q_proj" in name else 2)
-        short = reduce(lambda known, pair: known.replace(*pair), NAMES.items(), name)
-        found[short] = quantize(weights.numpy(), own), own
-    return found
+        weights = tensor.float()
+        if "q_proj" in name:
+            weights = permuted(weights, 4)
+        if "k_proj" in name:
+            weights = permuted(weights, 2)
+        stored = kind if tensor.ndim > 1 else Kind.F32
+        for theirs, ours in NAMES.items():
+            name = name.replace(theirs, ours)  # noqa: PLW2901  # part by part
+        written[name] = quantize(weights.numpy(), stored), stored
+    return written
 
 
 def loaded(path: Path) -> Tensors:

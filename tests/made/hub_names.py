@@ -1,17 +1,27 @@
 """Models named as the hub has them where transformers names them otherwise or not at all."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 
 Matrices = dict[str, torch.Tensor]
-SHAPES = {"query": (32, 32), "key": (16, 32), "value": (16, 32), "output": (32, 32), "gate": (48, 32), "up": (48, 32),
-          "down": (32, 48)}  # fmt: skip
+SHAPES = {
+    "query": (32, 32),
+    "key": (16, 32),
+    "value": (16, 32),
+    "output": (32, 32),
+    "gate": (48, 32),
+    "up": (48, 32),
+    "down": (32, 48),
+}
+LAYERS = 3
 
 
 class Handmade(torch.nn.Module):
-    """Random projections in three layers under the names of a table: {layer} in a name, fused as its function says.
+    """Random projections in three layers under the names of a table.
 
+    A name has {layer} in it and stands for a whole projection, or for what its function fuses.
     Projections are those that the table names, key and value as large as `keys` rows of 32.
     """
 
@@ -20,30 +30,36 @@ class Handmade(torch.nn.Module):
     ) -> None:
         super().__init__()
         shapes = SHAPES | {"key": (keys, 32), "value": (keys, 32)}
-        self.layers = [{p: torch.randn(shape) for p, shape in shapes.items()} for _ in range(3)]
+        self.layers: list[Matrices] = []
+        for _ in range(LAYERS):
+            self.layers.append({part: torch.randn(shape) for part, shape in shapes.items()})
         self.names = names
 
     def state_dict(self) -> Matrices:
         """The tensors as the file has them."""
-        return {"embed_tokens.weight": torch.randn(40, 32)} | {
-            name.replace("{layer}", str(i)): layer[role]
-            if isinstance(role, str)
-            else role(layer).clone()
-            for i, layer in enumerate(self.layers)
-            for name, role in self.names.items()
-        }
+        tensors = {"embed_tokens.weight": torch.randn(40, 32)}
+        for i, layer in enumerate(self.layers):
+            for name, role in self.names.items():
+                matrix = layer[role] if isinstance(role, str) else role(layer).clone()
+                tensors[name.replace("{layer}", str(i))] = matrix
+        return tensors
 
     def projections(self) -> dict[tuple[int, str, None], torch.Tensor]:
         """What must be found."""
-        gated = any(
-            "gate" in str(role) or getattr(role, "gated", False) for role in self.names.values()
-        )
-        return {
-            (i, p, None): m
-            for i, layer in enumerate(self.layers)
-            for p, m in layer.items()
-            if gated or p != "gate"
-        }
+        gated = any(has_gate(role) for role in self.names.values())
+        matrices = {}
+        for i, layer in enumerate(self.layers):
+            for part, matrix in layer.items():
+                if gated or part != "gate":
+                    matrices[i, part, None] = matrix
+        return matrices
+
+
+def has_gate(role: str | Callable[[Matrices], torch.Tensor]) -> bool:
+    """Whether a tensor is a gate or holds one."""
+    if isinstance(role, str):
+        return role == "gate"
+    return getattr(role, "gated", False)
 
 
 def stacked(*parts: str) -> Callable[[Matrices], torch.Tensor]:
@@ -128,4 +144,4 @@ TABLES = {
     | named("layers.{layer}.", "self_attn.out_proj linear1 linear2", "output up down"),
 }
 KEYS = {"InternLM2": 16, "ChatGLM2": 16, "Meta's Llama": 16, "OLMo": 16}
-HUB = {name: (lambda name=name: Handmade(TABLES[name], KEYS.get(name, 32))) for name in TABLES}
+HUB = {name: partial(Handmade, table, KEYS.get(name, 32)) for name, table in TABLES.items()}

@@ -67,7 +67,15 @@ def open_hub(model: str, revision: str | None, file: str | None = None) -> HubMo
 def download(model: str, revision: str | None, file: str | None = None) -> HubModel:
     """Keep the weights, config and card of a hub model in the hub cache and return them there.
 
-    Arguments and errors are those of `open_hub`, and HubCacheUnwritable.
+    Args:
+        model: The id, `organisation/name` or `name`.
+        revision: A branch, tag or commit; None is the main branch.
+        file: The one that is meant; None is the only model that the repository holds.
+
+    Raises:
+        CheckpointError: The model is missing, gated or out of reach, or the cache cannot be
+            written; or, before any weight is asked for: NoWeights, SeveralCheckpoints,
+            HubFileNotFound.
     """
     with translated(model, revision):
         try:
