@@ -30,13 +30,14 @@ from registry.architectures.roles import PROJECTIONS
 from registry.database.embedded.server import Server
 from registry.errors import CannotSplit
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.comparison import Comparison
-from registry.lineage.features import Traits
-from registry.lineage.spectra import closeness
-from registry.lineage.training_recipe import distance, profile
+from registry.lineage.comparison import ModelComparison
+from registry.lineage.features import ModelFeatures
+from registry.lineage.judgement import judge
+from registry.lineage.spectra import closeness, spectral_distance
+from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.vector_distances import cosine_distance
-from registry.lineage.verdict import judge
 
+DEPTHS = 32  # points that a curve over the layers is read at
 SIDE = 16  # standard deviations of a cosine of 1 between two sketches under independence
 # Of a model of 7 billion parameters in bf16 (32 layers of 4096 x 11008, 13.48 GB): the first 4,096 values of 224
 # tensors, the embeddings of 64 tokens and 65 norms; output and value of one layer.
@@ -119,7 +120,9 @@ def one(folder: Path) -> Fingerprint | None:
 
 def compared(models: list[dict], prints: dict[str, Fingerprint]) -> list[Pair]:
     """Compare every model with every root of its split, without runs from the same initial weights."""
-    traits = {m["name"]: Traits(prints[m["name"]]) for m in models if m["change"] != "adapter"}
+    features = {
+        m["name"]: ModelFeatures.of(prints[m["name"]]) for m in models if m["change"] != "adapter"
+    }
     roots = [m for m in models if m["change"] == "root"]
     wanted = []
     for m in models:
@@ -133,7 +136,9 @@ def compared(models: list[dict], prints: dict[str, Fingerprint]) -> list[Pair]:
                 if m["change"] == "root" and m["root"] > root["root"]:
                     continue  # each pair of roots once
                 wanted.append((m, root, same))
-    return [pair(m, root, traits, same=same) for m, root, same in wanted if not near(m, root)]
+    return [
+        pair(m, root, features, prints, same=same) for m, root, same in wanted if not near(m, root)
+    ]
 
 
 def near(m: dict, root: dict) -> bool:
@@ -141,8 +146,15 @@ def near(m: dict, root: dict) -> bool:
     return m["near_twin_of"] == root["root"] or root["near_twin_of"] == m["root"]
 
 
-def pair(m: dict, root: dict, traits: dict[str, Traits], *, same: bool) -> Pair:
-    found = Comparison(traits[m["name"]], traits[root["name"]])
+def pair(
+    m: dict,
+    root: dict,
+    features: dict[str, ModelFeatures],
+    prints: dict[str, Fingerprint],
+    *,
+    same: bool,
+) -> Pair:
+    found = ModelComparison(features[m["name"]], features[root["name"]])
     likeness = max((each.similarity for each in found.alignments.values()), default=0.0)
     twins = m["family"] == root["family"] and m["size"] == root["size"] and not same
     verdict = judge(found, root["root"], root["family"]).verdict
@@ -154,22 +166,21 @@ def pair(m: dict, root: dict, traits: dict[str, Traits], *, same: bool) -> Pair:
         same,
         m["split"],
         twins,
-        extra(found),
+        extra(found, prints[m["name"]], prints[root["name"]]),
         found.score,
         verdict,
         likeness,
     )
 
 
-def extra(found: Comparison) -> dict[str, float]:
+def extra(found: ModelComparison, a: Fingerprint, b: Fingerprint) -> dict[str, float]:
     """The numbers that decide, and others that were tried, each larger for relatives."""
-    a, b = found.a.fingerprint, found.b.fingerprint
     numbers = dict(found.numbers)
     if a.start and b.start:
         numbers["start"] = SIDE * float(np.dot(a.start, b.start))
     numbers["layer"] = SIDE * max(best_layer(found, kind) for kind in found.alignments)
     numbers["weights"] = float(np.mean(list(found.changes.cosines.values()) or [0.0]))
-    numbers["moment curves"] = curves(found.a, found.b)
+    numbers["moment curves"] = curves(a, b)
     numbers["std vector"] = -cosine_distance(a.std_vector, b.std_vector)
     one, other = (np.array(each.clusterings[0].vector) for each in (a, b))
     numbers["clustering vector"] = float(
@@ -178,21 +189,39 @@ def extra(found: Comparison) -> dict[str, float]:
     return numbers
 
 
-def best_layer(found: Comparison, kind: str) -> float:
+def best_layer(found: ModelComparison, kind: str) -> float:
     """The largest cosine of one branch of the middle layer, which a quick look reads first, with any layer's."""
-    a, b = (traits.sketches.tables[kind, "attention"] for traits in (found.a, found.b))
+    a, b = (features.sketches.tables[kind, "attention"] for features in (found.a, found.b))
     if not a.any() or not b.any():
-        a, b = (traits.sketches.tables[kind, "mlp"] for traits in (found.a, found.b))
+        a, b = (features.sketches.tables[kind, "mlp"] for features in (found.a, found.b))
     return float((a[len(a) // 2] @ b.T).max())
 
 
-def curves(a: Traits, b: Traits) -> float:
+def curves(a: Fingerprint, b: Fingerprint) -> float:
     """Mean correlation of the curves of std, skewness and kurtosis over depth."""
     found = []
-    for one, other in zip(a.curves.reshape(-1, 32), b.curves.reshape(-1, 32), strict=True):
+    ones, others = (moment_curves(each).reshape(-1, DEPTHS) for each in (a, b))
+    for one, other in zip(ones, others, strict=True):
         if not np.isnan(one + other).any() and one.std() and other.std():
             found.append(np.corrcoef(one, other)[0, 1])
     return float(np.mean(found)) if found else 0.0
+
+
+def moment_curves(fingerprint: Fingerprint) -> np.ndarray:
+    """std, skewness and kurtosis of every projection over depth: 7 x 3 x DEPTHS, NaN where it is missing."""
+    return np.array([curve(fingerprint, projection) for projection in PROJECTIONS])
+
+
+def curve(fingerprint: Fingerprint, projection: str) -> np.ndarray:
+    """Those of one projection: 3 x DEPTHS, the mean where a layer has several matrices."""
+    own = [m for m in fingerprint.matrices if m.projection == projection and m.kurtosis is not None]
+    if not own:
+        return np.full((3, DEPTHS), np.nan)
+    rows = np.array([(m.layer, m.std, m.skewness, m.kurtosis) for m in own], float)
+    layers = np.unique(rows[:, 0])
+    means = np.array([rows[rows[:, 0] == layer, 1:].mean(0) for layer in layers])
+    at = np.linspace(0, len(layers) - 1, DEPTHS)
+    return np.array([np.interp(at, np.arange(len(layers)), column) for column in means.T])
 
 
 # --- what is measured -----------------------------------------------------------------------------------------
@@ -226,7 +255,7 @@ def untrained() -> list[float]:
         return spots
 
     models = [SimpleNamespace(layers=[layer() for _ in range(4)]) for _ in range(UNTRAINED)]
-    return [closeness(a, b) for a, b in itertools.combinations(models, 2)]
+    return [closeness(spectral_distance(a, b)) for a, b in itertools.combinations(models, 2)]
 
 
 def tail(kind: str, values: np.ndarray) -> str:
@@ -305,14 +334,11 @@ def other_sizes(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str,
     roots = [
         m for m in models if m["change"] == "root" and m["split"] != "crs" and not m["near_twin_of"]
     ]
-    traits = {m["name"]: Traits(prints[m["name"]]) for m in roots}
-    ways: dict[str, Callable[[Traits, Traits], float]] = {
-        "std vector": lambda a, b: (
-            -cosine_distance(a.fingerprint.std_vector, b.fingerprint.std_vector)
-        ),
+    ways: dict[str, Callable[[Fingerprint, Fingerprint], float]] = {
+        "std vector": lambda a, b: -cosine_distance(a.std_vector, b.std_vector),
         "moment curves": curves,
         "profile of singular values": lambda a, b: (
-            -distance(profile(a.fingerprint), profile(b.fingerprint))
+            -recipe_distance(recipe_profile(a.matrices), recipe_profile(b.matrices))
         ),
     }
     found = {}
@@ -321,7 +347,7 @@ def other_sizes(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str,
         for m in roots:
             others = [o for o in roots if o["size"] != m["size"]]
             if any(o["family"] == m["family"] for o in others):
-                best = max(others, key=lambda o: likeness(traits[m["name"]], traits[o["name"]]))
+                best = max(others, key=lambda o: likeness(prints[m["name"]], prints[o["name"]]))
                 right.append(best["family"] == m["family"])
         found[way] = float(np.mean(right))
     return found
@@ -331,20 +357,20 @@ def near_twins(models: list[dict], prints: dict[str, Fingerprint]) -> dict[str, 
     """Scores of models with the same initial weights and another order of the data."""
     twins = [m for m in models if m["change"] == "root" and m["near_twin_of"]]
     return {
-        m["name"]: Comparison.of(prints[m["name"]], prints[f"{m['near_twin_of']}/root"]).score
+        m["name"]: ModelComparison.of(prints[m["name"]], prints[f"{m['near_twin_of']}/root"]).score
         for m in twins
     }
 
 
 def adapters(models: list[dict], prints: dict[str, Fingerprint]) -> dict:
     """How adapters fit their own base and others of the same shapes, in standard deviations."""
-    from registry.lineage.adapter_base import agreement, fits_shapes  # noqa: PLC0415
+    from registry.lineage.adapter_base import direction_agreement, fits_shapes  # noqa: PLC0415
 
     own, others, first = [], [], []
     roots = [m for m in models if m["change"] == "root"]
     for m in models:
         if m["change"] == "adapter" and prints[m["name"]]:
-            fits = {r["root"]: agreement(prints[m["name"]].spaces, prints[r["name"]].spaces) for r in roots
+            fits = {r["root"]: direction_agreement(prints[m["name"]].spaces, prints[r["name"]].spaces) for r in roots
                     if fits_shapes(prints[m["name"]], prints[r["name"]]) and not near(m, r)}  # fmt: skip
             rest = [z for root, z in fits.items() if root != m["root"]]
             own.append(fits[m["root"]])

@@ -201,7 +201,7 @@ def test_identify_the_same_weights(known, model, tmp_path):
     known.ingest(model, family="f")
     wide = {name: tensor.double() for name, tensor in llama().items()}
     verdict = known.identify(write_shards(tmp_path / "x", wide)).verdict
-    assert (verdict.verdict, verdict.model, verdict.family, verdict.how) == (
+    assert (verdict.verdict, verdict.model, verdict.family, verdict.changes) == (
         "same weights",
         "model",
         "f",

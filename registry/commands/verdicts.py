@@ -22,8 +22,6 @@ from registry.commands.printing import show
 from registry.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from registry import Registry
     from registry.fingerprints.record import Fingerprint
     from registry.lineage.verdict import Verdict
@@ -72,7 +70,8 @@ def identify(
     Example: registry identify ./unknown_model
     """
     from registry import Registry
-    from registry.report import pages, verdicts
+    from registry.report import verdicts
+    from registry.report.page import identification_page
 
     if quick and report:
         raise click.UsageError("--quick reads too little for a --report.")
@@ -86,7 +85,8 @@ def identify(
                 source, k=nearest, **python_options(options), **run.observers
             )
         if report:
-            page = pages.identified(identification, find_in(registry), version("weight-registry"))
+            named = named_by(identification.verdict, registry)
+            page = identification_page(identification, named, version("weight-registry"))
             write_whole(report, page + "\n")
 
     run.show(
@@ -164,14 +164,14 @@ def verify(source: str, claimed_base: str, json: bool, timing: bool, **options: 
     Example: registry verify ./child --claimed-base llama-small
     """
     from registry import Registry
-    from registry.lineage.pair import consistency
+    from registry.lineage.pair import claim_outcome
     from registry.report import verdicts
 
     with Registry() as registry, measured_run(source, json=json, timing=timing) as run:
         named = named_models(registry, (source, claimed_base))
         verdict = registry.compare(*named.models, **options, timing=run.clock)
 
-    outcome = consistency(verdict)
+    outcome = claim_outcome(verdict)
     claim = {"source": source, "base": claimed_base, "outcome": outcome}
     run.show(
         {**claim, **verdicts.verdict_json(verdict), **named.note},
@@ -214,20 +214,25 @@ def report(model: str, output: Path) -> None:
     Example: registry report llama-tiny-code -o report.html
     """
     from registry import Registry
-    from registry.report import pages
+    from registry.report.page import explained_page
 
     with Registry() as registry:
         summary, verdict, judged_at = registry.explain(model)
-        find = find_in(registry)
-        page = pages.explained(summary, find(summary.name), verdict, judged_at, find)
+        _, fingerprint = registry.show(summary.name)
+        named = named_by(verdict, registry)
+        page = explained_page(summary, fingerprint, verdict, judged_at, named)
         write_whole(output, page + "\n")
     click.echo(f"wrote {output}", err=True)
 
 
-def find_in(registry: "Registry") -> "Callable[[str], Fingerprint]":
-    """Return a function that gives a registered model's fingerprint by its name."""
+def named_by(verdict: "Verdict", registry: "Registry") -> "tuple[str, Fingerprint] | None":
+    """Return the model that a verdict names, with its fingerprint, if it is still registered."""
+    from registry.errors import ModelNotFound
 
-    def find(name: str) -> "Fingerprint":
-        return registry.show(name).fingerprint
-
-    return find
+    if verdict.model is None:
+        return None
+    try:
+        _, fingerprint = registry.show(verdict.model)
+    except ModelNotFound:
+        return None
+    return verdict.model, fingerprint

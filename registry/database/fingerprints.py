@@ -34,7 +34,6 @@ from registry.errors import NameTaken
 from registry.fingerprints.outline import outline
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
-    RANKS,
     VERSION,
     Adapter,
     Branch,
@@ -44,6 +43,7 @@ from registry.fingerprints.record import (
     Matrix,
     Space,
 )
+from registry.lineage.features import SPECTRUM_RANK, ComparedMatrix, ComparedModel
 
 
 class Outcome(Enum):
@@ -204,58 +204,50 @@ def load(session: Session, name: str) -> Stored:
     return Stored(summary(model), fingerprint)
 
 
-def family_and_fingerprint(session: Session, name: str) -> tuple[str, Fingerprint]:
-    """A registered model as far as it is compared: its spectra to the smallest rank, one clustering, no bounds.
+def compared_model(session: Session, name: str) -> ComparedModel:
+    """Return what a comparison reads of a registered model, and its family.
 
-    Sixteen times as fast as the whole, for arrays come in the bytes that the server holds.
+    Sixteen times as fast as the whole fingerprint: arrays come in the bytes that the server holds.
     """
-    model = session.execute(
-        select(Model, FingerprintRow, OutlineRow.start, ClusteringRow)
-        .join(FingerprintRow, FingerprintRow.model_id == Model.id)
-        .join(ClusteringRow, ClusteringRow.model_id == Model.id)
-        .outerjoin(OutlineRow, OutlineRow.model_id == Model.id)
-        .where(
-            Model.name == name, Model.fingerprint_version == VERSION, ClusteringRow.rank == RANKS[0]
-        )
-    ).one()
-    row, whole, start, clustering = model
-    own = {
-        **columns(row, Fingerprint),
-        **columns(whole, Fingerprint),
-        "version": row.fingerprint_version,
-        "std": ProjectionVector(*whole.std),
-    }
-    vectors = Clustering(
-        **{**columns(clustering, Clustering), "vector": ProjectionVector(*clustering.shares)}
+    query = select(Model, FingerprintRow)
+    query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
+    query = query.where(Model.name == name, Model.fingerprint_version == VERSION)
+    model, fingerprint = session.execute(query).one()
+    return ComparedModel(
+        digest=model.digest,
+        cast_digest=model.cast_digest,
+        dtype=model.dtype,
+        stored=fingerprint.stored,
+        vocabulary=fingerprint.vocabulary,
+        projections=fingerprint.projections,
+        std=fingerprint.std,
+        matrices=compared_matrices(session, model.id),
+        branches=branches_of(session, model.id),
+        family=model.family.name,
     )
-    found = {
-        "clusterings": (vectors,),
-        "matrices": matrices_of(session, row.id),
-        "branches": branches_of(session, row.id),
-    }
-    return row.family.name, Fingerprint(**{**own, **found, "rank": RANKS[0], "start": start})
 
 
-def matrices_of(session: Session, model: int) -> tuple[Matrix, ...]:
-    """The matrices of a model without bounds."""
-    names = [
-        f.name for f in fields(Matrix) if f.name not in ("singular_values", "bounds", "sketch")
-    ]
-    arrays = (
-        func.array_send(MatrixRow.singular_values[1 : RANKS[0]]),
+def compared_matrices(session: Session, model: int) -> tuple[ComparedMatrix, ...]:
+    """Return what a comparison reads of a model's matrices, in their order."""
+    arrays = ("singular_values", "sketch")
+    names = [field.name for field in fields(ComparedMatrix) if field.name not in arrays]
+    query = select(
+        *(getattr(MatrixRow, name) for name in names),
+        func.array_send(MatrixRow.singular_values[1:SPECTRUM_RANK]),
         func.array_send(MatrixRow.sketch),
     )
-    query = select(*(getattr(MatrixRow, name) for name in names), *arrays).where(
-        MatrixRow.model_id == model
-    )
-    return tuple(
-        Matrix(
-            **dict(zip(names, values, strict=True)),
-            singular_values=numbers(spectrum, 8),
-            sketch=numbers(sketch, 4),
+    query = query.where(MatrixRow.model_id == model).order_by(MatrixRow.position)
+
+    matrices = []
+    for *values, singular_values, sketch in session.execute(query):
+        matrices.append(
+            ComparedMatrix(
+                **dict(zip(names, values, strict=True)),
+                singular_values=numbers(singular_values, 8),
+                sketch=numbers(sketch, 4),
+            )
         )
-        for *values, spectrum, sketch in session.execute(query.order_by(MatrixRow.position))
-    )
+    return tuple(matrices)
 
 
 def branches_of(session: Session, model: int) -> tuple[Branch, ...]:

@@ -37,11 +37,11 @@ from registry.database.schema import (
 )
 from registry.database.wire import halves, rectangle
 from registry.fingerprints.record import VERSION, Branch, Fingerprint, Space
-from registry.lineage.adapter_base import Base
+from registry.lineage.adapter_base import CandidateBase
 from registry.lineage.features import KINDS, Sketches
+from registry.lineage.judgement import CandidateCounts
 from registry.lineage.training_recipe import VALUES
 from registry.lineage.vector_distances import log_ratio_distance
-from registry.lineage.verdict import Candidates
 
 NEAREST = text(
     "SELECT model, family, digest, std_distance, clustering_distance"
@@ -112,7 +112,7 @@ def spreads(session: Session, kind: str) -> list[Spread]:
     return [Spread(*row) for row in session.execute(query.where(*own).order_by(Model.name))]
 
 
-def comparable(session: Session, fingerprint: Fingerprint) -> Candidates:
+def comparable(session: Session, fingerprint: Fingerprint) -> CandidateCounts:
     """How many registered models there are of the same kind and fingerprint version, and of how many families."""
     families = (
         alike(select(func.count().label("models")), fingerprint)
@@ -120,7 +120,7 @@ def comparable(session: Session, fingerprint: Fingerprint) -> Candidates:
         .subquery()
     )
     counts = select(cast(func.coalesce(func.sum(families.c.models), 0), Integer), func.count())
-    return Candidates(*session.execute(counts.select_from(families)).one())
+    return CandidateCounts(*session.execute(counts.select_from(families)).one())
 
 
 def alike(query: Select[Any], fingerprint: Fingerprint) -> Select[Any]:
@@ -240,7 +240,7 @@ def by_branch(session: Session, branch: Branch, k: int) -> dict[tuple[str, str],
     return best
 
 
-def bases(session: Session, adapter: Fingerprint) -> list[Base]:
+def bases(session: Session, adapter: Fingerprint) -> list[CandidateBase]:
     """The models that have every matrix which an adapter changes, in its shape."""
     places = sorted({(m.layer, m.projection, m.rows, m.cols) for m in adapter.matrices})
     own = tuple_(MatrixRow.layer, MatrixRow.projection, MatrixRow.rows, MatrixRow.cols)
@@ -265,11 +265,11 @@ def bases(session: Session, adapter: Fingerprint) -> list[Base]:
     spaces: dict[tuple[str, str], list[Space]] = defaultdict(list)
     for model, family, layer, side, sent in session.execute(query):
         spaces[model, family].append(Space(layer, side, halves(sent)))
-    return [Base(*named, tuple(found)) for named, found in sorted(spaces.items())]
+    return [CandidateBase(*named, tuple(found)) for named, found in sorted(spaces.items())]
 
 
 def profiles(session: Session, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Of some models what registry.lineage.training_recipe.profile gives, averaged by the server."""
+    """Of some models what registry.lineage.training_recipe.recipe_profile gives, averaged by the server."""
     scale = MatrixRow.std * func.sqrt(func.greatest(MatrixRow.rows, MatrixRow.cols))
     logs = [func.avg(func.ln(MatrixRow.singular_values[i + 1] / scale)) for i in range(VALUES)]
     whole = MatrixRow.singular_values[VALUES] > 0  # values fall

@@ -27,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "0007"  # the migration that these tables correspond to
+REVISION = "0008"  # the migration that these tables correspond to
 
 
 class Half(TypeDecorator[tuple[float, ...]]):
@@ -311,10 +311,13 @@ class HistogramRow(Base):
 class VerdictRow(Base):
     """What the registry said of a model when it was ingested, among the models that it knew then.
 
-    base, family: what the verdict names, by name: models may go. evidence: objects as in docs/json.md.
+    base, family: what the verdict names, by name: models may go. closest: the nearest of those
+    compared. how: kinds of changes, in rows from before 0008 sentences. changes: objects with kind,
+    amount and parts, null in these rows. evidence: objects with name, value, null, p_value and more.
     """
 
     __tablename__ = "verdicts"
+    __table_args__ = (CheckConstraint("jsonb_typeof(changes) = 'array'", name="changes"),)
 
     model_id: Mapped[int] = mapped_column(
         ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
@@ -329,6 +332,8 @@ class VerdictRow(Base):
     candidates: Mapped[int]
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
     judged_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    closest: Mapped[str | None]
+    changes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
 
 
 class OutlineRow(Base):

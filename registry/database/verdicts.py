@@ -1,39 +1,118 @@
 """The verdict that was given when a model was ingested."""
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
 from registry.database.models import Summary, find, summary
-from registry.database.rows import columns, shared
 from registry.database.schema import VerdictRow
 from registry.errors import NoVerdict
+from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
 
-if TYPE_CHECKING:
-    from registry.lineage.verdict import Verdict
+EVIDENCE_FIELDS = frozenset(field.name for field in fields(Evidence))
 
 
-def keep_verdict(session: Session, name: str, verdict: "Verdict") -> None:
-    """Store what was said of a model, in place of what was said before."""
+class StoredVerdict(NamedTuple):
+    """A registered model, the verdict that was stored with it, and when it was given."""
+
+    model: Summary
+    verdict: Verdict
+    judged_at: datetime
+
+
+def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
+    """Store what was said of a model, in place of what was said before. Raises ModelNotFound."""
     model = find(session, name)
-    own = shared(verdict, VerdictRow, without=("evidence",))
     model.verdict = VerdictRow(
-        **own, base=verdict.model, evidence=[asdict(line) for line in verdict.evidence]
+        verdict=verdict.verdict,
+        base=verdict.model,
+        family=verdict.family,
+        closest=verdict.closest,
+        how=tuple(str(change.kind) for change in verdict.changes),
+        changes=[change_json(change) for change in verdict.changes],
+        score=verdict.score,
+        p_value=verdict.p_value,
+        chance=verdict.chance,
+        candidates=verdict.candidates,
+        evidence=[evidence_json(line) for line in verdict.evidence],
     )
 
 
-def kept_verdict(session: Session, name: str) -> tuple[Summary, "Verdict", datetime]:
-    """What was said of a registered model, and when. Raises ModelNotFound, NoVerdict."""
-    from registry.lineage.verdict import Evidence, Verdict  # noqa: PLC0415  # torch and scipy come with it
+def change_json(change: Change) -> dict[str, Any]:
+    """Return a change as the column `changes` holds it; docs/schema.md describes it."""
+    return {"kind": str(change.kind), "amount": change.amount, "parts": list(change.parts)}
 
+
+def evidence_json(line: Evidence) -> dict[str, Any]:
+    """Return a line as the column `evidence` holds it: its name, direction and the numbers that it has."""
+    content: dict[str, Any] = {"name": str(line.kind)}
+    if line.direction:
+        content["direction"] = str(line.direction)
+
+    values = asdict(line)
+    del values["kind"]
+    content.update(filter(is_given, values.items()))
+    return content
+
+
+def is_given(item: tuple[str, Any]) -> bool:
+    """Return whether a field of a line says something."""
+    _, value = item
+    return value is not None and value is not False
+
+
+def kept_verdict(session: Session, name: str) -> StoredVerdict:
+    """Return what was said of a registered model, and when. Raises ModelNotFound, NoVerdict."""
     model = find(session, name)
     row = model.verdict
     if row is None:
         raise NoVerdict(name=model.name)
-    own = columns(row, Verdict) | {
-        "model": row.base,
-        "evidence": tuple(Evidence(**line) for line in row.evidence),
-    }
-    return summary(model), Verdict(**own), row.judged_at
+
+    verdict = Verdict(
+        Relation(row.verdict),
+        model=row.base,
+        family=row.family,
+        closest=row.closest or row.base,
+        changes=changes_of(row),
+        score=row.score,
+        p_value=row.p_value,
+        chance=row.chance,
+        candidates=row.candidates,
+        evidence=evidence_of(row),
+    )
+    return StoredVerdict(summary(model), verdict, row.judged_at)
+
+
+def changes_of(row: VerdictRow) -> tuple[Change, ...]:
+    """Return the changes of a row; of one from before 0008, the sentences that it holds."""
+    if row.changes is None:
+        return tuple(Change(ChangeKind.STATED, parts=(sentence,)) for sentence in row.how)
+
+    changes = []
+    for content in row.changes:
+        kind = ChangeKind(content["kind"])
+        changes.append(Change(kind, content["amount"], tuple(content["parts"])))
+    return tuple(changes)
+
+
+def evidence_of(row: VerdictRow) -> tuple[Evidence, ...]:
+    """Return the evidence of a row."""
+    lines = []
+    for content in row.evidence:
+        kind = EvidenceKind(content["name"])
+        numbers = {name: value for name, value in content.items() if name in EVIDENCE_FIELDS}
+        if row.changes is None and kind == EvidenceKind.SPECTRA:
+            numbers |= spectral_distances(numbers)
+        lines.append(Evidence(kind, **numbers))
+    return tuple(lines)
+
+
+def spectral_distances(numbers: dict[str, Any]) -> dict[str, float]:
+    """Return a spectral line's value and null as distances: before 0008 they were -log10 of these."""
+    distances = {}
+    for name in ("value", "null"):
+        if numbers.get(name) is not None:
+            distances[name] = float(10 ** -numbers[name])
+    return distances

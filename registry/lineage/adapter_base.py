@@ -1,19 +1,31 @@
-"""Which model an adapter was trained on: whose directions its updates read and write along."""
+"""Which model an adapter was trained on: whose directions its LoRA deltas read and write along.
+
+docs/method.md, Adapters.
+"""
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from registry.fingerprints.record import Fingerprint, Space
-from registry.lineage.calibration import among, nulls
-from registry.lineage.verdict import CERTAIN, DERIVED, SAME_WEIGHTS, UNKNOWN, Evidence, Verdict
+from registry.lineage.calibration import NullDistribution, family_wise, null_distributions
+from registry.lineage.judgement import CERTAIN
+from registry.lineage.verdict import (
+    Change,
+    ChangeKind,
+    Evidence,
+    EvidenceKind,
+    Relation,
+    Verdict,
+)
 
 
 @dataclass(frozen=True)
-class Base:
-    """A model that an adapter may belong to."""
+class CandidateBase:
+    """A model that an adapter may belong to, with what its layers read and write."""
 
     model: str
     family: str
@@ -21,8 +33,8 @@ class Base:
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How well an adapter fits a base: z, in standard deviations above an independent base, and its p-value."""
+class BaseFit:
+    """How well an adapter fits a base: z, in standard deviations above an unrelated base."""
 
     model: str
     family: str
@@ -30,60 +42,123 @@ class Fit:
 
     @property
     def p_value(self) -> float:
-        """The chance that an independent base of the same shapes fits as well."""
-        return nulls()["fit"].p_value(self.z)
+        """The share of unrelated bases of the same shapes that fit as well."""
+        return fit_null().p_value(self.z)
+
+
+class RegisteredAdapter(NamedTuple):
+    """The name and family of a registered adapter."""
+
+    name: str
+    family: str
+
+
+def fit_null() -> NullDistribution:
+    """Return the null distribution of z."""
+    return null_distributions()[EvidenceKind.FIT]
 
 
 def fits_shapes(adapter: Fingerprint, model: Fingerprint) -> bool:
-    """Whether a model has every matrix that an adapter changes, in its shape."""
-    shapes = {(m.layer, m.projection, m.rows, m.cols) for m in model.matrices}
-    return all((m.layer, m.projection, m.rows, m.cols) in shapes for m in adapter.matrices)
+    """Return whether a model has every matrix that an adapter changes, in its shape."""
+    needed = {(m.layer, m.projection, m.rows, m.cols) for m in adapter.matrices}
+    present = {(m.layer, m.projection, m.rows, m.cols) for m in model.matrices}
+    return needed <= present
 
 
-def fitting(adapter: Fingerprint, bases: Sequence[Base]) -> list[Fit]:
-    """Bases of the right shapes, the best fit first."""
-    fits = [Fit(base.model, base.family, agreement(adapter.spaces, base.spaces)) for base in bases]
-    return sorted(fits, key=lambda fit: -fit.z)
+def rank_bases(adapter: Fingerprint, bases: Sequence[CandidateBase]) -> list[BaseFit]:
+    """Return how well an adapter fits bases of the right shapes, the best fit first."""
+    fits = []
+    for base in bases:
+        z = direction_agreement(adapter.spaces, base.spaces)
+        fits.append(BaseFit(base.model, base.family, z))
+    return sorted(fits, key=z_of, reverse=True)
 
 
-def agreement(adapter: Sequence[Space], model: Sequence[Space]) -> float:
-    """How many standard deviations the adapter's directions agree above what those of an independent base do."""
-    known = {(each.layer, each.side): each.sketch for each in model}
-    pairs = [
-        (each.sketch, known[each.layer, each.side])
-        for each in adapter
-        if (each.layer, each.side) in known
-    ]
-    if not pairs:
+def z_of(fit: BaseFit) -> float:
+    """Return the z of a fit, to sort by."""
+    return fit.z
+
+
+def direction_agreement(adapter: Sequence[Space], model: Sequence[Space]) -> float:
+    """Return z = sum_i <a_i, b_i> sqrt(d / n) over the n sides (layer, reads or writes) that both have.
+
+    The sketches are unit vectors of d numbers: of unrelated models each product has a variance of 1 / d.
+    0 without a side in common.
+    """
+    sketches = {(space.layer, space.side): space.sketch for space in model}
+    products = []
+    numbers = 0
+    for space in adapter:
+        other = sketches.get((space.layer, space.side))
+        if other is not None:
+            products.append(float(np.dot(space.sketch, other)))
+            numbers = numbers or len(space.sketch)
+    if not products:
         return 0.0
-    total = sum(float(np.dot(one, other)) for one, other in pairs)
-    return total * math.sqrt(len(pairs[0][0]) / len(pairs))
+    return sum(products) * math.sqrt(numbers / len(products))
 
 
 def judge_adapter(
-    adapter: Fingerprint, twin: tuple[str, str] | None, fits: Sequence[Fit]
+    adapter: Fingerprint, twin: RegisteredAdapter | None, fits: Sequence[BaseFit]
 ) -> Verdict:
-    """The verdict on an adapter. twin: model and family of the one with the same updates. fits: the best first."""
+    """Return the verdict on an adapter.
+
+    twin: a registered adapter with the same deltas, if there is one. fits: the best first.
+    """
     if twin:
-        line = Evidence("digest", f"every update equals that of {twin[0]}", 1.0, 0.0, 0.0)
-        return Verdict(SAME_WEIGHTS, *twin, evidence=(line,))
+        line = Evidence(EvidenceKind.DIGEST, value=1.0, null=0.0, p_value=0.0, model=twin.name)
+        return Verdict(
+            Relation.SAME_WEIGHTS,
+            model=twin.name,
+            family=twin.family,
+            closest=twin.name,
+            evidence=(line,),
+        )
     if not fits:
-        nothing = "no registered model has all the matrices that it changes, in their shapes"
-        return Verdict(UNKNOWN, evidence=(Evidence("shapes", nothing),))
-    best, null = fits[0], nulls()["fit"]
-    chance = among(best.p_value, len(fits))
-    told = f"it reads and writes along the directions of {best.model}: {best.z:.1f} standard deviations above chance"
-    strangers = f"the strongest of {null.pairs} independent bases came to {null.strongest:.2g}"
-    line = Evidence("fit", f"{told}; {strangers}", best.z, null.start, best.p_value)
-    numbers = (-math.log10(best.p_value), best.p_value, chance, len(fits))
+        return Verdict.unknown(evidence=(Evidence(EvidenceKind.SHAPES, count=0),))
+    return judge_fit(adapter, fits[0], len(fits))
+
+
+def judge_fit(adapter: Fingerprint, best: BaseFit, candidates: int) -> Verdict:
+    """Return the verdict on an adapter by its best fit among so many bases of its shapes."""
+    null = fit_null()
+    chance = family_wise(best.p_value, candidates)
+    score = -math.log10(best.p_value)
+    line = Evidence(
+        EvidenceKind.FIT,
+        value=best.z,
+        null=null.start,
+        p_value=best.p_value,
+        strongest=null.strongest,
+        pairs=null.pairs,
+        model=best.model,
+    )
     if chance > CERTAIN:
-        told = f"its shapes fit {len(fits)} registered models, and nothing tells which"
-        return Verdict(UNKNOWN, None, None, (), *numbers, (Evidence("shapes", told), line))
-    how = f"{described(adapter)}, trained on it or on a relative"
-    return Verdict(DERIVED, best.model, best.family, (how,), *numbers, (line,))
+        shapes = Evidence(EvidenceKind.SHAPES, count=candidates)
+        return Verdict.unknown(
+            closest=best.model,
+            score=score,
+            p_value=best.p_value,
+            chance=chance,
+            candidates=candidates,
+            evidence=(shapes, line),
+        )
+    return Verdict(
+        Relation.DERIVED,
+        model=best.model,
+        family=best.family,
+        closest=best.model,
+        changes=(adapter_change(adapter),),
+        score=score,
+        p_value=best.p_value,
+        chance=chance,
+        candidates=candidates,
+        evidence=(line,),
+    )
 
 
-def described(adapter: Fingerprint) -> str:
-    """What kind of adapter it is."""
-    own = adapter.adapter
-    return f"{own.method} adapter of rank {own.rank}" if own else "adapter"
+def adapter_change(adapter: Fingerprint) -> Change:
+    """Return what an adapter does to its base: its method and rank."""
+    if adapter.adapter is None:
+        return Change(ChangeKind.ADAPTER)
+    return Change(ChangeKind.ADAPTER, amount=adapter.adapter.rank, parts=(adapter.adapter.method,))

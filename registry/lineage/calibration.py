@@ -1,4 +1,4 @@
-"""What chance gives: how often independent models come as close, as measured on many pairs of them."""
+"""Null distributions: how often unrelated models come as close, measured on many pairs of them."""
 
 import bisect
 import math
@@ -7,12 +7,16 @@ from functools import cache
 
 from registry.data import load
 
-LEAST = 1e-300  # a probability that a float still holds
+SMALLEST = 1e-300  # a probability that a float still holds
 
 
 @dataclass(frozen=True)
-class Null:
-    """The upper tail of one kind of evidence among independent pairs; see calibration.toml."""
+class NullDistribution:
+    """The upper tail of one kind of evidence among `pairs` unrelated pairs (calibration.toml).
+
+    above: the share of pairs beyond `start`, the 95th percentile. scale: beyond it, the share falls by
+    e for every so much. strongest: the largest value that was seen.
+    """
 
     pairs: int
     above: float
@@ -21,41 +25,60 @@ class Null:
     strongest: float
 
     def p_value(self, value: float) -> float:
-        """The share of independent pairs that come to as much or more: measured to `start`, then an exponential tail.
+        """Return the share of unrelated pairs at or above a value: above * exp(-(value - start) / scale).
 
-        Below the start the share is not told apart: 1 is said, so that it proves nothing.
+        Up to the start, shares are not resolved: the p-value is 1, so that it proves nothing.
         """
         if value <= self.start:
             return 1.0
-        return max(LEAST, self.above * math.exp(-(value - self.start) / self.scale))
+        return max(SMALLEST, self.above * math.exp(-(value - self.start) / self.scale))
 
 
 @cache
-def nulls() -> dict[str, Null]:
-    """By kind of evidence."""
-    content = load("registry.lineage", "calibration.toml")
-    return {kind: Null(**numbers) for kind, numbers in content.items()}
+def null_distributions() -> dict[str, NullDistribution]:
+    """Return the null of each kind of evidence, as calibration.toml has them."""
+    distributions = {}
+    for kind, numbers in load("registry.lineage", "calibration.toml").items():
+        distributions[kind] = NullDistribution(**numbers)
+    return distributions
 
 
-def among(p_value: float, candidates: int) -> float:
-    """The chance that at least one of so many independent models comes as close."""
-    return -math.expm1(candidates * math.log1p(-p_value)) if p_value < 1 else 1.0
+def family_wise(p_value: float, candidates: int) -> float:
+    """Return 1 - (1 - p)^n, the probability that one of n unrelated candidates comes as close (Sidak).
+
+    Computed by log1p and expm1, so that a p far below what 1 - p can hold is kept.
+    """
+    if p_value >= 1:
+        return 1.0
+    return -math.expm1(candidates * math.log1p(-p_value))
 
 
-def stranger_share(distance: float) -> float:
-    """Share of pairs of unrelated models whose std vectors are as close, interpolated; never below what was seen."""
-    shares, distances = zip(*quantiles(), strict=True)
+def unrelated_share(distance: float) -> float:
+    """Return the share of pairs of unrelated published models whose std vectors are at most so far apart.
+
+    Interpolated between the rows of strangers.toml, and never below the smallest share there; 1 beyond
+    the last row, the median.
+    """
+    rows = std_distance_quantiles()
+    distances = [row_distance for _, row_distance in rows]
     i = bisect.bisect_right(distances, distance)
     if i == 0:
-        return float(shares[0])
-    if i == len(distances):
+        return rows[0][0]
+    if i == len(rows):
         return 1.0
-    part = (distance - distances[i - 1]) / (distances[i] - distances[i - 1])
-    return float(shares[i - 1] + part * (shares[i] - shares[i - 1]))
+
+    (share, lower), (next_share, upper) = rows[i - 1], rows[i]
+    part = (distance - lower) / (upper - lower)
+    return share + part * (next_share - share)
+
+
+def unrelated_quantile(share: float) -> float:
+    """Return the std-vector distance that this share of unrelated pairs is within; a row of strangers.toml."""
+    return dict(std_distance_quantiles())[share]
 
 
 @cache
-def quantiles() -> tuple[tuple[float, float], ...]:
-    """Rows (share, distance) of strangers.toml, rising."""
-    content = load("registry.lineage", "strangers.toml")
-    return tuple((share, distance) for share, distance in content["quantiles"])
+def std_distance_quantiles() -> tuple[tuple[float, float], ...]:
+    """Return the rows (share, distance) of strangers.toml, rising."""
+    rows = load("registry.lineage", "strangers.toml")["quantiles"]
+    return tuple((float(share), float(distance)) for share, distance in rows)

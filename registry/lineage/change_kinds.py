@@ -1,142 +1,159 @@
-"""What a change is called: phrases for what was done to a model, from the numbers of a comparison."""
+"""What a change is called: records of what was done to a model, from the numbers of a comparison.
+
+docs/method.md, What was done to it.
+"""
 
 from collections.abc import Iterator
 
-from registry.lineage.calibration import nulls
-from registry.lineage.changes import Changes
-from registry.lineage.comparison import Comparison
+from registry.lineage.calibration import null_distributions
+from registry.lineage.changes import WeightChanges
+from registry.lineage.comparison import ModelComparison
+from registry.lineage.verdict import Change, ChangeKind
 
 ALIKE = 0.5  # cosine of two matrices' sketches above which they stand in the same axes
-NEAR = 0.9999  # below which a matrix has changed visibly
-FAITHFUL = 0.5  # of a matrix's own change: a branch that changed less was rewritten, not trained
+UNCHANGED = 0.9999  # cosine below which a matrix has changed visibly
+FAITHFUL = (
+    0.5  # of a matrix's own change: a branch that changed less was re-parameterised, not trained
+)
 HEAVY = 0.25  # |change| / |weights| from which training is called continued
 PRUNED = 0.08  # share of weights that became zero
-COARSER = 0.85  # of the earlier model's variety of values: below, the later is on a grid
-FOUR_BITS, EIGHT_BITS = 0.25, 0.75  # variety up to which the grid has so many bits
-GRID_ERROR = {4: 0.2, 8: 0.03}  # |change| / |weights| that quantisation alone gives at most
+COARSER = 0.85  # of the earlier model's variety of values: below, the later is quantised
+FOUR_BITS = 0.25  # variety up to which there are about 4 bits, else about 8
+QUANTISATION_ERROR = {4: 0.2, 8: 0.03}  # |change| / |weights| that quantisation alone gives at most
 NEURONS = ("up", "down")  # of the mlp's branch
-HEADS = ("value", "output")  # of attention's
+HEADS = ("value", "output")  # of attention's branch
 
 
-def phrases(found: Comparison) -> list[str]:
-    """Everything that was done, the largest step first; empty where nothing was."""
-    changes = found.changes
-    return [
-        *depth(changes),
-        *disguises(found),
-        *grid(found),
-        *pruning(found),
-        *training(found),
-        *vocabulary(found),
-    ]
-
-
-def depth(changes: Changes) -> Iterator[str]:
-    """Layers that went, came twice or are new."""
-    new = tuple(i for i, place in enumerate(changes.places) if place is None)
-    if changes.removed:
-        yield f"layers removed: {numbered(changes.removed)}"
-    if changes.repeated:
-        yield f"layers stacked: {numbered(changes.repeated)} repeated"
-    if new:
-        yield f"layers without a source: {numbered(new)}"
-
-
-def numbered(layers: tuple[int, ...]) -> str:
-    """Layer numbers, the first few."""
-    return ", ".join(map(str, layers[:6])) + (" ..." if len(layers) > 6 else "")  # noqa: PLR2004
-
-
-def disguises(found: Comparison) -> Iterator[str]:
-    """Changes that leave the function alone: the axes differ, what is invariant agrees."""
-    cosines = found.changes.cosines
-    turned = stream_turned(found)
-    if turned:
-        yield "re-parameterised to hide: the residual stream was turned or reordered"
-        return
-    branches = {p: cosines[p] for p in (*NEURONS, *HEADS) if cosines.get(p, 1.0) < NEAR}
-    rewritten = [p for p, own in branches.items() if branch_change(found, p) < FAITHFUL * (1 - own)]
-    if set(rewritten) & set(NEURONS):
-        yield "re-parameterised to hide: neurons were reordered, rescaled or their norm folded"
-    if set(rewritten) & set(HEADS):
-        yield "re-parameterised to hide: heads were reordered, rescaled or their norm folded"
-
-
-def stream_turned(found: Comparison) -> bool:
-    """Whether the tokens' axes, or the spectra, agree where the stream's own do not."""
-    own = found.p_values.get("stream", 1.0)
-    return all(value < ALIKE for value in found.changes.cosines.values()) and own > min(
-        found.p_values.values()
+def changes_of(comparison: ModelComparison) -> tuple[Change, ...]:
+    """Return everything that was done to b to get a, the largest step first; empty where nothing was."""
+    return (
+        *depth_changes(comparison.changes),
+        *reparameterisations(comparison),
+        *quantisation(comparison),
+        *pruning(comparison),
+        *training(comparison),
+        *vocabulary(comparison),
     )
 
 
-def branch_change(found: Comparison, projection: str) -> float:
-    """How far the branch of a projection is from what it was: 1 - cosine of its sketch, at the layers' best matches."""
-    alignment = found.alignment
-    if alignment is None or alignment.z <= nulls()["stream"].strongest:
+def depth_changes(changes: WeightChanges) -> Iterator[Change]:
+    """Yield layers that went, came several times or are new."""
+    if changes.removed:
+        yield Change(ChangeKind.LAYERS_REMOVED, parts=changes.removed)
+    if changes.repeated:
+        yield Change(ChangeKind.LAYERS_STACKED, parts=changes.repeated)
+    if changes.without_source:
+        yield Change(ChangeKind.LAYERS_WITHOUT_SOURCE, parts=changes.without_source)
+
+
+def reparameterisations(comparison: ModelComparison) -> Iterator[Change]:
+    """Yield changes that preserve the function: matrices differ where their invariants agree."""
+    if stream_rotated(comparison):
+        yield Change(ChangeKind.STREAM_ROTATED)
+        return
+
+    rewritten = set()
+    for projection in (*NEURONS, *HEADS):
+        cosine = comparison.changes.cosines.get(projection, 1.0)
+        if cosine < UNCHANGED:
+            own_change = 1 - cosine
+            if branch_change(comparison, projection) < FAITHFUL * own_change:
+                rewritten.add(projection)
+
+    if rewritten & set(NEURONS):
+        yield Change(ChangeKind.NEURONS_REPARAMETERISED)
+    if rewritten & set(HEADS):
+        yield Change(ChangeKind.HEADS_REPARAMETERISED)
+
+
+def stream_rotated(comparison: ModelComparison) -> bool:
+    """Return whether token sketches, or spectra, agree where matrices and stream sketches do not."""
+    for cosine in comparison.changes.cosines.values():
+        if cosine >= ALIKE:
+            return False
+    stream = comparison.p_values.get("stream", 1.0)
+    return stream > min(comparison.p_values.values())
+
+
+def branch_change(comparison: ModelComparison, projection: str) -> float:
+    """Return 1 - cosine of the stream sketches of a projection's branch, at the matched layers.
+
+    1 where the layers' match is no stronger than that of unrelated models.
+    """
+    alignment = comparison.alignment
+    if alignment is None or alignment.z <= null_distributions()["stream"].strongest:
         return 1.0
+
     branch = "mlp" if projection in NEURONS else "attention"
-    own = found.branch_cosine(branch)
-    return 1.0 if own is None else 1 - own
+    cosine = comparison.branch_cosine(branch)
+    return 1.0 if cosine is None else 1 - cosine
 
 
-def grid(found: Comparison) -> Iterator[str]:
-    """Quantisation, told from how few different values are left."""
-    bits = grid_bits(found)
+def quantisation(comparison: ModelComparison) -> Iterator[Change]:
+    """Yield a quantisation, recognised by how few different values are left."""
+    bits = quantised_bits(comparison)
     if bits:
-        yield f"quantised to about {bits} bits"
+        yield Change(ChangeKind.QUANTISED, amount=bits)
 
 
-def grid_bits(found: Comparison) -> int | None:
-    """Bits of the grid that the later model's weights are on, where the earlier's are not; None without one."""
-    later, earlier = found.changes.texture
-    stored = found.a.fingerprint.stored if not found.b.fingerprint.stored else None
-    if not later or (
-        later > COARSER * earlier * (1 - max(0.0, found.changes.zeros)) and not stored
-    ):
+def quantised_bits(comparison: ModelComparison) -> int | None:
+    """Return about how many bits the later model has where the earlier is not quantised, else None."""
+    variety = comparison.changes.variety
+    if not variety.later:
         return None
-    return 4 if later < FOUR_BITS else 8
+
+    stored_quantised = comparison.a.model.stored and not comparison.b.model.stored
+    nonzero = 1 - max(0.0, comparison.changes.zeros)
+    if variety.later > COARSER * variety.earlier * nonzero and not stored_quantised:
+        return None
+    return 4 if variety.later < FOUR_BITS else 8
 
 
-def pruning(found: Comparison) -> Iterator[str]:
-    """Weights that became zero, but for a grid's."""
-    changes = found.changes
-    if changes.zeros > PRUNED and not grid_bits(found):
-        yield f"pruned: {changes.zeros:.0%} of the weights became zero"
+def pruning(comparison: ModelComparison) -> Iterator[Change]:
+    """Yield weights that became zero, unless quantisation explains them."""
+    zeros = comparison.changes.zeros
+    if zeros > PRUNED and not quantised_bits(comparison):
+        yield Change(ChangeKind.PRUNED, amount=zeros)
 
 
-def training(found: Comparison) -> Iterator[str]:
-    """Changes of the values themselves, by their size and rank, beyond what a grid or pruning explains."""
-    changes = found.changes
+def training(comparison: ModelComparison) -> Iterator[Change]:
+    """Yield a change of the values themselves, by size and rank, beyond what other changes explain."""
+    changes = comparison.changes
+    if not changes.sizes or explained_otherwise(comparison):
+        return
+
     size = changes.relative
-    bits = grid_bits(found)
-    direct = [value for value in changes.cosines.values() if value > ALIKE]
-    if (
-        not changes.sizes
-        or not direct
-        or (bits and size <= GRID_ERROR[bits])
-        or changes.zeros > PRUNED
-    ):
-        return
-    if size <= changes.rounding or any(disguises(found)):
-        return
     if changes.rank:
-        yield f"LoRA-like: the change has rank {changes.rank}"
+        yield Change(ChangeKind.LORA_LIKE, amount=changes.rank)
     elif size > HEAVY:
-        yield f"continued training, or merged: the weights moved by {size:.0%}"
+        yield Change(ChangeKind.CONTINUED_TRAINING, amount=size)
     else:
-        yield f"fine-tuned: the weights moved by {size:.1%}"
+        yield Change(ChangeKind.FINE_TUNED, amount=size)
 
 
-def vocabulary(found: Comparison) -> Iterator[str]:
-    """Tokens that were added, taken away or embedded anew."""
-    one, other = found.a.fingerprint, found.b.fingerprint
-    if one.vocabulary and other.vocabulary and one.vocabulary != other.vocabulary:
-        yield f"vocabulary of {one.vocabulary} instead of {other.vocabulary} tokens"
-    elif {"stream", "token"} <= set(found.alignments) and found.alignments[
-        "token"
-    ].similarity < ALIKE / 2:
-        if found.alignments["stream"].similarity > ALIKE:
-            yield "tokens embedded anew or reordered"
-    elif found.changes.whole and not found.same:
-        yield "embedding, head or norms changed"
+def explained_otherwise(comparison: ModelComparison) -> bool:
+    """Return whether rounding, quantisation, pruning or other axes explain how far the weights moved."""
+    changes = comparison.changes
+    size = changes.relative
+    bits = quantised_bits(comparison)
+    same_axes = any(cosine > ALIKE for cosine in changes.cosines.values())
+    if not same_axes or changes.zeros > PRUNED or size <= changes.rounding:
+        return True
+    if bits and size <= QUANTISATION_ERROR[bits]:
+        return True
+    return any(reparameterisations(comparison))
+
+
+def vocabulary(comparison: ModelComparison) -> Iterator[Change]:
+    """Yield tokens that were added, removed or embedded anew, or a change outside the projections."""
+    later, earlier = comparison.a.model.vocabulary, comparison.b.model.vocabulary
+    if later and earlier and later != earlier:
+        yield Change(ChangeKind.VOCABULARY_SIZE, amount=later, parts=(earlier,))
+        return
+
+    alignments = comparison.alignments
+    if {"stream", "token"} <= set(alignments) and alignments["token"].similarity < ALIKE / 2:
+        if alignments["stream"].similarity > ALIKE:
+            yield Change(ChangeKind.TOKENS_EMBEDDED_ANEW)
+    elif comparison.changes.whole and not comparison.same:
+        yield Change(ChangeKind.OTHER_WEIGHTS)

@@ -1,103 +1,145 @@
-"""What was done to one model to get another: told from the sketches of matched matrices."""
+"""What was done to one model to get another, in numbers: from the sketches of matched matrices."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints.record import Matrix
-from registry.lineage.features import Traits
+from registry.lineage.features import ComparedMatrix, ModelFeatures, Spot
 from registry.lineage.layer_alignment import Alignment
 
-KIN = 0.25  # cosine of two layers from which one comes from the other; strangers' stay under 0.2
-FLOOR = {
+KIN = 0.25  # cosine from which one layer comes from another; unrelated layers stay below 0.2
+ROUNDING = {
     "bfloat16": 2e-3,
     "float16": 3e-4,
     "float32": 1e-6,
     "float64": 1e-9,
-}  # of a rounded matrix, relative
-SLIGHT = 2.5e-4  # of one type: what fp16 loses of numbers that are small for it
-TOP = 0.9  # of a sketch's largest singular value, where it is noise of length 1
-GAP = 5.0  # by which singular values of a sketch fall where the rank ends; those of a full rank fall by 2 or 3 at most
-MOST_RANK = (
-    16  # that is told of a sketch of 20 x 20: there must be room to see that there is no more
-)
+}  # relative change of a matrix that is rounded to the type
+SLIGHT = 2.5e-4  # the same within one type: what fp16 loses of numbers that are small for it
+NOISE_TOP = 0.9  # of a sketch's largest singular value, where it is noise of length 1
+GAP = 5.0  # by which a sketch's singular values fall where the rank ends; at full rank by 2 or 3 at most
+MOST_RANK = 16  # that a sketch of 20 x 20 resolves: there must be room to see that there is no more
+
+
+class SketchPair(NamedTuple):
+    """The square sketches of two matrices of one shape."""
+
+    later: np.ndarray
+    earlier: np.ndarray
+
+
+class Place(NamedTuple):
+    """Where a matrix of the later model stands: its layer, counted from 0, and its spot there."""
+
+    layer: int
+    spot: Spot
+
+
+class Variety(NamedTuple):
+    """Share of different absolute values among neighbours in a row, of the later and the earlier model."""
+
+    later: float
+    earlier: float
 
 
 @dataclass(frozen=True)
-class Pair:
+class MatrixPair:
     """A matrix of the later model and the one of the earlier that it is compared with."""
 
-    later: Matrix
-    earlier: Matrix
+    place: Place
+    later: ComparedMatrix
+    earlier: ComparedMatrix
 
     @property
     def same(self) -> bool:
         """Whether every value is equal, or is once it is cast to bf16."""
-        return rounded(self.later) == rounded(self.earlier)
+        return self.later.bf16_digest == self.earlier.bf16_digest
 
     @cached_property
-    def sketches(self) -> tuple[np.ndarray, np.ndarray] | None:
-        """Both sketches, square; None where one is missing or the matrices have different shapes."""
-        one, other = self.later.sketch, self.earlier.sketch
-        shapes = [(m.rows, m.cols) for m in (self.later, self.earlier)]
-        if one is None or other is None or len(one) != len(other) or shapes[0] != shapes[1]:
+    def sketches(self) -> SketchPair | None:
+        """Both sketches; None where one is missing or the matrices have different shapes."""
+        later, earlier = self.later.sketch, self.earlier.sketch
+        if later is None or earlier is None or len(later) != len(earlier):
             return None
-        size = round(len(one) ** 0.5)
-        return np.reshape(one, (size, size)), np.reshape(other, (size, size))
+        if self.later.rows != self.earlier.rows or self.later.cols != self.earlier.cols:
+            return None
 
-
-def rounded(matrix: Matrix) -> str:
-    """The digest of the values in bf16."""
-    return matrix.cast_digest or matrix.digest
+        size = round(len(later) ** 0.5)
+        return SketchPair(np.reshape(later, (size, size)), np.reshape(earlier, (size, size)))
 
 
 @dataclass(frozen=True)
-class Changes:
-    """a: the later model, b: the earlier. places: of every layer of a, the layer of b that it comes from, or None."""
+class WeightChanges:
+    """What changed from the earlier model b to the later model a.
 
-    a: Traits
-    b: Traits
+    places: for every layer of a, the layer of b that it comes from, or None.
+    """
+
+    a: ModelFeatures
+    b: ModelFeatures
     places: tuple[int | None, ...]
 
     @classmethod
-    def between(cls, a: Traits, b: Traits, alignment: Alignment) -> "Changes":
-        """By the layers that are most alike."""
+    def between(cls, a: ModelFeatures, b: ModelFeatures, alignment: Alignment) -> "WeightChanges":
+        """Return the changes where each layer of a comes from the layer of b that is most like it."""
         best = alignment.cosines.argmax(1)
-        kin = alignment.cosines.max(1) > min(KIN, alignment.similarity / 2)
-        return cls(a, b, tuple(int(j) if near else None for j, near in zip(best, kin, strict=True)))
+        threshold = min(KIN, alignment.similarity / 2)
+        kin = alignment.cosines.max(1) > threshold
+
+        places = []
+        for layer, has_source in zip(best, kin, strict=True):
+            places.append(int(layer) if has_source else None)
+        return cls(a, b, tuple(places))
+
+    @classmethod
+    def in_order(cls, a: ModelFeatures, b: ModelFeatures) -> "WeightChanges":
+        """Return the changes where each layer of a comes from the layer of b with its number."""
+        common = min(len(a.layers), len(b.layers))
+        places = [layer if layer < common else None for layer in range(len(a.layers))]
+        return cls(a, b, tuple(places))
 
     @cached_property
-    def pairs(self) -> list[Pair]:
+    def pairs(self) -> list[MatrixPair]:
         """All matrices of layers that come from one another, where both have one."""
-        return list(self.matched())
+        return list(self._matched())
 
-    def matched(self) -> Iterator[Pair]:
-        """Layer by layer."""
-        for i, j in enumerate(self.places):
-            if j is not None and i < len(self.a.layers) and j < len(self.b.layers):
-                for spot, matrix in self.a.layers[i].items():
-                    if spot in self.b.layers[j]:
-                        yield Pair(matrix, self.b.layers[j][spot])
+    def _matched(self) -> Iterator[MatrixPair]:
+        for layer, source in enumerate(self.places):
+            if source is None or layer >= len(self.a.layers) or source >= len(self.b.layers):
+                continue
+            earlier = self.b.layers[source]
+            for spot, matrix in self.a.layers[layer].items():
+                if spot in earlier:
+                    yield MatrixPair(Place(layer, spot), matrix, earlier[spot])
 
     @property
     def removed(self) -> tuple[int, ...]:
         """Layers of the earlier model that none of the later comes from."""
-        return tuple(j for j in range(len(self.b.layers)) if j not in self.places)
+        layers = range(len(self.b.layers))
+        return tuple(layer for layer in layers if layer not in self.places)
 
     @property
     def repeated(self) -> tuple[int, ...]:
         """Layers of the earlier model that several of the later come from."""
-        return tuple(j for j in range(len(self.b.layers)) if self.places.count(j) > 1)
+        layers = range(len(self.b.layers))
+        return tuple(layer for layer in layers if self.places.count(layer) > 1)
+
+    @property
+    def without_source(self) -> tuple[int, ...]:
+        """Layers of the later model that come from none of the earlier."""
+        return tuple(layer for layer, source in enumerate(self.places) if source is None)
 
     @property
     def rounding(self) -> float:
-        """What |later - earlier| / |earlier| stays below where nothing but the type of the values was changed."""
-        types = {each.fingerprint.dtype for each in (self.a, self.b)}
-        return SLIGHT if len(types) == 1 else max(SLIGHT, *(FLOOR.get(each, 0.0) for each in types))
+        """What |later - earlier| / |earlier| stays below where only the type of the values was changed."""
+        types = {self.a.model.dtype, self.b.model.dtype}
+        if len(types) == 1:
+            return SLIGHT
+        return max(SLIGHT, *(ROUNDING.get(dtype, 0.0) for dtype in types))
 
     @property
     def whole(self) -> bool:
@@ -111,12 +153,14 @@ class Changes:
 
     @cached_property
     def cosines(self) -> dict[str, float]:
-        """Of every projection, the cosine between the sketches of all its matrices."""
-        found: dict[str, list[tuple[np.ndarray, np.ndarray]]] = defaultdict(list)
+        """By projection, the cosine between the sketches of all its matrices."""
+        sketches: dict[str, list[SketchPair]] = defaultdict(list)
         for pair in self.pairs:
             if pair.sketches:
-                found[pair.later.projection].append(pair.sketches)
-        return {p: cosine(found[p]) for p in PROJECTIONS if p in found}
+                sketches[pair.later.projection].append(pair.sketches)
+
+        present = [projection for projection in PROJECTIONS if projection in sketches]
+        return {projection: pooled_cosine(sketches[projection]) for projection in present}
 
     @cached_property
     def relative(self) -> float:
@@ -125,52 +169,75 @@ class Changes:
 
     @cached_property
     def sizes(self) -> list[float]:
-        """|later - earlier| / |earlier| of every matrix that changed."""
-        both = [pair.sketches for pair in self.pairs if pair.sketches and not pair.same]
-        return [
-            float(np.linalg.norm(one - other) / (np.linalg.norm(other) or 1.0))
-            for one, other in both
-        ]
+        """|later - earlier| / |earlier| of every matrix that changed, estimated from sketches."""
+        sizes = []
+        for sketches in self._changed_sketches():
+            change = np.linalg.norm(sketches.later - sketches.earlier)
+            length = np.linalg.norm(sketches.earlier) or 1.0
+            sizes.append(float(change / length))
+        return sizes
 
     @cached_property
     def rank(self) -> int | None:
-        """The largest rank of a change of query or value; None where a sketch is too small to tell, or none changed."""
-        floor = max(FLOOR.get(each.fingerprint.dtype, 2e-3) for each in (self.a, self.b))
-        shown = [pair.sketches for pair in self.pairs if not pair.same and pair.sketches]
-        found = [rank_above(one, other, floor) for one, other in shown if len(one) > MOST_RANK]
-        return max(found) if found and max(found) <= MOST_RANK else None
+        """The largest rank of a change of query or value; None where it is above MOST_RANK or none changed.
+
+        Only their sketches are large enough to resolve a rank.
+        """
+        types = (self.a.model.dtype, self.b.model.dtype)
+        rounding = max(ROUNDING.get(dtype, 2e-3) for dtype in types)
+
+        largest = None
+        for later, earlier in self._changed_sketches():
+            if len(later) > MOST_RANK:
+                rank = change_rank(later, earlier, rounding)
+                largest = rank if largest is None else max(largest, rank)
+        return largest if largest is not None and largest <= MOST_RANK else None
+
+    def _changed_sketches(self) -> Iterator[SketchPair]:
+        for pair in self.pairs:
+            if pair.sketches and not pair.same:
+                yield pair.sketches
 
     @property
     def zeros(self) -> float:
-        """Share of weights that are zero in the later model and were not in the earlier."""
-        return mean_of([pair.later.zero_share for pair in self.pairs]) - mean_of(
-            [pair.earlier.zero_share for pair in self.pairs]
-        )
+        """Share of weights that are zero in the later model, less that in the earlier."""
+        later = mean_of_known([pair.later.zero_share for pair in self.pairs])
+        earlier = mean_of_known([pair.earlier.zero_share for pair in self.pairs])
+        return later - earlier
 
     @property
-    def texture(self) -> tuple[float, float]:
-        """Share of different sizes among neighbours: of the later and of the earlier model."""
-        later = mean_of([pair.later.distinct_share for pair in self.pairs])
-        return later, mean_of([pair.earlier.distinct_share for pair in self.pairs])
+    def variety(self) -> Variety:
+        """How many different values neighbouring weights take: few where they are quantised."""
+        later = mean_of_known([pair.later.distinct_share for pair in self.pairs])
+        earlier = mean_of_known([pair.earlier.distinct_share for pair in self.pairs])
+        return Variety(later, earlier)
 
 
-def rank_above(later: np.ndarray, earlier: np.ndarray, floor: float) -> int:
-    """The rank of a change: where the singular values of its sketch fall steeply to what rounding gives, else all."""
+def change_rank(later: np.ndarray, earlier: np.ndarray, rounding: float) -> int:
+    """Return the rank of a change, from the singular values of its square sketch.
+
+    The rank is where they fall by GAP or more to what rounding gives; without such a step it is full.
+    """
     values = np.linalg.svd(later - earlier, compute_uv=False)
-    noise = TOP * floor * float(np.linalg.norm(earlier))
+    noise = NOISE_TOP * rounding * float(np.linalg.norm(earlier))
     rank = int((values > noise).sum())
-    steep = 0 < rank < len(values) and values[rank - 1] > GAP * values[rank]
-    return rank if steep or rank == 0 else len(values)
+    if rank == 0:
+        return 0
+
+    has_step = rank < len(values) and values[rank - 1] > GAP * values[rank]
+    return rank if has_step else len(values)
 
 
-def cosine(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
-    """Between all first and all second sketches, each pair of matrices scaled alike."""
-    products = sum(np.vdot(one, other) for one, other in pairs)
-    lengths = sum((np.vdot(one, one) * np.vdot(other, other)) ** 0.5 for one, other in pairs)
+def pooled_cosine(pairs: Sequence[SketchPair]) -> float:
+    """Return sum <a_i, b_i> / sum |a_i| |b_i| over pairs of sketches; 0 where all lengths are 0."""
+    products = sum(np.vdot(later, earlier) for later, earlier in pairs)
+    lengths = sum(
+        (np.vdot(later, later) * np.vdot(earlier, earlier)) ** 0.5 for later, earlier in pairs
+    )
     return float(products / lengths) if lengths else 0.0
 
 
-def mean_of(values: Sequence[float | None]) -> float:
-    """Of those that are known; 0 where none is."""
+def mean_of_known(values: Sequence[float | None]) -> float:
+    """Return the mean of the values that are not None; 0 where none is known."""
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else 0.0

@@ -1,4 +1,4 @@
-"""Two fingerprints side by side: the evidence that one comes from the other, each number beside what chance gives."""
+"""Two models side by side: the numbers that decide whether one comes from the other, with their p-values."""
 
 import math
 from dataclasses import dataclass
@@ -7,108 +7,121 @@ from functools import cached_property
 import numpy as np
 
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.calibration import nulls
-from registry.lineage.changes import Changes
-from registry.lineage.features import KINDS, Traits
+from registry.lineage.calibration import null_distributions
+from registry.lineage.changes import WeightChanges
+from registry.lineage.features import KINDS, ModelFeatures
 from registry.lineage.layer_alignment import Alignment, align
-from registry.lineage.spectra import closeness
+from registry.lineage.spectra import closeness, spectral_distance
 from registry.lineage.vector_distances import cosine_distance
+from registry.lineage.verdict import EvidenceKind
 
 
 @dataclass(frozen=True)
-class Comparison:
-    """a: the model in question. b: the one that it may come from."""
+class ModelComparison:
+    """a: the model in question. b: the one that it may come from (docs/method.md, Two models side by side)."""
 
-    a: Traits
-    b: Traits
+    a: ModelFeatures
+    b: ModelFeatures
 
     @classmethod
-    def of(cls, a: Fingerprint, b: Fingerprint) -> "Comparison":
-        """Of two fingerprints."""
-        return cls(Traits(a), Traits(b))
+    def of(cls, a: Fingerprint, b: Fingerprint) -> "ModelComparison":
+        """Return the comparison of two fingerprints."""
+        return cls(ModelFeatures.of(a), ModelFeatures.of(b))
 
     @cached_property
     def alignments(self) -> dict[str, Alignment]:
-        """By kind of sketch."""
-        found = {kind: align(self.a.sketches, self.b.sketches, kind) for kind in KINDS}
-        return {kind: alignment for kind, alignment in found.items() if alignment}
+        """The matched layers, by each kind of sketch that both models have."""
+        alignments = {}
+        for kind in KINDS:
+            alignment = align(self.a.sketches, self.b.sketches, kind)
+            if alignment:
+                alignments[kind] = alignment
+        return alignments
+
+    @cached_property
+    def spectral_distance(self) -> float:
+        """The distance of the singular values, in units of the random-matrix scale."""
+        return spectral_distance(self.a, self.b)
 
     @cached_property
     def numbers(self) -> dict[str, float]:
-        """What decides: z of the sketches by kind, and the closeness of the spectra."""
-        return {kind: each.z for kind, each in self.alignments.items()} | {
-            "spectra": closeness(self.a, self.b)
-        }
+        """The numbers that decide, larger for relatives: z by kind of sketch, closeness of the spectra."""
+        numbers = {kind: alignment.z for kind, alignment in self.alignments.items()}
+        numbers[EvidenceKind.SPECTRA] = closeness(self.spectral_distance)
+        return numbers
 
     @cached_property
     def p_values(self) -> dict[str, float]:
-        """Of each of the numbers."""
-        return {kind: nulls()[kind].p_value(value) for kind, value in self.numbers.items()}
+        """The p-value of each of the numbers alone."""
+        nulls = null_distributions()
+        return {kind: nulls[kind].p_value(value) for kind, value in self.numbers.items()}
 
     @property
     def same(self) -> bool:
         """Whether the whole models are equal, or are once they are cast to bf16."""
-        one, other = self.a.fingerprint, self.b.fingerprint
-        return one.digest == other.digest or (one.cast_digest or one.digest) == (
-            other.cast_digest or other.digest
-        )
+        one, other = self.a.model, self.b.model
+        return one.digest == other.digest or one.bf16_digest == other.bf16_digest
 
     @property
     def p_value(self) -> float:
-        """The chance that independent models agree as well in at least one kind of evidence."""
+        """The smallest p-value of the kinds of evidence, times how many there are (Bonferroni)."""
         return min(1.0, len(self.p_values) * min(self.p_values.values()))
 
     @property
     def score(self) -> float:
-        """How surely one comes from the other: -log10 of the smallest p-value, or what speaks against it, below 0."""
-        strongest = -math.log10(min(self.p_values.values()))
-        return (
-            strongest
-            if strongest > 0
-            else max(excess(kind, value) for kind, value in self.numbers.items())
-        )
+        """-log10 of the smallest p-value; where that is 0, the largest excess over a null, below 0."""
+        surest = -math.log10(min(self.p_values.values()))
+        if surest > 0:
+            return surest
+        return max(tail_excess(kind, value) for kind, value in self.numbers.items())
 
     @property
     def std_distance(self) -> float | None:
-        """Of the std vectors; None where they are of different projections."""
-        one, other = self.a.fingerprint, self.b.fingerprint
+        """Cosine distance of the std vectors; None where they are of different projections."""
+        one, other = self.a.model, self.b.model
         if one.projections != other.projections:
             return None
         return cosine_distance(one.std_vector, other.std_vector)
 
     @cached_property
     def alignment(self) -> Alignment | None:
-        """The one that says more of which layer is which."""
-        return max(self.alignments.values(), key=lambda each: each.z, default=None)
+        """The alignment with the larger z; None where there are no sketches in common."""
+        return max(self.alignments.values(), key=z_of, default=None)
 
     def branch_cosine(self, branch: str) -> float | None:
-        """Between the stream sketches of one branch, over the layers of a and those of b that they come from."""
-        one, other = (
-            self.a.sketches.tables["stream", branch],
-            self.b.sketches.tables["stream", branch],
-        )
-        places = [
-            (i, j)
-            for i, j in enumerate(self.changes.places[: len(one)])
-            if j is not None and j < len(other)
-        ]
-        own = [float(one[i] @ other[j]) for i, j in places if one[i].any() and other[j].any()]
-        return float(np.mean(own)) if own else None
+        """Return the mean cosine of one branch's stream sketches over layers and those they come from.
+
+        None where no layer has sketches of the branch in both models.
+        """
+        later = self.a.sketches.tables["stream", branch]
+        earlier = self.b.sketches.tables["stream", branch]
+
+        cosines = []
+        for layer, source in enumerate(self.changes.places[: len(later)]):
+            if source is None or source >= len(earlier):
+                continue
+            if later[layer].any() and earlier[source].any():
+                cosines.append(float(later[layer] @ earlier[source]))
+        return float(np.mean(cosines)) if cosines else None
 
     @cached_property
-    def changes(self) -> Changes:
-        """What was done to b to get a, if a comes from it."""
-        if self.alignment is not None and self.alignment.z > max(
-            nulls()[kind].strongest for kind in KINDS
-        ):
-            return Changes.between(self.a, self.b, self.alignment)
-        count = min(len(self.a.layers), len(self.b.layers))
-        return Changes(
-            self.a, self.b, tuple(i if i < count else None for i in range(len(self.a.layers)))
-        )
+    def changes(self) -> WeightChanges:
+        """What was done to b to get a, if a comes from it.
+
+        Layers are matched by their sketches where these are beyond every unrelated pair's, else by number.
+        """
+        strongest = max(null_distributions()[kind].strongest for kind in KINDS)
+        if self.alignment is not None and self.alignment.z > strongest:
+            return WeightChanges.between(self.a, self.b, self.alignment)
+        return WeightChanges.in_order(self.a, self.b)
 
 
-def excess(kind: str, value: float) -> float:
-    """How far a number is below where the tail of its null begins, in scales of it."""
-    null = nulls()[kind]
+def z_of(alignment: Alignment) -> float:
+    """Return the z of an alignment, to compare by."""
+    return alignment.z
+
+
+def tail_excess(kind: str, value: float) -> float:
+    """Return (value - start) / scale of a kind's null: below 0 for a value within its bulk."""
+    null = null_distributions()[kind]
     return (value - null.start) / null.scale

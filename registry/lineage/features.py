@@ -1,108 +1,210 @@
-"""Fingerprints as the arrays that comparisons read; layers are counted from 0 in the order of the model."""
+"""Fingerprints as the arrays that comparisons read; layers are counted from 0 in the model's order."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 
-from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Branch, Fingerprint, Matrix
 from registry.numerics.unit_vectors import unit
 
 BRANCHES = ("attention", "mlp")
-KINDS = ("stream", "token")
-HALF = 128  # numbers of each branch's sketch in an outline
-DEPTHS = 32  # points that a curve over the layers is read at
+KINDS = ("stream", "token")  # axes of the branches' sketches
+OUTLINE_PART = 128  # numbers of each branch's sketch in an outline
+SPECTRUM_RANK = 16  # singular values of each matrix that are compared
+
 Spot = tuple[str, int, int]
 """A projection, an expert (-1 where it serves every token), and which of several such matrices of a layer."""
 
 
 @dataclass(frozen=True)
 class Sketches:
-    """The branches' sketches of one model. tables: by kind and branch, layers x 256; zeros where one is missing."""
+    """The branches' sketches of one model.
+
+    tables: by kind and branch, layers x 256, with zeros where a sketch is missing.
+    """
 
     tables: dict[tuple[str, str], np.ndarray]
 
     @classmethod
     def of(cls, branches: Sequence[Branch]) -> "Sketches":
-        """Those of a fingerprint."""
-        sketches = [stacked([getattr(b, kind) for b in branches]) for kind in KINDS]
-        return cls.placed([b.layer for b in branches], [b.branch for b in branches], sketches)
+        """Return the tables of a fingerprint's branches (docs/method.md, What a layer does)."""
+        layers = [branch.layer for branch in branches]
+        names = [branch.branch for branch in branches]
+        stream = stacked([branch.stream for branch in branches])
+        token = stacked([branch.token for branch in branches])
+        return cls.placed(layers, names, [stream, token])
 
     @classmethod
     def placed(
         cls, layers: Sequence[int], branches: Sequence[str], sketches: Sequence[np.ndarray]
     ) -> "Sketches":
-        """Every branch's layer and name, and of every kind its sketch, a row each."""
-        numbers, places = np.unique(np.array(layers, int), return_inverse=True)
+        """Return the tables of n branches: their layers and names, and for each kind n x 256 numbers."""
+        numbers, rows = np.unique(np.array(layers, int), return_inverse=True)
         tables = {}
-        for kind, rows in zip(KINDS, sketches, strict=True):
+        for kind, values in zip(KINDS, sketches, strict=True):
             for branch in BRANCHES:
-                own = np.array([each == branch for each in branches], bool)
-                tables[kind, branch] = np.zeros((len(numbers), rows.shape[1]))
-                tables[kind, branch][places[own]] = rows[own]
+                chosen = np.array([name == branch for name in branches], bool)
+                table = np.zeros((len(numbers), values.shape[1]))
+                table[rows[chosen]] = values[chosen]
+                tables[kind, branch] = table
         return cls(tables)
 
     def outline(self, kind: str) -> tuple[float, ...] | None:
-        """Half of every branch's sketch, summed over layers: 256 numbers of length 1; None where there are none.
+        """Return half of every branch's sketch, summed over layers: 256 numbers of length 1.
 
-        Near for models that share most layers, in whatever order.
+        Outlines of models that share most layers, in whatever order, are near. None without sketches.
         """
-        sums = [self.tables[kind, branch].sum(0) for branch in BRANCHES]
-        whole = np.concatenate([own[:HALF] if own.any() else np.zeros(HALF) for own in sums])
+        halves = []
+        for branch in BRANCHES:
+            total = self.tables[kind, branch].sum(0)
+            halves.append(total[:OUTLINE_PART] if total.any() else np.zeros(OUTLINE_PART))
+
+        whole = np.concatenate(halves)
         return tuple(unit(whole).tolist()) if whole.any() else None
 
 
 def stacked(sketches: Sequence[tuple[float, ...] | None]) -> np.ndarray:
-    """A row each, zeros for one that is missing."""
-    size = next((len(sketch) for sketch in sketches if sketch is not None), 1)
-    nothing = (0.0,) * size
-    return np.array([nothing if sketch is None else sketch for sketch in sketches]).reshape(
-        -1, size
-    )
+    """Return a row for each sketch, zeros for one that is missing."""
+    size = 1
+    for sketch in sketches:
+        if sketch is not None:
+            size = len(sketch)
+            break
+
+    table = np.zeros((len(sketches), size))
+    for row, sketch in zip(table, sketches, strict=True):
+        if sketch is not None:
+            row[:] = sketch
+    return table
 
 
 @dataclass(frozen=True)
-class Traits:
-    """What one fingerprint has that is compared."""
+class ComparedMatrix:
+    """What a comparison reads of one matrix; the fields are those of registry.fingerprints.record.Matrix.
 
-    fingerprint: Fingerprint
+    singular_values: at most the 16 largest.
+    """
+
+    layer: int
+    projection: str
+    expert: int | None
+    rows: int
+    cols: int
+    std: float
+    digest: str
+    cast_digest: str | None
+    distinct_share: float | None
+    zero_share: float | None
+    singular_values: Sequence[float]
+    sketch: Sequence[float] | None
+
+    @classmethod
+    def of(cls, matrix: Matrix) -> "ComparedMatrix":
+        """Return what is compared of a fingerprint's matrix."""
+        return cls(
+            layer=matrix.layer,
+            projection=matrix.projection,
+            expert=matrix.expert,
+            rows=matrix.rows,
+            cols=matrix.cols,
+            std=matrix.std,
+            digest=matrix.digest,
+            cast_digest=matrix.cast_digest,
+            distinct_share=matrix.distinct_share,
+            zero_share=matrix.zero_share,
+            singular_values=matrix.singular_values[:SPECTRUM_RANK],
+            sketch=matrix.sketch,
+        )
+
+    @property
+    def bf16_digest(self) -> str:
+        """The digest of the values in bf16."""
+        return self.cast_digest or self.digest
+
+
+@dataclass(frozen=True)
+class ComparedModel:
+    """What a comparison reads of one model; the fields are those of registry.fingerprints.record.Fingerprint.
+
+    family: the one that it is registered in, None for a model that is not registered.
+    """
+
+    digest: str
+    cast_digest: str | None
+    dtype: str
+    stored: str | None
+    vocabulary: int | None
+    projections: tuple[str, ...]
+    std: tuple[float, ...]
+    matrices: tuple[ComparedMatrix, ...]
+    branches: tuple[Branch, ...]
+    family: str | None = None
+
+    @classmethod
+    def of(cls, fingerprint: Fingerprint) -> "ComparedModel":
+        """Return what is compared of a fingerprint."""
+        return cls(
+            digest=fingerprint.digest,
+            cast_digest=fingerprint.cast_digest,
+            dtype=fingerprint.dtype,
+            stored=fingerprint.stored,
+            vocabulary=fingerprint.vocabulary,
+            projections=fingerprint.projections,
+            std=fingerprint.std,
+            matrices=tuple(map(ComparedMatrix.of, fingerprint.matrices)),
+            branches=fingerprint.branches,
+        )
+
+    @property
+    def std_vector(self) -> tuple[float, ...]:
+        """The seven standard deviations scaled to unit length (paper 2509.19122, 2.2)."""
+        length = math.hypot(*self.std)
+        return tuple(std / length for std in self.std)
+
+    @property
+    def bf16_digest(self) -> str:
+        """The digest that the whole model has once it is cast to bf16."""
+        return self.cast_digest or self.digest
+
+
+@dataclass(frozen=True)
+class ModelFeatures:
+    """One model's record as arrays and tables, each made when it is first asked for."""
+
+    model: ComparedModel
+
+    @classmethod
+    def of(cls, fingerprint: Fingerprint) -> "ModelFeatures":
+        """Return the features of a fingerprint."""
+        return cls(ComparedModel.of(fingerprint))
 
     @cached_property
     def sketches(self) -> Sketches:
-        """Of its branches."""
-        return Sketches.of(self.fingerprint.branches)
+        """The tables of the branches' sketches."""
+        return Sketches.of(self.model.branches)
 
     @cached_property
-    def layers(self) -> list[dict[Spot, Matrix]]:
-        """The matrices of every layer."""
-        numbers = sorted({m.layer for m in self.fingerprint.matrices})
-        found: dict[int, dict[Spot, Matrix]] = {number: {} for number in numbers}
-        for m in self.fingerprint.matrices:
-            own, expert = found[m.layer], -1 if m.expert is None else m.expert
-            several = (
-                sum(spot[:2] == (m.projection, expert) for spot in own) if m.expert is None else 0
-            )
-            own[m.projection, expert, several] = m
-        return list(found.values())
+    def layers(self) -> list[dict[Spot, ComparedMatrix]]:
+        """The matrices of every layer, by their spots."""
+        numbers = sorted({matrix.layer for matrix in self.model.matrices})
+        layers: dict[int, dict[Spot, ComparedMatrix]] = {number: {} for number in numbers}
 
-    @cached_property
-    def curves(self) -> np.ndarray:
-        """std, skewness and kurtosis of every projection over depth: 7 x 3 x DEPTHS, NaN where it is missing."""
-        return np.array([self.curve(projection) for projection in PROJECTIONS])
+        for matrix in self.model.matrices:
+            layer = layers[matrix.layer]
+            spot = free_spot(layer, matrix)
+            layer[spot] = matrix
+        return list(layers.values())
 
-    def curve(self, projection: str) -> np.ndarray:
-        """Those of one projection: 3 x DEPTHS, the mean where a layer has several matrices."""
-        own = [
-            m
-            for m in self.fingerprint.matrices
-            if m.projection == projection and m.kurtosis is not None
-        ]
-        if not own:
-            return np.full((3, DEPTHS), np.nan)
-        rows = np.array([(m.layer, m.std, m.skewness, m.kurtosis) for m in own], float)
-        layers = np.unique(rows[:, 0])
-        means = np.array([rows[rows[:, 0] == layer, 1:].mean(0) for layer in layers])
-        at = np.linspace(0, len(layers) - 1, DEPTHS)
-        return np.array([np.interp(at, np.arange(len(layers)), column) for column in means.T])
+
+def free_spot(layer: dict[Spot, ComparedMatrix], matrix: ComparedMatrix) -> Spot:
+    """Return the spot of a layer's next matrix: shared experts of one kind are counted from 0."""
+    if matrix.expert is not None:
+        return matrix.projection, matrix.expert, 0
+
+    before = 0
+    for projection, expert, _ in layer:
+        before += projection == matrix.projection and expert == -1
+    return matrix.projection, -1, before

@@ -1,23 +1,25 @@
-"""Which layer of one model is which of the other: the assignment under which their branches are most alike."""
+"""Which layer of one model is which of the other: the assignment that makes their branches most alike."""
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from registry.lineage.features import BRANCHES, Sketches
 
-DRAWS = 200  # random tables that say how alike strangers' layers look once they are assigned
+DRAWS = 200  # random tables that give the null of an assignment's mean
 LARGEST = 48  # layers: of more, the null of that many is taken, which is a little wider
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """cosines: layers of a x layers of b, the mean over the branches that both have, of which there are `branches`.
+    """The layers of two models matched by their sketches of one kind.
 
-    pairs: matched layers (of a, of b). similarity: mean cosine of the matched. z: how many standard deviations that is
-    above what independent random sketches give, assigned as well as they can be.
+    cosines: layers of a x layers of b, the mean over the `branches` that both have. pairs: matched
+    layers (of a, of b). similarity: mean cosine of the matched layers. z: how many standard deviations
+    that is above the mean of assigned independent random sketches.
     """
 
     cosines: np.ndarray
@@ -27,31 +29,49 @@ class Alignment:
     z: float
 
 
+class AssignmentNull(NamedTuple):
+    """Mean and standard deviation of the mean matched entry of a table of standard normal numbers."""
+
+    mean: float
+    deviation: float
+
+
 def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
-    """Compare the branches' sketches of one kind, `stream` or `token`; None where the models have none in common."""
-    tables = [(a.tables[kind, branch], b.tables[kind, branch]) for branch in BRANCHES]
-    both = [(one, other) for one, other in tables if one.any() and other.any()]
-    if not both:
+    """Match the layers of two models by their sketches of one kind, `stream` or `token`.
+
+    Maximises the sum of cosines over one-to-one assignments (docs/method.md, Two models side by side).
+    None where the models have no sketches of this kind in common.
+    """
+    tables = []
+    for branch in BRANCHES:
+        one, other = a.tables[kind, branch], b.tables[kind, branch]
+        if one.any() and other.any():
+            tables.append((one, other))
+    if not tables:
         return None
-    cosines = np.mean([one @ other.T for one, other in both], axis=0)
+
+    cosines = np.mean([one @ other.T for one, other in tables], axis=0)
     rows, columns = linear_sum_assignment(cosines, maximize=True)
     similarity = float(cosines[rows, columns].mean())
-    mean, spread = by_chance(*sorted((min(len(cosines), LARGEST), min(cosines.shape[1], LARGEST))))
-    noise = 1 / np.sqrt(both[0][0].shape[1] * len(both))
-    z = (similarity / noise - mean) / spread
-    return Alignment(
-        cosines,
-        len(both),
-        tuple(zip(rows.tolist(), columns.tolist(), strict=True)),
-        similarity,
-        float(z),
-    )
+
+    layers_a, layers_b = cosines.shape
+    fewer, more = sorted((min(layers_a, LARGEST), min(layers_b, LARGEST)))
+    null = assignment_null(fewer, more)
+    numbers = tables[0][0].shape[1]
+    noise = 1 / np.sqrt(numbers * len(tables))  # standard deviation of an entry by chance
+    z = (similarity / noise - null.mean) / null.deviation
+
+    pairs = tuple(zip(rows.tolist(), columns.tolist(), strict=True))
+    return Alignment(cosines, len(tables), pairs, similarity, float(z))
 
 
 @lru_cache(1024)
-def by_chance(fewer: int, more: int) -> tuple[float, float]:
-    """Mean and standard deviation of the mean matched entry in a table of standard normal numbers."""
+def assignment_null(fewer: int, more: int) -> AssignmentNull:
+    """Return the null of an assignment's mean in a table of fewer x more standard normal numbers."""
     draw = np.random.Generator(np.random.PCG64(fewer * 1000 + more))
     tables = draw.standard_normal((DRAWS, fewer, more))
-    best = [table[linear_sum_assignment(table, maximize=True)].mean() for table in tables]
-    return float(np.mean(best)), float(np.std(best))
+    means = []
+    for table in tables:
+        rows, columns = linear_sum_assignment(table, maximize=True)
+        means.append(table[rows, columns].mean())
+    return AssignmentNull(float(np.mean(means)), float(np.std(means)))

@@ -1,73 +1,113 @@
-"""Whether a model is a mixture of two others, and in which shares: sketches are linear, so a merge shows in them."""
+"""Whether a model is a linear merge of two others, and in which shares: sketches are linear in the weights."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-from registry.lineage.comparison import Comparison
-from registry.lineage.verdict import DERIVED, Evidence, Verdict
+from registry.lineage.comparison import ModelComparison
+from registry.lineage.verdict import (
+    TRAINING,
+    Change,
+    ChangeKind,
+    Evidence,
+    EvidenceKind,
+    Relation,
+    Verdict,
+)
 
-PLAIN = 0.5  # of the distance to the nearer parent that a mixture must explain
-TRAINED = ("fine-tuned", "continued", "LoRA-like")  # phrases that a mixture explains
-LEAST = 0.05  # share of a parent that is told from none
+EXPLAINED = 0.5  # of the distance to the nearer parent that a merge may leave at most
+LEAST_SHARE = 0.05  # of a parent that is told from none
 
 
 @dataclass(frozen=True)
-class Mixture:
-    """share: of the first parent; the other has the rest. left: |model - mixture| over |model - nearer parent|."""
+class MergeShares:
+    """The best fit of a model by share * first + (1 - share) * second parent.
+
+    residual: |model - fit| over |model - nearer parent|.
+    """
 
     share: float
-    left: float
+    residual: float
 
     @property
-    def plain(self) -> bool:
+    def plausible(self) -> bool:
         """Whether both parents are in it, and explain it."""
-        return self.left < PLAIN and LEAST < self.share < 1 - LEAST
+        return self.residual < EXPLAINED and LEAST_SHARE < self.share < 1 - LEAST_SHARE
 
 
-def merged(
-    verdict: Verdict, found: Comparison, others: Sequence[tuple[str, Comparison]]
+class ComparedParent(NamedTuple):
+    """A registered model that the same model was compared with."""
+
+    name: str
+    comparison: ModelComparison
+
+
+class SketchTriple(NamedTuple):
+    """Sketches of one matrix: of the model and of both parents."""
+
+    model: np.ndarray
+    first: np.ndarray
+    second: np.ndarray
+
+
+def with_merge(
+    verdict: Verdict, comparison: ModelComparison, others: Sequence[ComparedParent]
 ) -> Verdict:
-    """The verdict, saying so where the model is a mixture of the one it names and one of the others."""
-    mixtures = [
-        (name, own) for name, other in others if (own := mixture(found, other)) and own.plain
-    ]
-    if not mixtures or verdict.verdict != DERIVED:
+    """Return the verdict, with a merge in place of training where the model is one of two parents.
+
+    comparison: with the verdict's model. others: related models that may be the second parent; the one
+    whose merge leaves least is taken.
+    """
+    if verdict.verdict != Relation.DERIVED or verdict.model is None:
         return verdict
-    name, best = min(mixtures, key=lambda pair: pair[1].left)
-    told = f"merged: {best.share:.0%} of it and {1 - best.share:.0%} of {name}"
-    kept = [phrase for phrase in verdict.how if not phrase.startswith(TRAINED)]
-    line = Evidence(
-        "mixture", f"{told} leave {best.left:.0%} of the distance to the nearer one", best.left, 1.0
-    )
-    return replace(verdict, how=(told, *kept), evidence=(line, *verdict.evidence))
+
+    best: MergeShares | None = None
+    second = ""
+    for other in others:
+        shares = merge_shares(comparison, other.comparison)
+        if shares and shares.plausible and (best is None or shares.residual < best.residual):
+            best, second = shares, other.name
+    if best is None:
+        return verdict
+
+    merge = Change(ChangeKind.MERGED, amount=best.share, parts=(verdict.model, second))
+    kept = [change for change in verdict.changes if change.kind not in TRAINING]
+    line = Evidence(EvidenceKind.MIXTURE, value=best.residual, null=1.0, model=second)
+    return replace(verdict, changes=(merge, *kept), evidence=(line, *verdict.evidence))
 
 
-def mixture(first: Comparison, second: Comparison) -> Mixture | None:
-    """Of one model that was compared with two others: least squares under shares that sum to 1; None if unfit."""
-    triples = list(common(first, second))
+def merge_shares(first: ModelComparison, second: ModelComparison) -> MergeShares | None:
+    """Fit one model, compared with two others, by least squares under shares that sum to 1.
+
+    share = <m - b, a - b> / |a - b|^2 over the sketches of all matrices that the three have in common;
+    None where there are none, or the parents are equal.
+    """
+    triples = list(common_sketches(first, second))
     if not triples:
         return None
-    model, one, other = (
-        np.concatenate([triple[i].ravel() for triple in triples]) for i in range(3)
-    )
+
+    model = np.concatenate([triple.model.ravel() for triple in triples])
+    one = np.concatenate([triple.first.ravel() for triple in triples])
+    other = np.concatenate([triple.second.ravel() for triple in triples])
     across = one - other
     length = float(across @ across)
     if not length:
         return None
+
     share = float((model - other) @ across) / length
-    nearer = min(float(np.linalg.norm(model - one)), float(np.linalg.norm(model - other)))
+    to_first = float(np.linalg.norm(model - one))
+    to_second = float(np.linalg.norm(model - other))
+    nearer = min(to_first, to_second)
     rest = float(np.linalg.norm(model - share * one - (1 - share) * other))
-    return Mixture(share, rest / nearer if nearer else 1.0)
+    return MergeShares(share, rest / nearer if nearer else 1.0)
 
 
-def common(
-    first: Comparison, second: Comparison
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Sketches of the matrices that all three have: of the model, the first parent and the second."""
-    partners = {id(pair.later): pair for pair in second.changes.pairs}
+def common_sketches(first: ModelComparison, second: ModelComparison) -> Iterator[SketchTriple]:
+    """Yield the sketches of the matrices that the model and both parents have."""
+    partners = {pair.place: pair for pair in second.changes.pairs}
     for pair in first.changes.pairs:
-        own, other = pair.sketches, partners.get(id(pair.later))
-        if own and other and other.sketches:
-            yield own[0], own[1], other.sketches[1]
+        partner = partners.get(pair.place)
+        if pair.sketches and partner and partner.sketches:
+            yield SketchTriple(pair.sketches.later, pair.sketches.earlier, partner.sketches.earlier)

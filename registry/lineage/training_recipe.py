@@ -1,39 +1,67 @@
-"""How models were trained, told across sizes: the shape of every projection's largest singular values."""
+"""How models were trained, comparable across sizes: the shape of each projection's top singular values."""
+
+from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints.record import Fingerprint
 
 VALUES = 8  # singular values of each matrix
 APART = 100.0  # of recipes that do not have the same projections
 
 
-def profile(fingerprint: Fingerprint) -> np.ndarray:
-    """7 x VALUES: mean over layers of log sigma_i / (std sqrt(longer side)), NaN where a projection is missing.
+class ProfiledMatrix(Protocol):
+    """What a profile reads of a matrix: a fingerprint's and a compared one have it."""
 
-    A random matrix of any size comes to about the same numbers; what training adds does not depend on size much.
+    @property
+    def projection(self) -> str:
+        """One of the seven projections."""
+
+    @property
+    def rows(self) -> int:
+        """Outputs."""
+
+    @property
+    def cols(self) -> int:
+        """Inputs."""
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the entries."""
+
+    @property
+    def singular_values(self) -> Sequence[float]:
+        """The largest, falling."""
+
+
+def recipe_profile(matrices: Sequence[ProfiledMatrix]) -> np.ndarray:
+    """Return 7 x 8: mean over layers of log(sigma_i / (std sqrt(longer side))) of each projection.
+
+    NaN where a projection is missing. A random matrix of any size comes to about the same numbers; what
+    training adds does not depend on size much.
     """
-    rows = [
-        [m for m in fingerprint.matrices if m.projection == projection]
-        for projection in PROJECTIONS
-    ]
-    found = np.full((len(PROJECTIONS), VALUES), np.nan)
-    for i, own in enumerate(rows):
-        logs = [shape(m.singular_values, m.std * max(m.rows, m.cols) ** 0.5) for m in own]
-        logs = [each for each in logs if len(each) == VALUES]
+    profile = np.full((len(PROJECTIONS), VALUES), np.nan)
+    for row, projection in zip(profile, PROJECTIONS, strict=True):
+        logs = []
+        for matrix in matrices:
+            if matrix.projection == projection:
+                values = scaled_logs(matrix)
+                if len(values) == VALUES:
+                    logs.append(values)
         if logs:
-            found[i] = np.mean(logs, axis=0)
-    return found
+            row[:] = np.mean(logs, axis=0)
+    return profile
 
 
-def shape(values: tuple[float, ...], scale: float) -> np.ndarray:
-    """Logs of the largest singular values in units of `scale`, as many as are not zero."""
-    return np.log([value / scale for value in values[:VALUES] if value > 0])
+def scaled_logs(matrix: ProfiledMatrix) -> np.ndarray:
+    """Return the logs of the 8 largest singular values in units of a random matrix's, those above 0."""
+    scale = matrix.std * max(matrix.rows, matrix.cols) ** 0.5
+    return np.log([value / scale for value in matrix.singular_values[:VALUES] if value > 0])
 
 
-def distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Root mean square between two profiles."""
+def recipe_distance(one: np.ndarray, other: np.ndarray) -> float:
+    """Return the root-mean-square difference of two profiles; APART for other projections, or none."""
     if (np.isnan(one) != np.isnan(other)).any() or np.isnan(one).all():
         return APART
     return float(np.sqrt(np.nanmean((one - other) ** 2)))

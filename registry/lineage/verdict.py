@@ -1,157 +1,188 @@
-"""From a comparison to a verdict that says what chance alone would give."""
+"""The records of a verdict: what was decided, what was changed, and the evidence. Numbers, no sentences.
 
-from collections.abc import Iterator
+registry/report/wording.py makes English of them.
+"""
+
 from dataclasses import dataclass
+from enum import StrEnum
 
-import numpy as np
 
-from registry.lineage.calibration import among, nulls, stranger_share
-from registry.lineage.change_kinds import phrases
-from registry.lineage.comparison import Comparison
+class Relation(StrEnum):
+    """How a model is related to the one that a verdict names."""
 
-SAME_WEIGHTS = "same weights"
-QUANTISED = "quantised copy"
-DERIVED = "derived"
-SAME_FAMILY = "same family"
-UNKNOWN = "unknown"
-RELATED = (SAME_WEIGHTS, QUANTISED, DERIVED)  # verdicts that name what the weights were made from
-CERTAIN = 0.001  # chance that some independent model among all candidates agrees as well, up to which a base is named
-ACCEPTED = 0.05  # the same for a family
+    SAME_WEIGHTS = "same weights"
+    QUANTISED_COPY = "quantised copy"
+    DERIVED = "derived"
+    SAME_FAMILY = "same family"
+    UNKNOWN = "unknown"
+
+
+RELATED = frozenset({Relation.SAME_WEIGHTS, Relation.QUANTISED_COPY, Relation.DERIVED})
+PREPOSITIONS = {
+    Relation.SAME_WEIGHTS: "as",
+    Relation.QUANTISED_COPY: "of",
+    Relation.DERIVED: "from",
+    Relation.SAME_FAMILY: "as",
+}
+
+
+class ChangeKind(StrEnum):
+    """What can have been done to a model's weights; the comment says what amount and parts are."""
+
+    LAYERS_REMOVED = "layers removed"  # parts: their numbers in the base
+    LAYERS_STACKED = "layers stacked"  # parts: the base's layers that come several times
+    LAYERS_WITHOUT_SOURCE = "layers without a source"  # parts: their numbers in the model
+    STREAM_ROTATED = "residual stream rotated or permuted"
+    NEURONS_REPARAMETERISED = "neurons permuted or rescaled"
+    HEADS_REPARAMETERISED = "heads permuted or rescaled"
+    QUANTISED = "quantised"  # amount: about how many bits
+    PRUNED = "pruned"  # amount: share of the weights that became zero
+    LORA_LIKE = "LoRA-like"  # amount: rank of the change
+    CONTINUED_TRAINING = "continued training"  # amount: |change| / |weights|
+    FINE_TUNED = "fine-tuned"  # amount: |change| / |weights|
+    VOCABULARY_SIZE = "vocabulary size"  # amount: tokens now; parts: tokens before
+    TOKENS_EMBEDDED_ANEW = "tokens embedded anew"
+    OTHER_WEIGHTS = "embedding, head or norms"
+    MERGED = "merged"  # amount: share of the first parent; parts: names of both parents
+    ADAPTER = "adapter"  # amount: rank; parts: method
+    PARTIAL_READ = "partial read"  # too little was read to tell what was changed
+    STATED = "stated"  # parts: the sentence, of verdicts stored before there were kinds
+
+
+TRAINING = frozenset({ChangeKind.FINE_TUNED, ChangeKind.CONTINUED_TRAINING, ChangeKind.LORA_LIKE})
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that was done to the base's weights; ChangeKind says what amount and parts are."""
+
+    kind: ChangeKind
+    amount: float | None = None
+    parts: tuple[int | str, ...] = ()
+
+
+class EvidenceKind(StrEnum):
+    """What a line of evidence is about."""
+
+    DIGEST = "digest"
+    STREAM = "stream"  # sketches of the branches in the axes of the residual stream
+    TOKEN = "token"  # noqa: S105  # the same in the axes of the token embeddings
+    SPECTRA = "spectra"
+    EQUAL_MATRICES = "equal matrices"
+    WEIGHTS = "weights"  # sketches of the matrices themselves
+    STD_VECTOR = "std vector"
+    MIXTURE = "mixture"
+    CANDIDATES = "candidates"
+    FIT = "fit"  # of an adapter's directions to a base's
+    SHAPES = "shapes"  # of an adapter's matrices
+    START = "start"  # the first values of every tensor, in a partial read
+    LAYER = "layer"  # one branch after the other, in a partial read
+    READ = "read"  # share of the bytes that a partial read took
+
+
+class Direction(StrEnum):
+    """Which values of a line of evidence speak for a relation."""
+
+    HIGHER = "higher"
+    LOWER = "lower"
+
+
+LOWER_IS_CLOSER = frozenset({EvidenceKind.SPECTRA, EvidenceKind.STD_VECTOR, EvidenceKind.MIXTURE})
+WITHOUT_DIRECTION = frozenset({EvidenceKind.CANDIDATES, EvidenceKind.SHAPES, EvidenceKind.READ})
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One number: what it is, what 95 % of independent models stay below (`null`), and its p-value.
+    """One line of evidence: a number beside what unrelated models give, all on one scale.
 
-    value, null and p_value are None where a line only tells.
+    value: the number itself; `direction` says whether higher or lower is closer. null: the 95th
+    percentile of unrelated pairs, the 5th where lower is closer. strongest: the closest of `pairs`
+    unrelated pairs. p_value: of this line alone, uncorrected. cosine: mean of matched layers.
+    count, total: how many of how many (equal matrices, candidates). families: of the candidates.
+    model: whom the line is about, if not the verdict's. layer, branch: where a partial read stands.
+    cast: whether the digests are equal only after a cast to bf16. sentence: what was stored with the
+    line before there were kinds.
     """
 
-    name: str
-    sentence: str
+    kind: EvidenceKind
     value: float | None = None
     null: float | None = None
     p_value: float | None = None
+    strongest: float | None = None
+    pairs: int | None = None
+    cosine: float | None = None
+    count: int | None = None
+    total: int | None = None
+    families: int | None = None
+    model: str | None = None
+    layer: int | None = None
+    branch: str | None = None
+    cast: bool = False
+    sentence: str | None = None
+
+    @property
+    def direction(self) -> Direction | None:
+        """Which values are closer; None where a line has no such number."""
+        if self.value is None or self.kind in WITHOUT_DIRECTION:
+            return None
+        return Direction.LOWER if self.kind in LOWER_IS_CLOSER else Direction.HIGHER
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """verdict: one of the five above. model, family: what it names, None when unknown. how: what was done to `model`.
+    """What is said of a model or adapter.
 
-    score: larger is more surely derived, comparable across pairs: -log10 of the smallest p-value, below 0 where nothing
-    speaks for it. p_value: the chance that one independent model agrees as well. chance: that at least one of as many
-    as were compared does. These are None where nothing was compared. candidates: how many there were.
+    verdict: the relation. model, family: what it names, None when unknown. closest: the nearest of
+    those that were compared, named or not. changes: what was done to `model`.
+    score: -log10 of the smallest p-value of the lines that decide, comparable across pairs; at most 0
+    where none speaks for a relation. p_value: of one comparison, corrected for its kinds of evidence.
+    chance: family-wise p over `candidates`. The three are None where nothing was compared.
     """
 
-    verdict: str
+    verdict: Relation
     model: str | None = None
     family: str | None = None
-    how: tuple[str, ...] = ()
+    closest: str | None = None
+    changes: tuple[Change, ...] = ()
     score: float | None = None
     p_value: float | None = None
     chance: float | None = None
     candidates: int = 0
     evidence: tuple[Evidence, ...] = ()
 
+    @classmethod
+    def unknown(
+        cls,
+        *,
+        closest: str | None = None,
+        score: float | None = None,
+        p_value: float | None = None,
+        chance: float | None = None,
+        candidates: int = 0,
+        evidence: tuple[Evidence, ...] = (),
+    ) -> "Verdict":
+        """Return the verdict that names nothing, with the numbers that it rests on."""
+        return cls(
+            Relation.UNKNOWN,
+            closest=closest,
+            score=score,
+            p_value=p_value,
+            chance=chance,
+            candidates=candidates,
+            evidence=evidence,
+        )
+
     @property
     def related(self) -> bool:
-        """Whether it says that the weights were made from the model's."""
+        """Whether the weights were made from the model's."""
         return self.verdict in RELATED
 
+    def has_changes(self, kinds: frozenset[ChangeKind]) -> bool:
+        """Return whether any of the changes is of one of these kinds."""
+        return any(change.kind in kinds for change in self.changes)
 
-@dataclass(frozen=True)
-class Candidates:
-    """How many models were compared, of how many families: as many recipes as could agree by chance."""
-
-    models: int = 1
-    families: int = 1
-
-
-def judge(
-    found: Comparison, model: str, family: str | None, candidates: Candidates = Candidates()
-) -> Verdict:
-    """The verdict on one pair, the nearest of so many candidates."""
-    chance = among(found.p_value, candidates.models)
-    apart = found.std_distance
-    how: tuple[str, ...] = ()
-    if found.same or chance <= CERTAIN:
-        how = tuple(phrases(found))
-        kin = relation(found, how)
-    else:
-        by_family = recipe_chance(apart, candidates) if apart is not None else 1.0
-        kin = SAME_FAMILY if by_family <= ACCEPTED else UNKNOWN
-        chance = by_family if kin == SAME_FAMILY else chance
-    lines = tuple(evidence(found, candidates))
-    numbers = (how, found.score, found.p_value, chance, candidates.models, lines)
-    return (
-        Verdict(kin, None, None, *numbers)
-        if kin == UNKNOWN
-        else Verdict(kin, model, family, *numbers)
-    )
-
-
-def relation(found: Comparison, how: tuple[str, ...]) -> str:
-    """How a model that comes from another is called."""
-    if found.same or (
-        not how and found.changes.pairs and found.changes.relative <= found.changes.rounding
-    ):
-        return SAME_WEIGHTS
-    return QUANTISED if how and all(phrase.startswith("quantised") for phrase in how) else DERIVED
-
-
-def recipe_chance(distance: float, candidates: Candidates) -> float:
-    """The chance that one of so many strangers' families has std vectors as close."""
-    return among(stranger_share(distance), candidates.families)
-
-
-def evidence(found: Comparison, candidates: Candidates) -> Iterator[Evidence]:
-    """Every number of a comparison with what chance gives, the strongest first."""
-    if found.same:
-        one, other = found.a.fingerprint, found.b.fingerprint
-        cast = "" if one.digest == other.digest else ", once cast to bf16"
-        yield Evidence("digest", f"every weight is equal{cast}", 1.0, 0.0, 0.0)
-    yield from sorted(deciding(found), key=lambda line: line.p_value or 0.0)
-    changes = found.changes
-    if changes.equal:
-        count = round(changes.equal * len(changes.pairs))
-        yield Evidence(
-            "equal matrices",
-            f"{count} of {len(changes.pairs)} matrices are equal",
-            changes.equal,
-            0.0,
-        )
-    if changes.cosines:
-        cosine = float(np.mean(list(changes.cosines.values())))
-        yield Evidence(
-            "weights", f"the matrices themselves agree by cosine {cosine:.3f}", cosine, 0.05
-        )
-    if found.std_distance is not None:
-        yield recipe(found.std_distance)
-    if candidates.models > 1:
-        many = f"{candidates.models} models of {candidates.families} famil{'y' if candidates.families == 1 else 'ies'}"
-        yield Evidence("candidates", f"{many} were compared; p-values are of one")
-
-
-def deciding(found: Comparison) -> Iterator[Evidence]:
-    """What decides whether one comes from the other."""
-    told = {
-        "stream": "layers act alike on the residual stream",
-        "token": "layers act alike on the tokens, however the stream is turned",
-    }
-    for kind, value in found.numbers.items():
-        null, p_value = nulls()[kind], found.p_values[kind]
-        if kind in found.alignments:
-            cosine = found.alignments[kind].similarity
-            what = (
-                f"{told[kind]}: cosine {cosine:.3f}, {value:.1f} standard deviations above chance"
-            )
-        else:
-            what = f"singular values differ by {10**-value:.2g} of what chance alone moves them"
-        strangers = f"the strongest of {null.pairs} independent pairs came to {null.strongest:.2g}"
-        yield Evidence(kind, f"{what}; {strangers}", value, null.start, p_value)
-
-
-def recipe(distance: float) -> Evidence:
-    """The papers' vector, which tells the recipe."""
-    share = stranger_share(distance)
-    told = f"std vectors are {distance:.2g} apart, as {share:.2%} of strangers' or fewer are"
-    return Evidence("std vector", f"{told}; twins come as close as children", distance, None, share)
+    def __str__(self) -> str:
+        """Return the headline: the relation and whom it names, such as `derived from llama-tiny`."""
+        if self.model is None:
+            return str(self.verdict)
+        return f"{self.verdict} {PREPOSITIONS[self.verdict]} {self.model}"

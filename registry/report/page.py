@@ -2,7 +2,8 @@
 
 import io
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from html import escape
 from importlib.resources import files
 from string import Template
@@ -13,114 +14,218 @@ import matplotlib as mpl
 from registry.figures.draw import as_figure
 from registry.figures.kinds import KINDS, Subject
 from registry.figures.style import SETTINGS
-from registry.report.tables import probability
-from registry.report.verdicts import chances, headline
+from registry.lineage.verdict import Direction, Evidence, Verdict
+from registry.report.verdicts import null_text, p_value_text, score_text
+from registry.report.wording import evidence_sentence, headline, verdict_lines
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from registry.database.models import Summary
     from registry.database.nearest import Match
     from registry.fingerprints.record import Fingerprint
-    from registry.lineage.verdict import Evidence, Verdict
+    from registry.workflows.identify import Identification
 
-Named = tuple[str, "Fingerprint"]
-TOGETHER, ALONE = (
-    ("std", "clusters"),
-    ("densities", "labels", "pca"),
-)  # pictures with the base beside, and without
+NamedFingerprint = tuple[str, "Fingerprint"]
+Facts = Mapping[str, object]
+
+BESIDE_BASE = ("std", "clusters")  # pictures that show the model and the one that is named
+ALONE = ("densities", "labels", "pca")  # pictures of the model by itself
+MARGIN = 1.05  # of a bar's scale beyond what it shows
+TINIEST = 1e-300  # a scale that can be divided by
+
+
+def identification_page(
+    identification: "Identification", named: NamedFingerprint | None, version: str
+) -> str:
+    """Return the page of a source that was identified.
+
+    named: the registered model that the verdict names, None where there is none or it is gone.
+    version: the tool's.
+    """
+    now = datetime.now(UTC)
+    source = identification.source
+    facts = {
+        "source": source,
+        **fingerprint_facts(identification.fingerprint),
+        "registry": version,
+        "drawn up": f"{now:%Y-%m-%d %H:%M} UTC",
+    }
+    models = [("this", identification.fingerprint)]
+    if named:
+        models.append(named)
+    return page(
+        source,
+        identification.verdict,
+        models,
+        matches=identification.matches,
+        facts=facts,
+        command=f"registry identify {source} --report page.html",
+    )
+
+
+def explained_page(
+    model: "Summary",
+    fingerprint: "Fingerprint",
+    verdict: Verdict,
+    judged_at: datetime,
+    named: NamedFingerprint | None,
+) -> str:
+    """Return the page of a registered model, with the verdict that was stored with it.
+
+    named: as of identification_page.
+    """
+    facts: dict[str, object] = {"source": model.source}
+    if model.revision:
+        facts["revision"] = model.revision
+    facts |= fingerprint_facts(fingerprint)
+    facts["registry"] = model.tool_version
+    facts["judged at"] = f"{judged_at:%Y-%m-%d %H:%M}"
+
+    models = [(model.name, fingerprint)]
+    if named:
+        models.append(named)
+    command = f"registry report {model.name} -o page.html"
+    return page(model.name, verdict, models, facts=facts, command=command)
+
+
+def fingerprint_facts(fingerprint: "Fingerprint") -> dict[str, object]:
+    """Return what was measured, by the names that the page shows."""
+    shape = f"{fingerprint.layers} layers x {fingerprint.hidden_size}"
+    weights = f"{fingerprint.parameters:,} in {fingerprint.dtype}"
+    if fingerprint.stored:
+        weights += f", stored as {fingerprint.stored}"
+    error = f"relative error at most {fingerprint.error or 0:.1g}"
+    return {
+        "model": f"{fingerprint.architecture}, {shape}",
+        "weights": weights,
+        "digest": fingerprint.digest,
+        "singular values": f"{fingerprint.rank} of each matrix, {error}",
+        "fingerprint version": fingerprint.version,
+    }
 
 
 def page(
     source: str,
-    verdict: "Verdict",
-    models: Sequence[Named],
+    verdict: Verdict,
+    models: Sequence[NamedFingerprint],
     *,
     matches: Sequence["Match"] = (),
-    facts: Mapping[str, object],
+    facts: Facts,
     command: str,
 ) -> str:
-    """The whole page. models: the one in question first, then what it is compared with."""
-    template = files("registry").joinpath("report/page.html").read_text(encoding="utf-8")
+    """Return the whole page.
+
+    models: the one in question first, then what it is compared with. facts: where the numbers come
+    from. command: what gives the page again.
+    """
+    template = files("registry.report").joinpath("page.html").read_text(encoding="utf-8")
     words = headline(verdict)
     return Template(template).substitute(
         title=escape(f"{source}: {words}"),
         source=escape(source),
         verdict=escape(verdict.verdict),
         headline=escape(words[0].upper() + words[1:]),
-        how=listed([*verdict.how, *chances(verdict)]),
+        how=changes_list(verdict_lines(verdict)),
         evidence="\n".join(map(evidence_row, verdict.evidence)),
         matches=matches_section(matches),
         figures="\n".join(pictures(models)),
-        facts="\n".join(
-            f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>" for name, value in facts.items()
-        ),
+        facts=facts_list(facts),
         command=escape(command),
     )
 
 
-def listed(lines: Sequence[str]) -> str:
-    """A list, or nothing."""
-    return (
-        f'<ul class="how">{"".join(f"<li>{escape(line)}</li>" for line in lines)}</ul>'
-        if lines
-        else ""
-    )
+def changes_list(lines: Sequence[str]) -> str:
+    """Return lines as a list, or nothing."""
+    if not lines:
+        return ""
+    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    return f'<ul class="how">{items}</ul>'
 
 
-def evidence_row(line: "Evidence") -> str:
-    """One line of evidence with its bar."""
+def facts_list(facts: Facts) -> str:
+    """Return the terms and descriptions of a description list."""
+    rows = []
+    for name, value in facts.items():
+        rows.append(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>")
+    return "\n".join(rows)
+
+
+def evidence_row(line: Evidence) -> str:
+    """Return a line of evidence with its bar."""
     cells = [
-        f"<td>{escape(line.sentence)}</td>",
-        number("" if line.value is None else f"{line.value:.3g}"),
-        f'<td class="bar">{scale(line)}</td>',
-        number("" if line.null is None else f"{line.null:.3g}"),
-        number("" if line.p_value is None else probability(line.p_value)),
+        f"<td>{escape(evidence_sentence(line))}</td>",
+        number_cell(score_text(line)),
+        f'<td class="bar">{bar(line)}</td>',
+        number_cell(null_text(line)),
+        number_cell(p_value_text(line)),
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def number(text: str) -> str:
-    """A cell of a number."""
+def number_cell(text: str) -> str:
+    """Return a cell of a number."""
     return f'<td class="number">{escape(text)}</td>'
 
 
-def scale(line: "Evidence") -> str:
-    """A value as a bar, with a mark where its null ends; nothing where it has none."""
+def bar(line: Evidence) -> str:
+    """Return a bar that is longer the closer the models are, with a mark at the null; or nothing.
+
+    The scale begins at 0 where higher is closer, and ends there where lower is.
+    """
     if line.value is None or line.null is None:
         return ""
-    most = max(line.value, line.null, 1e-300) * 1.05
-    width, at = (100 * max(0.0, each) / most for each in (line.value, line.null))
+
+    full = max(line.value, line.null, TINIEST) * MARGIN
+    width = 100 * max(0.0, line.value) / full
+    mark = 100 * max(0.0, line.null) / full
+    if line.direction == Direction.LOWER:
+        width = 100 - width
+        mark = 100 - mark
     return (
-        f'<div class="scale"><i style="width:{width:.1f}%"></i><b style="left:{at:.1f}%"></b></div>'
+        '<div class="scale">'
+        f'<i style="width:{width:.1f}%"></i><b style="left:{mark:.1f}%"></b>'
+        "</div>"
     )
 
 
 def matches_section(matches: Sequence["Match"]) -> str:
-    """The nearest models."""
+    """Return the nearest models by the papers' vectors, or nothing."""
     if not matches:
         return ""
-    rows = "".join(
-        f"<tr><td>{escape(m.model)}</td><td>{escape(m.family)}</td>"
-        f"{number(f'{m.std_distance:.3g}')}{number(f'{m.clustering_distance:.3g}')}</tr>"
-        for m in matches
+
+    rows = []
+    for match in matches:
+        names = f"<td>{escape(match.model)}</td><td>{escape(match.family)}</td>"
+        std = number_cell(f"{match.std_distance:.3g}")
+        clustering = number_cell(f"{match.clustering_distance:.3g}")
+        rows.append(f"<tr>{names}{std}{clustering}</tr>")
+    heads = (
+        "<tr><th>model</th><th>family</th>"
+        '<th class="number">std distance</th><th class="number">clustering distance</th></tr>'
     )
-    heads = '<th>model</th><th>family</th><th class="number">std distance</th><th class="number">clustering distance</th>'
-    return f"<section><h2>Nearest by the papers' vectors</h2><table><tr>{heads}</tr>{rows}</table></section>"
+    table = f"<table>{heads}{''.join(rows)}</table>"
+    return f"<section><h2>Nearest by the papers' vectors</h2>{table}</section>"
 
 
-def pictures(models: Sequence[Named]) -> Iterable[str]:
-    """The figures, as far as there is something to draw."""
-    for kind in (*TOGETHER, *ALONE):
-        own = models if kind in TOGETHER else models[:1]
-        if kind != "densities" or own[0][1].histograms:
-            caption = f"<figcaption>as paper {KINDS[kind].source}</figcaption>"
-            yield f"<figure>{inline(as_figure(kind, Subject(tuple(own))), kind)}{caption}</figure>"
+def pictures(models: Sequence[NamedFingerprint]) -> Iterator[str]:
+    """Yield the figures that there is something to draw for."""
+    _, fingerprint = models[0]
+    for kind in (*BESIDE_BASE, *ALONE):
+        if kind == "densities" and not fingerprint.histograms:
+            continue
+        shown = models if kind in BESIDE_BASE else models[:1]
+        figure = as_figure(kind, Subject(tuple(shown)))
+        caption = f"<figcaption>as paper {KINDS[kind].source}</figcaption>"
+        yield f"<figure>{inline(figure, kind)}{caption}</figure>"
 
 
-def inline(drawn: "Figure", salt: str) -> str:
-    """A figure as an element; its ids are of its own kind, for a page holds several."""
+def inline(figure: "Figure", salt: str) -> str:
+    """Return a figure as an SVG element; its ids contain the salt, for a page holds several."""
     buffer = io.StringIO()
     with mpl.rc_context({**SETTINGS, "svg.hashsalt": salt}):
-        drawn.savefig(buffer, format="svg", metadata={"Date": None})
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+
     text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)
-    return text[text.index("<svg") :]
+    start = text.index("<svg")
+    return text[start:]

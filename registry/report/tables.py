@@ -8,7 +8,6 @@ from rich.table import Table
 from rich.text import Text
 
 LONGEST_LIST = 5  # names that are written out
-LEAST_PROBABILITY = 1e-15  # smaller ones are not told apart
 UNITS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
 
 
@@ -24,13 +23,6 @@ def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = (
         cells = [Text(str(cell)) for cell in row]
         drawn.add_row(*cells)
     return drawn
-
-
-def probability(value: float) -> str:
-    """Return a probability in two digits, or that it is below the least."""
-    if value < LEAST_PROBABILITY:
-        return f"< {LEAST_PROBABILITY:g}"
-    return f"{value:.2g}"
 
 
 def short_list(names: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""A verdict: as a table and as JSON."""
+"""A verdict as a table and as JSON; report/wording.py writes its sentences. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,114 +9,147 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from registry.report.tables import probability, table
+from registry.lineage.verdict import Change, Direction, Evidence, Verdict
+from registry.report.tables import table
+from registry.report.wording import (
+    change_sentence,
+    evidence_sentence,
+    headline,
+    probability,
+    verdict_lines,
+)
 
 if TYPE_CHECKING:
     from registry.database.models import Summary
     from registry.database.nearest import Match
-    from registry.lineage.verdict import Evidence, Verdict
     from registry.workflows.identify import Identification
 
-
-def identification_table(found: "Identification") -> RenderableType:
-    """The verdict, the evidence, the nearest models and families."""
-    told = verdict_table(found.source, found.verdict)
-    if not found.matches:
-        return told
-    return Group(
-        told, matches_table("nearest by std vector", found.matches), families_line(found.families)
-    )
+NUMBERS = ("score", "null, 95th pct.", "p-value")
+DISTANCES = ("std distance", "clustering distance")
 
 
-def verdict_table(source: str, verdict: "Verdict") -> RenderableType:
-    """A verdict and its evidence, line by line."""
-    rows = [row_of(line) for line in verdict.evidence]
-    numbers = ("value", "95 % below", "p-value")
-    lines = Text("\n".join(f"  {line}" for line in (*verdict.how, *chances(verdict))))
-    head = Text(f"{source}: {headline(verdict)}", style="bold")
-    return Group(
-        head, *([lines] if lines else []), table("evidence", *numbers, rows=rows, right=numbers)
-    )
+def identification_table(identification: "Identification") -> RenderableType:
+    """Return the verdict, its evidence, and the nearest models and families."""
+    verdict = verdict_table(identification.source, identification.verdict)
+    if not identification.matches:
+        return verdict
+    matches = matches_table("nearest by std vector", identification.matches)
+    return Group(verdict, matches, families_line(identification.families))
 
 
-def headline(verdict: "Verdict") -> str:
-    """The verdict in words."""
-    named = {
-        "same weights": f"same weights as {verdict.model}",
-        "quantised copy": f"quantised copy of {verdict.model}",
-        "derived": f"derived from {verdict.model}",
-        "same family": f"same family as {verdict.model} (family {verdict.family})",
-    }
-    return named.get(verdict.verdict, verdict.verdict)
+def verdict_table(source: str, verdict: Verdict) -> RenderableType:
+    """Return a verdict with its changes, and its evidence line by line."""
+    parts: list[RenderableType] = [Text(f"{source}: {headline(verdict)}", style="bold")]
+    lines = verdict_lines(verdict)
+    if lines:
+        parts.append(Text("\n".join(f"  {line}" for line in lines)))
+
+    rows = [evidence_row(line) for line in verdict.evidence]
+    parts.append(table("evidence", *NUMBERS, rows=rows, right=NUMBERS))
+    return Group(*parts)
 
 
-def chances(verdict: "Verdict") -> list[str]:
-    """What chance alone would give."""
-    if verdict.chance is None or verdict.verdict == "same weights":
-        return []
-    whoever = (
-        f"one of {verdict.candidates} independent models"
-        if verdict.candidates > 1
-        else "an independent model"
-    )
-    return [f"{whoever} would agree as well with probability {probability(verdict.chance)}"]
+def evidence_row(line: Evidence) -> tuple[str, str, str, str]:
+    """Return a line of evidence as its sentence, score, null and p-value."""
+    return evidence_sentence(line), score_text(line), null_text(line), p_value_text(line)
 
 
-def row_of(line: "Evidence") -> tuple[str, ...]:
-    """One line of evidence."""
-    numbers = ("" if each is None else f"{each:.3g}" for each in (line.value, line.null))
-    return (line.sentence, *numbers, "" if line.p_value is None else probability(line.p_value))
+def score_text(line: Evidence) -> str:
+    """Return a line's number to three digits, empty where it has none."""
+    return "" if line.value is None else f"{line.value:.3g}"
 
 
-def verified_table(source: str, base: str, outcome: str, verdict: "Verdict") -> RenderableType:
-    """What became of a claim."""
-    return Group(
-        Text(f"that {source} comes from {base} is {outcome}", style="bold"),
-        verdict_table(source, verdict),
-    )
+def null_text(line: Evidence) -> str:
+    """Return a line's null; of a calibrated distance it is marked as the 5th percentile."""
+    if line.null is None:
+        return ""
+    is_distance = line.direction == Direction.LOWER and line.p_value is not None
+    return f"5th: {line.null:.3g}" if is_distance else f"{line.null:.3g}"
 
 
-def explained_table(model: "Summary", verdict: "Verdict", judged_at: datetime) -> RenderableType:
-    """A verdict that was stored."""
+def p_value_text(line: Evidence) -> str:
+    """Return a line's p-value, empty where it has none."""
+    return "" if line.p_value is None else probability(line.p_value)
+
+
+def verified_table(source: str, base: str, outcome: str, verdict: Verdict) -> RenderableType:
+    """Return what became of the claim that a source comes from a base."""
+    claim = Text(f"that {source} comes from {base} is {outcome}", style="bold")
+    return Group(claim, verdict_table(source, verdict))
+
+
+def explained_table(model: "Summary", verdict: Verdict, judged_at: datetime) -> RenderableType:
+    """Return a verdict that was stored."""
     when = Text(f"as judged at {judged_at:%Y-%m-%d %H:%M}, when {model.name} was ingested")
     return Group(when, verdict_table(model.name, verdict))
 
 
 def matches_table(title: str, matches: Sequence["Match"]) -> Table:
-    """Distances of the nearest models."""
-    rows = [
-        (m.model, m.family, f"{m.std_distance:.3g}", f"{m.clustering_distance:.3g}")
-        for m in matches
-    ]
-    numbers = ("std distance", "clustering distance")
-    return table(title, "family", *numbers, rows=rows, right=numbers)
+    """Return the distances of the nearest models."""
+    rows = []
+    for match in matches:
+        std = f"{match.std_distance:.3g}"
+        clustering = f"{match.clustering_distance:.3g}"
+        rows.append((match.model, match.family, std, clustering))
+    return table(title, "family", *DISTANCES, rows=rows, right=DISTANCES)
 
 
 def families_line(families: Sequence["Match"]) -> Text:
-    """The families in the order of their nearest member."""
-    return Text(
-        "nearest families: " + ", ".join(f"{m.family} ({m.spread_distance:.2g})" for m in families)
-    )
+    """Return the families in the order of their nearest member by log-ratio distance."""
+    names = [f"{match.family} ({match.spread_distance:.2g})" for match in families]
+    return Text("nearest families: " + ", ".join(names))
 
 
-def identification_json(found: "Identification") -> dict[str, Any]:
-    """The verdict with its numbers."""
+def identification_json(identification: "Identification") -> dict[str, Any]:
+    """Return an identification as docs/json.md describes it."""
+    fingerprint = identification.fingerprint
     return {
-        "source": found.source,
-        "kind": found.fingerprint.kind,
-        **verdict_json(found.verdict),
-        "matches": found.matches,
-        "families": found.families,
-        "digest": found.fingerprint.digest,
-        "fingerprint_version": found.fingerprint.version,
+        "source": identification.source,
+        "kind": fingerprint.kind,
+        **verdict_json(identification.verdict),
+        "matches": identification.matches,
+        "families": identification.families,
+        "digest": fingerprint.digest,
+        "fingerprint_version": fingerprint.version,
     }
 
 
-def verdict_json(verdict: "Verdict") -> dict[str, Any]:
-    """A verdict with its numbers."""
-    return asdict(verdict)
+def verdict_json(verdict: Verdict) -> dict[str, Any]:
+    """Return a verdict as docs/json.md describes it."""
+    return {
+        "verdict": str(verdict.verdict),
+        "model": verdict.model,
+        "family": verdict.family,
+        "closest": verdict.closest,
+        "how": [change_sentence(change) for change in verdict.changes],
+        "changes": [change_json(change) for change in verdict.changes],
+        "score": verdict.score,
+        "p_value": verdict.p_value,
+        "chance": verdict.chance,
+        "candidates": verdict.candidates,
+        "evidence": [evidence_json(line) for line in verdict.evidence],
+    }
 
 
-def explained_json(model: "Summary", verdict: "Verdict", judged_at: datetime) -> dict[str, Any]:
-    """A verdict that was stored."""
+def change_json(change: Change) -> dict[str, Any]:
+    """Return a change: its kind, amount and parts."""
+    return {"kind": str(change.kind), "amount": change.amount, "parts": list(change.parts)}
+
+
+def evidence_json(line: Evidence) -> dict[str, Any]:
+    """Return a line of evidence: its name, its sentence and all numbers, null where it has none."""
+    numbers = asdict(line)
+    kind = numbers.pop("kind")
+    numbers.pop("sentence")
+    direction = str(line.direction) if line.direction else None
+    return {
+        "name": str(kind),
+        "sentence": evidence_sentence(line),
+        "direction": direction,
+        **numbers,
+    }
+
+
+def explained_json(model: "Summary", verdict: Verdict, judged_at: datetime) -> dict[str, Any]:
+    """Return a verdict that was stored, with the model's name and the time."""
     return {"name": model.name, "judged_at": judged_at, **verdict_json(verdict)}

@@ -9,12 +9,14 @@ from registry.workflows.resolve import Named, fingerprint_of, resolve
 
 
 def compare(a: Named, b: Named, **options: Unpack[Options]) -> Verdict:
-    """Return whether `a` comes from `b`: sources, files of fingerprints, fingerprints or what was resolved before.
+    """Return the verdict on whether `a` comes from `b`. Raises RegistryError.
 
-    `a` may be an adapter and `b` a base. The verdict has `verdict`, `score` (larger is more surely derived, comparable
-    across pairs), `p_value` and `evidence`. Raises RegistryError.
+    Both are sources, files of fingerprints, fingerprints or what was resolved before; `a` may be an
+    adapter and `b` a base. The verdict's `score` is larger the more surely one comes from the other, and
+    comparable across pairs.
     """
-    child, parent = resolve(None, a), resolve(None, b)
-    return pair_verdict(
-        fingerprint_of(child, options), fingerprint_of(parent, options), parent.given
-    )
+    child = resolve(None, a)
+    parent = resolve(None, b)
+    one = fingerprint_of(child, options)
+    other = fingerprint_of(parent, options)
+    return pair_verdict(one, other, parent.given)

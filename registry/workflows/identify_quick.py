@@ -1,9 +1,13 @@
-"""A verdict from as few bytes as the decision needs, for checkpoints that are large or far away."""
+"""A verdict from as few bytes as the decision needs, for checkpoints that are large or far away.
+
+docs/method.md, A quick look.
+"""
 
 import math
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -12,83 +16,141 @@ from registry.checkpoints import open_checkpoint
 from registry.database import nearest
 from registry.errors import QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
-from registry.lineage.calibration import among, nulls
-from registry.lineage.verdict import CERTAIN, DERIVED, UNKNOWN, Evidence, Verdict
+from registry.lineage.calibration import family_wise, null_distributions
+from registry.lineage.judgement import CERTAIN
+from registry.lineage.verdict import (
+    Change,
+    ChangeKind,
+    Evidence,
+    EvidenceKind,
+    Relation,
+    Verdict,
+)
 
-MOST, LEAST = 0.02, 1 << 26  # share of a model, or bytes of a small one, that are read at most
+MOST = 0.02  # share of a model's bytes that are read at most
+SMALL = 1 << 26  # bytes that are read of a small model, where that is more
 NEAREST = 8  # models looked up at a time
-SIDE = 16  # a cosine of two sketches is this many standard deviations of chance, less one in the last place
+SIDE = 16  # sqrt of a sketch's 256 numbers: a cosine times this is in standard deviations of chance
+
+
+class RegisteredModel(NamedTuple):
+    """The name and family of a registered model."""
+
+    model: str
+    family: str
 
 
 def identify_quickly(
     engine: Engine, source: str | Path, *, download: bool = False
 ) -> tuple[Verdict, Glimpse]:
-    """Tell which registered model a source comes from, and what was read of it. Raises RegistryError.
+    """Return which registered model a source comes from, and what was read of it. Raises RegistryError.
 
     What was done to it is not looked into, and the same weights are called derived.
     """
     checkpoint = open_checkpoint(source, download=download)
     if checkpoint.kind != "model":
         raise QuickNeedsModel(source=checkpoint.source)
+
     glimpse = Glimpse(checkpoint)
     with Session(engine) as session:
-        return verdict_from(session, glimpse), glimpse
+        return partial_verdict(session, glimpse), glimpse
 
 
-def verdict_from(session: Session, glimpse: Glimpse) -> Verdict:
-    """Read on until it is certain, or too much was read."""
+def partial_verdict(session: Session, glimpse: Glimpse) -> Verdict:
+    """Read on until a base is certain, or as much was read as may be."""
     candidates = nearest.count(session, "model")
-    verdict = Verdict(UNKNOWN)
-    for verdict in verdicts(session, glimpse, candidates):
+    verdict = Verdict.unknown()
+    for verdict in verdicts_while_reading(session, glimpse, candidates):
         if verdict.related:
             break
     return verdict
 
 
-def verdicts(session: Session, glimpse: Glimpse, candidates: int) -> Iterator[Verdict]:
-    """What can be said after every piece."""
-    found = nearest.by_start(session, glimpse.start, NEAREST)
-    lines = []
-    if found:
-        (model, family), cosine = found[0]
-        lines.append(
-            line("start", f"the first values of its tensors agree with {model}'s", SIDE * cosine)
-        )
-        yield told(glimpse, model, family, candidates, lines)
-    seen: dict[tuple[str, str], list[float]] = defaultdict(list)
-    limit = max(int(MOST * glimpse.total), LEAST)
-    for looked, branch in enumerate(glimpse.branches(limit), 1):
+def verdicts_while_reading(
+    session: Session, glimpse: Glimpse, candidates: int
+) -> Iterator[Verdict]:
+    """Yield the verdict after the tensors' first values, and after every branch."""
+    start_lines = []
+    by_start = nearest.by_start(session, glimpse.start, NEAREST)
+    if by_start:
+        named, cosine = by_start[0]
+        best = RegisteredModel(*named)
+        line = z_evidence(EvidenceKind.START, SIDE * cosine, best.model)
+        start_lines.append(line)
+        yield verdict_so_far(glimpse, best, candidates, start_lines)
+
+    sums: dict[RegisteredModel, float] = defaultdict(float)
+    limit = max(int(MOST * glimpse.total), SMALL)
+    for count, branch in enumerate(glimpse.branches(limit), 1):
         for named, cosine in nearest.by_branch(session, branch, NEAREST).items():
-            seen[named].append(SIDE * cosine)
-        if seen:
-            (model, family), values = max(seen.items(), key=lambda pair: sum(pair[1]))
-            mean = sum(values) / looked
-            what = f"{branch.branch} of layer {branch.layer} acts as a layer of {model} does; branches so far"
-            yield told(glimpse, model, family, candidates, [line("layer", what, mean), *lines])
+            sums[RegisteredModel(*named)] += SIDE * cosine
+        if sums:
+            best = max(sums, key=sums.__getitem__)
+            line = z_evidence(
+                EvidenceKind.LAYER,
+                sums[best] / count,
+                best.model,
+                layer=branch.layer,
+                branch=branch.branch,
+            )
+            yield verdict_so_far(glimpse, best, candidates, [line, *start_lines])
 
 
-def line(kind: str, what: str, value: float) -> Evidence:
-    """One number beside its null."""
-    null = nulls()[kind]
-    strangers = f"the strongest of {null.pairs} independent pairs came to {null.strongest:.2g}"
-    sentence = f"{what}: {value:.1f} standard deviations above chance; {strangers}"
-    return Evidence(kind, sentence, value, null.start, null.p_value(value))
-
-
-def told(
-    glimpse: Glimpse, model: str, family: str, candidates: int, lines: list[Evidence]
-) -> Verdict:
-    """The verdict on what was seen last; what was seen before stands below it."""
-    p_value = min(1.0, 2 * min(each.p_value or 1.0 for each in lines))
-    chance = among(p_value, candidates)
-    share = Evidence(
-        "read",
-        f"{glimpse.read / glimpse.total:.2%} of its bytes were read",
-        glimpse.read / glimpse.total,
+def z_evidence(
+    kind: EvidenceKind,
+    z: float,
+    model: str,
+    *,
+    layer: int | None = None,
+    branch: str | None = None,
+) -> Evidence:
+    """Return a z-score beside its null. layer, branch: the last that was read."""
+    null = null_distributions()[kind]
+    return Evidence(
+        kind,
+        value=z,
+        null=null.start,
+        p_value=null.p_value(z),
+        strongest=null.strongest,
+        pairs=null.pairs,
+        model=model,
+        layer=layer,
+        branch=branch,
     )
-    numbers = (-math.log10(p_value), p_value, chance, candidates, (*lines, share))
+
+
+def verdict_so_far(
+    glimpse: Glimpse, best: RegisteredModel, candidates: int, lines: list[Evidence]
+) -> Verdict:
+    """Return the verdict on the model that agrees best; the newest line of evidence comes first.
+
+    Two kinds of evidence can be looked at: the smaller p-value counts twice (Bonferroni).
+    """
+    smallest = min(line.p_value or 1.0 for line in lines)
+    p_value = min(1.0, 2 * smallest)
+    chance = family_wise(p_value, candidates)
+    score = -math.log10(p_value)
+    share_read = Evidence(EvidenceKind.READ, value=glimpse.read / glimpse.total)
+    evidence = (*lines, share_read)
+
     if chance > CERTAIN:
-        return Verdict(UNKNOWN, None, None, (), *numbers)
+        return Verdict.unknown(
+            closest=best.model,
+            score=score,
+            p_value=p_value,
+            chance=chance,
+            candidates=candidates,
+            evidence=evidence,
+        )
     return Verdict(
-        DERIVED, model, family, ("told from a part of it; the whole says how",), *numbers
+        Relation.DERIVED,
+        model=best.model,
+        family=best.family,
+        closest=best.model,
+        changes=(Change(ChangeKind.PARTIAL_READ),),
+        score=score,
+        p_value=p_value,
+        chance=chance,
+        candidates=candidates,
+        evidence=evidence,
     )

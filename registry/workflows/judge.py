@@ -2,123 +2,150 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, nearest
 from registry.database.nearest import Match
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.adapter_base import fitting, judge_adapter
-from registry.lineage.comparison import Comparison
-from registry.lineage.features import KINDS, Sketches, Traits
+from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
+from registry.lineage.comparison import ModelComparison
+from registry.lineage.features import KINDS, ModelFeatures, Sketches
+from registry.lineage.judgement import ACCEPTED, CandidateCounts, judge, std_p_value
 from registry.lineage.layer_alignment import align
-from registry.lineage.merge_shares import TRAINED, merged
-from registry.lineage.training_recipe import distance, profile
-from registry.lineage.verdict import (
-    ACCEPTED,
-    DERIVED,
-    UNKNOWN,
-    Candidates,
-    Evidence,
-    Verdict,
-    judge,
-    recipe_chance,
-)
+from registry.lineage.merge_shares import ComparedParent, with_merge
+from registry.lineage.training_recipe import recipe_distance, recipe_profile
+from registry.lineage.verdict import TRAINING, Evidence, EvidenceKind, Relation, Verdict
 
 SHORTLIST = 8  # models that outlines give
-ALONE = 0.5  # cosine of outlines, by 8 standard deviations of chance: where one model alone has it, no other is looked at
+ALONE = 0.5  # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
 COMPARED = 3  # of these, in full
-ALIKE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
-
-
-def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Match]) -> Verdict:
-    """What the registry says of a fingerprint. matches: the nearest models by the papers' vectors."""
-    if fingerprint.kind == "adapter":
-        return verdict_on_adapter(session, fingerprint)
-    candidates = nearest.comparable(session, fingerprint)
-    own = Traits(fingerprint)
-    near = relatives(session, own)
-    pairs = [Candidate.of(session, own, name, candidates) for name in near[:1]]
-    if pairs and pairs[0].verdict.related:
-        return among_relatives(session, own, pairs[0], near[1:COMPARED], candidates)
-    alike = by_recipe(session, fingerprint, matches[:ALIKE], candidates)
-    pairs += [Candidate.of(session, own, name, candidates) for name in alike[:1]]
-    if not pairs:
-        nothing = Evidence("candidates", f"no registered {fingerprint.kind} can be compared")
-        return Verdict(UNKNOWN, evidence=(nothing,))
-    return pairs[-1].verdict if pairs[-1].verdict.verdict != UNKNOWN else pairs[0].verdict
-
-
-def by_recipe(
-    session: Session, fingerprint: Fingerprint, matches: Sequence[Match], candidates: Candidates
-) -> list[str]:
-    """Names of the nearest by the papers' vectors in the order of their recipes, first those that may be one family."""
-    own, found = profile(fingerprint), nearest.profiles(session, [match.model for match in matches])
-
-    def place(match: Match) -> tuple[bool, float]:
-        return recipe_chance(match.std_distance, candidates) > ACCEPTED, distance(
-            own, found[match.model]
-        )
-
-    return [match.model for match in sorted(matches, key=place)]
+BY_RECIPE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """A registered model that was compared."""
+class ComparedCandidate:
+    """A registered model that was compared in full."""
 
     name: str
-    found: Comparison
+    comparison: ModelComparison
     verdict: Verdict
 
+
+class RecipePlace(NamedTuple):
+    """What matches are sorted by: first those whose std vectors may be of one family, then by recipe."""
+
+    unrelated: bool
+    distance: float
+
+
+@dataclass(frozen=True)
+class Judge:
+    """One model in question, and the registered models that it is compared with."""
+
+    session: Session
+    fingerprint: Fingerprint
+    features: ModelFeatures
+    candidates: CandidateCounts
+
     @classmethod
-    def of(cls, session: Session, own: Traits, name: str, candidates: Candidates) -> "Candidate":
-        """Load a model and compare it."""
-        family, fingerprint = fingerprints.family_and_fingerprint(session, name)
-        found = Comparison(own, Traits(fingerprint))
-        return cls(name, found, judge(found, name, family, candidates))
+    def of(cls, session: Session, fingerprint: Fingerprint) -> "Judge":
+        """Count the registered models that a model can be compared with."""
+        candidates = nearest.comparable(session, fingerprint)
+        return cls(session, fingerprint, ModelFeatures.of(fingerprint), candidates)
+
+    def verdict(self, matches: Sequence[Match]) -> Verdict:
+        """Return the verdict: on the likeliest relative, else on the likeliest of one family.
+
+        matches: the nearest models by the papers' vectors. An unknown is that of the likeliest relative.
+        """
+        relatives = self.likely_relatives()
+        compared = [self.compare_with(name) for name in relatives[:1]]
+        if compared and compared[0].verdict.related:
+            return self.with_merge(compared[0], relatives[1:COMPARED])
+
+        by_recipe = self.by_recipe(matches[:BY_RECIPE])
+        compared += [self.compare_with(name) for name in by_recipe[:1]]
+        if not compared:
+            return Verdict.unknown(evidence=(Evidence(EvidenceKind.CANDIDATES, count=0),))
+
+        likeliest, last = compared[0], compared[-1]
+        if last.verdict.verdict == Relation.UNKNOWN:
+            return likeliest.verdict
+        return last.verdict
+
+    def compare_with(self, name: str) -> ComparedCandidate:
+        """Load a registered model and compare it in full."""
+        model = fingerprints.compared_model(self.session, name)
+        comparison = ModelComparison(self.features, ModelFeatures(model))
+        verdict = judge(comparison, name, model.family, self.candidates)
+        return ComparedCandidate(name, comparison, verdict)
+
+    def with_merge(self, best: ComparedCandidate, others: Sequence[str]) -> Verdict:
+        """Return the verdict on the nearest relative, as a merge if others explain the training better."""
+        if best.verdict.verdict != Relation.DERIVED or not best.verdict.has_changes(TRAINING):
+            return best.verdict
+
+        parents = []
+        for name in others:
+            candidate = self.compare_with(name)
+            if candidate.verdict.related:
+                parents.append(ComparedParent(name, candidate.comparison))
+        return with_merge(best.verdict, best.comparison, parents)
+
+    def likely_relatives(self) -> list[str]:
+        """Return registered models by name: the same weights first, then the most alike by their branches."""
+        same = nearest.same_weights(self.session, self.fingerprint)
+
+        near = []
+        alone = 0
+        for name, cosine in nearest.by_outline(self.session, self.fingerprint, SHORTLIST):
+            if name not in same:
+                near.append(name)
+                alone += cosine > ALONE
+        if alone == 1:
+            return [*same, *near]
+
+        sketches = nearest.sketches_of(self.session, near)
+        likeness = {name: self.likeness(sketches[name]) for name in near}
+        return [*same, *sorted(near, key=likeness.__getitem__, reverse=True)]
+
+    def likeness(self, other: Sketches) -> float:
+        """Return how alike the branches of another model are, in the axes in which they are more so."""
+        similarities = []
+        for kind in KINDS:
+            alignment = align(self.features.sketches, other, kind)
+            if alignment:
+                similarities.append(alignment.similarity)
+        return max(similarities, default=0.0)
+
+    def by_recipe(self, matches: Sequence[Match]) -> list[str]:
+        """Return the names of matches by their recipes, first those that may be of one family."""
+        profile = recipe_profile(self.features.model.matrices)
+        profiles = nearest.profiles(self.session, [match.model for match in matches])
+
+        places = {}
+        for match in matches:
+            p_value = std_p_value(match.std_distance, self.candidates)
+            distance = recipe_distance(profile, profiles[match.model])
+            places[match.model] = RecipePlace(p_value > ACCEPTED, distance)
+        return sorted(places, key=places.__getitem__)
 
 
-def among_relatives(
-    session: Session, own: Traits, best: Candidate, others: Sequence[str], candidates: Candidates
-) -> Verdict:
-    """The verdict on the nearest relative, with what others tell where weights moved as in a merge."""
-    if best.verdict.verdict != DERIVED or not any(
-        phrase.startswith(TRAINED) for phrase in best.verdict.how
-    ):
-        return best.verdict
-    pairs = [Candidate.of(session, own, name, candidates) for name in others]
-    return merged(
-        best.verdict,
-        best.found,
-        [(pair.name, pair.found) for pair in pairs if pair.verdict.related],
-    )
+def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Match]) -> Verdict:
+    """Return what the registry says of a fingerprint.
 
-
-def relatives(session: Session, own: Traits) -> list[str]:
-    """The registered models that are most likely relatives, by name: the same weights first, then by their branches."""
-    same = nearest.same_weights(session, own.fingerprint)
-    found = [
-        pair
-        for pair in nearest.by_outline(session, own.fingerprint, SHORTLIST)
-        if pair[0] not in same
-    ]
-    near = [name for name, _ in found]
-    if sum(cosine > ALONE for _, cosine in found) == 1:
-        return [*same, *near]
-    sketches = nearest.sketches_of(session, near)
-    ordered = sorted(near, key=lambda name: likeness(own.sketches, sketches[name]), reverse=True)
-    return [*same, *ordered]
-
-
-def likeness(one: Sketches, other: Sketches) -> float:
-    """How alike the branches of two models are, in the axes in which they are more so."""
-    found = [align(one, other, kind) for kind in KINDS]
-    return max((each.similarity for each in found if each), default=0.0)
+    matches: the nearest models by the papers' vectors, nearest first.
+    """
+    if fingerprint.kind == "adapter":
+        return verdict_on_adapter(session, fingerprint)
+    return Judge.of(session, fingerprint).verdict(matches)
 
 
 def verdict_on_adapter(session: Session, fingerprint: Fingerprint) -> Verdict:
-    """The same adapter if it is registered, else the base that it fits."""
-    twin = models.with_digest(session, fingerprint.digest)
-    fits = fitting(fingerprint, nearest.bases(session, fingerprint))
-    return judge_adapter(fingerprint, (twin.name, twin.family) if twin else None, fits)
+    """Return that an adapter is registered already, or which base it fits."""
+    registered = models.with_digest(session, fingerprint.digest)
+    twin = RegisteredAdapter(registered.name, registered.family) if registered else None
+    fits = rank_bases(fingerprint, nearest.bases(session, fingerprint))
+    return judge_adapter(fingerprint, twin, fits)

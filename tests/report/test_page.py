@@ -1,4 +1,4 @@
-"""registry.report.page and pages: a verdict as a page that any browser shows, without a network."""
+"""registry.report.page: a verdict as a page that any browser shows, without a network."""
 
 import re
 import shutil
@@ -9,8 +9,15 @@ from click.testing import CliRunner
 from places import EXAMPLES
 
 import cli
-from registry.lineage.verdict import Evidence, Verdict
-from registry.report.page import page
+from registry.lineage.verdict import (
+    Change,
+    ChangeKind,
+    Evidence,
+    EvidenceKind,
+    Relation,
+    Verdict,
+)
+from registry.report.page import bar, page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
@@ -44,7 +51,7 @@ def test_a_page_says_all(pages):
     assert "Derived from llama-tiny" in explained
     for text in (identified, explained):
         assert text.count("<figure>") == 5
-        assert "layers act alike on the residual stream" in text
+        assert "residual-stream sketches: mean matched cosine" in text
         assert 'class="scale"' in text
     assert "<code>registry report llama-tiny-code -o page.html</code>" in explained
 
@@ -66,7 +73,10 @@ def test_names_are_text(tmp_path):
     tiny = registry.fingerprint(EXAMPLES / "llama-tiny", rank=16)
     evil = "<script>alert(1)</script>"
     verdict = Verdict(
-        "derived", model=evil, how=(evil,), evidence=(Evidence(evil, evil, 1.0, 0.5, 0.1),)
+        Relation.DERIVED,
+        model=evil,
+        changes=(Change(ChangeKind.STATED, parts=(evil,)),),
+        evidence=(Evidence(EvidenceKind.STREAM, 1.0, null=0.5, p_value=0.1, sentence=evil),),
     )
     text = page(evil, verdict, [(evil, tiny)], facts={evil: evil}, command=evil)
     assert "<script" not in text
@@ -95,3 +105,24 @@ def test_a_page_and_a_quick_look_exclude_each_other(url):
     result = run("identify", EXAMPLES / "llama-tiny", "--quick", "--report", "x.html")
     assert result.exit_code == 2
     assert "reads too little" in result.output
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "width", "mark"),
+    [
+        (EvidenceKind.STREAM, 2.0, 95.2, 47.6),
+        (EvidenceKind.STREAM, 0.5, 47.6, 95.2),
+        (EvidenceKind.SPECTRA, 0.5, 52.4, 4.8),
+        (EvidenceKind.SPECTRA, 2.0, 4.8, 52.4),
+    ],
+)
+def test_a_longer_bar_is_closer(kind, value, width, mark):
+    """Beyond the mark of the null where a line speaks for a relation, in either direction."""
+    drawn = bar(Evidence(kind, value, null=1.0))
+    assert f'<i style="width:{width}%">' in drawn
+    assert f'<b style="left:{mark}%">' in drawn
+
+
+def test_a_line_without_a_null_has_no_bar():
+    """There is nothing to hold it against."""
+    assert bar(Evidence(EvidenceKind.CANDIDATES, count=3)) == ""

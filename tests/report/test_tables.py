@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.report.tables import probability, short_count, short_list, table
+from registry.report.tables import short_count, short_list, table
 
 
 @pytest.mark.parametrize(
@@ -13,12 +13,6 @@ from registry.report.tables import probability, short_count, short_list, table
 def test_counts_are_short(count, expected):
     """Parameters as people say them."""
     assert short_count(count) == expected
-
-
-def test_probabilities():
-    """Two digits; tiny ones are not told apart."""
-    assert probability(0.0123) == "0.012"
-    assert probability(1e-30) == probability(0.0) == "< 1e-15"
 
 
 def test_lists_are_short():

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 import cli
 import registry
 from registry.errors import NotComparable
-from registry.lineage.pair import consistency, pair_verdict
+from registry.lineage.pair import claim_outcome, pair_verdict
 
 ROOT = made.grown()
 
@@ -42,7 +42,7 @@ def test_sources_and_fingerprints_give_the_same(folders):
     assert by_source.verdict == by_print.verdict == "derived"
     assert by_source.score == pytest.approx(by_print.score)
     assert by_source.p_value < 1e-10
-    assert {line.name for line in by_source.evidence} >= {"stream", "token", "spectra", "weights"}
+    assert {line.kind for line in by_source.evidence} >= {"stream", "token", "spectra", "weights"}
 
 
 def test_the_commands(url, folders):
@@ -75,7 +75,7 @@ def test_what_cannot_be_decided(folders):
         replace(registry.fingerprint(folders[name]), branches=(), start=None)
         for name in ("twin", "root")
     )
-    assert consistency(pair_verdict(one, other, "root")) == "undecidable"
+    assert claim_outcome(pair_verdict(one, other, "root")) == "undecidable"
 
 
 def adapter(folder, base, own, rank=8):
@@ -99,6 +99,6 @@ def test_an_adapter_fits_its_base(folders, tmp_path):
         tmp_path / "small", {n: t for n, t in ROOT.items() if ".0." in n or "embed" in n}
     )
     verdict = registry.compare(fitting, shapes)
-    assert consistency(verdict) == "contradicted"
+    assert claim_outcome(verdict) == "contradicted"
     with pytest.raises(NotComparable, match="the other way round"):
         registry.compare(folders["root"], fitting)
