@@ -24,8 +24,8 @@ A `Verdict` says whether one was derived from the other, and how sure that is:
 >>> isinstance(verdict, registry.Verdict), verdict.verdict
 (True, 'derived')
 
-A `Registry` is a database of fingerprints. `Ingested`, `Identification` and `Resolved` are what it answers, and
-`Outcome` says what ingesting changed:
+A `Registry` is a database of fingerprints. `Ingested`, `Identification` and `Resolved` are what it
+answers, and `Outcome` says what ingesting changed:
 
 >>> with registry.Registry() as known:
 ...     first, again = known.ingest(base), known.ingest(base)
