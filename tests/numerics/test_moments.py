@@ -1,6 +1,7 @@
 """registry.numerics.moments."""
 
 import math
+import sys
 from fractions import Fraction
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from registry.numerics import moments as measuring
-from registry.numerics.moments import COMPILED_FROM, SEGMENT, Moments, merge, moments
+from registry.numerics.moments import COMPILED_FROM, SEGMENT, Moments, merge, moments, one_pass
 from registry.numerics.passes import CHUNK
 
 DTYPES = [
@@ -254,3 +255,34 @@ def test_compiled_and_plain_agree(dtype, mean, monkeypatch):
     assert (found.count, found.min, found.max) == (expected.count, expected.min, expected.max)
     assert found.std == pytest.approx(expected.std, rel=1e-13)
     assert found.mean == pytest.approx(expected.mean, rel=1e-11)
+
+
+def test_types_without_a_kernel():
+    """A large tensor of another type is measured by torch."""
+    tensor = torch.ones(COMPILED_FROM, dtype=torch.int8)
+    assert one_pass(tensor).powers == (COMPILED_FROM,) * 4
+
+
+def test_without_numba(monkeypatch):
+    """Large tensors are measured all the same."""
+    tensor = torch.randn(COMPILED_FROM, generator=torch.Generator().manual_seed(0)).bfloat16()
+    expected = moments(tensor)
+    monkeypatch.setitem(sys.modules, "registry.numerics.compiled.passes", None)
+    measuring.compiled.cache_clear()
+    assert moments(tensor).std == pytest.approx(expected.std, rel=1e-13)
+    measuring.compiled.cache_clear()
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA GPU here")
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+@pytest.mark.parametrize("mean", [0.0, 3.0])
+def test_on_a_gpu(mean, dtype):
+    """A tensor on a device is measured there, to the same numbers."""
+    tensor = (torch.randn(100_000, generator=torch.Generator().manual_seed(0)) * 0.5 + mean).to(
+        dtype
+    )
+    found, expected = moments(tensor.cuda()), moments(tensor)
+    assert (found.count, found.min, found.max) == (expected.count, expected.min, expected.max)
+    assert found.std == pytest.approx(expected.std, rel=1e-12)
+    assert found.kurtosis == pytest.approx(expected.kurtosis, rel=1e-9)
