@@ -7,9 +7,15 @@ import torch
 from checkpoints_made import write_folder
 
 import registry
-from registry.architectures.residual_stream import scheme_of, table
-from registry.fingerprints.branch_sketches import IN_SEED, OUT_SEED, SIZE
-from registry.fingerprints.value_heads import head_size
+from registry.architectures.residual_stream import ResidualStream, scheme_of, table
+from registry.fingerprints.branch_sketches import (
+    IN_SEED,
+    OUT_SEED,
+    SIZE,
+    BranchProducts,
+    BranchSide,
+    common_prefix_length,
+)
 from registry.numerics.sketches import signs
 from registry.numerics.unit_vectors import unit
 
@@ -53,16 +59,6 @@ def test_a_branch_is_its_product(whole, branch):
         )
 
 
-def test_heads_are_told_from_the_weights():
-    """The lengths of values and of what reads them go together under the true size alone."""
-    pairs = []
-    for layer in range(made.LAYERS):
-        value, output = (ROOT[f"model.layers.{layer}.{name}"] for name in (made.V, made.O))
-        pairs.append((value.square().sum(1), output.square().sum(0)))
-    assert head_size(pairs) == made.HEAD
-    assert head_size([]) == 0
-
-
 @pytest.mark.parametrize("scheme", table()["schemes"], ids=lambda scheme: scheme["models"])
 def test_a_scheme_is_known_by_its_marker(scheme):
     """A checkpoint that has a scheme's norms, and no other's marker, has them where the scheme says."""
@@ -79,10 +75,87 @@ def test_a_scheme_is_known_by_its_marker(scheme):
     assert {side: found.get(side) for side in sides} == {side: scheme.get(side) for side in sides}
 
 
-def test_spaces_tell_what_is_read_and_written(whole):
-    """One of each for every layer, of length 1, and unlike those of another model."""
-    assert {(s.layer, s.side) for s in whole.spaces} == {
-        (i, s) for i in range(made.LAYERS) for s in ("reads", "writes")
-    }
-    assert all(np.linalg.norm(space.sketch) == pytest.approx(1, abs=1e-3) for space in whole.spaces)
-    assert torch.tensor(whole.start).norm() == pytest.approx(1, abs=1e-3)
+WIDTH, INNER = 8, 4
+STREAM = ResidualStream(WIDTH)
+
+
+def side(tensor, seed, outward=False, expert=None, inner=INNER):
+    """A made-up side of the mlp of layer 0."""
+    thin = torch.randn(inner, SIZE, generator=torch.Generator().manual_seed(seed))
+    return BranchSide(
+        layer=0, branch="mlp", expert=expert, outward=outward, tensor=tensor,
+        packed=thin.half(), scale=1.0, lengths=torch.ones(inner),
+    )  # fmt: skip
+
+
+def sketch_of(*pairs):
+    """The sketch of the sum of the products of given pairs, which come one after the other."""
+    products = BranchProducts(STREAM)
+    for inward, outward in pairs:
+        products.add(inward)
+        products.add(outward)
+    [branch] = products.branches()
+    return branch.stream
+
+
+def sketch_in_order(*sides):
+    """The sketch of the sides as they come."""
+    products = BranchProducts(STREAM)
+    for one in sides:
+        products.add(one)
+    [branch] = products.branches()
+    return branch.stream
+
+
+DENSE = side("layers.0.mlp.up.weight", 1), side("layers.0.mlp.down.weight", 2, outward=True)
+SHARED = side("layers.0.shared.up.weight", 3), side("layers.0.shared.down.weight", 4, outward=True)
+
+
+def test_sides_pair_by_the_beginning_of_their_names():
+    """Of two that wait, a side takes the one whose name has more in common, whichever came first."""
+    (up, down), (shared_up, shared_down) = DENSE, SHARED
+    expected = sketch_of(DENSE, SHARED)
+    assert sketch_in_order(up, shared_up, down, shared_down) == expected
+    assert sketch_in_order(shared_up, up, down, shared_down) == expected
+    assert sketch_in_order(shared_down, down, shared_up, up) == expected
+
+
+def test_endings_tell_no_pairs():
+    """A limit: names that differ in their endings alone are paired in the order in which they come."""
+    ups = side("layers.0.up_a", 1), side("layers.0.up_b", 3)
+    downs = side("layers.0.down_a", 2, outward=True), side("layers.0.down_b", 4, outward=True)
+    true_pairs = sketch_of((ups[0], downs[0]), (ups[1], downs[1]))
+    crossed = sketch_of((ups[0], downs[1]), (ups[1], downs[0]))
+    assert sketch_in_order(*ups, *downs) == true_pairs
+    assert sketch_in_order(*ups, *reversed(downs)) == crossed
+    assert crossed != true_pairs
+
+
+def test_a_side_that_meets_only_a_foreign_side_takes_it():
+    """Another limit: its own would have come later."""
+    (up, down), (shared_up, shared_down) = DENSE, SHARED
+    crossed = sketch_of((up, shared_down), (shared_up, down))
+    assert sketch_in_order(up, shared_down, shared_up, down) == crossed
+    assert crossed != sketch_of(DENSE, SHARED)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"expert": 1}, {"inner": INNER + 1}],
+    ids=["another expert", "another number of neurons"],
+)
+def test_sides_of_other_keys_never_pair(other):
+    """However alike their names are: there is no product at all."""
+    products = BranchProducts(STREAM)
+    products.add(side("layers.0.mlp.up", 1))
+    products.add(side("layers.0.mlp.down", 2, outward=True, **other))
+    assert products.branches() == ()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "length"),
+    [("", "", 0), ("a.up", "a.down", 2), ("a.up", "a.up_b", 4), ("b", "a", 0), ("abc", "abc", 3)],
+)
+def test_common_beginnings(one, other, length):
+    """Counted in characters."""
+    assert common_prefix_length(one, other) == common_prefix_length(other, one) == length
