@@ -135,7 +135,7 @@ def test_a_file_that_was_cut_off(small, tmp_path):
     content = small.read_bytes()
     for end in [*range(0, 3000, 17), *range(3000, len(content) - 64, 211)]:
         (tmp_path / "m.gguf").write_bytes(content[:end])
-        with pytest.raises(BrokenFile):
+        with pytest.raises(BrokenFile, match=r"m\.gguf"):
             open_checkpoint(tmp_path / "m.gguf")
 
 

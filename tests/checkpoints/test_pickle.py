@@ -142,7 +142,7 @@ def test_a_truncated_pickle(tmp_path, share):
     path = saved(tmp_path, {"a": torch.randn(200, 200), "b": torch.randn(50, 50)})
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(BrokenFile):
+    with pytest.raises(BrokenFile, match=r"model\.pt' is damaged"):
         read_pickle(path)
 
 
