@@ -46,7 +46,7 @@ def change_json(change: Change) -> dict[str, Any]:
 
 
 def evidence_json(line: Evidence) -> dict[str, Any]:
-    """Return a line as the column `evidence` holds it: its name, direction and the numbers that it has."""
+    """Return a line as the column `evidence` holds it: with the numbers that it has."""
     content: dict[str, Any] = {"name": str(line.kind)}
     if line.direction:
         content["direction"] = str(line.direction)
@@ -110,7 +110,7 @@ def evidence_of(row: VerdictRow) -> tuple[Evidence, ...]:
 
 
 def spectral_distances(numbers: dict[str, Any]) -> dict[str, float]:
-    """Return a spectral line's value and null as distances: before 0008 they were -log10 of these."""
+    """Return a spectral line's value and null as distances, from -log10 of these."""
     distances = {}
     for name in ("value", "null"):
         if numbers.get(name) is not None:

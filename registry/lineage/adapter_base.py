@@ -80,10 +80,10 @@ def z_of(fit: BaseFit) -> float:
 
 
 def direction_agreement(adapter: Sequence[Space], model: Sequence[Space]) -> float:
-    """Return z = sum_i <a_i, b_i> sqrt(d / n) over the n sides (layer, reads or writes) that both have.
+    """Return z = sum_i <a_i, b_i> sqrt(d / n) over the n sides of layers that both have.
 
-    The sketches are unit vectors of d numbers: of unrelated models each product has a variance of 1 / d.
-    0 without a side in common.
+    The sketches are unit vectors of d numbers: of unrelated models each product has a variance
+    of 1 / d. 0 without a side in common.
     """
     sketches = {(space.layer, space.side): space.sketch for space in model}
     products = []
@@ -99,19 +99,21 @@ def direction_agreement(adapter: Sequence[Space], model: Sequence[Space]) -> flo
 
 
 def judge_adapter(
-    adapter: Fingerprint, twin: RegisteredAdapter | None, fits: Sequence[BaseFit]
+    adapter: Fingerprint, registered: RegisteredAdapter | None, fits: Sequence[BaseFit]
 ) -> Verdict:
     """Return the verdict on an adapter.
 
-    twin: a registered adapter with the same deltas, if there is one. fits: the best first.
+    registered: a registered adapter with the same deltas, if there is one. fits: the best first.
     """
-    if twin:
-        line = Evidence(EvidenceKind.DIGEST, value=1.0, null=0.0, p_value=0.0, model=twin.name)
+    if registered:
+        line = Evidence(
+            EvidenceKind.DIGEST, value=1.0, null=0.0, p_value=0.0, model=registered.name
+        )
         return Verdict(
             Relation.SAME_WEIGHTS,
-            model=twin.name,
-            family=twin.family,
-            closest=twin.name,
+            model=registered.name,
+            family=registered.family,
+            closest=registered.name,
             evidence=(line,),
         )
     if not fits:

@@ -58,8 +58,9 @@ class ComparedAdapter:
 class RunPoint:
     """A checkpoint of a training run.
 
-    norm: Frobenius norm of scaling * B A. moved: norm of its change since the checkpoint before, None
-    for the first. likeness: cosine to the run's last delta. The last two are estimated from sketches.
+    norm: Frobenius norm of scaling * B A. moved: norm of its change since the checkpoint
+    before, None for the first. likeness: cosine to the run's last delta. The last two are
+    estimated from sketches.
     """
 
     name: str
@@ -71,7 +72,7 @@ class RunPoint:
 
 @dataclass(frozen=True)
 class LabelTest:
-    """Whether adapters with one label are nearer: mean distances and a permutation test's p-value."""
+    """Whether adapters with one label are nearer: mean distances, and a permutation test's p."""
 
     vector: str
     label: str
@@ -133,8 +134,8 @@ def label_tests(adapters: Sequence[ComparedAdapter]) -> list[LabelTest]:
 def permutation_test(distances: np.ndarray, labels: Sequence[str | None]) -> Permutation | None:
     """Test whether labels drawn anew separate the distances as well as the given labels do.
 
-    p = (1 + number of shuffles whose gap is at least the true one) / (1 + SHUFFLES). None unless there
-    are pairs of both kinds among what has a label and can be compared.
+    p = (1 + number of shuffles whose gap is at least the true one) / (1 + SHUFFLES). None
+    unless there are pairs of both kinds among what has a label and can be compared.
     """
     labelled = [i for i, label in enumerate(labels) if label is not None]
     names = np.array([labels[i] for i in labelled])
@@ -210,7 +211,7 @@ def run_points(checkpoints: Sequence[tuple[int, ComparedAdapter]]) -> list[RunPo
 
 
 def frobenius_norm(delta: Fingerprint) -> float:
-    """Return the norm of all deltas together: sum over matrices of rows * cols * (std^2 + mean^2)."""
+    """Return the norm of all deltas: the root of sum rows * cols * (std^2 + mean^2)."""
     squares = sum(m.rows * m.cols * (m.std**2 + m.mean**2) for m in delta.matrices)
     return float(np.sqrt(squares))
 

@@ -14,8 +14,8 @@ SMALLEST = 1e-300  # a probability that a float still holds
 class NullDistribution:
     """The upper tail of one kind of evidence among `pairs` unrelated pairs (calibration.toml).
 
-    above: the share of pairs beyond `start`, the 95th percentile. scale: beyond it, the share falls by
-    e for every so much. strongest: the largest value that was seen.
+    above: the share of pairs beyond `start`, the 95th percentile. scale: beyond it, the share
+    falls by e for every so much. strongest: the largest value that was seen.
     """
 
     pairs: int
@@ -25,9 +25,10 @@ class NullDistribution:
     strongest: float
 
     def p_value(self, value: float) -> float:
-        """Return the share of unrelated pairs at or above a value: above * exp(-(value - start) / scale).
+        """Return the share of unrelated pairs beyond a value: above exp(-(value - start) / scale).
 
-        Up to the start, shares are not resolved: the p-value is 1, so that it proves nothing.
+        Up to the start, shares are not resolved: the p-value is 1, so that it proves
+        nothing.
         """
         if value <= self.start:
             return 1.0
@@ -44,7 +45,7 @@ def null_distributions() -> dict[str, NullDistribution]:
 
 
 def family_wise(p_value: float, candidates: int) -> float:
-    """Return 1 - (1 - p)^n, the probability that one of n unrelated candidates comes as close (Sidak).
+    """Return 1 - (1 - p)^n, that one of n unrelated candidates comes as close (Sidak).
 
     Computed by log1p and expm1, so that a p far below what 1 - p can hold is kept.
     """
@@ -54,10 +55,10 @@ def family_wise(p_value: float, candidates: int) -> float:
 
 
 def unrelated_share(distance: float) -> float:
-    """Return the share of pairs of unrelated published models whose std vectors are at most so far apart.
+    """Return the share of unrelated pairs whose std vectors are at most so far apart.
 
-    Interpolated between the rows of strangers.toml, and never below the smallest share there; 1 beyond
-    the last row, the median.
+    Interpolated between the rows of strangers.toml, and never below the smallest share there; 1
+    beyond the last row, the median.
     """
     rows = std_distance_quantiles()
     distances = [row_distance for _, row_distance in rows]
@@ -73,7 +74,7 @@ def unrelated_share(distance: float) -> float:
 
 
 def unrelated_quantile(share: float) -> float:
-    """Return the std-vector distance that this share of unrelated pairs is within; a row of strangers.toml."""
+    """Return the std-vector distance that this share of unrelated pairs is within."""
     return dict(std_distance_quantiles())[share]
 
 

@@ -25,7 +25,7 @@ HEADS = ("value", "output")  # of attention's branch
 
 
 def changes_of(comparison: ModelComparison) -> tuple[Change, ...]:
-    """Return everything that was done to b to get a, the largest step first; empty where nothing was."""
+    """Return everything that was done to b to get a, the largest step first."""
     return (
         *depth_changes(comparison.changes),
         *reparameterisations(comparison),
@@ -67,7 +67,7 @@ def reparameterisations(comparison: ModelComparison) -> Iterator[Change]:
 
 
 def stream_rotated(comparison: ModelComparison) -> bool:
-    """Return whether token sketches, or spectra, agree where matrices and stream sketches do not."""
+    """Return whether token sketches or spectra agree where the stream's axes do not."""
     for cosine in comparison.changes.cosines.values():
         if cosine >= ALIKE:
             return False
@@ -97,7 +97,7 @@ def quantisation(comparison: ModelComparison) -> Iterator[Change]:
 
 
 def quantised_bits(comparison: ModelComparison) -> int | None:
-    """Return about how many bits the later model has where the earlier is not quantised, else None."""
+    """Return about how many bits the weights were quantised to, None where they were not."""
     variety = comparison.changes.variety
     if not variety.later:
         return None
@@ -117,7 +117,7 @@ def pruning(comparison: ModelComparison) -> Iterator[Change]:
 
 
 def training(comparison: ModelComparison) -> Iterator[Change]:
-    """Yield a change of the values themselves, by size and rank, beyond what other changes explain."""
+    """Yield a change of the values by training, beyond what other changes explain."""
     changes = comparison.changes
     if not changes.sizes or explained_otherwise(comparison):
         return
@@ -132,7 +132,7 @@ def training(comparison: ModelComparison) -> Iterator[Change]:
 
 
 def explained_otherwise(comparison: ModelComparison) -> bool:
-    """Return whether rounding, quantisation, pruning or other axes explain how far the weights moved."""
+    """Return whether rounding, quantisation, pruning or other axes explain the change."""
     changes = comparison.changes
     size = changes.relative
     bits = quantised_bits(comparison)
@@ -145,7 +145,7 @@ def explained_otherwise(comparison: ModelComparison) -> bool:
 
 
 def vocabulary(comparison: ModelComparison) -> Iterator[Change]:
-    """Yield tokens that were added, removed or embedded anew, or a change outside the projections."""
+    """Yield tokens that were added, removed or embedded anew, or other weights' change."""
     later, earlier = comparison.a.model.vocabulary, comparison.b.model.vocabulary
     if later and earlier and later != earlier:
         yield Change(ChangeKind.VOCABULARY_SIZE, amount=later, parts=(earlier,))

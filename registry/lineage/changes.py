@@ -21,7 +21,8 @@ ROUNDING = {
 }  # relative change of a matrix that is rounded to the type
 SLIGHT = 2.5e-4  # the same within one type: what fp16 loses of numbers that are small for it
 NOISE_TOP = 0.9  # of a sketch's largest singular value, where it is noise of length 1
-GAP = 5.0  # by which a sketch's singular values fall where the rank ends; at full rank by 2 or 3 at most
+# by which a sketch's singular values fall where the rank ends; at full rank by 2 or 3 at most
+GAP = 5.0
 MOST_RANK = 16  # that a sketch of 20 x 20 resolves: there must be room to see that there is no more
 
 
@@ -40,7 +41,7 @@ class Place(NamedTuple):
 
 
 class Variety(NamedTuple):
-    """Share of different absolute values among neighbours in a row, of the later and the earlier model."""
+    """Share of different absolute values among neighbours in a row, of both models."""
 
     later: float
     earlier: float
@@ -85,7 +86,7 @@ class WeightChanges:
 
     @classmethod
     def between(cls, a: ModelFeatures, b: ModelFeatures, alignment: Alignment) -> "WeightChanges":
-        """Return the changes where each layer of a comes from the layer of b that is most like it."""
+        """Return the changes where each layer of a comes from the most similar one of b."""
         best = alignment.cosines.argmax(1)
         threshold = min(KIN, alignment.similarity / 2)
         kin = alignment.cosines.max(1) > threshold
@@ -135,7 +136,7 @@ class WeightChanges:
 
     @property
     def rounding(self) -> float:
-        """What |later - earlier| / |earlier| stays below where only the type of the values was changed."""
+        """The largest |later - earlier| / |earlier| where only the values' type was changed."""
         types = {self.a.model.dtype, self.b.model.dtype}
         if len(types) == 1:
             return SLIGHT
@@ -164,7 +165,7 @@ class WeightChanges:
 
     @cached_property
     def relative(self) -> float:
-        """|later - earlier| / |earlier|: the median over matrices that changed; 0 where none did."""
+        """The median |later - earlier| / |earlier| of matrices that changed; 0 without any."""
         return float(np.median([*self.sizes] or [0.0]))
 
     @cached_property
@@ -179,7 +180,7 @@ class WeightChanges:
 
     @cached_property
     def rank(self) -> int | None:
-        """The largest rank of a change of query or value; None where it is above MOST_RANK or none changed.
+        """The largest rank of a change of query or value; None above MOST_RANK and without any.
 
         Only their sketches are large enough to resolve a rank.
         """
@@ -216,7 +217,8 @@ class WeightChanges:
 def change_rank(later: np.ndarray, earlier: np.ndarray, rounding: float) -> int:
     """Return the rank of a change, from the singular values of its square sketch.
 
-    The rank is where they fall by GAP or more to what rounding gives; without such a step it is full.
+    The rank is where they fall by GAP or more to what rounding gives; without such a step it is
+    full.
     """
     values = np.linalg.svd(later - earlier, compute_uv=False)
     noise = NOISE_TOP * rounding * float(np.linalg.norm(earlier))

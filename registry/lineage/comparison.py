@@ -1,4 +1,4 @@
-"""Two models side by side: the numbers that decide whether one comes from the other, with their p-values."""
+"""Two models side by side: the numbers that decide whether they are related, with p-values."""
 
 import math
 from dataclasses import dataclass
@@ -18,7 +18,10 @@ from registry.lineage.verdict import EvidenceKind
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """a: the model in question. b: the one that it may come from (docs/method.md, Two models side by side)."""
+    """a: the model in question.
+
+    b: the one that it may come from (docs/method.md, Two models side by side).
+    """
 
     a: ModelFeatures
     b: ModelFeatures
@@ -45,7 +48,7 @@ class ModelComparison:
 
     @cached_property
     def numbers(self) -> dict[str, float]:
-        """The numbers that decide, larger for relatives: z by kind of sketch, closeness of the spectra."""
+        """The numbers that decide, larger for relatives: z of sketches, closeness of spectra."""
         numbers = {kind: alignment.z for kind, alignment in self.alignments.items()}
         numbers[EvidenceKind.SPECTRA] = closeness(self.spectral_distance)
         return numbers
@@ -69,7 +72,7 @@ class ModelComparison:
 
     @property
     def score(self) -> float:
-        """-log10 of the smallest p-value; where that is 0, the largest excess over a null, below 0."""
+        """-log10 of the smallest p-value; where that is 0, the largest excess over a null."""
         surest = -math.log10(min(self.p_values.values()))
         if surest > 0:
             return surest
@@ -89,7 +92,7 @@ class ModelComparison:
         return max(self.alignments.values(), key=z_of, default=None)
 
     def branch_cosine(self, branch: str) -> float | None:
-        """Return the mean cosine of one branch's stream sketches over layers and those they come from.
+        """Return the mean cosine of one branch's stream sketches over matched layers.
 
         None where no layer has sketches of the branch in both models.
         """
@@ -108,7 +111,8 @@ class ModelComparison:
     def changes(self) -> WeightChanges:
         """What was done to b to get a, if a comes from it.
 
-        Layers are matched by their sketches where these are beyond every unrelated pair's, else by number.
+        Layers are matched by their sketches where these are beyond every unrelated pair's,
+        else by number.
         """
         strongest = max(null_distributions()[kind].strongest for kind in KINDS)
         if self.alignment is not None and self.alignment.z > strongest:

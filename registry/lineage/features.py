@@ -1,4 +1,4 @@
-"""Fingerprints as the arrays that comparisons read; layers are counted from 0 in the model's order."""
+"""Fingerprints as the arrays that comparisons read; layers are counted from 0."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ OUTLINE_PART = 128  # numbers of each branch's sketch in an outline
 SPECTRUM_RANK = 16  # singular values of each matrix that are compared
 
 Spot = tuple[str, int, int]
-"""A projection, an expert (-1 where it serves every token), and which of several such matrices of a layer."""
+"""A projection, an expert (-1 where it serves every token), and which of several of a layer."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Sketches:
     def placed(
         cls, layers: Sequence[int], branches: Sequence[str], sketches: Sequence[np.ndarray]
     ) -> "Sketches":
-        """Return the tables of n branches: their layers and names, and for each kind n x 256 numbers."""
+        """Return the tables of n branches, given n x 256 numbers for each kind."""
         numbers, rows = np.unique(np.array(layers, int), return_inverse=True)
         tables = {}
         for kind, values in zip(KINDS, sketches, strict=True):
@@ -55,7 +55,8 @@ class Sketches:
     def outline(self, kind: str) -> tuple[float, ...] | None:
         """Return half of every branch's sketch, summed over layers: 256 numbers of length 1.
 
-        Outlines of models that share most layers, in whatever order, are near. None without sketches.
+        Outlines of models that share most layers, in whatever order, are near. None without
+        sketches.
         """
         halves = []
         for branch in BRANCHES:
@@ -83,7 +84,7 @@ def stacked(sketches: Sequence[tuple[float, ...] | None]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class ComparedMatrix:
-    """What a comparison reads of one matrix; the fields are those of registry.fingerprints.record.Matrix.
+    """What a comparison reads of one matrix, in the fields of a fingerprint's Matrix.
 
     singular_values: at most the 16 largest.
     """
@@ -127,7 +128,7 @@ class ComparedMatrix:
 
 @dataclass(frozen=True)
 class ComparedModel:
-    """What a comparison reads of one model; the fields are those of registry.fingerprints.record.Fingerprint.
+    """What a comparison reads of one model, in the fields of a Fingerprint.
 
     family: the one that it is registered in, None for a model that is not registered.
     """

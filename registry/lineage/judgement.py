@@ -31,7 +31,7 @@ PERCENTILE = 0.05  # of unrelated pairs, that a line's null marks where lower is
 
 @dataclass(frozen=True)
 class CandidateCounts:
-    """How many models were compared, of how many families: as many recipes as could agree by chance."""
+    """How many models were compared, and of how many families, that is recipes."""
 
     models: int = 1
     families: int = 1
@@ -43,7 +43,7 @@ def judge(
     family: str | None,
     candidates: CandidateCounts = CandidateCounts(),
 ) -> Verdict:
-    """Return the verdict on one pair, the nearest of so many candidates (docs/method.md, Verdict)."""
+    """Return the verdict on the nearest of so many candidates (docs/method.md, Verdict)."""
     p_value = comparison.p_value
     chance = family_wise(p_value, candidates.models)
     evidence = tuple(evidence_of(comparison, candidates))

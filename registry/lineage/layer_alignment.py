@@ -1,4 +1,4 @@
-"""Which layer of one model is which of the other: the assignment that makes their branches most alike."""
+"""Which layer of one model is which of the other: the assignment with the largest cosines."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,9 +17,9 @@ LARGEST = 48  # layers: of more, the null of that many is taken, which is a litt
 class Alignment:
     """The layers of two models matched by their sketches of one kind.
 
-    cosines: layers of a x layers of b, the mean over the `branches` that both have. pairs: matched
-    layers (of a, of b). similarity: mean cosine of the matched layers. z: how many standard deviations
-    that is above the mean of assigned independent random sketches.
+    cosines: layers of a x layers of b, the mean over the `branches` that both have. pairs:
+    matched layers (of a, of b). similarity: mean cosine of the matched layers. z: how many
+    standard deviations that is above the mean of assigned independent random sketches.
     """
 
     cosines: np.ndarray
@@ -30,7 +30,7 @@ class Alignment:
 
 
 class AssignmentNull(NamedTuple):
-    """Mean and standard deviation of the mean matched entry of a table of standard normal numbers."""
+    """Mean and standard deviation of an assignment's mean among standard normal numbers."""
 
     mean: float
     deviation: float
@@ -39,8 +39,8 @@ class AssignmentNull(NamedTuple):
 def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
     """Match the layers of two models by their sketches of one kind, `stream` or `token`.
 
-    Maximises the sum of cosines over one-to-one assignments (docs/method.md, Two models side by side).
-    None where the models have no sketches of this kind in common.
+    Maximises the sum of cosines over one-to-one assignments (docs/method.md, Two models side by
+    side). None where the models have no sketches of this kind in common.
     """
     tables = []
     for branch in BRANCHES:
@@ -67,7 +67,7 @@ def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
 
 @lru_cache(1024)
 def assignment_null(fewer: int, more: int) -> AssignmentNull:
-    """Return the null of an assignment's mean in a table of fewer x more standard normal numbers."""
+    """Return the null of an assignment in fewer x more standard normal numbers."""
     draw = np.random.Generator(np.random.PCG64(fewer * 1000 + more))
     tables = draw.standard_normal((DRAWS, fewer, more))
     means = []

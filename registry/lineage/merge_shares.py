@@ -1,4 +1,4 @@
-"""Whether a model is a linear merge of two others, and in which shares: sketches are linear in the weights."""
+"""Whether a model is a linear merge of two others: sketches are linear in the weights."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -57,8 +57,8 @@ def with_merge(
 ) -> Verdict:
     """Return the verdict, with a merge in place of training where the model is one of two parents.
 
-    comparison: with the verdict's model. others: related models that may be the second parent; the one
-    whose merge leaves least is taken.
+    comparison: with the verdict's model. others: related models that may be the second parent;
+    the one whose merge leaves least is taken.
     """
     if verdict.verdict != Relation.DERIVED or verdict.model is None:
         return verdict
@@ -81,8 +81,8 @@ def with_merge(
 def merge_shares(first: ModelComparison, second: ModelComparison) -> MergeShares | None:
     """Fit one model, compared with two others, by least squares under shares that sum to 1.
 
-    share = <m - b, a - b> / |a - b|^2 over the sketches of all matrices that the three have in common;
-    None where there are none, or the parents are equal.
+    share = <m - b, a - b> / |a - b|^2 over the sketches of all matrices that the three have in
+    common; None where there are none, or the parents are equal.
     """
     triples = list(common_sketches(first, second))
     if not triples:

@@ -38,8 +38,8 @@ def pair_verdict(
         if one.kind == "model":
             raise NotComparable(base=name)
         same = one.digest == other.digest
-        twin = RegisteredAdapter(name, family or name) if same else None
-        return judge_adapter(one, twin, [])
+        registered = RegisteredAdapter(name, family or name) if same else None
+        return judge_adapter(one, registered, [])
 
     if one.kind == "model":
         return judge(ModelComparison.of(one, other), name, family)
@@ -53,8 +53,8 @@ def pair_verdict(
 def claim_outcome(verdict: Verdict) -> Outcome:
     """Return what a verdict means for the claim that the one comes from the other.
 
-    Contradicted needs evidence that would have shown it: sketches of branches whose p-value is above
-    OPEN, or an adapter's shapes that do not fit.
+    Contradicted needs evidence that would have shown it: sketches of branches whose p-value is
+    above OPEN, or an adapter's shapes that do not fit.
     """
     if verdict.related:
         return Outcome.CONSISTENT

@@ -1,4 +1,4 @@
-"""How close the singular values of two models are: no permutation, rotation or new vocabulary changes them."""
+"""How close two models' singular values are, which permutations and rotations leave alone."""
 
 import math
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ LEAST = 1e-9  # a distance that is nothing but rounding
 
 
 def spectral_distance(a: ModelFeatures, b: ModelFeatures) -> float:
-    """Return the distance of two models' spectra in units of the random-matrix scale; inf without common matrices.
+    """Return the distance of two models' spectra, in units of the random-matrix scale.
 
-    The unit is n^(-2/3), by which the largest singular values of random n x n matrices vary (Tracy and
-    Widom, 1994): independent runs of one recipe are 1 or more apart, whatever their size, and a copy in
-    other axes, which differs by rounding, 0.1 or less. Layers are matched by assignment; the distance is
-    the median over matched layers.
+    The unit is n^(-2/3), by which the largest singular values of random n x n matrices vary
+    (Tracy and Widom, 1994): independent runs of one recipe are 1 or more apart, whatever their
+    size, and a copy in other axes, which differs by rounding, 0.1 or less. Layers are matched
+    by assignment; the distance is the median over matched layers.
     """
     spectra_a = log_spectra(a)
     spectra_b = log_spectra(b)
@@ -40,7 +40,7 @@ def closeness(distance: float) -> float:
 
 
 def log_spectra(features: ModelFeatures) -> dict[Spot, np.ndarray]:
-    """Return for every spot layers x (1 + 16): the random-matrix scale, and scaled log singular values.
+    """Return for every spot layers x (1 + 16): the random-matrix scale and log spectra.
 
     NaN for what is missing: the matrix, or values of one that has fewer.
     """
@@ -76,7 +76,7 @@ def scaled_logs(matrices: Sequence[ComparedMatrix]) -> np.ndarray:
 
 
 def layer_distances(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Return layers x layers: root-mean-square differences of one spot's log spectra, in the larger scale."""
+    """Return layers x layers rms differences of a spot's log spectra, in the larger scale."""
     one = ones[:, None]
     other = others[None]
     squares = (one[..., 1:] - other[..., 1:]) ** 2

@@ -1,4 +1,4 @@
-"""How models were trained, comparable across sizes: the shape of each projection's top singular values."""
+"""How models were trained, across sizes: the shape of each projection's singular values."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -38,8 +38,8 @@ class ProfiledMatrix(Protocol):
 def recipe_profile(matrices: Sequence[ProfiledMatrix]) -> np.ndarray:
     """Return 7 x 8: mean over layers of log(sigma_i / (std sqrt(longer side))) of each projection.
 
-    NaN where a projection is missing. A random matrix of any size comes to about the same numbers; what
-    training adds does not depend on size much.
+    NaN where a projection is missing. A random matrix of any size comes to about the same
+    numbers; what training adds does not depend on size much.
     """
     profile = np.full((len(PROJECTIONS), VALUES), np.nan)
     for row, projection in zip(profile, PROJECTIONS, strict=True):
@@ -55,13 +55,13 @@ def recipe_profile(matrices: Sequence[ProfiledMatrix]) -> np.ndarray:
 
 
 def scaled_logs(matrix: ProfiledMatrix) -> np.ndarray:
-    """Return the logs of the 8 largest singular values in units of a random matrix's, those above 0."""
+    """Return the logs of the 8 largest singular values above 0, over std sqrt(longer side)."""
     scale = matrix.std * max(matrix.rows, matrix.cols) ** 0.5
     return np.log([value / scale for value in matrix.singular_values[:VALUES] if value > 0])
 
 
 def recipe_distance(one: np.ndarray, other: np.ndarray) -> float:
-    """Return the root-mean-square difference of two profiles; APART for other projections, or none."""
+    """Return the rms difference of two profiles; APART for other projections, or none."""
     if (np.isnan(one) != np.isnan(other)).any() or np.isnan(one).all():
         return APART
     return float(np.sqrt(np.nanmean((one - other) ** 2)))

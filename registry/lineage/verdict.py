@@ -1,4 +1,6 @@
-"""The records of a verdict: what was decided, what was changed, and the evidence. Numbers, no sentences.
+"""The records of a verdict: what was decided, what was changed, and the evidence.
+
+Numbers, no sentences.
 
 registry/report/wording.py makes English of them.
 """
@@ -96,12 +98,15 @@ class Evidence:
     """One line of evidence: a number beside what unrelated models give, all on one scale.
 
     value: the number itself; `direction` says whether higher or lower is closer. null: the 95th
-    percentile of unrelated pairs, the 5th where lower is closer. strongest: the closest of `pairs`
-    unrelated pairs. p_value: of this line alone, uncorrected. cosine: mean of matched layers.
-    count, total: how many of how many (equal matrices, candidates). families: of the candidates.
-    model: whom the line is about, if not the verdict's. layer, branch: where a partial read stands.
-    cast: whether the digests are equal only after a cast to bf16. sentence: what was stored with the
-    line before there were kinds.
+    percentile of unrelated pairs, the 5th where lower is closer. strongest: the closest of
+    `pairs` unrelated pairs. p_value: of this line alone, uncorrected. cosine: mean of matched
+    layers.
+    count, total: how many of how many (equal matrices, candidates). families: of the
+    candidates.
+    model: whom the line is about, if not the verdict's. layer, branch: where a partial read
+    stands.
+    cast: whether the digests are equal only after a cast to bf16. sentence: what was stored
+    with the line before there were kinds.
     """
 
     kind: EvidenceKind
@@ -132,10 +137,11 @@ class Evidence:
 class Verdict:
     """What is said of a model or adapter.
 
-    verdict: the relation. model, family: what it names, None when unknown. closest: the nearest of
-    those that were compared, named or not. changes: what was done to `model`.
-    score: -log10 of the smallest p-value of the lines that decide, comparable across pairs; at most 0
-    where none speaks for a relation. p_value: of one comparison, corrected for its kinds of evidence.
+    verdict: the relation. model, family: what it names, None when unknown. closest: the nearest
+    of those that were compared, named or not. changes: what was done to `model`.
+    score: -log10 of the smallest p-value of the lines that decide, comparable across pairs; at
+    most 0 where none speaks for a relation. p_value: of one comparison, corrected for its kinds
+    of evidence.
     chance: family-wise p over `candidates`. The three are None where nothing was compared.
     """
 
@@ -182,7 +188,7 @@ class Verdict:
         return any(change.kind in kinds for change in self.changes)
 
     def __str__(self) -> str:
-        """Return the headline: the relation and whom it names, such as `derived from llama-tiny`."""
+        """Return the headline: the relation and whom it names, as `derived from llama-tiny`."""
         if self.model is None:
             return str(self.verdict)
         return f"{self.verdict} {PREPOSITIONS[self.verdict]} {self.model}"

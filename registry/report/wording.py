@@ -1,4 +1,7 @@
-"""English for verdicts, changes and evidence: the only place that writes sentences about them. Pure."""
+"""English for verdicts, changes and evidence: the only place that writes sentences about them.
+
+Pure.
+"""
 
 from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
 
@@ -32,7 +35,7 @@ def unknown_headline(verdict: Verdict) -> str:
 
 
 def significance(verdict: Verdict) -> str | None:
-    """Return the family-wise p-value over the candidates; None for equal weights and no comparison."""
+    """Return the family-wise p over the candidates; None for equal weights."""
     if verdict.chance is None or verdict.verdict == Relation.SAME_WEIGHTS:
         return None
     p_value = p_equals(verdict.chance)
@@ -134,7 +137,7 @@ def layer_list(layers: tuple[int | str, ...]) -> str:
 
 
 def evidence_sentence(line: Evidence) -> str:
-    """Return a line of evidence in words; its number, null and direction are those of the record."""
+    """Return a line of evidence in words: its number beside the closest unrelated pair."""
     if line.sentence is not None:
         return line.sentence
     return EVIDENCE[line.kind](line)
@@ -188,7 +191,8 @@ def std_sentence(line: Evidence) -> str:
 
 def mixture_sentence(line: Evidence) -> str:
     """Return what a linear merge leaves unexplained."""
-    return f"linear merge with {line.model} leaves {line.value:.0%} of the distance to the nearer parent"
+    rest = f"{line.value:.0%} of the distance to the nearer parent"
+    return f"linear merge with {line.model} leaves {rest}"
 
 
 def candidates_sentence(line: Evidence) -> str:

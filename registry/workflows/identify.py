@@ -1,6 +1,7 @@
 """The journey of an unknown checkpoint to a verdict."""
 
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Unpack
 
 from sqlalchemy import Engine
@@ -18,7 +19,7 @@ from registry.workflows.resolve import Named, fingerprint_of, resolve
 
 @dataclass(frozen=True)
 class Identification:
-    """The verdict on one source, with the nearest registered models by the papers' vectors, nearest first."""
+    """The verdict on one source, and the nearest models by the papers' vectors, nearest first."""
 
     source: str
     fingerprint: Fingerprint
@@ -27,9 +28,9 @@ class Identification:
 
     @property
     def families(self) -> tuple[Match, ...]:
-        """The nearest model of each family, nearest first, by the distance that names families best."""
+        """The nearest model of each family, nearest first, by the log-ratio distance."""
         best: dict[str, Match] = {}
-        for match in sorted(self.matches, key=lambda each: each.spread_distance):
+        for match in sorted(self.matches, key=attrgetter("spread_distance")):
             best.setdefault(match.family, match)
         return tuple(best.values())
 
@@ -37,7 +38,9 @@ class Identification:
 def identify(
     engine: Engine, source: Named, *, k: int = 10, **options: Unpack[Options]
 ) -> Identification:
-    """Fingerprint a source and compare it with what is registered. Stores nothing. Raises RegistryError.
+    """Fingerprint a source and compare it with what is registered.
+
+    Stores nothing. Raises RegistryError.
 
     rank: 16 unless asked otherwise, for that is what is compared.
     """

@@ -43,7 +43,9 @@ class RegisteredModel(NamedTuple):
 def identify_quickly(
     engine: Engine, source: str | Path, *, download: bool = False
 ) -> tuple[Verdict, Glimpse]:
-    """Return which registered model a source comes from, and what was read of it. Raises RegistryError.
+    """Return which registered model a source comes from, and what was read of it.
+
+    Raises RegistryError.
 
     What was done to it is not looked into, and the same weights are called derived.
     """

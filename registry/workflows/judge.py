@@ -1,4 +1,4 @@
-"""What the registry says of a fingerprint: which models it is compared with, and the verdict on the nearest."""
+"""The verdict on a fingerprint: which registered models it is compared with, and the nearest."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,8 @@ from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.verdict import TRAINING, Evidence, EvidenceKind, Relation, Verdict
 
 SHORTLIST = 8  # models that outlines give
-ALONE = 0.5  # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
+# cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
+ALONE = 0.5
 COMPARED = 3  # of these, in full
 BY_RECIPE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
 
@@ -34,7 +35,7 @@ class ComparedCandidate:
 
 
 class RecipePlace(NamedTuple):
-    """What matches are sorted by: first those whose std vectors may be of one family, then by recipe."""
+    """What matches are sorted by: first those that may be of one family, then by recipe."""
 
     unrelated: bool
     distance: float
@@ -58,7 +59,8 @@ class Judge:
     def verdict(self, matches: Sequence[Match]) -> Verdict:
         """Return the verdict: on the likeliest relative, else on the likeliest of one family.
 
-        matches: the nearest models by the papers' vectors. An unknown is that of the likeliest relative.
+        matches: the nearest models by the papers' vectors. An unknown is that of the
+        likeliest relative.
         """
         relatives = self.likely_relatives()
         compared = [self.compare_with(name) for name in relatives[:1]]
@@ -83,7 +85,7 @@ class Judge:
         return ComparedCandidate(name, comparison, verdict)
 
     def with_merge(self, best: ComparedCandidate, others: Sequence[str]) -> Verdict:
-        """Return the verdict on the nearest relative, as a merge if others explain the training better."""
+        """Return the verdict on the nearest relative, as a merge if that explains the training."""
         if best.verdict.verdict != Relation.DERIVED or not best.verdict.has_changes(TRAINING):
             return best.verdict
 
@@ -95,7 +97,7 @@ class Judge:
         return with_merge(best.verdict, best.comparison, parents)
 
     def likely_relatives(self) -> list[str]:
-        """Return registered models by name: the same weights first, then the most alike by their branches."""
+        """Return registered models: the same weights first, then the most alike branches."""
         same = nearest.same_weights(self.session, self.fingerprint)
 
         near = []
@@ -112,7 +114,7 @@ class Judge:
         return [*same, *sorted(near, key=likeness.__getitem__, reverse=True)]
 
     def likeness(self, other: Sketches) -> float:
-        """Return how alike the branches of another model are, in the axes in which they are more so."""
+        """Return how alike another model's branches are, in the axes that agree better."""
         similarities = []
         for kind in KINDS:
             alignment = align(self.features.sketches, other, kind)
@@ -145,7 +147,7 @@ def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Mat
 
 def verdict_on_adapter(session: Session, fingerprint: Fingerprint) -> Verdict:
     """Return that an adapter is registered already, or which base it fits."""
-    registered = models.with_digest(session, fingerprint.digest)
-    twin = RegisteredAdapter(registered.name, registered.family) if registered else None
+    summary = models.with_digest(session, fingerprint.digest)
+    registered = RegisteredAdapter(summary.name, summary.family) if summary else None
     fits = rank_bases(fingerprint, nearest.bases(session, fingerprint))
-    return judge_adapter(fingerprint, twin, fits)
+    return judge_adapter(fingerprint, registered, fits)

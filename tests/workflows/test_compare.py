@@ -25,7 +25,7 @@ def saved(folder, tensors):
 
 @pytest.fixture
 def folders(tmp_path):
-    models = {"root": ROOT, "child": made.tuned(ROOT), "twin": made.grown(1)}
+    models = {"root": ROOT, "child": made.tuned(ROOT), "independent": made.grown(1)}
     return {name: saved(tmp_path / name, tensors) for name, tensors in models.items()}
 
 
@@ -57,9 +57,9 @@ def test_the_commands(url, folders):
     assert {name: result.exit_code for name, result in outcomes.items()} == {
         "root": 0,
         "child": 0,
-        "twin": 3,
+        "independent": 3,
     }
-    assert "contradicted" in outcomes["twin"].output
+    assert "contradicted" in outcomes["independent"].output
     assert run("ingest", folders["child"]).exit_code == 0
     told = run("explain", "child")
     assert "derived from root" in told.output
@@ -73,7 +73,7 @@ def test_what_cannot_be_decided(folders):
 
     one, other = (
         replace(registry.fingerprint(folders[name]), branches=(), start=None)
-        for name in ("twin", "root")
+        for name in ("independent", "root")
     )
     assert claim_outcome(pair_verdict(one, other, "root")) == "undecidable"
 
@@ -94,7 +94,7 @@ def test_an_adapter_fits_its_base(folders, tmp_path):
     """Among bases of the same shapes it is the one whose directions it uses; nothing tells where it uses none."""
     fitting = adapter(tmp_path / "fitting", ROOT, ROOT)
     assert registry.compare(fitting, folders["root"]).verdict == "derived"
-    assert registry.compare(fitting, folders["twin"]).verdict == "unknown"
+    assert registry.compare(fitting, folders["independent"]).verdict == "unknown"
     shapes = saved(
         tmp_path / "small", {n: t for n, t in ROOT.items() if ".0." in n or "embed" in n}
     )

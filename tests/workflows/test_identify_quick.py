@@ -43,7 +43,7 @@ def test_a_disguised_child_is_known_by_branches(known, tmp_path, change):
     assert 0 < glimpse.looked < 2 * made.LAYERS
 
 
-def test_a_stranger_stays_unknown(known, tmp_path):
+def test_an_unrelated_model_stays_unknown(known, tmp_path):
     """After all that may be read."""
     verdict, _ = known.identify_quickly(saved(tmp_path / "child", made.grown(9)))
     assert (verdict.verdict, verdict.model) == ("unknown", None)
