@@ -1,11 +1,13 @@
 """What many tests need: a database of their own, small checkpoints, other people's files."""
 
+import os
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 from checkpoints_made import llama, write_folder
 from hypothesis import settings
@@ -17,6 +19,7 @@ from registry.database.embedded.server import Server
 if TYPE_CHECKING:
     from adapters_made import Made
 
+WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 numbers = count()
 settings.register_profile("random")
 settings.register_profile("same", derandomize=True)
@@ -27,19 +30,31 @@ settings.load_profile(
 
 @pytest.fixture(scope="session")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of an embedded server that all tests share."""
-    server = Server(tmp_path_factory.mktemp("server"))
+    """The URL of an embedded server that all tests share, those of parallel workers too.
+
+    With several workers nobody stops it: it ends by itself soon after the last of them.
+    """
+    folder = tmp_path_factory.getbasetemp()
+    server = Server((folder if WORKER == "alone" else folder.parent) / "server")
     with server.connected() as url:
         yield url
-    server.stop()
+    if WORKER == "alone":
+        server.stop()
 
 
 @pytest.fixture(scope="session")
 def template(shared_server: str) -> str:
-    """A database that the migrations have built."""
-    execute(shared_server, "CREATE DATABASE template_registry")
-    with open_database(with_name(shared_server, "template_registry")):
-        return "template_registry"
+    """A database that the migrations have built, to be copied."""
+    name = f"template_{WORKER}"
+    execute(shared_server, f"CREATE DATABASE {name}")
+    with open_database(with_name(shared_server, name)):
+        return name
+
+
+@pytest.fixture(scope="session")
+def worker_url(shared_server: str, template: str) -> Iterator[str]:
+    """A migrated database that all tests of a worker share, one after the other."""
+    yield from fresh(shared_server, template)
 
 
 @pytest.fixture
@@ -49,8 +64,16 @@ def empty_url(shared_server: str) -> Iterator[str]:
 
 
 @pytest.fixture
-def url(shared_server: str, template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A migrated database of the test's own, which REGISTRY_DATABASE_URL points to."""
+def url(worker_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A migrated database without rows, which REGISTRY_DATABASE_URL points to. Its tables are not to be altered."""
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", worker_url)
+    yield worker_url
+    empty(worker_url)
+
+
+@pytest.fixture
+def own_url(shared_server: str, template: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """As `url`, but of the test's own: for tests that alter tables."""
     for address in fresh(shared_server, template):
         monkeypatch.setenv("REGISTRY_DATABASE_URL", address)
         yield address
@@ -58,10 +81,22 @@ def url(shared_server: str, template: str, monkeypatch: pytest.MonkeyPatch) -> I
 
 def fresh(server: str, template: str) -> Iterator[str]:
     """A new database, dropped afterwards."""
-    name = f"test_{next(numbers)}"
+    name = f"test_{WORKER}_{next(numbers)}"
     execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     yield with_name(server, name)
     execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def empty(url: str) -> None:
+    """Delete all rows, and end sessions that a test has left open, which might hold a lock."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("SET synchronous_commit = off")
+        connection.execute("DELETE FROM models")  # and, by cascade, from all but families
+        connection.execute("DELETE FROM families")
 
 
 def with_name(url: str, name: str) -> str:

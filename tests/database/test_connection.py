@@ -36,6 +36,12 @@ from registry.errors import (
 from registry.fingerprints.record import Fingerprint
 
 
+@pytest.fixture
+def url(own_url):
+    """A database of the test's own: tables are altered here."""
+    return own_url
+
+
 def query(url: str, statement: str) -> list[tuple]:
     with psycopg.connect(url) as own:
         return own.execute(statement).fetchall()

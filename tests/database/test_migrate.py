@@ -71,6 +71,12 @@ def more(tmp_path, monkeypatch):
     return add
 
 
+@pytest.fixture
+def url(own_url):
+    """A database of the test's own: tables are altered here."""
+    return own_url
+
+
 def query(url, sql):
     with psycopg.connect(url) as connection:
         return connection.execute(sql).fetchall()
