@@ -2,7 +2,7 @@
 
 from rich.console import Console
 
-from registry.characteristic.dsv import Measured
+from registry.characteristic.dsv import DistanceLaw
 from registry.characteristic.groups import Characteristic, Comparison, Group
 from registry.characteristic.laws import Law, Pareto
 from registry.report.characteristic import (
@@ -29,16 +29,16 @@ def text_of(renderable) -> str:
 
 def test_a_row_for_every_set():
     """A law's numbers, or why there is none and how many distances there are."""
-    full = measured_row(Measured("query", "key", 120, LAW))
+    full = measured_row(DistanceLaw("query", "key", 120, LAW))
     assert full[1:] == ("power law", "120", "0.03", "0.25", "0.10 to 0.40", "0.05")
-    empty = measured_row(Measured("query", "up", 3, None, "too few"))
+    empty = measured_row(DistanceLaw("query", "up", 3, None, "too few"))
     assert empty[1:] == ("too few", "3", "", "", "", "")
     assert len(full) == len(empty) == 1 + len(LAW_COLUMNS)
 
 
 def test_distances():
     """Both forms hold the laws, scipy's fits and what the paper has."""
-    sets = (Measured("query", "key", 120, LAW), Measured("query", "up", 3, None, "too few"))
+    sets = (DistanceLaw("query", "key", 120, LAW), DistanceLaw("query", "up", 3, None, "too few"))
     report = DistanceReport("m", 16, sets, (FIT,), {"alpha": 0.3})
     answer = distances_json(report)
     assert answer["distances"][0]["law"]["alpha"] == 0.25
