@@ -10,7 +10,7 @@ import click
 os.environ["COLUMNS"] = "100"
 
 from cli import SETTINGS, main
-from registry.architectures.names import namings, table
+from registry.architectures.name_table import namings, table
 
 PAGES = Path(__file__).parent
 

@@ -42,9 +42,8 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
         raise NotAnAdapter(source=adapter.source, base=base.source)
     if base.kind == "adapter":
         raise BaseIsAdapter(base=base.source)
-    stored_transposed = {
-        tensor.entry.name for tensor in layout_of(base).projections if tensor.transposed
-    }
+    projections = layout_of(base).projections
+    stored_transposed = {tensor.entry.name for tensor in projections if tensor.transposed}
     base_tensors = BaseTensors(base.entries)
     deltas = [entry for entry in adapter.entries if isinstance(entry, Delta)]
     magnitudes = {delta.magnitude for delta in deltas}

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from registry.architectures.names import Row
+from registry.architectures.name_table import Row
 from registry.checkpoints import Entry
 from registry.errors import CannotSplit
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from registry.architectures.fused import split_of
-from registry.architectures.names import Kind, LayerPlace, Row, marked_namings, recognise
+from registry.architectures.names import Kind, LayerPlace, marked_namings, recognise
 from registry.architectures.orientation import MatchedTensor, orientation_of
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
@@ -19,6 +19,7 @@ from registry.checkpoints.dtypes import FLOATING
 from registry.errors import NotAMatrix, QuantisedWeights
 
 if TYPE_CHECKING:
+    from registry.architectures.name_table import Row
     from torch import Tensor
 
 MOST_EXPERTS = 1 << 14  # in one tensor; the largest known have hundreds
@@ -79,9 +80,11 @@ def projection_tensors(
 ) -> tuple[ProjectionTensor, ...]:
     """Give every matched tensor its layer and its cuts, in the order of layers and projections."""
     tensors = join_heads(matched)
+    places: set[LayerPlace] = set()
     for entry, match in tensors:
         check_dimensions(entry, 3 if match.row.experts else 2)
-    layers = layer_numbers({match.place for _, match in tensors})
+        places.add(match.place)
+    layers = layer_numbers(places)
     orientation = orientation_of(tensors)
     attention_widths: dict[LayerPlace, int] = {}
     for tensor in tensors:
@@ -159,8 +162,10 @@ def join_heads(matched: Sequence[MatchedTensor]) -> list[MatchedTensor]:
             whole.append(tensor)
         else:
             heads.setdefault((match.row, match.place), []).append(tensor)
-    joined = [concatenated(sorted(group, key=attrgetter("match.head"))) for group in heads.values()]
-    return whole + joined
+    for group in heads.values():
+        in_order = sorted(group, key=attrgetter("match.head"))
+        whole.append(concatenated(in_order))
+    return whole
 
 
 def concatenated(heads: Sequence[MatchedTensor]) -> MatchedTensor:

@@ -1,61 +1,19 @@
-"""The name table, projections.toml: what a tensor is by its name. Shapes are for model_layout.
+"""What a tensor is by its name. Shapes are for model_layout.
 
-A name is looked up by its form: every number a `#`. A checkpoint of 60,000 experts has a few
-dozen forms, so each form is compared with the table once.
+A name is looked up by its form: every number a `#`. A checkpoint of 60,000 experts has a few dozen
+forms, so each form is compared with the name table once.
 """
 
-import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
-from functools import cache, lru_cache
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import NamedTuple
 
+from registry.architectures.name_table import NUMBER, Row, ignored, markers, rows_by_form
 from registry.checkpoints.suffixes import suffixes
-from registry.data import load
 
-NUMBER = re.compile(r"(?<![^._])(\d{1,6})(?![^.])")  # 0 in layers.0.fc1 and in wi_0, not the 1
-SLOT = re.compile(r"\{(\w+)\}|" + NUMBER.pattern)  # a placeholder or a number of the table
 FORMS = 1 << 14  # forms remembered; a real checkpoint has under a thousand
 DEPTH = 12  # dotted parts of a name that can matter; the table's longest has nine
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row of the name table.
-
-    Attributes:
-        naming: The table that the row stands in, such as `llama`.
-        name: The tensor's name, with placeholders.
-        parts: The projections that a tensor of that name holds.
-        interleaved: Whether the parts alternate by head or row instead of being stacked.
-        experts: Whether a third, first dimension counts experts.
-        layer: Which of the name's numbers is the layer, counted from the end: -1 is the last.
-        expert: Likewise the expert's number; 0 for none.
-        head: Likewise the head's number; 0 for none.
-        stated: Other numbers that must stand in the name, as (place, number).
-        wide: The naming's tensor whose shape tells that weights are stored inputs x outputs.
-        groups: How many times the parts of an interleaved tensor alternate, if the naming fixes it.
-        marker: A tensor without which the naming does not count.
-    """
-
-    naming: str
-    name: str
-    parts: tuple[str, ...]
-    interleaved: bool
-    experts: bool
-    layer: int
-    expert: int
-    head: int
-    stated: tuple[tuple[int, str], ...]
-    wide: str | None
-    groups: int | None
-    marker: str | None
-
-    @property
-    def form(self) -> str:
-        """The name with # for every number."""
-        return SLOT.sub("#", self.name)
 
 
 class Kind(Enum):
@@ -224,80 +182,3 @@ def stack_of(form: str, before_layer: tuple[str, ...]) -> str:
     path = path.rstrip("._")
     parent, _, last = path.rpartition(".")
     return path if last.isdigit() else parent
-
-
-def table() -> dict[str, Any]:
-    """Return the content of projections.toml."""
-    return load("registry.architectures", "projections.toml")
-
-
-def namings() -> dict[str, dict[str, Any]]:
-    """Return the table's namings, without its lists of what is left out."""
-    return {naming: content for naming, content in table().items() if "tensors" in content}
-
-
-@cache
-def rows() -> tuple[Row, ...]:
-    """Return the name table as rows, in the file's order."""
-    parsed = []
-    for naming, content in namings().items():
-        for name, role in content["tensors"].items():
-            parsed.append(make_row(naming, name, role))
-    return tuple(parsed)
-
-
-def make_row(naming: str, name: str, role: str) -> Row:
-    """Parse one line of the table; projections.toml explains how roles are written."""
-    kind, _, parts = role.rpartition(": ")
-    slots = SLOT.findall(name)  # (placeholder, "") or ("", number)
-    places: dict[str, int] = {}
-    stated: list[tuple[int, str]] = []
-    for place, (placeholder, number) in enumerate(slots, start=-len(slots)):
-        if number:
-            stated.append((place, number))
-        else:
-            places[placeholder] = place
-    settings = table()[naming]
-    return Row(
-        naming=naming,
-        name=name,
-        parts=tuple(re.split(r" [+/] ", parts)),
-        interleaved=" / " in parts,
-        experts=kind == "experts",
-        layer=places["layer"],
-        expert=places.get("expert", 0),
-        head=places.get("head", 0),
-        stated=tuple(stated),
-        wide=settings.get("wide"),
-        groups=settings.get("groups"),
-        marker=settings.get("marker"),
-    )
-
-
-@cache
-def rows_by_form() -> dict[str, list[Row]]:
-    """Return the rows to look up by form.
-
-    There are several of a form where only numbers or a marker tell them apart; those with a
-    marker come first.
-    """
-    with_marker_first = sorted(rows(), key=lambda row: row.marker is None)
-    by_form: dict[str, list[Row]] = {}
-    for row in with_marker_first:
-        by_form.setdefault(row.form, []).append(row)
-    return by_form
-
-
-@cache
-def ignored(kind: str) -> frozenset[str]:
-    """Return all the names under [ignored.kind], as forms."""
-    forms: set[str] = set()
-    for names in table()["ignored"][kind].values():
-        forms.update(SLOT.sub("#", name) for name in names)
-    return frozenset(forms)
-
-
-@cache
-def markers() -> dict[str, str]:
-    """Return the namings that a marker announces, by the marker's form."""
-    return {SLOT.sub("#", row.marker): row.naming for row in rows() if row.marker}

@@ -61,7 +61,10 @@ def orientation_of(tensors: Iterable[MatchedTensor]) -> Orientation:
             up[match.place] = Stacked(entry.shape[1:], len(row.parts))
         if row.experts and row.parts[-1] == "down":
             down[match.place] = Stacked(entry.shape[1:], len(row.parts))
-    layers = [place for place in up if place in down and are_transposed(up[place], down[place])]
+    layers = set()
+    for place in up.keys() & down.keys():
+        if are_transposed(up[place], down[place]):
+            layers.add(place)
     return Orientation(frozenset(namings), frozenset(layers))
 
 

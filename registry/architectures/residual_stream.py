@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import torch
 
 from registry.architectures.layout import Layout, ProjectionTensor
-from registry.architectures.names import NUMBER
+from registry.architectures.name_table import NUMBER
 from registry.architectures.roles import INWARD
 from registry.checkpoints import Entry
 from registry.data import load
@@ -125,7 +125,7 @@ def find_norms(layout: Layout) -> Iterator[Norm]:
         if prefix in layers and len(entry.shape) == 1:
             rest = entry.name[len(prefix) + 1 :]
             vectors.setdefault(layers[prefix], {})[rest] = entry
-    names = {name for own_vectors in vectors.values() for name in own_vectors}
+    names: set[str] = set().union(*vectors.values())
     scheme = scheme_of(names)
     for layer, by_name in vectors.items():
         for where in SIDES:

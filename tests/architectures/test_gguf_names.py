@@ -12,7 +12,8 @@ from gguf.constants import MODEL_ARCH, MODEL_ARCH_NAMES, MODEL_TENSORS, TENSOR_N
 from gguf.tensor_mapping import TensorNameMap
 from modules import save
 
-from registry.architectures.names import Kind, recognise, table
+from registry.architectures.name_table import table
+from registry.architectures.names import Kind, recognise
 from registry.checkpoints import open_checkpoint
 from registry.fingerprints.compute import compute
 

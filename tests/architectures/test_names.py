@@ -7,19 +7,13 @@ from pathlib import Path
 import pytest
 from architectures import ARCHITECTURES
 
+from registry.architectures.name_table import Row, ignored, namings, rows
 from registry.architectures.names import (
     Kind,
-    Row,
-    ignored,
-    in_module,
     look_up,
     marked_namings,
-    namings,
     parse,
     recognise,
-    rows,
-    table,
-    tower_of,
 )
 
 LAYER = "model.layers.3"
@@ -73,16 +67,6 @@ def test_a_naming_with_a_marker_needs_it():
     assert without is None or without.row.naming != row.naming
 
 
-def test_no_name_stands_in_two_rows():
-    """Of the rows of one form only stated numbers and markers tell one from the other; no row is ignored as well."""
-    keys = [(row.form, row.stated, row.marker) for row in rows()]
-    assert len(set(keys)) == len(keys)
-    for row in rows():
-        assert row.form not in ignored("matrices") | ignored("buffers") or row.marker
-        assert not in_module(row.form)
-        assert tower_of(row.form) is None
-
-
 def real_names(data: Path) -> dict[str, set[str]]:
     """The names of the matrices of other people's models, by model."""
     found: dict[str, set[str]] = {}
@@ -128,18 +112,3 @@ def test_no_row_is_dead(saved, data: Path):
     # gguf's are names of a format, not of a model: test_gguf_names.py
     own = {(row.naming, row.name) for row in rows() if row.naming != "gguf"}
     assert own - met == set()
-
-
-def test_every_architecture_is_covered_or_left_out():
-    """No causal, masked or sequence-to-sequence model type of transformers is forgotten; none stands in both lists."""
-    from transformers.models.auto import modeling_auto as auto
-
-    types = {
-        *auto.MODEL_FOR_CAUSAL_LM_MAPPING_NAMES,
-        *auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES,
-        *auto.MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES,
-    }
-    covered = [name for content in namings().values() for name in content["covers"]]
-    left_out = [name for names in table()["left_out"].values() for name in names]
-    assert types - set(covered) - set(left_out) == set()
-    assert len(set(covered + left_out)) == len(covered + left_out)
