@@ -19,8 +19,9 @@ from registry.checkpoints.dtypes import FLOATING
 from registry.errors import NotAMatrix, QuantisedWeights
 
 if TYPE_CHECKING:
-    from registry.architectures.name_table import Row
     from torch import Tensor
+
+    from registry.architectures.name_table import Row
 
 MOST_EXPERTS = 1 << 14  # in one tensor; the largest known have hundreds
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import peft
 import torch
 import transformers as tf
-from architectures import COMMON
+from modules import COMMON
 from safetensors.torch import load_file, save_file
 
 ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import adapters_made as made
 import torch
 import transformers as tf
-from architectures import COMMON
+from modules import COMMON
 
 from registry.characteristic.groups import Characteristic, Group
 

@@ -36,8 +36,8 @@ def packed(group: Group) -> Entry:
     outputs, inputs = group.read(".weight_shape").flatten().tolist()
     group.need(outputs == rows, f"'weight_shape' says {outputs} rows, there are {rows}")
     bits = bits_of(group, inputs, width)
-    is_table = len(scales) == 2 and scales[0] in (1, outputs) and scales[1] > 0  # noqa: PLR2004  # rows and columns
-    fits = is_table or math.prod(scales) == 1
+    has_rows = len(scales) == 2 and scales[0] in (1, outputs)  # noqa: PLR2004  # rows and columns
+    fits = math.prod(scales) == 1 or (has_rows and scales[1] > 0)
     group.need(fits, "'weight_scale' does not go with 'weight_shape'")
     groups = scales[-1] if scales else 1
     group.group_size(inputs, groups)
