@@ -23,7 +23,7 @@ from registry.numerics.sketches import thin_sketch
 
 
 def delta_statistics(
-    tensor: ProjectionTensor, update: Delta, b: torch.Tensor, a: torch.Tensor, rank: int
+    tensor: ProjectionTensor, delta: Delta, b: torch.Tensor, a: torch.Tensor, rank: int
 ) -> Iterator[MatrixStatistics]:
     """Compute the statistics of each projection in a LoRA delta, in the order of its parts.
 
@@ -34,13 +34,13 @@ def delta_statistics(
     a_digest = tensor_digest(a)
     for part, projection in zip(tensor.cut(b), tensor.parts, strict=True):
         outputs_side = side(part)
-        delta_moments, spectrum = product(outputs_side, inputs_side, update.scaling, rank)
-        image = thin_sketch(part, a, SKETCH_SIZES[projection]) * update.scaling
+        delta_moments, spectrum = product(outputs_side, inputs_side, delta.scaling, rank)
+        image = thin_sketch(part, a, SKETCH_SIZES[projection]) * delta.scaling
         triangles = (outputs_side.triangle, inputs_side.triangle)
         yield MatrixStatistics(
             rows=part.shape[0],
             cols=a.shape[1],
-            digests=TensorDigests(scaled_digest(update, tensor_digest(part) + a_digest)),
+            digests=TensorDigests(scaled_digest(delta, tensor_digest(part) + a_digest)),
             moments=delta_moments,
             spectrum=spectrum,
             sketch=image,
@@ -48,17 +48,17 @@ def delta_statistics(
         )
 
 
-def delta_digest(update: Delta) -> str:
+def delta_digest(delta: Delta) -> str:
     """Return the SHA-256 of a delta that is no projection's, from the tensors it is kept in."""
     content = b""
-    for part in update.parts:
+    for part in delta.parts:
         content += tensor_digest(part.load())
-    return scaled_digest(update, content)
+    return scaled_digest(delta, content)
 
 
-def scaled_digest(update: Delta, content: bytes) -> str:
+def scaled_digest(delta: Delta, content: bytes) -> str:
     """Return the SHA-256 of a delta's scaling and the digests of its factors."""
-    return hashlib.sha256(b"%r" % update.scaling + content).hexdigest()
+    return hashlib.sha256(b"%r" % delta.scaling + content).hexdigest()
 
 
 def adapter_facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
@@ -67,21 +67,21 @@ def adapter_facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
     untouched: names of the weights whose delta is zero.
     """
     entries = [tensor.entry for tensor in layout.projections]
-    updates = updates_among([*entries, *layout.others])
-    magnitude_names = {update.magnitude.name for update in updates if update.magnitude}
+    deltas = deltas_among([*entries, *layout.others])
+    magnitude_names = {delta.magnitude.name for delta in deltas if delta.magnitude}
 
     full_tensors = [entry for entry in layout.others if not isinstance(entry, Delta)]
     beside = [entry.name for entry in full_tensors if entry.name not in magnitude_names]
     return Adapter(
-        method=updates[0].method,
-        rank=max(update.rank for update in updates),
+        method=deltas[0].method,
+        rank=max(delta.rank for delta in deltas),
         magnitude=mean_magnitudes(layout.projections) if magnitude_names else (),
         beside=tuple(beside),
         untouched=untouched,
     )
 
 
-def updates_among(entries: Sequence[Entry]) -> list[Delta]:
+def deltas_among(entries: Sequence[Entry]) -> list[Delta]:
     """Return the entries that are deltas."""
     return [entry for entry in entries if isinstance(entry, Delta)]
 

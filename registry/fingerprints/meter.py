@@ -184,18 +184,18 @@ class Meter:
         with self.timing.stage("digest"):
             return [OtherTensor(entry, tensor_digests(tensor))]
 
-    def digest_delta(self, update: Delta) -> TaskResults:
+    def digest_delta(self, delta: Delta) -> TaskResults:
         """Return the digest of an adapter's delta that is no projection's."""
         with self.timing.stage("digest"):
-            return [OtherTensor(update, TensorDigests(delta_digest(update)))]
+            return [OtherTensor(delta, TensorDigests(delta_digest(delta)))]
 
     def measure_factors(
-        self, tensor: ProjectionTensor, update: Delta, b: torch.Tensor, a: torch.Tensor
+        self, tensor: ProjectionTensor, delta: Delta, b: torch.Tensor, a: torch.Tensor
     ) -> TaskResults:
         """Return the statistics of a LoRA delta B A without multiplying it."""
         measured = []
         with self.timing.stage("spectrum"):
-            parts = delta_statistics(tensor, update, b, a, self.options.rank)
+            parts = delta_statistics(tensor, delta, b, a, self.options.rank)
             for index, statistics in enumerate(parts):
                 measured.append(measured_from_factors(MatrixPlace(tensor, index), statistics))
         return measured

@@ -1,7 +1,8 @@
-"""A fingerprint as JSON, every number of it, and back: what `registry fingerprint -o` writes for later comparison.
+"""A fingerprint as JSON, every number of it, and back: what `registry fingerprint -o` writes.
 
-Floats are written as the shortest decimals that read back equal, so that the record which is read equals the one that
-was written. Nothing of what is read is taken on trust: types, lengths and ranges are checked.
+Floats are written as the shortest decimals that read back equal, so that the record which is read
+equals the one that was written. Nothing of what is read is taken on trust: types, lengths and
+ranges are checked.
 """
 
 import math
@@ -31,11 +32,11 @@ class Malformed(Exception):  # noqa: N818  # never leaves this module
     """Something in the JSON is not what the record needs; the message says where and what."""
 
 
-# --- writing ------------------------------------------------------------------------------------------------
+# --- writing ---
 
 
 def to_json(fingerprint: Fingerprint) -> dict[str, Any]:
-    """Return all of a fingerprint as JSON holds it: the key `record` of a file that `fingerprint -o` writes."""
+    """Return all of a fingerprint as JSON holds it: the key `record` of a written file."""
     return {"format": FORMAT, "fingerprint": encoded(fingerprint)}
 
 
@@ -49,13 +50,14 @@ def encoded(value: Any) -> Any:
     return value
 
 
-# --- reading ------------------------------------------------------------------------------------------------
+# --- reading ---
 
 
 def from_json(content: Any, path: str) -> Fingerprint:
-    """Return the fingerprint that a file holds. `content` is its JSON, `path` is named where it is at fault.
+    """Return the fingerprint that a file holds.
 
-    Raises BrokenFingerprintFile, and FingerprintVersionDiffers where it was written for another comparison.
+    content: its JSON. path: named where the file is at fault. Raises BrokenFingerprintFile, and
+    FingerprintVersionDiffers where it was written for another comparison.
     """
     try:
         record = content_of(content)
@@ -90,7 +92,7 @@ def check_version(record: dict[str, Any], path: str) -> None:
 
 
 def decoded(kind: Any, value: Any, place: str) -> Any:
-    """Return a JSON value as the type that a field is declared with. Raises Malformed, naming the place."""
+    """Return a JSON value as a field's declared type. Raises Malformed, naming the place."""
     if isinstance(kind, type) and is_dataclass(kind):
         return decoded_record(kind, value, place)
     if kind is ProjectionVector:
@@ -170,7 +172,7 @@ DECODERS: dict[Any, Callable[[Any, str], Any]] = {
 }
 
 
-# --- what the parts must have in common ---------------------------------------------------------------------
+# --- what the parts must have in common ---
 
 
 def check(fingerprint: Fingerprint) -> None:
@@ -211,7 +213,7 @@ def check_clusterings(fingerprint: Fingerprint) -> None:
 
 
 def check_matrix(matrix: Matrix, rank: int) -> None:
-    """Check one matrix: a known projection, its digest, and as many singular values as there can be."""
+    """Check one matrix: its projection, its digest, and how many singular values it has."""
     place = f"the matrix {matrix.tensor!r}"
     demand(matrix.projection in PROJECTIONS, f"{place} is of no known projection")
     demand(SHA256.fullmatch(matrix.digest), f"{place} has a digest that is not a SHA-256")

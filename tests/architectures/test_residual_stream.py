@@ -88,3 +88,19 @@ def test_the_last_scheme_needs_no_marker():
     assert scheme_of(set()) is table()["schemes"][-1]
     for scheme in table()["schemes"][:-1]:
         assert scheme_of({scheme["marker"]})["marker"] == scheme["marker"]
+
+
+@pytest.mark.parametrize("scheme", table()["schemes"], ids=lambda scheme: scheme["models"])
+def test_a_scheme_is_known_by_its_marker(scheme):
+    """A checkpoint that has a scheme's norms, and no other's marker, has them where the scheme says."""
+    sides = ("attention_in", "attention_out", "mlp_in", "mlp_out")
+    names = {name for side in sides for name in scheme.get(side, ())} | {scheme.get("marker", "")}
+    found = scheme_of(
+        names
+        - {
+            other["marker"]
+            for other in table()["schemes"]
+            if other is not scheme and "marker" in other
+        }
+    )
+    assert {side: found.get(side) for side in sides} == {side: scheme.get(side) for side in sides}

@@ -7,7 +7,7 @@ import torch
 from checkpoints_made import write_folder
 
 import registry
-from registry.architectures.residual_stream import ResidualStream, scheme_of, table
+from registry.architectures.residual_stream import ResidualStream
 from registry.fingerprints.branch_sketches import (
     IN_SEED,
     OUT_SEED,
@@ -57,22 +57,6 @@ def test_a_branch_is_its_product(whole, branch):
         assert float(np.dot(unit(product.flatten().numpy()), found.stream)) == pytest.approx(
             1, abs=1e-3
         )
-
-
-@pytest.mark.parametrize("scheme", table()["schemes"], ids=lambda scheme: scheme["models"])
-def test_a_scheme_is_known_by_its_marker(scheme):
-    """A checkpoint that has a scheme's norms, and no other's marker, has them where the scheme says."""
-    sides = ("attention_in", "attention_out", "mlp_in", "mlp_out")
-    names = {name for side in sides for name in scheme.get(side, ())} | {scheme.get("marker", "")}
-    found = scheme_of(
-        names
-        - {
-            other["marker"]
-            for other in table()["schemes"]
-            if other is not scheme and "marker" in other
-        }
-    )
-    assert {side: found.get(side) for side in sides} == {side: scheme.get(side) for side in sides}
 
 
 WIDTH, INNER = 8, 4
