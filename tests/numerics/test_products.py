@@ -57,7 +57,7 @@ def test_scale(way, scale):
 
 
 def test_orthogonalise(way):
-    """Rows become orthonormal to the basis and each other, and what they were is told by the two factors."""
+    """Rows become orthonormal to the basis and each other, and the two factors say what they were."""
     basis = torch.linalg.qr(normal(2, 100, 30))[0].mT.contiguous()
     w = normal(2, 8, 100, seed=1) * torch.logspace(-2, 2, 8)[:, None]
     w[0, 3] += 1e2 * basis[0, 5]
