@@ -21,7 +21,7 @@ True
 A `Verdict` says whether one was derived from the other, and how sure that is:
 
 >>> verdict = registry.compare(child, fingerprint)
->>> isinstance(verdict, registry.Verdict), verdict.verdict
+>>> isinstance(verdict, registry.Verdict), verdict.verdict.value
 (True, 'derived')
 
 A `Registry` is a database of fingerprints. `Ingested`, `Identification` and `Resolved` are what it

@@ -75,8 +75,8 @@ def compare(a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
 
     >>> import registry
     >>> tiny = "examples/checkpoints/llama-tiny"
-    >>> registry.compare("examples/checkpoints/llama-tiny-code", tiny).verdict
-    'derived'
+    >>> print(registry.compare("examples/checkpoints/llama-tiny-code", tiny))
+    derived from examples/checkpoints/llama-tiny
     """
     from registry.workflows import compare
 
