@@ -42,8 +42,10 @@ TOOL_VERSION = version("weight-registry")
 def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint:
     """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
 
-    Of an adapter without `base`, that of its LoRA delta alone. A hub model is read over the network and not stored,
-    unless `download` keeps it in the hub cache. registry.fingerprints.from_source.Options has all options.
+    Of an adapter without `base`, that of its LoRA delta alone. A hub model is read over the
+    network and not stored,
+    unless `download` keeps it in the hub cache. registry.fingerprints.from_source.Options has all
+    options.
 
     >>> import registry
     >>> one = registry.fingerprint("examples/checkpoints/llama-tiny", rank=16)
@@ -56,7 +58,9 @@ def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint
 
 
 def inspect(source: str | Path) -> "Inspection":
-    """Return what a source holds, from its headers alone, in well under a second. Raises RegistryError.
+    """Return what a source holds, from its headers alone, in well under a second.
+
+    Raises RegistryError.
 
     >>> import registry
     >>> registry.inspect("examples/checkpoints/llama-tiny").layers
@@ -70,8 +74,8 @@ def inspect(source: str | Path) -> "Inspection":
 def compare(a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
     """Return whether `a` was derived from `b`. Needs no database. Raises RegistryError.
 
-    Both are sources, fingerprints, or files that `registry fingerprint -o` wrote. The verdict's `score` is larger the
-    more surely one comes from the other, and comparable across pairs.
+    Both are sources, fingerprints, or files that `registry fingerprint -o` wrote. The verdict's
+    `score` is larger the more surely one comes from the other, and comparable across pairs.
 
     >>> import registry
     >>> tiny = "examples/checkpoints/llama-tiny"
@@ -86,9 +90,9 @@ def compare(a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
 class Registry:
     """A database of fingerprints.
 
-    url: any Postgres 15+ with pgvector; None means REGISTRY_DATABASE_URL, else the embedded server, which runs while
-    the object is open. Use it in a `with` block, or call `close`. Every method raises RegistryError, with the
-    database unchanged.
+    url: any Postgres 15+ with pgvector; None means REGISTRY_DATABASE_URL, else the embedded server,
+    which runs while the object is open. Use it in a `with` block, or call `close`. Every method
+    raises RegistryError, with the database unchanged.
 
     >>> import registry
     >>> with registry.Registry() as known:
@@ -125,7 +129,7 @@ class Registry:
         name: str | None = None,
         **options: "Unpack[Options]",
     ) -> "Ingested":
-        """Fingerprint a source and store it; weights that are registered already gain what they lacked.
+        """Fingerprint a source and store it; registered weights gain what their record lacked.
 
         registry.fingerprints.from_source.Options has the options.
         """
@@ -137,7 +141,7 @@ class Registry:
     def identify(
         self, source: "Named", *, k: int = 10, **options: "Unpack[Options]"
     ) -> "Identification":
-        """Return the verdict on a source, and the k nearest registered models or, for an adapter, adapters.
+        """Return the verdict on a source, and the k nearest registered models or adapters.
 
         registry.fingerprints.from_source.Options has the options.
         """
@@ -149,14 +153,14 @@ class Registry:
     def identify_quickly(
         self, source: str | Path, *, download: bool = False
     ) -> "tuple[Verdict, Glimpse]":
-        """Return which registered model a source comes from, reading no more of it than that needs."""
+        """Return which registered model a source comes from, reading no more than that needs."""
         from registry.workflows import identify_quick
 
         with self._engine() as engine:
             return identify_quick.identify_quickly(engine, source, download=download)
 
     def resolve(self, named: "Named", *, labelled: bool = False) -> "Resolved":
-        """Return what a name or source is taken for; all methods that take one take the answer, too.
+        """Return what a name or source is taken for; methods that take one take the answer.
 
         registry.workflows.resolve tells the order in which a text is tried.
         """
@@ -166,13 +170,16 @@ class Registry:
             return resolve.resolve(session, named, labelled=labelled)
 
     def fingerprint(self, named: "Named", **options: "Unpack[Options]") -> Fingerprint:
-        """Return the fingerprint of a registered model or a source, the latter of rank 16 unless asked otherwise."""
+        """Return the fingerprint of a registered model or, of rank 16 by default, of a source."""
         from registry.workflows import resolve
 
         return resolve.fingerprint_of(self.resolve(named), options)
 
     def compare(self, a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
-        """Return whether `a` was derived from `b`: registered models, sources, or what registry.compare takes."""
+        """Return whether `a` was derived from `b`.
+
+        Both are registered models, sources, or what registry.compare takes.
+        """
         return compare(self.resolve(a), self.resolve(b), **options)
 
     def explain(self, name: str) -> "tuple[Summary, Verdict, datetime]":
@@ -181,9 +188,10 @@ class Registry:
             return verdicts.kept_verdict(session, name)
 
     def characteristic(self, model: "Named", *, rank: int = 16) -> "Characteristic":
-        """Return the groups of projections of a model (paper 2509.00046, 3.1); of a registered one they are stored.
+        """Return the groups of projections of a model (paper 2509.00046, 3.1).
 
-        Raises CharacteristicError where there are too few layers or values.
+        Those of a registered model are stored.         Raises CharacteristicError where there are
+        too few layers or values.
         """
         from registry.workflows import characteristic
 
@@ -193,7 +201,7 @@ class Registry:
     def distances(
         self, model: "Named", pairs: Sequence[tuple[str, str]] = (), *, rank: int = 16
     ) -> "DsvResult":
-        """Return the laws of the distances between a model's singular-value vectors (characteristic.dsv.laws)."""
+        """Return the laws of the distances between a model's singular-value vectors."""
         from registry.workflows import characteristic
 
         with self._engine() as engine:
@@ -206,9 +214,10 @@ class Registry:
         output: str | Path,
         **options: "Unpack[Starting]",
     ) -> "Initialised":
-        """Write an adapter for `base` whose factors are initialised in the shape of `like`'s characteristic.
+        """Write an adapter for `base`, initialised in the shape of `like`'s characteristic.
 
-        base: a source, or a registered model whose source is still there. See lora_init.start. Raises RegistryError.
+        base: a source, or a registered model whose source is still there. See lora_init.start.
+            Raises RegistryError.
         """
         from registry.workflows import characteristic
 
@@ -220,8 +229,8 @@ class Registry:
     ) -> "list[ComparedAdapter]":
         """Return adapters, each SOURCE, LABEL=SOURCE or registered.
 
-        They are merged into `base`, or into the base that they declare, if its weights are here: a source, or a
-        registered model's.
+        They are merged into `base`, or into the base that they declare, if its weights are here: a
+        source, or a registered model's.
         """
         from registry.workflows import adapters
 
@@ -238,7 +247,7 @@ class Registry:
             return base_of(engine, adapters, base)
 
     def like(self, adapter: Fingerprint, k: int = 10) -> "list[NearAdapter]":
-        """Return the k registered adapters with the nearest std vectors, over projections in common."""
+        """Return the k registered adapters with the nearest std vectors, the nearest first."""
         from registry.workflows import adapters
 
         with self._engine() as engine:

@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from registry.database.embedded.server import Server
 
 VERSIONS = text(
-    "SELECT current_setting('server_version'), (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
+    "SELECT current_setting('server_version'),"
+    " (SELECT extversion FROM pg_extension WHERE extname = 'vector')"
 )
 
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of the database without changing it; None where it is stopped or has no tables of ours."""
+    """What is known of the database without changing it; None where that cannot be known."""
 
     kind: str
     running: bool
@@ -48,7 +49,7 @@ def embedded(action: str) -> "Server":
 
 
 def start() -> str:
-    """Start the embedded server, to stay until `stop`, with the schema in place; returns its URL."""
+    """Start the embedded server, to stay until `stop`, with the schema; return its URL."""
     address = embedded("start").start()
     with open_database():
         return address

@@ -33,7 +33,8 @@ EXTENSION = "vector"
 def open_database(url: str | None = None) -> Iterator[Engine]:
     """An engine on the given database, else on REGISTRY_DATABASE_URL, else on the embedded server.
 
-    A database without our tables gets them; the embedded one is also upgraded. Raises DatabaseError.
+    A database without our tables gets them; the embedded one is also upgraded. Raises
+    DatabaseError.
     """
     given = url or settings.database_url()
     if given:
@@ -49,7 +50,10 @@ def open_database(url: str | None = None) -> Iterator[Engine]:
 
 
 def embedded_server() -> "Server":
-    """The embedded server in the configured data folder. Raises ServerUnavailable on a platform without one."""
+    """The embedded server in the configured data folder.
+
+    Raises ServerUnavailable on a platform without one.
+    """
     try:
         from registry.database.embedded.server import Server  # noqa: PLC0415  # needs what Windows lacks
     except ImportError as exc:
@@ -61,7 +65,10 @@ def embedded_server() -> "Server":
 def engine_on(
     given: str, *, embedded: bool = False, overrides: dict[str, Any] | None = None
 ) -> Iterator[Engine]:
-    """An engine on a database whose schema has been looked after; `overrides` are libpq's connection parameters."""
+    """Yield an engine on a database whose schema is up to date.
+
+    overrides: libpq's connection parameters.
+    """
     with checked(given, overrides) as (engine, found):
         if found is not None and found < REVISION and not embedded:
             raise SchemaOlder(url=shown(engine.url), revision=found)
@@ -99,7 +106,10 @@ def checked(
 
 
 def normalised(given: str) -> URL:
-    """A SQLAlchemy URL for psycopg from whatever spelling of a Postgres URL. Raises BadDatabaseURL."""
+    """A SQLAlchemy URL for psycopg from whatever spelling of a Postgres URL.
+
+    Raises BadDatabaseURL.
+    """
     try:
         url = make_url(re.sub(r"^postgres://", "postgresql://", given.strip()))
     except (ArgumentError, ValueError) as exc:

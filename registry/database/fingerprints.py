@@ -54,7 +54,7 @@ class Outcome(Enum):
     DEEPENED = "deepened"
     """They were, with fewer singular values than now."""
     COMPLETED = "completed"
-    """They were, by an older registry, and gained what that did not record: sketches, histograms or bounds."""
+    """They were, and gained sketches, histograms or bounds that an older registry left out."""
     UNCHANGED = "unchanged"
     """They were, with all of this; nothing was written."""
 
@@ -62,7 +62,8 @@ class Outcome(Enum):
 class Origin(NamedTuple):
     """Where a fingerprint comes from, and what to register it as.
 
-    base: the model that the checkpoint says it was made from. family: None for that of the base, else the model's own.
+    base: the model that the checkpoint says it was made from. family: None for that of the base,
+    else the model's own.
     """
 
     source: str
@@ -74,7 +75,10 @@ class Origin(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """A stored model. rank_before: what the same weights were stored with before; None where they are new."""
+    """A stored model.
+
+    rank_before: what the same weights were stored with before; None where they are new.
+    """
 
     summary: Summary
     outcome: Outcome
@@ -84,7 +88,8 @@ class Saved(NamedTuple):
 def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
     """Store a model in the session's transaction. Raises NameTaken.
 
-    The same weights are never stored twice. Of a larger rank, or with parts that the stored ones lack, their spectra,
+    The same weights are never stored twice. Of a larger rank, or with parts that the stored ones
+    lack, their spectra,
     clusterings and sketches take the old ones' place.
     """
     wait_for_others(session)
@@ -165,7 +170,7 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
 
 
 def replace_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
-    """Give a stored model what depends on the rank, and the sketches, of another fingerprint of the same weights."""
+    """Replace what depends on the rank, and the sketches, by those of a new fingerprint."""
     model.fingerprint.rank = fingerprint.rank
     for table in (MatrixRow, ClusteringRow, BranchRow, SpaceRow, OutlineRow, HistogramRow):
         session.execute(delete(table).where(table.model_id == model.id))
@@ -183,7 +188,10 @@ class Stored(NamedTuple):
 
 
 def load(session: Session, name: str) -> Stored:
-    """Return a registered model with its whole fingerprint, equal to what was stored. Raises ModelNotFound."""
+    """Return a registered model with its whole fingerprint, equal to what was stored.
+
+    Raises ModelNotFound.
+    """
     model = find(session, name)
     own = {**columns(model, Fingerprint), **columns(model.fingerprint, Fingerprint)}
     own["std"] = ProjectionVector(*model.fingerprint.std)

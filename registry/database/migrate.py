@@ -15,7 +15,7 @@ TIMED_OUT = ("55P03", "57014")
 
 
 def migrations() -> Path:
-    """Return the folder of the migrations: inside the package where it was installed, beside it in a checkout."""
+    """Return the folder of the migrations: in an installed package, or beside it in a checkout."""
     package = Path(__file__).parents[1]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
@@ -35,12 +35,14 @@ def upgrade(
         engine: the database.
         shown: its address as errors name it.
         revision: where to stop.
-        lock_timeout: how long to wait for a lock, as Postgres writes it; None for what migrations/env.py says.
+        lock_timeout: how long to wait for a lock, as Postgres writes it; None for what
+            migrations/env.py says.
         statement_timeout: how long one statement may take, likewise.
 
     Raises:
         VectorMissing: where the extension may not be created.
-        SchemaBusy: where a timeout ended the upgrade. Migrations that were complete stay; the next upgrade goes on.
+        SchemaBusy: where a timeout ended the upgrade. Migrations that were complete stay; the next
+            upgrade goes on.
     """
     from alembic import command  # noqa: PLC0415  # only an upgrade pays for the import
     from alembic.config import Config  # noqa: PLC0415
@@ -72,9 +74,10 @@ def first_line(exc: BaseException | None) -> str:
 
 
 def wait_for_upgrade(connection: Connection) -> None:
-    """Wait until no upgrade is at work, or for PATIENCE: midway the schema is at one of the revisions between.
+    """Wait until no upgrade is at work, or for PATIENCE.
 
-    Between two looks the transaction ends, for an upgrade may wait for all that are open.
+    Midway the schema is at one of the revisions between.     Between two looks the transaction
+    ends, for an upgrade may wait for all that are open.
     """
     holders = text(
         "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"

@@ -91,7 +91,10 @@ def summary_of(session: Session, name: str) -> Summary:
 
 
 def find(session: Session, name: str) -> Model:
-    """A model by its name or by the start of its digest (8 digits at least). Raises ModelNotFound, ModelAmbiguous."""
+    """A model by its name or by the start of its digest (8 digits at least).
+
+    Raises ModelNotFound, ModelAmbiguous.
+    """
     current = select(Model).where(Model.fingerprint_version == VERSION)
     match = Model.name == name
     if len(name) >= 8:  # noqa: PLR2004

@@ -1,4 +1,4 @@
-"""Which registered models are nearest: the search itself is SQL, so that analysts get the same answer."""
+"""Which registered models are nearest, in SQL, so that analysts get the same answer."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -55,9 +55,11 @@ NEAREST = text(
 
 @dataclass(frozen=True)
 class Match:
-    """A registered model beside an unknown one: cosine distances of the two vectors of paper 2509.19122.
+    """A registered model beside an unknown one.
 
-    spread_distance: of the std vectors too, in the way that names families best (lineage.vector_distances).
+    std_distance, clustering_distance: cosine distances of the vectors of paper 2509.19122.
+    spread_distance: of the std vectors too, in the way that names families best
+    (lineage.vector_distances).
     """
 
     model: str
@@ -113,7 +115,7 @@ def spreads(session: Session, kind: str) -> list[Spread]:
 
 
 def comparable(session: Session, fingerprint: Fingerprint) -> CandidateCounts:
-    """How many registered models there are of the same kind and fingerprint version, and of how many families."""
+    """Return how many models of the same kind and version there are, and of how many families."""
     families = (
         alike(select(func.count().label("models")), fingerprint)
         .group_by(Model.family_id)
@@ -166,7 +168,7 @@ def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[tuple
 
 
 def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:
-    """The branches' sketches of some models, in the bytes that the server holds: decimals would take a second."""
+    """Return the branches' sketches of some models; read in binary, for decimals take a second."""
     nothing = literal((0.0,) * 256, Half(256))
     sent = [
         func.halfvec_send(func.coalesce(column, nothing))
@@ -215,7 +217,7 @@ def by_start(
 
 
 def by_branch(session: Session, branch: Branch, k: int) -> dict[tuple[str, str], float]:
-    """Of models that have a layer most like this one: name and family, and the cosine in the better axes."""
+    """Return the models with a layer most like this one, and the cosine in the better axes."""
     best: dict[tuple[str, str], float] = {}
     for kind in KINDS:
         sketch = getattr(branch, kind)
@@ -269,7 +271,7 @@ def bases(session: Session, adapter: Fingerprint) -> list[CandidateBase]:
 
 
 def profiles(session: Session, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Of some models what registry.lineage.training_recipe.recipe_profile gives, averaged by the server."""
+    """Return what lineage.training_recipe.recipe_profile gives, averaged by the server."""
     scale = MatrixRow.std * func.sqrt(func.greatest(MatrixRow.rows, MatrixRow.cols))
     logs = [func.avg(func.ln(MatrixRow.singular_values[i + 1] / scale)) for i in range(VALUES)]
     whole = MatrixRow.singular_values[VALUES] > 0  # values fall

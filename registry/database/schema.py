@@ -1,4 +1,7 @@
-"""The tables, as SQLAlchemy sees them. migrations/ builds them; docs/schema.md explains them to analysts."""
+"""The tables, as SQLAlchemy sees them.
+
+migrations/ builds them; docs/schema.md explains them to analysts.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -31,7 +34,7 @@ REVISION = "0008"  # the migration that these tables correspond to
 
 
 class Half(TypeDecorator[tuple[float, ...]]):
-    """As many numbers in half precision as it is told."""
+    """A pgvector halfvec: a fixed count of half-precision numbers, in Python a tuple of floats."""
 
     impl = HALFVEC
     cache_ok = True
@@ -45,18 +48,18 @@ class Half(TypeDecorator[tuple[float, ...]]):
         return None if value is None else list(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ARG002  # likewise
-        """What is sent are decimals, as few as tell one such number from the next."""
+        """Return Python floats that equal the stored half-precision numbers, sent as decimals."""
         return None if value is None else tuple(np.asarray(value, np.float16).tolist())
 
 
 class Single(TypeDecorator[tuple[float, ...]]):
-    """Any count of numbers in single precision."""
+    """A Postgres array of single-precision numbers, of any length."""
 
     impl = ARRAY(REAL)
     cache_ok = True
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ARG002  # likewise
-        """As of Half."""
+        """Return Python floats that equal the stored single-precision numbers."""
         return None if value is None else tuple(np.asarray(value, np.float32).tolist())
 
 
@@ -271,9 +274,10 @@ class SpaceRow(Base):
 
 
 class CharacteristicRow(Base):
-    """One referenced projection beside another (paper 2509.00046, 3.1): whether it is a member, and what decided.
+    """One referenced projection beside another (paper 2509.00046, 3.1).
 
-    law and what follows are NULL for the referenced projection itself, which is its own first member.
+    member: whether it is in the group; the other columns decided that.     law and what follows are
+    NULL for the referenced projection itself, which is its own first member.
     """
 
     __tablename__ = "characteristics"
@@ -297,7 +301,7 @@ class CharacteristicRow(Base):
 
 
 class HistogramRow(Base):
-    """How often weights of one projection, of all layers together, fall into each bin of a fixed grid."""
+    """How often weights of one projection, of all layers, fall into each of the fixed bins."""
 
     __tablename__ = "histograms"
 
@@ -313,7 +317,8 @@ class VerdictRow(Base):
 
     base, family: what the verdict names, by name: models may go. closest: the nearest of those
     compared. how: kinds of changes, in rows from before 0008 sentences. changes: objects with kind,
-    amount and parts, null in these rows. evidence: objects with name, value, null, p_value and more.
+    amount and parts, null in these rows. evidence: objects with name, value, null, p_value and
+    more.
     """
 
     __tablename__ = "verdicts"
@@ -337,7 +342,7 @@ class VerdictRow(Base):
 
 
 class OutlineRow(Base):
-    """What a shortlist of relatives is drawn from: the sketches of all layers in one, in a row that is quickly read."""
+    """What a shortlist of relatives is drawn from: the sketches of all layers in one short row."""
 
     __tablename__ = "outlines"
 

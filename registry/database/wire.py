@@ -8,7 +8,10 @@ HEAD = 20  # bytes of an array of one dimension before its numbers
 
 
 def numbers(sent: bytes | None, size: int) -> Any:
-    """The numbers of an array in Postgres' binary form: 20 bytes about it, then every number after its size."""
+    """Return the numbers of an array in Postgres' binary form.
+
+    20 bytes about the array, then every number after its size.
+    """
     if sent is None:
         return None
     form = np.dtype([("size", ">i4"), ("value", f">f{size}")])
@@ -16,7 +19,7 @@ def numbers(sent: bytes | None, size: int) -> Any:
 
 
 def halves(sent: bytes | None) -> Any:
-    """The numbers of a halfvec in Postgres' binary form: a count, two empty bytes, big-endian halves."""
+    """Return the numbers of a halfvec in binary: a count, two empty bytes, big-endian halves."""
     return None if sent is None else np.frombuffer(sent, ">f2", offset=4).astype(float)
 
 

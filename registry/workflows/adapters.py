@@ -29,7 +29,7 @@ class NamedFingerprint(NamedTuple):
 
 
 class NearAdapter(NamedTuple):
-    """A registered adapter, the base that it declares, and the cosine distance of its std vector."""
+    """A registered adapter, its declared base, and the cosine distance of its std vector."""
 
     name: str
     base: str | None
@@ -44,7 +44,9 @@ def no_weights(_: str | None) -> str | None:
 def read_adapter(
     named: Named, weights_of: Callable[[str | None], str | None] = no_weights
 ) -> ComparedAdapter:
-    """Read an adapter, given as SOURCE, LABEL=SOURCE or what was resolved before. Raises RegistryError.
+    """Read an adapter, given as SOURCE, LABEL=SOURCE or what was resolved before.
+
+    Raises RegistryError.
 
     weights_of: gives the source of a base's weights by the name that the adapter declares, or None;
     an adapter whose weights are read is merged into these, too.
@@ -68,9 +70,12 @@ def read_adapter(
 def read_adapters(
     engine: Engine, sources: Sequence[Named], base: str | None
 ) -> list[ComparedAdapter]:
-    """Read adapters, each SOURCE, LABEL=SOURCE, a fingerprint's file or registered. Raises RegistryError.
+    """Read adapters, each SOURCE, LABEL=SOURCE, a fingerprint's file or registered.
 
-    Those that are read are merged into `base`, too, or into the base that they declare if its weights are here.
+    Raises RegistryError.
+
+    Those that are read are merged into `base`, too, or into the base that they declare if its
+    weights are here.
     """
 
     def weights_of(declared: str | None) -> str | None:
@@ -86,7 +91,7 @@ def read_adapters(
 
 
 def local_weights(engine: Engine, name: str) -> str | None:
-    """Return the path of a base's weights, by a path or a registered name; None where they are not on this machine."""
+    """Return the path of a base's weights; None where they are not on this machine."""
     with Session(engine) as session:
         source = resolve(session, name, load=False).source
     return source if source and exists(source) else None
@@ -95,7 +100,10 @@ def local_weights(engine: Engine, name: str) -> str | None:
 def base_of(
     engine: Engine, adapters: Sequence[ComparedAdapter], base: str | None
 ) -> NamedFingerprint | None:
-    """Return the base that is named, or the one that all adapters declare if it is registered. Raises RegistryError."""
+    """Return the base that is named, or the one that all adapters declare if it is registered.
+
+    Raises RegistryError.
+    """
     declared = {adapter.base for adapter in adapters}
     name = base or (declared.pop() if len(declared) == 1 else None)
     if not name:
@@ -108,7 +116,10 @@ def base_of(
 
 
 def adapters_like(engine: Engine, adapter: Fingerprint, k: int) -> list[NearAdapter]:
-    """Return the k registered adapters with the nearest std vectors over projections in common, the nearest first."""
+    """Return the k registered adapters with the nearest std vectors, the nearest first.
+
+    Two are compared over the projections that both have.
+    """
     with Session(engine) as session:
         spreads = nearest.spreads(session, "adapter")
     adapters = []

@@ -1,4 +1,4 @@
-"""What the second paper (arXiv 2509.00046) does with models that a user names: groups, laws, initialisations."""
+"""What the second paper (arXiv 2509.00046) does with models that a user names."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,9 +17,10 @@ from registry.workflows.resolve import Named, Taken, fingerprint_of, resolve
 
 
 def characteristic(engine: Engine, named: Named, rank: int) -> Characteristic:
-    """Return the groups of projections of a model (section 3.1); those of a registered model are stored, too.
+    """Return the groups of projections of a model (section 3.1).
 
-    Raises CharacteristicError where there are too few layers or values.
+    Those of a registered model are stored, too.     Raises CharacteristicError where there are too
+    few layers or values.
     """
     with Session(engine) as session:
         model = resolve(session, named)
@@ -34,7 +35,7 @@ def characteristic(engine: Engine, named: Named, rank: int) -> Characteristic:
 def distances(
     engine: Engine, named: Named, pairs: Sequence[tuple[str, str]], rank: int
 ) -> DsvResult:
-    """Return the laws of the distances between a model's singular-value vectors (characteristic.dsv.laws)."""
+    """Return the laws of the distances between a model's singular-value vectors."""
     with Session(engine) as session:
         model = resolve(session, named)
     return dsv.laws(fingerprint_of(model, {"rank": rank}), rank, pairs)
@@ -45,7 +46,8 @@ def lora_init(
 ) -> Initialised:
     """Write a LoRA adapter for `base` in the shape of `like`'s characteristic (lora_init.start).
 
-    base: weights, or a registered model whose weights are still where they were. Raises RegistryError.
+    base: weights, or a registered model whose weights are still where they were. Raises
+    RegistryError.
     """
     with Session(engine) as session:
         target = resolve(session, base, load=False)

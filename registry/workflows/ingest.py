@@ -20,10 +20,12 @@ class Ingested:
     """What became of one source.
 
     Attributes:
-        model: what it is registered as; under the name given before where its weights were registered already.
+        model: what it is registered as; under the name given before where its weights were
+            registered already.
         fingerprint: what was computed.
         outcome: what that changed in the database.
-        rank_before: singular values that these weights were registered with before; None where they are new.
+        rank_before: singular values that these weights were registered with before; None where they
+            are new.
     """
 
     model: models.Summary
@@ -51,10 +53,13 @@ def ingest(
     name: str | None = None,
     **options: Unpack[Options],
 ) -> Ingested:
-    """Fingerprint a source and store it in one transaction. Raises RegistryError, and then nothing was stored.
+    """Fingerprint a source and store it in one transaction.
 
-    Weights that are registered already are left alone, unless they come with more singular values than before or with
-    parts that an older registry did not record. What the registry says of new ones is stored with them.
+    Raises RegistryError, and then nothing was stored.
+
+    Weights that are registered already are left alone, unless they come with more singular values
+    than before or with parts that an older registry did not record. What the registry says of new
+    ones is stored with them.
     """
     checkpoint, fingerprint = read(source, **options)
     origin = Origin(

@@ -1,4 +1,4 @@
-"""What a user names becomes a model: weights to read, a registered model, or a fingerprint in a file.
+"""What a user names becomes a model: weights, a registered model, or a fingerprint in a file.
 
 A text is tried in this order:
 
@@ -8,7 +8,8 @@ A text is tried in this order:
     4  LABEL=SOURCE, where labels are asked for: the label goes, and 1 to 3 and 5 hold for the rest
     5  a model of the hub
 
-So a folder wins over a registered model of the same name; `Resolved.shadows` says that there are both.
+So a folder wins over a registered model of the same name; `Resolved.shadows` says that there are
+both.
 """
 
 import json
@@ -47,13 +48,16 @@ class Resolved:
 
     Attributes:
         given: what was typed, without a label; the first digits of the digest for a record.
-        name: what to call it: a registered model's own name, the last part of a path, else as given.
+        name: what to call it: a registered model's own name, the last part of a path, else as
+            given.
         taken: what it was taken for.
-        source: where its weights are, or were when it was registered; None for a fingerprint without them.
+        source: where its weights are, or were when it was registered; None for a fingerprint
+            without them.
         fingerprint: None for weights that are still to be read.
         label: what it was trained on, from LABEL=SOURCE.
         declared_base: what a registered model says it was made from.
-        shadows: whether a registered model bears the same name as the file or folder that was taken.
+        shadows: whether a registered model bears the same name as the file or folder that was
+            taken.
     """
 
     given: str
@@ -73,13 +77,17 @@ Named = str | Path | Fingerprint | Resolved
 def resolve(
     session: Session | None, named: Named, *, labelled: bool = False, load: bool = True
 ) -> Resolved:
-    """Return what a user named, as the module's docstring tells. Reads no weights. Raises RegistryError.
+    """Return what a user named, as the module's docstring tells.
+
+    Reads no weights. Raises RegistryError.
 
     Args:
         session: where registered models are looked up; None looks up none.
-        named: a text or path, a fingerprint, or what was resolved before, which is returned as it is.
+        named: a text or path, a fingerprint, or what was resolved before, which is returned as it
+            is.
         labelled: whether LABEL=SOURCE is understood.
-        load: whether to load the fingerprint of a registered model; without it `fingerprint` stays None.
+        load: whether to load the fingerprint of a registered model; without it `fingerprint` stays
+            None.
     """
     if isinstance(named, Resolved):
         return named
@@ -104,7 +112,10 @@ def exists(text: str) -> bool:
 
 
 def expanded(text: str) -> Path:
-    """Return a text as a path, with `~` as the home folder; Path.expanduser raises for users that there are not."""
+    """Return a text as a path, with `~` as the home folder.
+
+    Path.expanduser raises for users that there are not.
+    """
     return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
@@ -119,12 +130,15 @@ def on_disk(session: Session | None, text: str) -> Resolved:
 
 
 def is_fingerprint_file(path: Path) -> bool:
-    """Return whether a file is a fingerprint by its name: JSON, but not the index of a checkpoint's shards."""
+    """Return whether a file is a fingerprint by its name: JSON, but not the index of shards."""
     return path.is_file() and path.suffix == ".json" and not path.name.endswith(".index.json")
 
 
 def read_fingerprint(path: Path, given: str) -> Fingerprint:
-    """Return the fingerprint in a file. Raises UnreadableFile, BrokenFingerprintFile, FingerprintVersionDiffers."""
+    """Return the fingerprint in a file.
+
+    Raises UnreadableFile, BrokenFingerprintFile, FingerprintVersionDiffers.
+    """
     try:
         content: Any = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
@@ -153,9 +167,9 @@ def from_database(session: Session, text: str, *, load: bool) -> Resolved | None
 
 
 def fingerprint_of(model: Resolved, options: Options) -> Fingerprint:
-    """Return the fingerprint at hand, or compute that of the weights, of rank 16 unless asked otherwise.
+    """Return the fingerprint at hand, or compute that of the weights.
 
-    Rank 16 is what is compared. Raises RegistryError.
+    Unless asked otherwise its rank is 16, for that is what is compared. Raises RegistryError.
     """
     if model.fingerprint:
         return model.fingerprint

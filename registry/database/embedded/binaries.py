@@ -1,4 +1,4 @@
-"""The Postgres that the wheel carries: its binaries, the user that runs them, the folders which that user can reach."""
+"""The Postgres that the wheel carries: its binaries, and the user that runs them."""
 
 import os
 import pwd
@@ -55,8 +55,8 @@ def identity(account: tuple[int, int] | None) -> dict[str, Any]:
 def inherited_path(folder: Path, descriptor: int, account: tuple[int, int] | None) -> str:
     """A path to the folder that its unprivileged owner can use though a parent is closed to it.
 
-    Opening the parents instead would change what is not ours. Linux lets a process go through a descriptor
-    that it inherited.
+    Opening the parents instead would change what is not ours. Linux lets a process go through a
+    descriptor that it inherited.
     """
     if account and sys.platform == "linux":
         return f"/proc/self/fd/{descriptor}"
@@ -82,7 +82,7 @@ def find_binaries() -> Path:
 
 
 def reachable(binaries: Path) -> Path:
-    """The binaries, copied once to where the server's user can read them if a folder keeps it out."""
+    """Return binaries that the server's user can run, copied once if a folder keeps it out."""
     if not unprivileged() or all(
         folder.stat().st_mode & 0o001 for folder in (binaries, *binaries.parents)
     ):

@@ -4,7 +4,8 @@ Run by path with nothing but the standard library, so that it stays small:
 
     keeper.py LOCK FOLDER DATA_DIR SOCKETS UID,GID COMMAND...
 
-LOCK and FOLDER are inherited descriptors: the lock that says a server runs, and the cluster's folder.
+LOCK and FOLDER are inherited descriptors: the lock that says a server runs, and the cluster's
+folder.
 """
 
 import fcntl
@@ -38,7 +39,7 @@ def main() -> None:
 
 
 def watch(server: "subprocess.Popen[bytes]", data_dir: str) -> None:
-    """Wait; whenever nobody holds `clients` and nothing is pinned, stop the server while nobody can come."""
+    """Stop the server once nobody holds `clients` and nothing is pinned, while nobody can come."""
     while server.poll() is None:
         try:
             server.wait(LINGER)

@@ -1,4 +1,7 @@
-"""The embedded Postgres: one server a data folder, shared by concurrent commands, stopped after the last one.
+"""The embedded Postgres: one server a data folder, shared by concurrent commands.
+
+The `get_server` of the wheel that brings Postgres is not used: it kills processes of others,
+creates a system user when run as root, and cleans up by atexit, which no killed process reaches.
 
 Three facts are left to the kernel, so that a killed process leaves nothing to clean up:
 
@@ -6,7 +9,7 @@ Three facts are left to the kernel, so that a killed process leaves nothing to c
 * a server runs, or is made      <- its processes inherited an exclusive lock on `server`
 * the last command has finished  <- the keeper, the server's parent, gets `clients` exclusively
 
-`registry db start` writes `pinned`: the keeper then leaves the server running until `registry db stop`.
+`registry db start` writes `pinned`: the keeper then leaves the server running until `db stop`.
 """
 
 import fcntl
@@ -65,7 +68,10 @@ class Server:
 
     @contextmanager
     def connected(self) -> Iterator[str]:
-        """Keep the server up for the block; yields its URL. Raises ServerUnavailable, ServerFailed."""
+        """Keep the server up for the block; yields its URL.
+
+        Raises ServerUnavailable, ServerFailed.
+        """
         self.prepare()
         with locked(self.data_dir / "clients", fcntl.LOCK_SH):
             with usable(self.data_dir):
@@ -138,7 +144,7 @@ class Server:
         raise ServerFailed(reason=refusal, log=str(self.log))
 
     def launch(self, lock: int) -> None:
-        """Create the cluster if need be and start a keeper, which inherits the lock for the server."""
+        """Create the cluster if need be and start a keeper, which inherits the lock."""
         # We hold the lock, so whatever this names is not ours. First of all, lest `stop` signal it.
         (self.cluster / "postmaster.pid").unlink(missing_ok=True)
         binaries = reachable(find_binaries())
@@ -163,7 +169,8 @@ class Server:
             command += ["-c", "listen_addresses="]
             subprocess.Popen(  # noqa: S603
                 [
-                    sys.executable, "-I", Path(__file__).with_name("keeper.py"), str(lock), str(folder),
+                    sys.executable, "-I", Path(__file__).with_name("keeper.py"),
+                    str(lock), str(folder),
                     self.data_dir, sockets, ",".join(map(str, account or ())), *command,
                 ],
                 pass_fds=(lock, folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
@@ -180,7 +187,8 @@ class Server:
     def initialise(self, binaries: Path, lock: int) -> None:
         """Run initdb in a folder beside, renamed when it is complete.
 
-        It inherits the lock: should we be killed, nobody clears the folder while it still writes there.
+        It inherits the lock: should we be killed, nobody clears the folder while it still writes
+        there.
         """
         account = unprivileged()
         draft = self.data_dir / "cluster.new"
@@ -195,8 +203,8 @@ class Server:
                     "-A", "trust", "-E", "UTF8",
                     "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
                 ],
-                pass_fds=(folder, lock), capture_output=True, check=False, cwd="/", env=environment(),
-                **identity(account),
+                pass_fds=(folder, lock), capture_output=True, check=False, cwd="/",
+                env=environment(), **identity(account),
             )  # fmt: skip
         if done.returncode:
             self.log.write_bytes(done.stdout + done.stderr)
@@ -232,7 +240,10 @@ class Server:
 
 @contextmanager
 def locked(path: Path, mode: int) -> Iterator[int]:
-    """Hold a kernel lock on a file; it goes with the process. Raises BlockingIOError with LOCK_NB."""
+    """Hold a kernel lock on a file; it goes with the process.
+
+    Raises BlockingIOError with LOCK_NB.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, mode)
@@ -252,7 +263,10 @@ def opened(folder: Path) -> Iterator[int]:
 
 
 def refused(url: str) -> str:
-    """Why the server takes no connection, "" if it does; a missing database `registry` is created."""
+    """Return why the server takes no connection, "" if it does.
+
+    A missing database `registry` is created.
+    """
     try:
         psycopg.connect(url, connect_timeout=5, **CLIENT).close()
     except psycopg.OperationalError as exc:
