@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sqlalchemy import (
@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
+from registry.database.near_models import Likeness, NamedModel, Spread, StartLikeness
 from registry.database.schema import (
     BranchRow,
     ClusteringRow,
@@ -97,15 +98,6 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
     ]
 
 
-class Spread(NamedTuple):
-    """A registered model's std vector, and what it says it was made from."""
-
-    name: str
-    declared_base: str | None
-    digest: str
-    std: tuple[float, ...]
-
-
 def spreads(session: Session, kind: str) -> list[Spread]:
     """Return the std vectors of all models, or adapters, by name."""
     query: Any = select(Model.name, Model.declared_base, Model.digest, FingerprintRow.std)
@@ -140,7 +132,7 @@ def same_weights(session: Session, fingerprint: Fingerprint) -> list[str]:
     )
 
 
-def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[tuple[str, float]]:
+def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[Likeness]:
     """The k models with the nearest outline of any kind, and its cosine, the nearest first."""
     sketches = Sketches.of(fingerprint.branches)
     outlines = {kind: sketches.outline(kind) for kind in KINDS} | {"start": fingerprint.start}
@@ -161,7 +153,7 @@ def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[tuple
         near, near.c.model_id == Model.id
     )
     return [
-        (name, cosine)
+        Likeness(name, cosine)
         for name, cosine in session.execute(query.order_by(near.c.least, Model.id))
         if cosine
     ]
@@ -197,9 +189,7 @@ def count(session: Session, kind: str) -> int:
     return session.scalar(select(func.count()).select_from(Model).where(*own)) or 0
 
 
-def by_start(
-    session: Session, start: tuple[float, ...], k: int
-) -> list[tuple[tuple[str, str], float]]:
+def by_start(session: Session, start: tuple[float, ...], k: int) -> list[StartLikeness]:
     """The k models whose tensors begin most alike: name and family, and the cosine."""
     distance: ColumnElement[float] = OutlineRow.start.op("<=>", return_type=Double())(
         bindparam(None, start, type_=Half(256))
@@ -211,14 +201,14 @@ def by_start(
     )
     query = query.where(OutlineRow.start.is_not(None), Model.fingerprint_version == VERSION)
     return [
-        ((name, family), cosine)
+        StartLikeness(NamedModel(name, family), cosine)
         for name, family, cosine in session.execute(query.order_by(distance).limit(k))
     ]
 
 
-def by_branch(session: Session, branch: Branch, k: int) -> dict[tuple[str, str], float]:
+def by_branch(session: Session, branch: Branch, k: int) -> dict[NamedModel, float]:
     """Return the models with a layer most like this one, and the cosine in the better axes."""
-    best: dict[tuple[str, str], float] = {}
+    best: dict[NamedModel, float] = {}
     for kind in KINDS:
         sketch = getattr(branch, kind)
         if sketch is None:
@@ -238,7 +228,8 @@ def by_branch(session: Session, branch: Branch, k: int) -> dict[tuple[str, str],
             distance.is_not(None),
         )
         for name, family, cosine in session.execute(query.order_by(distance).limit(k)):
-            best[name, family] = max(cosine, best.get((name, family), -1.0))
+            named = NamedModel(name, family)
+            best[named] = max(cosine, best.get(named, -1.0))
     return best
 
 
