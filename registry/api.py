@@ -42,10 +42,9 @@ TOOL_VERSION = version("weight-registry")
 def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint:
     """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
 
-    Of an adapter without `base`, that of its LoRA delta alone. A hub model is read over the
-    network and not stored,
-    unless `download` keeps it in the hub cache. registry.fingerprints.from_source.Options has all
-    options.
+    Of an adapter without `base`, that of its LoRA delta alone. A hub model is read over the network
+    and not stored, unless `download` keeps it in the hub cache.
+    registry.fingerprints.from_source.Options has all options.
 
     >>> import registry
     >>> one = registry.fingerprint("examples/checkpoints/llama-tiny", rank=16)

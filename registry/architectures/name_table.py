@@ -104,8 +104,8 @@ def make_row(naming: str, name: str, role: str) -> Row:
 def rows_by_form() -> dict[str, list[Row]]:
     """Return the rows to look up by form.
 
-    There are several of a form where only numbers or a marker tell them apart; those with a
-    marker come first.
+    There are several of a form where only numbers or a marker tell them apart; those with a marker
+    come first.
     """
     with_marker_first = sorted(rows(), key=lambda row: row.marker is None)
     by_form: dict[str, list[Row]] = {}

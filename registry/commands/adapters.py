@@ -104,8 +104,8 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, json: bo
 def lora_init(base: str, like: str, rank: int, output: Path, json: bool, **options: Any) -> None:
     """Write a LoRA adapter initialised like a reference model.
 
-    Its factors A and B are drawn for BASE after the reference's characteristic, as in
-    arXiv 2509.00046, section 4.
+    Its factors A and B are drawn for BASE after the reference's characteristic, as in arXiv
+    2509.00046, section 4.
 
     \b
     Example: registry lora-init ./llama-small --like llama-large --rank 8 -o ./start

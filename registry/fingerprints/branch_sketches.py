@@ -152,8 +152,8 @@ class BranchKey:
 class BranchProducts:
     """The products of the sides of all branches, each formed as soon as two sides meet.
 
-    Of experts the products are summed. Attention whose heads share values waits for the last
-    layer, for the size of a head is estimated from all of them.
+    Of experts the products are summed. Attention whose heads share values waits for the last layer,
+    for the size of a head is estimated from all of them.
 
     The heuristic: a side is paired with a waiting side of the other direction and of equal
     BranchKey. Where several wait, as with a shared mlp beside a dense one or cross-attention beside

@@ -11,9 +11,9 @@ from registry.workflows.resolve import Named, fingerprint_of, resolve
 def compare(a: Named, b: Named, **options: Unpack[Options]) -> Verdict:
     """Return the verdict on whether `a` comes from `b`. Raises RegistryError.
 
-    Both are sources, files of fingerprints, fingerprints or what was resolved before; `a` may
-    be an adapter and `b` a base. The verdict's `score` is larger the more surely one comes from
-    the other, and comparable across pairs.
+    Both are sources, files of fingerprints, fingerprints or what was resolved before; `a` may be an
+    adapter and `b` a base. The verdict's `score` is larger the more surely one comes from the
+    other, and comparable across pairs.
     """
     child = resolve(None, a)
     parent = resolve(None, b)

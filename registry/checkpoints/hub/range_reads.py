@@ -174,8 +174,8 @@ class RemoteBlob:
 
         An address that has served other ranges has expired, so that the hub is asked for a new one.
         One that has served none is good for one range alone, the one that the hub was asked for
-        when it signed the address (as Xet's store may): from now on every range is asked of the
-        hub itself, which redirects each to an address of its own.
+        when it signed the address (as Xet's store may): from now on every range is asked of the hub
+        itself, which redirects each to an address of its own.
         """
         with self._lock:
             if self._place is not refused and self._place is not None:

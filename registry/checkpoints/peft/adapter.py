@@ -47,8 +47,8 @@ LARGEST_DELTA = 1 << 28  # elements that are ever multiplied out; 70B models' ma
 def is_adapter(entries: Iterable[Entry], *, configured: bool) -> bool:
     """Return whether the tensors are an adapter's.
 
-    Some must be factors, and a config must say so or no base weight be among them: some models
-    are published with adapters still on them.
+    Some must be factors, and a config must say so or no base weight be among them: some models are
+    published with adapters still on them.
 
     Args:
         entries: The tensors of the file.

@@ -1,8 +1,8 @@
 """How each method of PEFT keeps the delta of a weight, as a table of formulas.
 
 LoRA (arXiv 2106.09685), rsLoRA (2312.03732), DoRA (2402.09353), AdaLoRA (2303.10512), LoHa
-(2108.06098) and LoKr (2212.10650). B is outputs x r and A is r x inputs whatever way round the
-base keeps the weight, so that fan_in_fan_out only matters for merging.
+(2108.06098) and LoKr (2212.10650). B is outputs x r and A is r x inputs whatever way round the base
+keeps the weight, so that fan_in_fan_out only matters for merging.
 """
 
 from collections.abc import Callable, Mapping
@@ -123,8 +123,8 @@ def as_matrix(role: str, factor: "Tensor", enabled: tuple[bool, ...]) -> "Tensor
     """Return B as it acts on the whole fused weight, with enable_lora; any other factor as it is.
 
     There B is the weight of a grouped convolution, enabled outputs x r x 1: its first run of rows
-    takes A's first r rows, the next run the next r. The rows of the parts that are not enabled
-    are zero.
+    takes A's first r rows, the next run the next r. The rows of the parts that are not enabled are
+    zero.
 
     Returns:
         Outputs x (groups * r).

@@ -1,7 +1,7 @@
 """bitsandbytes: int8 with a scale for each row, and the 4-bit code books nf4 and fp4.
 
-The 4-bit ones have a scale for each block (QLoRA, arXiv 2305.14314, section 3). All are computed
-in float32; nf4 and fp4 are then rounded to the type that the model had, as the library does.
+The 4-bit ones have a scale for each block (QLoRA, arXiv 2305.14314, section 3). All are computed in
+float32; nf4 and fp4 are then rounded to the type that the model had, as the library does.
 """
 
 import json

@@ -68,9 +68,9 @@ PACKINGS = (
 def hqq(group: Group) -> Entry:
     """Return the entry of a weight in HQQ's words.
 
-    W_q are the words, as whole numbers or as floats of the same bytes; scale and zero have a
-    number for each group. Words that are kept as floats may be of several packings: then the
-    scales' shapes tell which.
+    W_q are the words, as whole numbers or as floats of the same bytes; scale and zero have a number
+    for each group. Words that are kept as floats may be of several packings: then the scales'
+    shapes tell which.
 
     Raises:
         BrokenQuantisation: Where the parts do not fit each other.

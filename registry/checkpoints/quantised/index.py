@@ -1,7 +1,7 @@
 """An index of tensors with every quantised one as a single entry with the plain name.
 
-What has all parts of a scheme becomes one entry; what has only some of them is an error;
-everything else is left as it is.
+What has all parts of a scheme becomes one entry; what has only some of them is an error; everything
+else is left as it is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,8 +33,8 @@ class QuantisedTensor(NamedTuple):
 def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Entry]:
     """Return an index with every quantised tensor as one entry that dequantises when it is read.
 
-    It stands where its weights stood; the other entries are the same. Of the parts, only those
-    that tell a shape are read here.
+    It stands where its weights stood; the other entries are the same. Of the parts, only those that
+    tell a shape are read here.
 
     Args:
         entries: The index of a checkpoint's tensors.

@@ -22,8 +22,8 @@ def mxfp4(group: Group) -> Entry:
     """Return the entry of GPT-OSS' experts, experts x inputs x outputs in bfloat16.
 
     bfloat16 holds the values exactly. This is transformers' own layout of these experts, and that
-    of the same model stored plain. _blocks is experts x outputs x blocks x 16, _scales is experts
-    x outputs x blocks.
+    of the same model stored plain. _blocks is experts x outputs x blocks x 16, _scales is experts x
+    outputs x blocks.
 
     Raises:
         BrokenQuantisation: Where the parts do not fit each other.

@@ -108,8 +108,8 @@ def bitsandbytes_4bit(kind: str) -> Scheme:
 def scaled_numbers(part: str, scales: str, types: Types) -> Scheme:
     """Return the scheme of numbers beside scales, which stand in for them.
 
-    int8 beside a scale_inv can be pairs of 4-bit floats, so that the types of the numbers are
-    part of the scheme.
+    int8 beside a scale_inv can be pairs of 4-bit floats, so that the types of the numbers are part
+    of the scheme.
     """
     return Scheme(
         name="fp8 or int8",
