@@ -215,8 +215,10 @@ class Registry:
     ) -> "Initialised":
         """Write an adapter for `base`, initialised in the shape of `like`'s characteristic.
 
-        base: a source, or a registered model whose source is still there. See lora_init.start.
-            Raises RegistryError.
+        Args:
+            base: A source, or a registered model whose source is still there. See lora_init.start.
+
+        Raises RegistryError.
         """
         from registry.workflows import characteristic
 

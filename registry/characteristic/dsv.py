@@ -64,8 +64,11 @@ class DsvResult:
 def laws(fingerprint: Fingerprint, rank: int, pairs: Sequence[tuple[str, str]] = ()) -> DsvResult:
     """Return the laws of given pairs of projections, or of all vectors as one set and every pair.
 
-    rank: singular values of each vector. Raises RankNotStored, NoSuchProjection, and where nothing
-    can be fitted to the first set TooFewLayers or IdenticalLayers.
+    Args:
+        rank: Singular values of each vector.
+
+    Raises RankNotStored, NoSuchProjection, and where nothing can be fitted to the first set
+    TooFewLayers or IdenticalLayers.
     """
     by_projection = vectors(fingerprint, rank)
     if pairs:

@@ -100,7 +100,11 @@ def pair(
 ) -> DrawnPair:
     """Return two matrices of one template, drawn until their distances follow the law (step 6).
 
-    law: `power law` or `normal`. std: of the increments. Raises LawNotReached.
+    Args:
+        law: `power law` or `normal`.
+        std: Standard deviation of the increments.
+
+    Raises LawNotReached.
     """
 
     def draw() -> DrawnPair:
@@ -122,10 +126,15 @@ def beside(
 ) -> np.ndarray:
     """Return a matrix of a template, drawn until its distances to another follow the law.
 
-    first: the other, vectors x length; where the lengths differ, the numbers that both have are
-    compared. std: of the increments. vectors: how many the matrix has, by default as many as the
-    first. Few vectors have few counts, and not every draw of these shows the law; fewer than eight
-    show none, and are taken as they come. Raises LawNotReached.
+    Args:
+        first: The other, vectors x length; where the lengths differ, the numbers that both have are
+            compared.
+        std: Standard deviation of the increments.
+        vectors: How many the matrix has, by default as many as the first. Few vectors have few
+            counts, and not every draw of these shows the law; fewer than eight show none, and are
+            taken as they come.
+
+    Raises LawNotReached.
     """
     count = vectors or len(first)
 

@@ -69,8 +69,9 @@ class Law:
 def law_of(values: np.ndarray, resample: Resample | None = None) -> Law:
     """Return the law of positive numbers.
 
-    resample: draws a sample like theirs, by default of the numbers one by one. Give it where
-    numbers depend on each other, as distances do that share a vector.
+    Args:
+        resample: Draws a sample like theirs, by default of the numbers one by one. Give it where
+            numbers depend on each other, as distances do that share a vector.
     """
     unit = float(np.median(values))
     x = np.asarray(values, float) / unit

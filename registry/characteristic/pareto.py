@@ -54,7 +54,8 @@ class Fit(NamedTuple):
 def pareto_candidates(x: np.ndarray) -> tuple[Pareto, Pareto]:
     """Return the best generalised Pareto laws that begin at 0 and at the smallest number.
 
-    x: non-negative numbers.
+    Args:
+        x: non-negative numbers.
     """
     smallest = float(x.min())
     return pareto_from(x, 0.0, "location 0"), pareto_from(x, smallest, "location at the smallest")
@@ -122,8 +123,10 @@ def profile(x: np.ndarray, t: float) -> Fit:
 def standard_error(values: np.ndarray, resample: Resample | None, *, shifted: bool) -> float:
     """Return the standard error of log(1 + shape), over samples drawn anew.
 
-    values: positive numbers. resample: draws a sample like them, by default one by one.
-    shifted: whether numbers count from the smallest.
+    Args:
+        values: Positive numbers.
+        resample: Draws a sample like them, by default one by one.
+        shifted: Whether numbers count from the smallest.
     """
     random = np.random.default_rng(SEED)
     smallest = values.min() if shifted else 0.0

@@ -55,7 +55,8 @@ class Distances:
     def kept(self, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """Return the distances between some vectors of a and some of b, without zeros.
 
-        rows, columns: positions of the vectors, of which any may come several times.
+        Args:
+            rows, columns: Positions of the vectors, of which any may come several times.
         """
         table = self.table[np.ix_(rows, columns)]
         values = table[np.triu_indices(len(table), 1)] if self.within else table.ravel()

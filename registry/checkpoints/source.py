@@ -26,8 +26,10 @@ HUB_ID = re.compile(
 class Checkpoint:
     """A model whose tensors are indexed and not read, and what stands beside them.
 
-    kind: 'model' or 'adapter'; an adapter's entries are its LoRA deltas (Delta), under the names
-    of the weights that they change. remote: whether loading a tensor waits for a network.
+    Attributes:
+        kind: 'model' or 'adapter'; an adapter's entries are its LoRA deltas (Delta), under the
+            names of the weights that they change.
+        remote: Whether loading a tensor waits for a network.
     """
 
     source: str

@@ -26,8 +26,10 @@ class Takes(Enum):
 class Kind:
     """A kind of figure.
 
-    paper, shows: the paper that has such a figure, and where. takes: what it is drawn of. ranked:
-    whether it is drawn of the first so many singular values of every matrix.
+    Attributes:
+        paper, shows: The paper that has such a figure, and where.
+        takes: What it is drawn of.
+        ranked: Whether it is drawn of the first so many singular values of every matrix.
     """
 
     paper: str
@@ -45,7 +47,10 @@ class Kind:
 class Subject:
     """What one figure is drawn of; a kind reads the fields that it takes.
 
-    models: names and fingerprints. rank: singular values of every matrix. losses: of a benchmark.
+    Attributes:
+        models: Names and fingerprints.
+        rank: Singular values of every matrix.
+        losses: Losses of a benchmark.
     """
 
     models: "tuple[NamedFingerprint, ...]" = ()

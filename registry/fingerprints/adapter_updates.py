@@ -27,8 +27,13 @@ def delta_statistics(
 ) -> Iterator[MatrixStatistics]:
     """Compute the statistics of each projection in a LoRA delta, in the order of its parts.
 
-    b: outputs x r. a: r x inputs. The rows of B are the rows of the weight, so that the delta of a
-    fused weight is cut by cutting B. rank: how many singular values.
+    Args:
+        b: outputs x r.
+        a: r x inputs.
+        rank: How many singular values.
+
+    The rows of B are the rows of the weight, so that the delta of a fused weight is cut by cutting
+    B.
     """
     inputs_side = side(a.T)
     a_digest = tensor_digest(a)
@@ -64,7 +69,8 @@ def scaled_digest(delta: Delta, content: bytes) -> str:
 def adapter_facts(layout: Layout, untouched: tuple[str, ...]) -> Adapter:
     """Return what is known of an adapter beside its vectors.
 
-    untouched: names of the weights whose delta is zero.
+    Args:
+        untouched: Names of the weights whose delta is zero.
     """
     entries = [tensor.entry for tensor in layout.projections]
     deltas = deltas_among([*entries, *layout.others])

@@ -81,7 +81,8 @@ def branch_side(
 ) -> BranchSide | None:
     """Return a matrix's side of its branch; None if it has none, or is not as wide as the stream.
 
-    matrix: outputs x inputs.
+    Args:
+        matrix: outputs x inputs.
     """
     outward = place.projection in OUTWARD
     branch = OUTWARD.get(place.projection) or INWARD.get(place.projection)
@@ -245,7 +246,8 @@ def layer_of_pair(pair: tuple[BranchSide, BranchSide]) -> int:
 def branch_record(stream: ResidualStream, layer: int, branch: str, product: torch.Tensor) -> Branch:
     """Return the sketches of one branch.
 
-    product: D_out^T M D_in, (SIZE + anchors) square, float64.
+    Args:
+        product: D_out^T M D_in, (SIZE + anchors) square, float64.
     """
     product = product.float()
     outward_signs = signs(stream.width, SIZE, OUT_SEED)

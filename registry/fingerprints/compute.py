@@ -90,10 +90,13 @@ def compute(
     The answer is the same for any number of threads (None: one for every core), and on any device
     but for the bounds of the singular values.
 
-    allow_nonfinite: leave NaN and infinite weights out instead of refusing them. rank: singular
-    values of each matrix, 16, 64 or 256. device: auto, cpu, cuda or cuda:n. prove: of every
-    spectrum that no value was missed. progress: called after each tensor. timing: a clock that
-    learns where the time goes.
+    Args:
+        allow_nonfinite: Leave NaN and infinite weights out instead of refusing them.
+        rank: Singular values of each matrix, 16, 64 or 256.
+        device: auto, cpu, cuda or cuda:n.
+        prove: Prove of every spectrum that no value was missed.
+        progress: Called after each tensor.
+        timing: A clock that learns where the time goes.
 
     Raises WeightsError, CheckpointError, UnknownRank and DeviceUnavailable.
     """

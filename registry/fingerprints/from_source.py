@@ -58,7 +58,10 @@ def read(
 ) -> tuple[Checkpoint, Fingerprint]:
     """Return a source's checkpoint, or that of an adapter merged into `base`, and its fingerprint.
 
-    source, base: a folder, a file or a hub id. Raises RegistryError.
+    Args:
+        source, base: A folder, a file or a hub id.
+
+    Raises RegistryError.
     """
     timing = options.get("timing") or Timing()
     with timing.stage("index"):

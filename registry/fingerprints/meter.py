@@ -81,7 +81,10 @@ class Meter:
     ) -> Iterator[MeasuredMatrix | OtherTensor]:
         """Yield the statistics of every projection and the digest of everything else, in any order.
 
-        remote: whether tensors come over a network. Raises whatever reading a tensor raises.
+        Args:
+            remote: Whether tensors come over a network.
+
+        Raises whatever reading a tensor raises.
         """
         batches = Batches(self.options.batch_bytes, self.options.threads)
         reports = OrderedProgress(progress, [tensor.entry.nbytes for tensor in wanted])
@@ -103,7 +106,8 @@ class Meter:
     ) -> Iterator[RefinedSpectrum]:
         """Read some matrices again and yield their singular values to another tolerance.
 
-        tolerance: relative to the largest singular value of each matrix.
+        Args:
+            tolerance: Relative to the largest singular value of each matrix.
         """
         jobs = [
             Job(matrices.tensor.entry.nbytes, partial(self.refining_tasks, matrices, tolerance))

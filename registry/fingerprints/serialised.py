@@ -56,8 +56,12 @@ def encoded(value: Any) -> Any:
 def from_json(content: Any, path: str) -> Fingerprint:
     """Return the fingerprint that a file holds.
 
-    content: its JSON. path: named where the file is at fault. Raises BrokenFingerprintFile, and
-    FingerprintVersionDiffers where it was written for another comparison.
+    Args:
+        content: Its JSON.
+        path: Named where the file is at fault.
+
+    Raises BrokenFingerprintFile, and FingerprintVersionDiffers where it was written for another
+    comparison.
     """
     try:
         record = content_of(content)

@@ -25,7 +25,10 @@ NUMBERS = SIZE * (SIZE + 1) // 2  # of the upper triangle of a symmetric sketch
 def gram_sketch(projection: str, matrix: torch.Tensor) -> torch.Tensor:
     """Return S^T W^T W S, or S^T W W^T S where the projection writes: SIZE x SIZE, float32.
 
-    matrix: W, outputs x inputs, of any floating type, on any device. The sketch is on the CPU.
+    Args:
+        matrix: W, outputs x inputs, of any floating type, on any device.
+
+    The sketch is on the CPU.
     """
     if projection in WRITING:
         thin = transposed_times(matrix, signs(matrix.shape[0], SIZE, SEED))
@@ -42,8 +45,12 @@ def gram_sketch_of_factors(
 ) -> torch.Tensor:
     """Return the Gram sketch of left @ right from its factors, up to scale: SIZE x SIZE, float32.
 
-    left: outputs x r. right: r x inputs. triangles: R of the QR of left, and of right^T. The outer
-    factor of a product may be replaced by its triangle, for |left x| = |R x|.
+    Args:
+        left: outputs x r.
+        right: r x inputs.
+        triangles: R of the QR of left, and of right^T.
+
+    The outer factor of a product may be replaced by its triangle, for |left x| = |R x|.
     """
     left_triangle, right_triangle = triangles
     if projection in WRITING:

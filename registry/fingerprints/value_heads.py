@@ -37,8 +37,10 @@ def head_size(pairs: Sequence[Lengths]) -> int:
 def length_correlation(value: torch.Tensor, output: torch.Tensor, head: int) -> float:
     """Return the correlation of log lengths, if heads had this size; 0 where lengths are constant.
 
-    value: squared lengths of a value's rows. output: of the columns that read them, a multiple as
-    many: each value head serves several query heads, one after the other.
+    Args:
+        value: Squared lengths of a value's rows.
+        output: Squared lengths of the columns that read them, a multiple as many: each value head serves several
+            query heads, one after the other.
     """
     heads = len(value) // head
     read_by = output.reshape(heads, -1, head).sum(1).flatten()
@@ -50,7 +52,9 @@ def length_correlation(value: torch.Tensor, output: torch.Tensor, head: int) -> 
 def repeated_values(value: torch.Tensor, rows: int, head: int) -> torch.Tensor:
     """Return a value's side with every head once for each query head that it serves.
 
-    value: inner x directions. rows: how many the result has, a multiple of inner.
+    Args:
+        value: inner x directions.
+        rows: How many the result has, a multiple of inner.
     """
     times = rows // len(value)
     heads = value.reshape(-1, head, value.shape[1])

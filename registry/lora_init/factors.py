@@ -26,8 +26,11 @@ STD = 0.02  # of templates and increments, as models draw their weights; the pap
 class Plan:
     """How factors are drawn.
 
-    rank: of the LoRA delta. alpha: the delta is scaled by alpha / rank. std: of the numbers in A
-    and B. seed: the same seed gives the same adapter.
+    Attributes:
+        rank: Rank of the LoRA delta.
+        alpha: The delta is scaled by alpha / rank.
+        std: Standard deviation of the numbers in A and B.
+        seed: The same seed gives the same adapter.
     """
 
     rank: int = 16
@@ -45,7 +48,10 @@ class Plan:
 class LoraFactors:
     """The factors of one weight, float32.
 
-    site: the weight that they belong to. a: rank x inputs. b: outputs x rank.
+    Attributes:
+        site: The weight that they belong to.
+        a: rank x inputs.
+        b: outputs x rank.
     """
 
     site: ProjectionTensor
@@ -153,7 +159,9 @@ def draw_by_projection(
 ) -> dict[str, np.ndarray]:
     """Return a vector for each weight of every projection: weights x numbers.
 
-    side: "A", of rank times inputs numbers, or "B", of rank times outputs, of the largest weight.
+    Args:
+        side: "A", of rank times inputs numbers, or "B", of rank times outputs, of the largest
+            weight.
     """
     random = np.random.default_rng([plan.seed, "AB".index(side)])
     lengths: dict[str, int] = {}

@@ -20,8 +20,10 @@ SEQUENCES, LENGTH = 4, 64  # of random tokens on which outputs are compared
 class Output:
     """How far a model's output is from the base's before the first step, on random tokens.
 
-    relative: |logits - base's| / |base's|, each about its mean. divergence: Kullback-Leibler, nats
-    a token. agree: the share of tokens for which the likeliest next one is the same.
+    Attributes:
+        relative: |logits - base's| / |base's|, each about its mean.
+        divergence: Kullback-Leibler, nats a token.
+        agree: The share of tokens for which the likeliest next one is the same.
     """
 
     relative: float
@@ -41,8 +43,9 @@ class OutputShift:
 class Initialised:
     """What was written.
 
-    weights: the median of |scaling B A| / |W|. output: the shift of the output; None where it
-    could not be measured, and `why`.
+    Attributes:
+        weights: The median of |scaling B A| / |W|.
+        output: The shift of the output; None where it could not be measured, and `why`.
     """
 
     folder: str
@@ -58,9 +61,14 @@ class Initialised:
 class Starting(TypedDict, total=False):
     """Options of an initialisation.
 
-    lora_rank: by default 16. alpha: scaling times the rank, by default the rank. targets:
-    projections or modules, by default all. std: of A and B, by default 0.02. seed: by default 0.
-    keep_output: also write the base minus B A. download: keep a hub model in the hub cache.
+    Attributes:
+        lora_rank: By default 16.
+        alpha: Scaling times the rank, by default the rank.
+        targets: Projections or modules, by default all.
+        std: Standard deviation of A and B, by default 0.02.
+        seed: By default 0.
+        keep_output: Also write the base minus B A.
+        download: Keep a hub model in the hub cache.
     """
 
     lora_rank: int
@@ -80,7 +88,10 @@ def lora_init(
 ) -> Initialised:
     """Write an adapter for a base whose factors are shaped by a reference's characteristic.
 
-    reference: its name and characteristic. folder: that the adapter comes to, new or empty.
+    Args:
+        reference: Its name and characteristic.
+        folder: Where the adapter is written, new or empty.
+
     Raises RegistryError, with nothing written.
     """
     name, characteristic = reference

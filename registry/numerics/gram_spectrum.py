@@ -18,7 +18,9 @@ EPSILON = float(np.finfo(np.float64).eps)
 class GramMatrix(NamedTuple):
     """The Gram matrix of the smaller side of A / scale.
 
-    lower: n x n, float64, of which the lower triangle is set. scale: the largest magnitude in A.
+    Attributes:
+        lower: n x n, float64, of which the lower triangle is set.
+        scale: The largest magnitude in A.
     """
 
     lower: np.ndarray

@@ -29,7 +29,8 @@ WORDS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32:
 def histogram(matrix: torch.Tensor) -> np.ndarray:
     """Return BINS counts, int64, of the finite values of a matrix, the most negative bin first.
 
-    matrix: of any floating type, on any device.
+    Args:
+        matrix: Of any floating type, on any device.
     """
     flat = in_storage_order(matrix)
     large_on_cpu = flat.device.type == "cpu" and flat.numel() >= COUNTED_FROM

@@ -35,11 +35,12 @@ DECIMALS = 12  # of points that count as one place
 class Clusters:
     """A partition of n points, the best one found.
 
-    labels: n integers, the first point in cluster 0. inertia: sum of squared distances of all
-    points to the centroids of their clusters. margins: n distances from each point to the boundary
-    between its cluster and the nearest other one, the centroids held still; 0 where nothing
-    separates the clusters. rivals: labels of the other local optima that were found, at most one
-    for each start.
+    Attributes:
+        labels: n integers, the first point in cluster 0.
+        inertia: Sum of squared distances of all points to the centroids of their clusters.
+        margins: n distances from each point to the boundary between its cluster and the nearest
+            other one, the centroids held still; 0 where nothing separates the clusters.
+        rivals: Labels of the other local optima that were found, at most one for each start.
     """
 
     labels: tuple[int, ...]
@@ -118,8 +119,11 @@ def nearest(points: np.ndarray, means: ClusterMeans) -> np.ndarray:
 def exchange(points: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Improve a partition by Hartigan's exchanges, until no move of a single point pays.
 
-    points: n x d, centred. At every step the point whose move lowers the inertia most is moved, or
-    all at once whose moves pay, where that lowers it more.
+    Args:
+        points: n x d, centred.
+
+    At every step the point whose move lowers the inertia most is moved, or all at once whose moves
+    pay, where that lowers it more.
     """
     rows = np.arange(len(points))
     least_gain = TOLERANCE * (points**2).sum(1).sum()

@@ -16,8 +16,10 @@ EPSILON = float(np.finfo(np.float64).eps)
 class Shift(NamedTuple):
     """What the shift u of one centroid can do.
 
-    pushes: for each of n points the largest -away.u (members) or away.u (others), with `away` from
-    the centroid to the point. length: the largest |u|.
+    Attributes:
+        pushes: For each of n points the largest -away.u (members) or away.u (others), with `away`
+            from the centroid to the point.
+        length: The largest |u|.
     """
 
     pushes: np.ndarray
@@ -29,11 +31,14 @@ def unit_errors(
 ) -> np.ndarray:
     """Return how far each spectrum's unit vector may be from the true one: n Euclidean distances.
 
-    values: singular values, v >= 0, of which the first `rank` count. bounds: of the absolute error
-    of each, so that the true spectrum is v + e >= 0 with |e| <= s |v|. For s < 1 the angle between
-    v and v + e is at most arcsin s, which v + e perpendicular to e attains, and the chord of that
-    angle is s sqrt(2 / (1 + sqrt(1 - s^2))). From s = 1 on it is sqrt(2): vectors without negative
-    entries are at most at right angles, and a zero vector, whose unit vector is zero, is nearer.
+    Args:
+        values: Singular values, v >= 0, of which the first `rank` count.
+        bounds: Bounds of the absolute error of each.
+
+    The true spectrum is v + e >= 0 with |e| <= s |v|. For s < 1 the angle between v and v + e is at
+    most arcsin s, which v + e perpendicular to e attains, and the chord of that angle is
+    s sqrt(2 / (1 + sqrt(1 - s^2))). From s = 1 on it is sqrt(2): vectors without negative entries
+    are at most at right angles, and a zero vector, whose unit vector is zero, is nearer.
     """
     lengths = row_lengths(values, rank)
     errors = row_lengths(bounds, rank)
@@ -51,11 +56,14 @@ def row_lengths(rows: Sequence[tuple[float, ...]], rank: int) -> np.ndarray:
 def undetermined(points: np.ndarray, errors: np.ndarray, clusters: Clusters) -> tuple[int, ...]:
     """Return the indices of points whose label could be another one within the errors.
 
-    points: n x d. errors: n Euclidean distances that the true points are within. All other labels
-    are certain in this sense: for any true points, Lloyd's iteration from these labels never
-    changes them, and every rival partition that differs in them has a larger inertia; moving the
-    point alone never lowers the inertia. Optima that no start led to are not covered, nor points
-    that coincide, which leave fewer clusters than were asked for.
+    Args:
+        points: n x d.
+        errors: n Euclidean distances that the true points are within.
+
+    All other labels are certain in this sense: for any true points, Lloyd's iteration from these
+    labels never changes them, and every rival partition that differs in them has a larger inertia;
+    moving the point alone never lowers the inertia. Optima that no start led to are not covered,
+    nor points that coincide, which leave fewer clusters than were asked for.
     """
     labels = np.array(clusters.labels)
     rounding = EPSILON * sum(points.shape) * np.abs(points).max(initial=0.0)  # of sums over points
@@ -154,10 +162,12 @@ def movable(
 def shift(away: np.ndarray, errors: np.ndarray, member: np.ndarray, doubtful: np.ndarray) -> Shift:
     """Return what the shift of one centroid can do to each point.
 
-    away: n x d, from the centroid to each point. The true centroid is the mean of the true places
-    of the members that are not doubtful and any of the doubtful points, so that its shift is the
-    mean of the errors of all these, plus away_i / m for each doubtful point i that comes in and
-    less away_i / m for each that leaves, m their number.
+    Args:
+        away: n x d, from the centroid to each point.
+
+    The true centroid is the mean of the true places of the members that are not doubtful and any of
+    the doubtful points. Its shift is thus the mean of the errors of all these, plus away_i / m for
+    each doubtful point i that comes in and less away_i / m for each that leaves, m their number.
     """
     certain_members = int((member & ~doubtful).sum())
     fewest = max(1, certain_members)

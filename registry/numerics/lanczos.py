@@ -31,8 +31,9 @@ T = TypeVar("T")
 class Ritz:
     """Approximate singular values of B matrices, B x rank, falling.
 
-    bounds: of their absolute errors, provided that none was missed. sure: per matrix, whether none
-    can have been missed.
+    Attributes:
+        bounds: Bounds of their absolute errors, provided that none was missed.
+        sure: Per matrix, whether none can have been missed.
     """
 
     values: np.ndarray
@@ -43,8 +44,10 @@ class Ritz:
 class Combinations(NamedTuple):
     """The best combinations of a Krylov basis.
 
-    excess: the largest residual over what is allowed. vectors: rank x size, of all matrices
-    B x rank x size. tied: whether values may tie, of all matrices B of them.
+    Attributes:
+        excess: The largest residual over what is allowed.
+        vectors: rank x size, of all matrices B x rank x size.
+        tied: Whether values may tie, of all matrices B of them.
     """
 
     excess: float

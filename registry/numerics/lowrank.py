@@ -23,9 +23,12 @@ EPSILON = torch.finfo(torch.float64).eps
 class Side:
     """One factor, k x r with its r inner dimensions as columns, cut down to what the product needs.
 
-    sums: r column sums. triangle: R of its QR, min(kept, r) x r. Both are of the rows without NaN
-    or infinities, of which there are `kept` out of `count`, divided by `scale`, so that squares
-    stay inside float64's range.
+    Attributes:
+        sums: r column sums.
+        triangle: R of its QR, min(kept, r) x r.
+
+    Both are of the rows without NaN or infinities, of which there are `kept` out of `count`,
+    divided by `scale`, so that squares stay inside float64's range.
     """
 
     sums: torch.Tensor

@@ -33,9 +33,11 @@ Kernel = Callable[[torch.Tensor, float], Pass | None]
 class Moments:
     """Count, power sums, minimum and maximum of the finite values; NaN and infinities are counted.
 
-    sums: the sums of the 1st to 4th powers, the k-th in units of 2^(-1074 k). What was not computed
-    of a product of factors is missing (3rd and 4th power) or NaN (min, max), and so is whatever
-    follows from it.
+    Attributes:
+        sums: The sums of the 1st to 4th powers, the k-th in units of 2^(-1074 k).
+
+    What was not computed of a product of factors is missing (3rd and 4th power) or NaN (min, max),
+    and so is whatever follows from it.
     """
 
     count: int = 0
@@ -136,7 +138,8 @@ class Moments:
 def exact_integer(value: float, power: int, exponent: int = 0) -> int:
     """Return a sum of powers in units of 2^(-UNIT_BITS power), as an integer.
 
-    exponent: the values were multiplied by 2^exponent, which is taken back.
+    Args:
+        exponent: The values were multiplied by 2^exponent, which is taken back.
     """
     numerator, denominator = value.as_integer_ratio()
     shift = (UNIT_BITS - exponent) * power - (denominator.bit_length() - 1)

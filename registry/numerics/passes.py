@@ -20,8 +20,9 @@ DEVICE_CHUNK = 1 << 24  # enough to fill any GPU
 class Pass:
     """What one pass over a segment says of its finite values.
 
-    powers: the k-th is the sum of (2^exponent (x - pivot))^k. nonfinite: how many NaN and
-    infinities were left out.
+    Attributes:
+        powers: The k-th is the sum of (2^exponent (x - pivot))^k.
+        nonfinite: How many NaN and infinities were left out.
     """
 
     count: int

@@ -30,8 +30,10 @@ FLOAT32_ELEMENTS = 1 << 22  # of a matrix, held as float32 at a time by torch's 
 class Orthogonalised(NamedTuple):
     """What b rows were, in terms of a basis of k rows and of the rows that they became.
 
-    inside: B x b x k, float32, and outside: B x b x b, float64, so that the rows were
-    inside basis + outside rows. lost: B x b, of which rows rounding has left nothing.
+    Attributes:
+        inside: B x b x k, float32.
+        outside: B x b x b, float64, so that the rows were inside basis + outside rows.
+        lost: B x b, of which rows rounding has left nothing.
     """
 
     inside: torch.Tensor
@@ -110,7 +112,11 @@ def add_gram(a: torch.Tensor, x: torch.Tensor, z: torch.Tensor, scale: float) ->
 def orthogonalise(basis: torch.Tensor, w: torch.Tensor) -> Orthogonalised:
     """Make rows orthonormal to a basis and to each other, in place: Gram-Schmidt by blocks, twice.
 
-    basis: B x k x n, w: B x b x n. Rows of which rounding leaves nothing become zero.
+    Args:
+        basis: B x k x n.
+        w: B x b x n.
+
+    Rows of which rounding leaves nothing become zero.
     """
     batch, count, _ = w.shape
     inside = basis.new_empty(batch, count, basis.shape[1])

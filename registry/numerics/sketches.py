@@ -40,7 +40,9 @@ def signs(count: int, width: int, seed: int) -> torch.Tensor:
 def times(matrix: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Return matrix @ right in float32: rows x k.
 
-    matrix: of any floating type; NaN and infinities count as zero. right: columns x k.
+    Args:
+        matrix: Of any floating type; NaN and infinities count as zero.
+        right: columns x k.
     """
     right = right.to(matrix.device)
     parts = [finite(piece) @ right for piece in pieces(matrix)]
@@ -50,7 +52,9 @@ def times(matrix: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
 def transposed_times(matrix: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
     """Return matrix^T @ left in float32: columns x k.
 
-    matrix: of any floating type; NaN and infinities count as zero. left: rows x k.
+    Args:
+        matrix: Of any floating type; NaN and infinities count as zero.
+        left: rows x k.
     """
     matrix_pieces = pieces(matrix)
     heights = [len(piece) for piece in matrix_pieces]

@@ -47,9 +47,12 @@ def spectra(
 ) -> list[Spectrum]:
     """Return the `rank` largest singular values of each matrix, all of them where there are fewer.
 
-    matrices: m x n each, of one shape and floating type, computed at once on a GPU; NaN and
-    infinities count as zero. tolerance: relative to the largest value; no bound exceeds it that
-    float64 can keep below it. prove: that no value was missed, at the cost of a Gram matrix.
+    Args:
+        matrices: m x n each, of one shape and floating type, computed at once on a GPU; NaN and
+            infinities count as zero.
+        tolerance: Relative to the largest value; no bound exceeds it that float64 can keep below
+            it.
+        prove: Prove that no value was missed, at the cost of a Gram matrix.
 
     Found by block Lanczos. Where that leaves a doubt - a bound above the tolerance, so many equal
     values that there may be more, no proof though one is wanted - by the eigenvalues of the Gram
@@ -119,7 +122,8 @@ def lanczos_spectra(
 ) -> list[Spectrum | None]:
     """Return spectra of matrices that were divided by `unit`; None where a value may be missing.
 
-    rounding: how far the division moved the values.
+    Args:
+        rounding: How far the division moved the values.
     """
     multiple_of_four = -(-rank // 4) * 4
     ritz = lanczos(gram, multiple_of_four, block_size(gram.a, rank))

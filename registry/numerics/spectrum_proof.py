@@ -12,10 +12,13 @@ from registry.numerics.gram_spectrum import gram_matrix, slack
 def proven(matrix: torch.Tensor, values: Sequence[float], bounds: Sequence[float]) -> int:
     """Return how many values, falling, are proven to be the largest ones, each within its bound.
 
-    matrix: m x n. By Sylvester's law of inertia G - mu I = L D L^T has as many positive eigenvalues
-    as D. Where mu lies just below the k-th value, and there are k of them, none of these k was
-    missed. The bounds themselves hold of some singular value each, by the residual. All values are
-    proven where the last one stands apart from the next.
+    Args:
+        matrix: m x n.
+
+    By Sylvester's law of inertia G - mu I = L D L^T has as many positive eigenvalues as D. Where mu
+    lies just below the k-th value, and there are k of them, none of these k was missed. The bounds
+    themselves hold of some singular value each, by the residual. All values are proven where the
+    last one stands apart from the next.
     """
     gram, scale = gram_matrix(matrix)
     sigma = np.array(values) / scale

@@ -19,7 +19,8 @@ def unit(values: np.ndarray) -> np.ndarray:
 def padded(values: Sequence[Sequence[float]], rank: int, *, missing: float = 0.0) -> np.ndarray:
     """Return the first `rank` singular values of each matrix as a row: n x rank, float64.
 
-    missing: what stands in place of values that a matrix does not have.
+    Args:
+        missing: What stands in place of values that a matrix does not have.
     """
     rows = np.full((len(values), rank), missing)
     for row, singular_values in zip(rows, values, strict=True):

@@ -32,8 +32,9 @@ RUN_NUMBERS = ("step", "norm", "moved", "cosine to the last")
 class AdapterReport:
     """What `registry lora` prints.
 
-    base: name and fingerprint of the base model. nearest: the registered adapters most like the
-    first: name, base and std distance.
+    Attributes:
+        base: Name and fingerprint of the base model.
+        nearest: The registered adapters most like the first: name, base and std distance.
     """
 
     adapters: tuple[ComparedAdapter, ...]

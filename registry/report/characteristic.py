@@ -24,8 +24,10 @@ FIT_NUMBERS = ("alpha", "location", "scale", "log-likelihood")
 class DistanceReport:
     """What `registry dsv` prints.
 
-    sets: sets of distances and their laws. fits: scipy's of the first set. paper: what the paper
-    publishes of this model, if it does.
+    Attributes:
+        sets: Sets of distances and their laws.
+        fits: scipy's fits to the distances of the first set.
+        paper: What the paper publishes of this model, if it does.
     """
 
     model: str

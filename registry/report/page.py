@@ -40,8 +40,9 @@ def identification_page(
 ) -> str:
     """Return the page of a source that was identified.
 
-    named: the registered model that the verdict names, None where there is none or it is gone.
-    version: the tool's.
+    Args:
+        named: The registered model that the verdict names, None where there is none or it is gone.
+        version: The tool's.
     """
     now = datetime.now(UTC)
     source = identification.source
@@ -73,7 +74,8 @@ def explained_page(
 ) -> str:
     """Return the page of a registered model, with the verdict that was stored with it.
 
-    named: as of identification_page.
+    Args:
+        named: The registered model that the verdict names, None where there is none or it is gone.
     """
     facts: dict[str, object] = {"source": model.source}
     if model.revision:
@@ -116,8 +118,10 @@ def page(
 ) -> str:
     """Return the whole page.
 
-    models: the one in question first, then what it is compared with. facts: where the numbers come
-    from. command: what gives the page again.
+    Args:
+        models: The one in question first, then what it is compared with.
+        facts: Where the numbers come from.
+        command: What gives the page again.
     """
     template = files("registry.report").joinpath("page.html").read_text(encoding="utf-8")
     words = headline(verdict)

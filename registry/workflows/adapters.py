@@ -48,8 +48,9 @@ def read_adapter(
 
     Raises RegistryError.
 
-    weights_of: gives the source of a base's weights by the name that the adapter declares, or None;
-    an adapter whose weights are read is merged into these, too.
+    Args:
+        weights_of: Gives the source of a base's weights by the name that the adapter declares, or
+            None; an adapter whose weights are read is merged into these, too.
     """
     model = resolve(None, named, labelled=True)
     label, source = model.label, model.source or model.given

@@ -46,8 +46,10 @@ def lora_init(
 ) -> Initialised:
     """Write a LoRA adapter for `base` in the shape of `like`'s characteristic (lora_init.start).
 
-    base: weights, or a registered model whose weights are still where they were. Raises
-    RegistryError.
+    Args:
+        base: Weights, or a registered model whose weights are still where they were.
+
+    Raises RegistryError.
     """
     with Session(engine) as session:
         target = resolve(session, base, load=False)

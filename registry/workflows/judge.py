@@ -59,8 +59,10 @@ class Judge:
     def verdict(self, matches: Sequence[Match]) -> Verdict:
         """Return the verdict: on the likeliest relative, else on the likeliest of one family.
 
-        matches: the nearest models by the papers' vectors. An unknown is that of the
-        likeliest relative.
+        Args:
+            matches: The nearest models by the papers' vectors.
+
+        An unknown is that of the likeliest relative.
         """
         relatives = self.likely_relatives()
         compared = [self.compare_with(name) for name in relatives[:1]]
@@ -138,7 +140,8 @@ class Judge:
 def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Match]) -> Verdict:
     """Return what the registry says of a fingerprint.
 
-    matches: the nearest models by the papers' vectors, nearest first.
+    Args:
+        matches: The nearest models by the papers' vectors, nearest first.
     """
     if fingerprint.kind == "adapter":
         return verdict_on_adapter(session, fingerprint)

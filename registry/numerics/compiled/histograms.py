@@ -15,7 +15,8 @@ WIDE_PATTERNS = 1 << 12
 def pattern_counts(words: np.ndarray) -> np.ndarray:
     """Return the counts, int64, of all patterns of 16 bits, or of the first 12 bits of 32.
 
-    words: uint16 or uint32.
+    Args:
+        words: uint16 or uint32.
     """
     narrow = words.dtype == np.uint16
     counts = np.zeros((LANES, NARROW_PATTERNS if narrow else WIDE_PATTERNS), np.uint32)

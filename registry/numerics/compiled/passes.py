@@ -54,8 +54,10 @@ class Format:
 class Sums(NamedTuple):
     """What a kernel returns.
 
-    high, low: largest and smallest pattern as signed integers. top: the largest as unsigned
-    integer. s1 to s4: the power sums.
+    Attributes:
+        high, low: Largest and smallest pattern as signed integers.
+        top: The largest as unsigned integer.
+        s1, s2, s3, s4: The power sums.
     """
 
     high: int
