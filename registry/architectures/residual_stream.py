@@ -29,8 +29,8 @@ class ResidualStream:
         tokens: Anchors x width: (E E^T)^(-1/2) E, where E are the centred embeddings of the
             anchor tokens, without the directions that E lacks. Whatever rotates the stream rotates
             its rows alike. None without an embedding.
-        gains: Gains of the norms before and after the branches, width each; where one is missing
-            it is 1.
+        gains: Gains of the norms before and after the branches, width each; where one is missing it
+            is 1.
         vocabulary: Rows of the embedding, None without one.
     """
 

@@ -18,8 +18,12 @@ if TYPE_CHECKING:
 class MeasuredRun:
     """The run of one command on one source.
 
-    json: the answer is printed as JSON. timing: the time per stage was asked for. seconds: of
-    every stage, known when the run has ended.
+    Attributes:
+        progress: The progress bar.
+        clock: Counts the seconds of every stage.
+        json: Whether the answer is printed as JSON.
+        timing: Whether the time per stage was asked for.
+        seconds: Seconds of every stage, known when the run has ended.
     """
 
     progress: "Bar"

@@ -39,8 +39,8 @@ def length_correlation(value: torch.Tensor, output: torch.Tensor, head: int) -> 
 
     Args:
         value: Squared lengths of a value's rows.
-        output: Squared lengths of the columns that read them, a multiple as many: each value head serves several
-            query heads, one after the other.
+        output: Squared lengths of the columns that read them, a multiple as many: each value head
+            serves several query heads, one after the other.
     """
     heads = len(value) // head
     read_by = output.reshape(heads, -1, head).sum(1).flatten()

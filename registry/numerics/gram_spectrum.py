@@ -37,8 +37,8 @@ class GramValues(NamedTuple):
 def gram_matrix(matrix: torch.Tensor) -> GramMatrix:
     """Return A^T A, or A A^T where that is smaller, of a matrix A divided by its largest entry.
 
-    A: m x n, of any floating type, on any device; NaN and infinities count as zero. It is
-    summed block by block, so that no float64 copy of the whole is made.
+    A is m x n, of any floating type, on any device; NaN and infinities count as zero. It is summed
+    block by block, so that no float64 copy of the whole is made.
     """
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
     columns = tall.shape[1]

@@ -84,10 +84,12 @@ def contested(
 ) -> np.ndarray:
     """Return where a rival partition has other labels, if it may have the lower inertia.
 
-    The inertia of a partition is sum |x|^2 - sum |p(x)|^2 with p(x) the centroid of x's cluster, P
-    X for an orthogonal projection P. With errors E, |E_i| <= r_i, and the rival's Q the gap changes
-    by tr (X+E)'(P-Q)(X+E) - tr X'(P-Q)X = 2 tr E'(P-Q)X + tr E'(P-Q)E, at most 2 sum r_i |p_i -
-    q_i| + sum r_i^2.
+    The inertia of a partition is sum |x|^2 - sum |p(x)|^2, with p(x) the centroid of x's cluster.
+    The centroids are P X for an orthogonal projection P, those of the rival Q X. With errors E,
+    |E_i| <= r_i, the gap changes by
+
+        tr (X+E)'(P-Q)(X+E) - tr X'(P-Q)X = 2 tr E'(P-Q)X + tr E'(P-Q)E
+                                         <= 2 sum r_i |p_i - q_i| + sum r_i^2.
     """
     centroids = centroids_of(points, labels)[labels]
     rival_centroids = centroids_of(points, rival)[rival]
@@ -140,10 +142,17 @@ def movable(
     """Return which points one step of Lloyd could move, if doubtful ones may be in any cluster.
 
     A point x of cluster a, true place x + p, stays if it is nearer to the true centroid a + u than
-    to any other b + v: |x+p-b-v|^2 - |x+p-a-u|^2 = |x-b|^2 - |x-a|^2 - 2 p.(b-a) - 2 (x-b).v + 2
-    (x-a).u + |v|^2 - |u|^2 - 2 p.(v-u) > 0. With |p| <= r that holds for certain where half of
-    |x-b|^2 - |x-a|^2, the margin times |b-a|, is more than r |b-a| + (x-b).v - (x-a).u + r (|u| +
-    |v|) + |u|^2 / 2, each at its largest; |v|^2 only helps.
+    to any other b + v, which is to say if this is positive:
+
+        |x+p-b-v|^2 - |x+p-a-u|^2 = |x-b|^2 - |x-a|^2 - 2 p.(b-a) - 2 (x-b).v + 2 (x-a).u
+                                    + |v|^2 - |u|^2 - 2 p.(v-u)
+
+    With |p| <= r it is for certain where (|x-b|^2 - |x-a|^2) / 2, the margin times |b-a|, is more
+    than
+
+        r |b-a| + (x-b).v - (x-a).u + r (|u| + |v|) + |u|^2 / 2,
+
+    each term at its largest; |v|^2 only helps.
     """
     away = [points - centroid for centroid in centroids_of(points, labels)]
     squares = [(vectors**2).sum(1) for vectors in away]

@@ -71,9 +71,12 @@ def lanczos(gram: Gram, rank: int, block: int) -> Ritz:
 class Space:
     """A Krylov space of G, from a random block that is the same for all matrices of a size.
 
-    A block of b random vectors finds up to b copies of a repeated value. basis: B x size x n.
-    projected: G in the basis, its lower triangle. coupling: how G times the last block continues in
-    the next, B x b x b.
+    A block of b random vectors finds up to b copies of a repeated value.
+
+    Attributes:
+        basis: B x size x n.
+        projected: G in the basis, its lower triangle.
+        coupling: How G times the last block continues in the next, B x b x b.
     """
 
     def __init__(self, gram: Gram, rank: int, block: int) -> None:
@@ -161,10 +164,10 @@ class Space:
     def top_eigenpairs(self, projected: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the `rank` largest eigenvalues, falling, and their vectors, size x rank."""
         size, rank = self.size, self.rank
-        way: dict[str, Any] = {"driver": "evd"}
+        options: dict[str, Any] = {"driver": "evd"}
         if rank < size / FEW:
-            way = {"subset_by_index": (size - rank, size - 1)}
-        values, vectors = eigh(projected[:size, :size], **way)
+            options = {"subset_by_index": (size - rank, size - 1)}
+        values, vectors = eigh(projected[:size, :size], **options)
         falling = slice(None, -rank - 1, -1)
         return values[falling].clip(0), vectors[:, falling]
 

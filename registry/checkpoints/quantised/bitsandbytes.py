@@ -25,6 +25,7 @@ LARGEST_SIDE = 1 << 40
 DTYPES = {dtype.name: dtype for dtype in (F32, F16, BF16)}
 BLOCK_SIZES = {size: size for size in (32, 64, 128, 256, 512, 1024, 2048, 4096)}
 NESTED_SIZE = 256  # scales that share a scale, where the JSON does not state it
+CODES, NESTED_CODES = 16, 256  # numbers in the code books of weights, and of scales
 
 
 def int8(group: Group) -> Entry:
@@ -62,10 +63,10 @@ class State:
     """What the JSON beside a 4-bit weight states.
 
     Attributes:
-        shape: Of the plain tensor.
-        block: Numbers that share a scale.
-        dtype: Of the plain tensor.
-        outer: Scales that share a scale, where they are quantised in their turn.
+        shape: Shape of the plain tensor.
+        block: How many numbers share a scale.
+        dtype: Type of the plain tensor.
+        outer: How many scales share a scale, where they are quantised in their turn.
         offset: What was subtracted from the scales before that.
     """
 
@@ -90,14 +91,16 @@ def four_bits(kind: str, group: Group) -> Entry:
     count = math.prod(state.shape)
     has_all_bytes = group.parts[".weight"].nbytes == (count + 1) // 2
     group.need(has_all_bytes, f"its bytes do not make up {list(state.shape)}")
+
     blocks = math.ceil(count / state.block)
-    sizes = {".weight.absmax": blocks, ".weight.quant_map": 16}
+    sizes = {".weight.absmax": blocks, ".weight.quant_map": CODES}
     if is_nested(group):
         sizes[".weight.nested_absmax"] = math.ceil(blocks / state.outer)
-        sizes[".weight.nested_quant_map"] = 256
+        sizes[".weight.nested_quant_map"] = NESTED_CODES
     for part, size in sizes.items():
         group.need(part in group.parts, f"{part[1:]!r} is missing")
         group.need(group.parts[part].count == size, f"{part[1:]!r} has not {size} numbers")
+
     load = partial(load_four_bits, group, state)
     return group.entry(state.shape, state.dtype, f"bitsandbytes {kind}", load)
 
@@ -120,6 +123,7 @@ def read_state(group: Group, part: str) -> State:
     except (ValueError, RecursionError):
         content = None
     group.need(isinstance(content, dict), "its quant_state is not a JSON object")
+
     content = {"nested_blocksize": NESTED_SIZE, "nested_offset": 0.0} | content
     return State(
         shape=checked_shape(group, content.get("shape")),

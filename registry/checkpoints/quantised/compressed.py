@@ -1,7 +1,7 @@
 """compressed-tensors' pack-quantized: signed integers of a few bits, row by row in 32-bit words.
 
-w = (q - z) s in the type of the scales. Stored is q + 2^(bits - 1), so that it is unsigned; zero
-points likewise, packed along the outputs.
+w = (q - z) s in the type of the scales. Stored is q + 2^(bits - 1), so that it is unsigned; the
+same is added to the zero points, which are packed along the outputs.
 """
 
 import math
@@ -30,24 +30,45 @@ def packed(group: Group) -> Entry:
         BrokenQuantisation: Where the parts do not fit each other.
     """
     rows, width = group.shape(".weight_packed", 2)
-    scales = group.parts[".weight_scale"].shape
-    is_pair = group.parts[".weight_shape"].count == 2  # noqa: PLR2004  # a matrix
-    group.need(is_pair, "'weight_shape' is not two numbers")
-    outputs, inputs = group.read(".weight_shape").flatten().tolist()
+    outputs, inputs = stated_shape(group)
     group.need(outputs == rows, f"'weight_shape' says {outputs} rows, there are {rows}")
     bits = bits_of(group, inputs, width)
-    has_rows = len(scales) == 2 and scales[0] in (1, outputs)  # noqa: PLR2004  # rows and columns
-    fits = math.prod(scales) == 1 or (has_rows and scales[1] > 0)
-    group.need(fits, "'weight_scale' does not go with 'weight_shape'")
-    groups = scales[-1] if scales else 1
+    groups = groups_of(group, outputs)
     group.group_size(inputs, groups)
+
     if ".weight_zero_point" in group.parts:
         zeros = group.shape(".weight_zero_point", 2)
         zero_words = math.ceil(outputs * bits / WORD_BITS)
         group.need(zeros == (zero_words, groups), "'weight_zero_point' has the wrong size")
+
     dtype = group.dtype(".weight_scale")
     load = partial(load_packed, group, bits, (outputs, inputs))
     return group.entry((outputs, inputs), dtype, f"compressed-tensors int{bits}", load)
+
+
+def stated_shape(group: Group) -> tuple[int, int]:
+    """Read how many outputs and inputs the weight has.
+
+    Raises:
+        BrokenQuantisation: Where these are not two numbers.
+    """
+    is_pair = group.parts[".weight_shape"].count == 2  # noqa: PLR2004  # a matrix
+    group.need(is_pair, "'weight_shape' is not two numbers")
+    outputs, inputs = group.read(".weight_shape").flatten().tolist()
+    return outputs, inputs
+
+
+def groups_of(group: Group, outputs: int) -> int:
+    """Return how many groups of inputs have a scale of their own.
+
+    Raises:
+        BrokenQuantisation: Where there is neither one scale nor a row of them for every output.
+    """
+    scales = group.parts[".weight_scale"].shape
+    has_rows = len(scales) == 2 and scales[0] in (1, outputs)  # noqa: PLR2004  # rows and columns
+    fits = math.prod(scales) == 1 or (has_rows and scales[1] > 0)
+    group.need(fits, "'weight_scale' does not go with 'weight_shape'")
+    return scales[-1] if scales else 1
 
 
 def bits_of(group: Group, inputs: int, width: int) -> int:

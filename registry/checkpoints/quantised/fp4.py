@@ -1,10 +1,9 @@
 """Matrices of 4-bit floats (e2m1), two a byte, the low half first.
 
-Blocks of inputs share a scale.
-NVFP4: blocks of 16 with a scale in e4m3, which another for the whole tensor divides
-(compressed-tensors) or multiplies (modelopt). MXFP4 as compressed-tensors packs it: blocks of 32
-with a power of two (E8M0). Computed in float32 and rounded to bfloat16, as compressed-tensors
-does.
+Blocks of inputs share a scale. NVFP4: blocks of 16 with a scale in e4m3, which another for the
+whole tensor divides (compressed-tensors) or multiplies (modelopt). MXFP4 as compressed-tensors
+packs it: blocks of 32 with a power of two (E8M0). Computed in float32 and rounded to bfloat16, as
+compressed-tensors does.
 """
 
 from dataclasses import dataclass

@@ -1,9 +1,9 @@
 """GPTQ and AWQ: small integers in 32-bit words.
 
-Each group of inputs has a zero point and a scale for each output.
-w = (q - z) s, computed in the type of the scales as the reference kernels do. GPTQ packs a column
-of inputs into a column of words, AWQ a row of outputs into a row of words. Shapes tell the bits;
-the config tells GPTQ's version.
+Each group of inputs has a zero point and a scale for each output: w = (q - z) s, computed in the
+type of the scales as the reference kernels do. GPTQ packs a column of inputs into a column of
+words, AWQ a row of outputs into a row of words. The number of bits follows from the shapes, GPTQ's
+version from the config.
 """
 
 from functools import partial

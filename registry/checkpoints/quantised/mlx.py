@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 BITS = (2, 3, 4, 5, 6, 8)
+WORD_BITS = 32
 
 
 class Affine(NamedTuple):
-    """Bits of a number, and how many inputs share a scale."""
+    """How many bits a number has, and how many inputs share a scale."""
 
     bits: int
     size: int
@@ -33,17 +34,26 @@ def mlx(group: Group) -> Entry:
             bits and group_size.
     """
     affine = stated_affine(group)
-    weight, scales = group.parts[".weight"].shape, group.parts[".scales"].shape
-    is_matrix = len(weight) > 1 and 0 not in weight
-    fits = is_matrix and len(scales) == len(weight) and scales[:-1] == weight[:-1]
-    fits = fits and scales == group.parts[".biases"].shape
-    group.need(fits, "the shapes of its parts do not fit each other")
-    width, inputs = weight[-1], scales[-1] * affine.size
-    has_all = 32 * width == affine.bits * inputs
+    group.need(shapes_fit(group), "the shapes of its parts do not fit each other")
+
+    *lead, width = group.parts[".weight"].shape
+    groups = group.parts[".scales"].shape[-1]
+    inputs = groups * affine.size
+    has_all = WORD_BITS * width == affine.bits * inputs
     group.need(has_all, f"{width} words do not hold {inputs} numbers of {affine.bits} bits")
-    shape = (*weight[:-1], inputs)
+
     load = partial(load_mlx, group, affine)
-    return group.entry(shape, group.dtype(".scales"), f"mlx {affine.bits}-bit", load)
+    return group.entry((*lead, inputs), group.dtype(".scales"), f"mlx {affine.bits}-bit", load)
+
+
+def shapes_fit(group: Group) -> bool:
+    """Return whether words, scales and biases have the same rows, and scales a bias each."""
+    weight = group.parts[".weight"].shape
+    scales = group.parts[".scales"].shape
+    biases = group.parts[".biases"].shape
+    is_matrix = len(weight) > 1 and 0 not in weight
+    same_rows = len(scales) == len(weight) and scales[:-1] == weight[:-1]
+    return is_matrix and same_rows and scales == biases
 
 
 def stated_affine(group: Group) -> Affine:
@@ -56,9 +66,12 @@ def stated_affine(group: Group) -> Affine:
     of_module = settings.get(group.name.removesuffix(".weight"))
     if isinstance(of_module, dict):
         settings |= of_module
-    bits, size = settings.get("bits"), settings.get("group_size")
+
+    bits = settings.get("bits")
+    size = settings.get("group_size")
     is_affine = settings.get("mode", "affine") == "affine"
-    if type(bits) is int and type(size) is int and bits in BITS and size > 0 and is_affine:
+    are_whole = type(bits) is int and type(size) is int  # a bool is an int
+    if is_affine and are_whole and bits in BITS and size > 0:
         return Affine(bits, size)
     raise group.broken("config.json names no group_size and bits for it")
 
