@@ -30,7 +30,7 @@ from zoo.training import train
 
 import registry
 from registry.characteristic.groups import Characteristic, Group, characteristic, published_of
-from registry.lora_init.start import lora_init
+from registry.lora_init.initialisation import lora_init
 
 RANK, ALPHA, RATE, BATCH, EVERY = 8, 16.0, 1e-3, 4, 10
 PAPERS = ("LLaMA3.2-8B", "SmolLM2-1.7B")  # whose groups, of table 3, shape adapters too

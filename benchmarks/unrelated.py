@@ -4,7 +4,7 @@
 
 The file lists the standard deviation of every matrix of 1,247 published models (columns model, blob, tensor, rows,
 cols, mean, std). Models are grouped by recipe; every pair of recipes counts alike, at most 20 models of each. Prints
-rows for registry/lineage/strangers.toml and ends with one JSON line.
+rows for registry/lineage/unrelated.toml and ends with one JSON line.
 """
 
 import csv

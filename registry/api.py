@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from registry.fingerprints.partial import Glimpse
     from registry.lineage.adapter_comparison import ComparedAdapter
     from registry.lineage.verdict import Verdict
-    from registry.lora_init.start import Initialised, Starting
+    from registry.lora_init.initialisation import InitialisationOptions, Initialised
     from registry.workflows.adapters import NamedFingerprint, NearAdapter
     from registry.workflows.identify import Identification
     from registry.workflows.ingest import Ingested
@@ -211,12 +211,12 @@ class Registry:
         base: "Named",
         like: "Named",
         output: str | Path,
-        **options: "Unpack[Starting]",
+        **options: "Unpack[InitialisationOptions]",
     ) -> "Initialised":
         """Write an adapter for `base`, initialised in the shape of `like`'s characteristic.
 
         Args:
-            base: A source, or a registered model whose source is still there. See lora_init.start.
+            base: A source, or a registered model whose source is still there.
 
         Raises RegistryError.
         """

@@ -25,8 +25,8 @@ class Row:
         interleaved: Whether the parts alternate by head or row instead of being stacked.
         experts: Whether a third, first dimension counts experts.
         layer: Which of the name's numbers is the layer, counted from the end: -1 is the last.
-        expert: Likewise the expert's number; 0 for none.
-        head: Likewise the head's number; 0 for none.
+        expert: Which of the numbers is the expert, counted from the end; 0 for none.
+        head: Which of the numbers is the head, counted from the end; 0 for none.
         stated: Other numbers that must stand in the name, as (place, number).
         wide: The naming's tensor whose shape tells that weights are stored inputs x outputs.
         groups: How many times the parts of an interleaved tensor alternate, if the naming fixes it.

@@ -46,7 +46,7 @@ class DType:
 
         Raises:
             MemoryError: Where the memory does not suffice.
-            RuntimeError: Likewise, as torch raises it.
+            RuntimeError: Where torch finds that it does not suffice.
         """
         import torch  # noqa: PLC0415  # only whoever reads waits for it
 

@@ -12,11 +12,11 @@ from registry.architectures.residual_stream import ResidualStream, read_residual
 from registry.architectures.roles import PROJECTIONS, WRITING
 from registry.checkpoints import Checkpoint
 from registry.errors import NonFiniteWeights, UntrainedAdapter, ZeroMatrix
-from registry.fingerprints.adapter_updates import adapter_facts
 from registry.fingerprints.branch_sketches import BranchProducts
 from registry.fingerprints.clustering import Clustered, cluster_with_certainty
 from registry.fingerprints.device import one_thread_each
 from registry.fingerprints.digests import OtherTensor, content_digest, digest_of_cast
+from registry.fingerprints.lora_deltas import adapter_facts
 from registry.fingerprints.matrix import MeasuredMatrix
 from registry.fingerprints.meter import Meter, WantedTensor
 from registry.fingerprints.options import measure_options

@@ -11,9 +11,9 @@ import torch
 from registry.architectures.layout import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
 from registry.checkpoints import Delta, Entry
-from registry.fingerprints.adapter_updates import delta_digest, delta_statistics
 from registry.fingerprints.batches import Batch, Batches
 from registry.fingerprints.digests import OtherTensor, TensorDigests, tensor_digests
+from registry.fingerprints.lora_deltas import delta_digest, delta_statistics
 from registry.fingerprints.matrix import (
     HashedMatrix,
     LoadedMatrix,

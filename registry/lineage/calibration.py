@@ -57,7 +57,7 @@ def family_wise(p_value: float, candidates: int) -> float:
 def unrelated_share(distance: float) -> float:
     """Return the share of unrelated pairs whose std vectors are at most so far apart.
 
-    Interpolated between the rows of strangers.toml, and never below the smallest share there; 1
+    Interpolated between the rows of unrelated.toml, and never below the smallest share there; 1
     beyond the last row, the median.
     """
     rows = std_distance_quantiles()
@@ -80,6 +80,6 @@ def unrelated_quantile(share: float) -> float:
 
 @cache
 def std_distance_quantiles() -> tuple[tuple[float, float], ...]:
-    """Return the rows (share, distance) of strangers.toml, rising."""
-    rows = load("registry.lineage", "strangers.toml")["quantiles"]
+    """Return the rows (share, distance) of unrelated.toml, rising."""
+    rows = load("registry.lineage", "unrelated.toml")["quantiles"]
     return tuple((float(share), float(distance)) for share, distance in rows)

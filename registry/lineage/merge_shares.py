@@ -18,7 +18,7 @@ from registry.lineage.verdict import (
 )
 
 EXPLAINED = 0.5  # of the distance to the nearer parent that a merge may leave at most
-LEAST_SHARE = 0.05  # of a parent that is told from none
+LEAST_SHARE = 0.05  # of a parent, below which it counts as none
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from registry.numerics.gram_spectrum import largest_magnitude
 from registry.numerics.moments import Moments
 from registry.numerics.spectrum import Spectrum
 
-ROWS_AT_ONCE = 2048  # of a factor, turned to float64 and factorised in the cache
+ROWS_AT_ONCE = 2048  # of a factor, converted to float64 and factorised in the cache
 EPSILON = torch.finfo(torch.float64).eps
 
 

@@ -1,8 +1,8 @@
 """One pass over the values of a tensor: the sums of their first four powers about a pivot.
 
 A large tensor in memory is read by compiled kernels (compiled/passes.py), which take a second to
-load or compile; every other one, also on a GPU, here, in chunks that are turned to float64 one at a
-time.
+load or compile; every other one, also on a GPU, here, in chunks that are converted to float64 one
+at a time.
 """
 
 import math

@@ -12,7 +12,7 @@ import torch
 
 from registry.numerics.unit_vectors import unit
 
-CPU_PIECE = 1 << 17  # values turned to float32 at a time, which stay in a cache
+CPU_PIECE = 1 << 17  # values converted to float32 at a time, which stay in a cache
 DEVICE_PIECE = 1 << 26  # on a GPU
 RUN = 128  # values that stand side by side, looked at together
 RUNS = 64  # looked at in one matrix

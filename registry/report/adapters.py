@@ -22,7 +22,7 @@ from registry.lineage.adapter_comparison import (
 from registry.report.tables import short_count, table
 
 if TYPE_CHECKING:
-    from registry.lora_init.start import Initialised
+    from registry.lora_init.initialisation import Initialised
 
 TEST_NUMBERS = ("within", "between", "p-value")
 RUN_NUMBERS = ("step", "norm", "moved", "cosine to the last")

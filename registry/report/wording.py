@@ -5,7 +5,7 @@ Pure.
 
 from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
 
-SMALLEST_SHOWN = 1e-15  # probabilities below are not told apart
+SMALLEST_SHOWN = 1e-15  # probabilities below are all shown as this bound
 CHANCE_LEVEL = 0.05  # p-values above are at chance level
 LAYERS_SHOWN = 6  # numbers of a long list of layers
 REPARAMETERISED = "function-preserving re-parameterisation"

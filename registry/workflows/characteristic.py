@@ -11,16 +11,16 @@ from registry.characteristic.dsv import DsvResult
 from registry.characteristic.groups import Characteristic
 from registry.database import characteristics
 from registry.fingerprints.record import RANKS
-from registry.lora_init import start
-from registry.lora_init.start import Initialised, Starting
+from registry.lora_init import initialisation
+from registry.lora_init.initialisation import InitialisationOptions, Initialised
 from registry.workflows.resolve import Named, Taken, fingerprint_of, resolve
 
 
 def characteristic(engine: Engine, named: Named, rank: int) -> Characteristic:
     """Return the groups of projections of a model (section 3.1).
 
-    Those of a registered model are stored, too.     Raises CharacteristicError where there are too
-    few layers or values.
+    Those of a registered model are stored, too. Raises CharacteristicError where there are too few
+    layers or values.
     """
     with Session(engine) as session:
         model = resolve(session, named)
@@ -42,9 +42,9 @@ def distances(
 
 
 def lora_init(
-    engine: Engine, base: Named, like: Named, output: str | Path, options: Starting
+    engine: Engine, base: Named, like: Named, output: str | Path, options: InitialisationOptions
 ) -> Initialised:
-    """Write a LoRA adapter for `base` in the shape of `like`'s characteristic (lora_init.start).
+    """Write a LoRA adapter for `base` in the shape of `like`'s characteristic.
 
     Args:
         base: Weights, or a registered model whose weights are still where they were.
@@ -56,4 +56,4 @@ def lora_init(
         reference = resolve(session, like)
     source = target.source or target.given
     shape = characteristic(engine, reference, RANKS[0])
-    return start.lora_init(source, (reference.given, shape), output, **options)
+    return initialisation.lora_init(source, (reference.given, shape), output, **options)

@@ -40,9 +40,8 @@ def identify(
 ) -> Identification:
     """Fingerprint a source and compare it with what is registered.
 
-    Stores nothing. Raises RegistryError.
-
-    rank: 16 unless asked otherwise, for that is what is compared.
+    Nothing is stored. The rank is 16 unless asked otherwise, for that is what is compared.
+    Raises RegistryError.
     """
     model = resolve(None, source)
     fingerprint = fingerprint_of(model, options)

@@ -2,9 +2,9 @@
 
 A text is tried in this order:
 
-    1  a file that `registry fingerprint -o` wrote, told by its end `.json`
+    1  a file that `registry fingerprint -o` wrote, recognised by its suffix `.json`
     2  any other file or folder: weights
-    3  a registered model, by its name or the start of its digest
+    3  a registered model, by its name or the first digits of its digest
     4  LABEL=SOURCE, where labels are asked for: the label goes, and 1 to 3 and 5 hold for the rest
     5  a model of the hub
 

@@ -12,7 +12,7 @@ from registry.characteristic.groups import Characteristic, Group
 from registry.checkpoints import open_checkpoint
 from registry.errors import NoTargets
 from registry.lora_init.factors import Plan, groups_present, initialise, targeted
-from registry.lora_init.start import lora_init
+from registry.lora_init.initialisation import lora_init
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ from safetensors.torch import load_file
 
 from registry.errors import BaseNotWritable, FolderNotEmpty
 from registry.lora_init import peft_files
+from registry.lora_init.initialisation import lora_init
 from registry.lora_init.peft_files import shard_name, sharded, shortest_end
-from registry.lora_init.start import lora_init
 
 
 @pytest.fixture(params=BASES)

@@ -10,7 +10,7 @@ from rich.console import Console
 
 import registry
 from registry.lineage.adapter_comparison import ComparedAdapter
-from registry.lora_init.start import Initialised, Output
+from registry.lora_init.initialisation import Initialised, OutputShift
 from registry.report.adapters import (
     AdapterReport,
     adapters_json,
@@ -68,7 +68,7 @@ def test_too_little_in_common():
 def test_what_was_written():
     """With the shift of the output, or why it was not measured."""
     facts = {"folder": "out", "base": "b", "modules": 2, "parameters": 1500, "weights": 0.01}
-    moved = Initialised(**facts, output=Output(0.5, 0.25, 1.0), why=None, keep_output=True)
+    moved = Initialised(**facts, output=OutputShift(0.5, 0.25, 1.0), why=None, keep_output=True)
     assert initialised_text(moved, "ref").splitlines() == [
         "wrote out: 2 modules, 1.5k parameters, shaped by ref for b",
         "scaling B A is 1.00% of the weights it is added to",

@@ -70,10 +70,11 @@ def stated_affine(group: Group) -> Affine:
     bits = settings.get("bits")
     size = settings.get("group_size")
     is_affine = settings.get("mode", "affine") == "affine"
-    are_whole = type(bits) is int and type(size) is int  # a bool is an int
-    if is_affine and are_whole and bits in BITS and size > 0:
-        return Affine(bits, size)
-    raise group.broken("config.json names no group_size and bits for it")
+    if not is_affine or type(bits) is not int or type(size) is not int:  # a bool is an int
+        raise group.broken("config.json names no group_size and bits for it")
+    if bits not in BITS or size <= 0:
+        raise group.broken("config.json names no group_size and bits for it")
+    return Affine(bits, size)
 
 
 def load_mlx(group: Group, affine: Affine) -> "Tensor":

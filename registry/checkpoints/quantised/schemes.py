@@ -53,10 +53,10 @@ class Scheme:
         entry: Makes the plain tensor's entry.
         needs: Suffixes of the parts that must be there, with the types that they may have. The
             first holds the weights; where that is of another type the scheme is not meant.
-        may: Likewise the parts that may be there.
+        may: Suffixes of the parts that may be there, with their types.
         unused: Suffixes of parts that say nothing of the weights.
         plain: The suffix that takes the place of the weights'.
-        telling: The part that `entry` reads, for it tells the shape.
+        telling: The part that `entry` reads, for it states the shape.
     """
 
     name: str

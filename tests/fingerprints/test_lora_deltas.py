@@ -1,4 +1,4 @@
-"""registry.fingerprints.adapter_updates: the fingerprint of an adapter is that of its deltas."""
+"""registry.fingerprints.lora_deltas: the fingerprint of an adapter is that of its deltas."""
 
 import json
 import shutil

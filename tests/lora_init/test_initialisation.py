@@ -1,4 +1,4 @@
-"""registry.lora_init.start."""
+"""registry.lora_init.initialisation."""
 
 import pytest
 import torch
@@ -8,7 +8,7 @@ from characteristics_made import grouped, model
 import registry
 from registry.characteristic.groups import Characteristic, Group, characteristic
 from registry.errors import BaseIsAdapter, NoCharacteristic, NoTargets
-from registry.lora_init.start import difference, lora_init, measured_shift, plan_of
+from registry.lora_init.initialisation import difference, lora_init, measured_shift, plan_of
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ SEQUENCES, LENGTH = 4, 64  # of random tokens on which outputs are compared
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputShift:
     """How far a model's output is from the base's before the first step, on random tokens.
 
     Attributes:
@@ -32,10 +32,10 @@ class Output:
 
 
 @dataclass(frozen=True)
-class OutputShift:
+class MeasuredShift:
     """A shift of the output, or the reason why it could not be measured."""
 
-    value: Output | None = None
+    value: OutputShift | None = None
     reason: str | None = None
 
 
@@ -53,12 +53,12 @@ class Initialised:
     modules: int
     parameters: int
     weights: float
-    output: Output | None
+    output: OutputShift | None
     why: str | None
     keep_output: bool
 
 
-class Starting(TypedDict, total=False):
+class InitialisationOptions(TypedDict, total=False):
     """Options of an initialisation.
 
     Attributes:
@@ -84,7 +84,7 @@ def lora_init(
     source: str | Path,
     reference: tuple[str, Characteristic],
     folder: str | Path,
-    **options: Unpack[Starting],
+    **options: Unpack[InitialisationOptions],
 ) -> Initialised:
     """Write an adapter for a base whose factors are shaped by a reference's characteristic.
 
@@ -123,7 +123,7 @@ def lora_init(
     )
 
 
-def plan_of(options: Starting) -> Plan:
+def plan_of(options: InitialisationOptions) -> Plan:
     """Return the plan that options ask for."""
     rank = options.get("lora_rank", 16)
     return Plan(
@@ -144,21 +144,21 @@ def relative_size(factors: Sequence[LoraFactors], plan: Plan) -> float:
     return float(torch.tensor(ratios).median())
 
 
-def measured_shift(base: Path, folder: Path, *, keep_output: bool) -> OutputShift:
+def measured_shift(base: Path, folder: Path, *, keep_output: bool) -> MeasuredShift:
     """Return how far the adapter moves the base's output, or why that cannot be measured."""
     if not (base / "config.json").is_file():
-        return OutputShift(reason="the base is no folder with a config.json")
+        return MeasuredShift(reason="the base is no folder with a config.json")
     try:
-        return OutputShift(output_shift(base, folder, keep_output=keep_output))
+        return MeasuredShift(output_shift(base, folder, keep_output=keep_output))
     except ImportError:
         install = "pip install 'weight-registry[lora]'"
-        return OutputShift(reason=f"transformers and peft are not installed ({install})")
+        return MeasuredShift(reason=f"transformers and peft are not installed ({install})")
     except (OSError, ValueError) as exc:  # what transformers raises for a model it does not know
         first_line = str(exc).splitlines()[0]
-        return OutputShift(reason=f"transformers cannot load the base ({first_line})")
+        return MeasuredShift(reason=f"transformers cannot load the base ({first_line})")
 
 
-def output_shift(base: Path, folder: Path, *, keep_output: bool) -> Output:
+def output_shift(base: Path, folder: Path, *, keep_output: bool) -> OutputShift:
     """Compare the base's logits with those of base and adapter, by transformers and peft."""
     from peft import PeftModel  # noqa: PLC0415  # not needed for writing
     from transformers import AutoModelForCausalLM  # noqa: PLC0415
@@ -177,7 +177,7 @@ def output_shift(base: Path, folder: Path, *, keep_output: bool) -> Output:
     return difference(before, after)
 
 
-def difference(before: torch.Tensor, after: torch.Tensor) -> Output:
+def difference(before: torch.Tensor, after: torch.Tensor) -> OutputShift:
     """Compare two sets of logits, sequences x tokens x vocabulary."""
     centred_before = before - before.mean(-1, keepdim=True)
     centred_after = after - after.mean(-1, keepdim=True)
@@ -186,4 +186,4 @@ def difference(before: torch.Tensor, after: torch.Tensor) -> Output:
     log_before, log_after = before.log_softmax(-1), after.log_softmax(-1)
     divergence = (log_before.exp() * (log_before - log_after)).sum(-1).mean()
     agree = (before.argmax(-1) == after.argmax(-1)).float().mean()
-    return Output(float(relative), float(divergence), float(agree))
+    return OutputShift(float(relative), float(divergence), float(agree))
