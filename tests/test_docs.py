@@ -24,6 +24,12 @@ LINK = re.compile(r"\]\((?!https?:)([^)\s#]*)(#[^)\s]*)?\)")
 FILE = re.compile(
     r"`((?:registry|tests|benchmarks|docs|migrations|examples)/[\w./*-]*)(?:::(\w+))?`"
 )
+LISTED = re.compile(
+    r"^([a-z_0-9/]+(?:, [a-z_0-9/]+)*)  +\w", re.MULTILINE
+)  # modules, then what they give
+ROOMS = [
+    file for file in sorted(ROOT.glob("registry/*/__init__.py")) if LISTED.search(file.read_text())
+]
 FOREIGN_KEYS = {"id", "model_id"}
 
 
@@ -116,6 +122,15 @@ def test_files_that_are_named_exist(name):
         files = list(ROOT.glob(path.rstrip("/")))
         assert files, path
         assert not test or f"def {test}(" in files[0].read_text(), f"{path}::{test}"
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=[file.parent.name for file in ROOMS])
+def test_the_modules_that_a_room_lists_exist(room):
+    """Each module or folder that the docstring of a room's `__init__.py` lists stands in the room."""
+    for names in LISTED.findall(room.read_text()):
+        for name in names.split(", "):
+            module = room.parent / name
+            assert module.is_dir() or module.with_suffix(".py").is_file(), name
 
 
 @pytest.mark.parametrize(

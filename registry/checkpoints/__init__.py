@@ -1,4 +1,13 @@
-"""A source becomes an index of named tensors, each read only when it is asked for."""
+"""A source becomes an index of named tensors, each read only when it is asked for.
+
+source        the way in: `open_checkpoint` finds the files of a folder or a hub model
+contents      the index over all files; formats/ has a reader for each format
+tensors       one entry of the index, and how it is read
+quantised/    quantised tensors as plain ones; schemes.py is the table of what is read
+peft/         adapters as LoRA deltas; methods.py is the table of formulas
+hub/          files of hub models, read by range requests
+model_card    config.json and the model card
+"""
 
 from registry.checkpoints.source import Checkpoint, open_checkpoint
 from registry.checkpoints.tensors import Delta, Entry

@@ -108,7 +108,7 @@ def lora_init(base: str, like: str, rank: int, output: Path, json: bool, **optio
     2509.00046, section 4.
 
     \b
-    Example: registry lora-init ./llama-small --like llama-large --rank 8 -o ./start
+    Example: registry lora-init ./llama-small --like llama-large --rank 8 -o ./adapter
     """
     from registry import Registry
     from registry.report.adapters import initialised_text

@@ -12,7 +12,7 @@ from registry.commands.printing import show as show_answer
 def show(model: str, json: bool) -> None:
     """Print a registered model's fingerprint.
 
-    MODEL is its name, or the start of its digest.
+    MODEL is its name, or the first digits of its digest.
 
     \b
     Example: registry show llama-small

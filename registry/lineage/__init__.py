@@ -1,1 +1,10 @@
-"""Two fingerprints, what is alike in them, and what that means. Pure: no weights, no database."""
+"""Two fingerprints, what is alike in them, and what that means. Pure: no weights, no database.
+
+pair                the way in: the verdict on two fingerprints
+features            fingerprints as the arrays that are compared
+comparison          the numbers that decide, each with its p-value from calibration's nulls
+changes             what was done to the weights, in numbers; change_kinds gives these a kind
+judgement, verdict  from a comparison to a verdict, and the records that it consists of
+merge_shares        linear merges of two models
+adapter_base        which base an adapter fits; adapter_comparison compares adapters
+"""

@@ -1,4 +1,9 @@
-"""Results as JSON objects (answers) and as tables for a terminal (tables).
+"""Results as JSON objects, tables for a terminal and pages of HTML. Pure: nothing is printed here.
 
-Pure: nothing is printed here.
+wording    every English sentence about a verdict, a change or a line of evidence
+answers    results as JSON objects; docs/json.md is the contract
+page       a verdict as one page of HTML
+tables     numbers and tables for a terminal
+
+The other modules have the tables and JSON of what they are named after.
 """
