@@ -41,7 +41,7 @@ def test_a_seed_gives_the_same(llama, tmp_path):
         (["mlp.down_proj"], {"down_proj"}),
         ([], {name.split(".")[1] for name in NAMES.values()}),
     ],
-    ids=str,
+    ids=["a projection and a module", "one module", "all"],
 )  # fmt: skip
 def test_targets_are_projections_or_modules(llama, tmp_path, targets, modules):
     """All of them where nothing is said."""
