@@ -189,8 +189,8 @@ class Registry:
     def characteristic(self, model: "Named", *, rank: int = 16) -> "Characteristic":
         """Return the groups of projections of a model (paper 2509.00046, 3.1).
 
-        Those of a registered model are stored.         Raises CharacteristicError where there are
-        too few layers or values.
+        Those of a registered model are stored. Raises CharacteristicError where there are too few
+        layers or values.
         """
         from registry.workflows import characteristic
 
@@ -255,7 +255,7 @@ class Registry:
             return adapters.adapters_like(engine, adapter, k)
 
     def show(self, name: str) -> fingerprints.Stored:
-        """Return a registered model and its fingerprint, by name or the start of its digest."""
+        """Return a registered model and its fingerprint, by name or the first digits of its digest."""
         with self._session() as session:
             return fingerprints.load(session, name)
 

@@ -76,7 +76,7 @@ def first_line(exc: BaseException | None) -> str:
 def wait_for_upgrade(connection: Connection) -> None:
     """Wait until no upgrade is at work, or for PATIENCE.
 
-    Midway the schema is at one of the revisions between.     Between two looks the transaction
+    Midway the schema is at one of the revisions between. Between two looks the transaction
     ends, for an upgrade may wait for all that are open.
     """
     holders = text(
