@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Checkpoint
-from registry.database import fingerprints, nearest
+from registry.database import fingerprints, near_sketches, nearest
 from registry.database.connection import open_database
 from registry.database.embedded.server import Server
 from registry.fingerprints.record import Branch, Clustering, Fingerprint, Matrix
@@ -105,7 +105,7 @@ def timed(session: Session, asked: Fingerprint) -> dict:
     gc.freeze()  # what this benchmark made is not looked through again
     for name, fingerprint in (("relative", asked), ("stranger", invented(999))):
         alike = [match.model for match in nearest.nearest(session, fingerprint, 10)]
-        alike += [copy for copy, _ in nearest.by_outline(session, fingerprint, 10)]
+        alike += [copy for copy, _ in near_sketches.by_outline(session, fingerprint, 10)]
         session.execute(text(MATRICES), {"names": list(set(alike)), "kinds": KINDS})
         spent = []
         for _ in range(REPEATS):

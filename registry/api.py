@@ -16,21 +16,20 @@ from sqlalchemy.orm import Session
 from registry.database import fingerprints, models, verdicts
 from registry.database.connection import open_database, translated
 from registry.database.models import FamilySummary, Summary
+from registry.database.verdicts import StoredVerdict
 from registry.fingerprints.record import Fingerprint
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from registry.architectures.inspection import Inspection
     from registry.characteristic.dsv import DsvResult
     from registry.characteristic.groups import Characteristic
     from registry.fingerprints.from_source import Options
-    from registry.fingerprints.partial import Glimpse
     from registry.lineage.adapter_comparison import ComparedAdapter
     from registry.lineage.verdict import Verdict
     from registry.lora_init.initialisation import InitialisationOptions, Initialised
     from registry.workflows.adapters import NamedFingerprint, NearAdapter
     from registry.workflows.identify import Identification
+    from registry.workflows.identify_quick import QuickIdentification
     from registry.workflows.ingest import Ingested
     from registry.workflows.resolve import Named, Resolved
 
@@ -151,7 +150,7 @@ class Registry:
 
     def identify_quickly(
         self, source: str | Path, *, download: bool = False
-    ) -> "tuple[Verdict, Glimpse]":
+    ) -> "QuickIdentification":
         """Return which registered model a source comes from, reading no more than that needs."""
         from registry.workflows import identify_quick
 
@@ -181,7 +180,7 @@ class Registry:
         """
         return compare(self.resolve(a), self.resolve(b), **options)
 
-    def explain(self, name: str) -> "tuple[Summary, Verdict, datetime]":
+    def explain(self, name: str) -> StoredVerdict:
         """Return a registered model, the verdict that was stored with it, and when it was given."""
         with self._session() as session:
             return verdicts.kept_verdict(session, name)

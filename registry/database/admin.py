@@ -42,7 +42,7 @@ class Status:
 
 
 def embedded(action: str) -> "Server":
-    """The embedded server. Raises NoEmbeddedServer where another database is configured."""
+    """Return the embedded server. Raises NoEmbeddedServer where another database is configured."""
     if settings.database_url():
         raise NoEmbeddedServer(action=action)
     return embedded_server()
@@ -56,22 +56,21 @@ def start() -> str:
 
 
 def stop() -> bool:
-    """Stop the embedded server; False if it was not running."""
+    """Stop the embedded server; return False if it was not running."""
     return embedded("stop").stop()
 
 
 def url() -> str:
-    """An address for psql and other clients; the embedded server stays up from here on."""
+    """Return an address for psql and other clients; the embedded server stays up from here on."""
     given = settings.database_url()
-    return (
-        normalised(given).set(drivername="postgresql").render_as_string(hide_password=False)
-        if given
-        else start()
-    )
+    if not given:
+        return start()
+    address = normalised(given).set(drivername="postgresql")
+    return address.render_as_string(hide_password=False)
 
 
 def upgrade_schema() -> str:
-    """Bring the schema of the configured database up to date; returns its revision."""
+    """Bring the schema of the configured database up to date; return its revision."""
     given = settings.database_url()
     if given:
         with checked(given) as (engine, _):
@@ -86,22 +85,25 @@ def status() -> Status:
     """Look at the configured database; a stopped embedded server is left stopped."""
     given = settings.database_url()
     if given:
-        return inspected(
-            given, Status("external", running=True, url=shown(normalised(given)), data_dir=None)
-        )
-    own = embedded_server()
-    address = own.url() if own.running() else None
-    found = Status("embedded", running=address is not None, url=address, data_dir=str(own.data_dir))
-    return inspected(address, found) if address else found
+        address = shown(normalised(given))
+        external = Status("external", running=True, url=address, data_dir=None)
+        return inspected(given, external)
+
+    server = embedded_server()
+    data_dir = str(server.data_dir)
+    url = server.url() if server.running() else None
+    if url is None:
+        return Status("embedded", running=False, url=None, data_dir=data_dir)
+    return inspected(url, Status("embedded", running=True, url=url, data_dir=data_dir))
 
 
-def inspected(address: str, found: Status) -> Status:
-    """The status with what the server itself says."""
+def inspected(address: str, outside: Status) -> Status:
+    """Return a status with what the server itself says."""
     with checked(address) as (engine, _), engine.connect() as connection:
         postgres, pgvector = connection.execute(VERSIONS).one()
         schema = schema_revision(connection)
         return replace(
-            found,
+            outside,
             postgres=postgres,
             pgvector=pgvector,
             schema=schema,
@@ -110,5 +112,5 @@ def inspected(address: str, found: Status) -> Status:
 
 
 def count(connection: Connection, schema: str | None) -> int | None:
-    """How many models are registered; None without our tables."""
+    """Return how many models are registered; None without our tables."""
     return connection.scalar(text("SELECT count(*) FROM models")) if schema else None

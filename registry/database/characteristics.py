@@ -1,6 +1,6 @@
 """Characteristics of registered models (paper 2509.00046, 3.1)."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
@@ -12,41 +12,39 @@ if TYPE_CHECKING:
     from registry.characteristic.groups import Characteristic, Comparison
 
 
-def keep_characteristic(session: Session, name: str, found: "Characteristic") -> None:
+def keep_characteristic(session: Session, name: str, characteristic: "Characteristic") -> None:
     """Store a model's groups at one rank with what decided, in place of what was there."""
     model = find(session, name)
-    session.execute(
-        delete(CharacteristicRow).where(
-            CharacteristicRow.model_id == model.id, CharacteristicRow.rank == found.rank
-        )
+    earlier = delete(CharacteristicRow).where(CharacteristicRow.model_id == model.id)
+    earlier = earlier.where(CharacteristicRow.rank == characteristic.rank)
+    session.execute(earlier)
+
+    rows = [referenced_row(group.referenced) for group in characteristic.groups]
+    rows += map(compared_row, characteristic.comparisons)
+    for row in rows:
+        row.model_id = model.id
+        row.rank = characteristic.rank
+    session.add_all(rows)
+
+
+def referenced_row(projection: str) -> CharacteristicRow:
+    """Return the row of a referenced projection, the first member of its own group."""
+    return CharacteristicRow(referenced=projection, projection=projection, member=True)
+
+
+def compared_row(comparison: "Comparison") -> CharacteristicRow:
+    """Return the row of a comparison."""
+    law = comparison.law
+    return CharacteristicRow(
+        referenced=comparison.referenced,
+        projection=comparison.projection,
+        member=comparison.member,
+        law=law.law,
+        distances=law.count,
+        mean=law.mean,
+        shape=law.pareto.shape,
+        location=law.pareto.location,
+        scale=law.pareto.scale,
+        ks=law.ks,
+        power_over_normal=law.power_over_normal,
     )
-    own = [
-        {"referenced": group.referenced, "projection": group.referenced, "member": True}
-        for group in found.groups
-    ]
-    rows = own + [compared(each) for each in found.comparisons]
-    session.add_all(CharacteristicRow(model_id=model.id, rank=found.rank, **row) for row in rows)
-
-
-def compared(each: "Comparison") -> dict[str, Any]:
-    """A comparison as a row."""
-    law, pareto = each.law, each.law.pareto
-    numbers = {
-        "shape": pareto.shape,
-        "location": pareto.location,
-        "scale": pareto.scale,
-        "ks": law.ks,
-    }
-    decided = {
-        "law": law.law,
-        "distances": law.count,
-        "mean": law.mean,
-        "power_over_normal": law.power_over_normal,
-    }
-    return {
-        "referenced": each.referenced,
-        "projection": each.projection,
-        "member": each.member,
-        **decided,
-        **numbers,
-    }

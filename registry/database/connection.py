@@ -31,7 +31,7 @@ EXTENSION = "vector"
 
 @contextmanager
 def open_database(url: str | None = None) -> Iterator[Engine]:
-    """An engine on the given database, else on REGISTRY_DATABASE_URL, else on the embedded server.
+    """Yield an engine on a database: the given, else REGISTRY_DATABASE_URL, else the embedded one.
 
     A database without our tables gets them; the embedded one is also upgraded. Raises
     DatabaseError.
@@ -43,19 +43,20 @@ def open_database(url: str | None = None) -> Iterator[Engine]:
         return
     server = embedded_server()
     with (
-        server.connected() as own,
-        engine_on(own, embedded=True, overrides=server.client) as engine,
+        server.connected() as address,
+        engine_on(address, embedded=True, overrides=server.client) as engine,
     ):
         yield engine
 
 
 def embedded_server() -> "Server":
-    """The embedded server in the configured data folder.
+    """Return the embedded server of the configured data folder.
 
     Raises ServerUnavailable on a platform without one.
     """
     try:
-        from registry.database.embedded.server import Server  # noqa: PLC0415  # needs what Windows lacks
+        # Windows lacks what it needs.
+        from registry.database.embedded.server import Server  # noqa: PLC0415
     except ImportError as exc:
         raise ServerUnavailable(reason="it needs Linux or macOS") from exc
     return Server(settings.data_dir())
@@ -69,10 +70,10 @@ def engine_on(
 
     overrides: libpq's connection parameters.
     """
-    with checked(given, overrides) as (engine, found):
-        if found is not None and found < REVISION and not embedded:
-            raise SchemaOlder(url=shown(engine.url), revision=found)
-        if found != REVISION:
+    with checked(given, overrides) as (engine, revision):
+        if revision is not None and revision < REVISION and not embedded:
+            raise SchemaOlder(url=shown(engine.url), revision=revision)
+        if revision != REVISION:
             upgrade(engine, shown(engine.url))
         if embedded:
             update_extension(engine)
@@ -83,30 +84,37 @@ def engine_on(
 def checked(
     given: str, overrides: dict[str, Any] | None = None
 ) -> Iterator[tuple[Engine, str | None]]:
-    """An engine on a server that will do, and the schema revision it stands at.
+    """Yield an engine on a server that will do, and the schema revision it stands at.
 
     Raises DatabaseUnreachable, DatabaseTooOld, VectorMissing, SchemaNewer.
     """
     url = normalised(given)
-    engine = create_engine(url, connect_args={"connect_timeout": 10} | (overrides or {}))
+    parameters = {"connect_timeout": 10} | (overrides or {})
+    engine = create_engine(url, connect_args=parameters)
     try:
         with translated(url):
             with engine.connect() as connection:
                 check_server(connection, url)
-                found = schema_revision(connection)
-                if found is not None and found < REVISION:
-                    connection.rollback()
-                    wait_for_upgrade(connection)
-                    found = schema_revision(connection)
-            if found is not None and found > REVISION:
-                raise SchemaNewer(url=shown(url), revision=found)
-            yield engine, found
+                revision = settled_revision(connection)
+            if revision is not None and revision > REVISION:
+                raise SchemaNewer(url=shown(url), revision=revision)
+            yield engine, revision
     finally:
         engine.dispose()
 
 
+def settled_revision(connection: Connection) -> str | None:
+    """Return the schema revision; of an older schema, once no other command upgrades it."""
+    revision = schema_revision(connection)
+    if revision is None or revision >= REVISION:
+        return revision
+    connection.rollback()
+    wait_for_upgrade(connection)
+    return schema_revision(connection)
+
+
 def normalised(given: str) -> URL:
-    """A SQLAlchemy URL for psycopg from whatever spelling of a Postgres URL.
+    """Return a SQLAlchemy URL for psycopg from whatever spelling of a Postgres URL.
 
     Raises BadDatabaseURL.
     """
@@ -114,14 +122,15 @@ def normalised(given: str) -> URL:
         url = make_url(re.sub(r"^postgres://", "postgresql://", given.strip()))
     except (ArgumentError, ValueError) as exc:
         raise BadDatabaseURL(reason="it is not a URL") from exc
-    if url.get_backend_name() != "postgresql":
-        raise BadDatabaseURL(reason=f"it speaks of {url.get_backend_name()}")
+    backend = url.get_backend_name()
+    if backend != "postgresql":
+        raise BadDatabaseURL(reason=f"it speaks of {backend}")
     return url.set(drivername="postgresql+psycopg")
 
 
 @contextmanager
 def translated(url: URL) -> Iterator[None]:
-    """Driver errors as sentences; the connection may fail at any time, not only at the start."""
+    """Raise driver errors as RegistryErrors: a connection may fail at any time."""
     try:
         yield
     except OperationalError as exc:
@@ -131,30 +140,32 @@ def translated(url: URL) -> Iterator[None]:
 
 
 def reason(exc: DBAPIError) -> str:
-    """The driver's first line, without its address lists."""
+    """Return the driver's first line, without its address lists."""
     lines = str(exc.orig).strip().splitlines() or [type(exc.orig).__name__]
     return lines[0].rstrip(".")
 
 
 def check_server(connection: Connection, url: URL) -> None:
-    """Raises DatabaseTooOld, or VectorMissing where the extension can not even be created."""
+    """Raise DatabaseTooOld, or VectorMissing where the extension can not even be created."""
     number = connection.scalar(text("SELECT current_setting('server_version_num')::integer"))
-    if number // 10_000 < OLDEST:
-        raise DatabaseTooOld(url=shown(url), version=number // 10_000)
-    if not connection.scalar(
-        text("SELECT count(*) FROM pg_available_extensions WHERE name = :name"), {"name": EXTENSION}
-    ):
+    version = number // 10_000
+    if version < OLDEST:
+        raise DatabaseTooOld(url=shown(url), version=version)
+
+    available = text("SELECT count(*) FROM pg_available_extensions WHERE name = :name")
+    if not connection.scalar(available, {"name": EXTENSION}):
         raise VectorMissing(url=shown(url), reason="it is not installed on that server")
 
 
 def schema_revision(connection: Connection) -> str | None:
-    """The migration that the database stands at; None for one without our tables."""
-    if connection.scalar(text("SELECT to_regclass('registry_version')")) is None:
+    """Return the migration that the database stands at; None for one without our tables."""
+    table = connection.scalar(text("SELECT to_regclass('registry_version')"))
+    if table is None:
         return None
-    found: str | None = connection.scalar(text("SELECT version_num FROM registry_version"))
-    return found
+    revision: str | None = connection.scalar(text("SELECT version_num FROM registry_version"))
+    return revision
 
 
 def shown(url: URL) -> str:
-    """The URL as a user may see it, without the password."""
+    """Return the URL as a user may see it, without the password."""
     return url.render_as_string(hide_password=True).replace("+psycopg", "")

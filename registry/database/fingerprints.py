@@ -1,10 +1,10 @@
 """Models go into the database and come out again, as frozen records."""
 
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from enum import Enum
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import delete, exists, func, insert, select
+from sqlalchemy import delete, exists, insert, select
 from sqlalchemy.orm import Session
 
 from registry.database.models import (
@@ -17,7 +17,7 @@ from registry.database.models import (
     summary,
     wait_for_others,
 )
-from registry.database.rows import columns, shared
+from registry.database.rows import column_values, field_values, records_of, rows_of
 from registry.database.schema import (
     AdapterRow,
     BranchRow,
@@ -29,12 +29,10 @@ from registry.database.schema import (
     OutlineRow,
     SpaceRow,
 )
-from registry.database.wire import halves, numbers
 from registry.errors import NameTaken
 from registry.fingerprints.outline import outline
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
-    VERSION,
     Adapter,
     Branch,
     Clustering,
@@ -43,7 +41,16 @@ from registry.fingerprints.record import (
     Matrix,
     Space,
 )
-from registry.lineage.features import SPECTRUM_RANK, ComparedMatrix, ComparedModel
+
+REPLACED: dict[Any, str] = {
+    MatrixRow: "matrices",
+    ClusteringRow: "clusterings",
+    BranchRow: "branches",
+    SpaceRow: "spaces",
+    OutlineRow: "outline",
+    HistogramRow: "histograms",
+}
+"""Tables whose rows a deeper fingerprint replaces, and a model's attributes that hold them."""
 
 
 class Outcome(Enum):
@@ -89,8 +96,7 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
     """Store a model in the session's transaction. Raises NameTaken.
 
     The same weights are never stored twice. Of a larger rank, or with parts that the stored ones
-    lack, their spectra,
-    clusterings and sketches take the old ones' place.
+    lack, their spectra, clusterings and sketches take the old ones' place.
     """
     wait_for_others(session)
     known = of_digest(session, fingerprint.digest)
@@ -119,29 +125,35 @@ def lacks(session: Session, known: Model, fingerprint: Fingerprint) -> bool:
     """Return whether a model was stored before there were parts that are at hand now."""
     if known.outline is None or len(known.histograms) < len(fingerprint.histograms):
         return True
-    boundless = exists().where(MatrixRow.model_id == known.id, MatrixRow.bounds.is_(None))
-    return fingerprint.error is not None and bool(session.scalar(select(boundless)))
+    if fingerprint.error is None:
+        return False
+
+    boundless = exists().where(MatrixRow.model_id == known.id)
+    boundless = boundless.where(MatrixRow.bounds.is_(None))
+    return bool(session.scalar(select(boundless)))
 
 
 def add(session: Session, origin: Origin, fingerprint: Fingerprint) -> Model:
     """Store weights that are new. Raises NameTaken."""
     if is_registered(session, origin.name):
         raise NameTaken(name=origin.name)
-    family = origin.family or inherited_family(session, origin.base) or origin.name
+
+    inherited = origin.family or inherited_family(session, origin.base)
+    family = family_id(session, inherited or origin.name)
     model = Model(
         name=origin.name,
         kind=fingerprint.kind,
-        family_id=family_id(session, family),
+        family_id=family,
         source=origin.source,
         revision=origin.revision,
         declared_base=origin.base,
         fingerprint_version=fingerprint.version,
         tool_version=origin.tool_version,
-        **shared(fingerprint, Model),
+        **column_values(fingerprint, Model),
     )
-    model.fingerprint = FingerprintRow(**shared(fingerprint, FingerprintRow))
+    model.fingerprint = FingerprintRow(**column_values(fingerprint, FingerprintRow))
     if fingerprint.adapter:
-        model.adapter = AdapterRow(**shared(fingerprint.adapter, AdapterRow))
+        model.adapter = AdapterRow(**column_values(fingerprint.adapter, AdapterRow))
     session.add(model)
     session.flush()
     add_spectra(session, model, fingerprint)
@@ -150,33 +162,37 @@ def add(session: Session, origin: Origin, fingerprint: Fingerprint) -> Model:
 
 def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
-    model.clusterings = [
-        ClusteringRow(shares=c.vector, **shared(c, ClusteringRow, without=("vector",)))
-        for c in fingerprint.clusterings
-    ]
-    rows = [
-        {"model_id": model.id, "position": i, **asdict(m)}
-        for i, m in enumerate(fingerprint.matrices)
-    ]
-    session.execute(insert(MatrixRow), rows)
+    model.clusterings = [clustering_row(clustering) for clustering in fingerprint.clusterings]
+    add_matrices(session, model, fingerprint)
     model.cast_digest = fingerprint.cast_digest
     model.fingerprint.vocabulary = fingerprint.vocabulary
-    model.branches = [BranchRow(**shared(each, BranchRow)) for each in fingerprint.branches]
-    model.spaces = [SpaceRow(**shared(each, SpaceRow)) for each in fingerprint.spaces]
-    model.histograms = [
-        HistogramRow(**shared(each, HistogramRow)) for each in fingerprint.histograms
-    ]
-    model.outline = OutlineRow(**shared(outline(fingerprint), OutlineRow))
+    model.branches = rows_of(fingerprint.branches, BranchRow)
+    model.spaces = rows_of(fingerprint.spaces, SpaceRow)
+    model.histograms = rows_of(fingerprint.histograms, HistogramRow)
+    model.outline = OutlineRow(**column_values(outline(fingerprint), OutlineRow))
+
+
+def clustering_row(clustering: Clustering) -> ClusteringRow:
+    """Return the row of a clustering, whose column `vector` the server computes from the shares."""
+    values = column_values(clustering, ClusteringRow, without=("vector",))
+    return ClusteringRow(shares=clustering.vector, **values)
+
+
+def add_matrices(session: Session, model: Model, fingerprint: Fingerprint) -> None:
+    """Store the matrices in one statement, without an object for each."""
+    rows = []
+    for position, matrix in enumerate(fingerprint.matrices):
+        row = {"model_id": model.id, "position": position, **asdict(matrix)}
+        rows.append(row)
+    session.execute(insert(MatrixRow), rows)
 
 
 def replace_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Replace what depends on the rank, and the sketches, by those of a new fingerprint."""
     model.fingerprint.rank = fingerprint.rank
-    for table in (MatrixRow, ClusteringRow, BranchRow, SpaceRow, OutlineRow, HistogramRow):
+    for table in REPLACED:
         session.execute(delete(table).where(table.model_id == model.id))
-    session.expire(
-        model, ["clusterings", "matrices", "branches", "spaces", "outline", "histograms"]
-    )
+    session.expire(model, REPLACED.values())
     add_spectra(session, model, fingerprint)
 
 
@@ -193,74 +209,30 @@ def load(session: Session, name: str) -> Stored:
     Raises ModelNotFound.
     """
     model = find(session, name)
-    own = {**columns(model, Fingerprint), **columns(model.fingerprint, Fingerprint)}
-    own["std"] = ProjectionVector(*model.fingerprint.std)
+    values = field_values(model, Fingerprint) | field_values(model.fingerprint, Fingerprint)
+    values["std"] = ProjectionVector(*model.fingerprint.std)
     fingerprint = Fingerprint(
-        **own,
+        **values,
         version=model.fingerprint_version,
-        clusterings=tuple(
-            Clustering(**{**columns(row, Clustering), "vector": ProjectionVector(*row.shares)})
-            for row in model.clusterings
-        ),
-        matrices=tuple(Matrix(**columns(row, Matrix)) for row in model.matrices),
-        adapter=Adapter(**columns(model.adapter, Adapter)) if model.adapter else None,
-        branches=tuple(Branch(**columns(row, Branch)) for row in model.branches),
-        spaces=tuple(Space(**columns(row, Space)) for row in model.spaces),
+        clusterings=tuple(map(clustering_of, model.clusterings)),
+        matrices=records_of(model.matrices, Matrix),
+        adapter=adapter_of(model),
+        branches=records_of(model.branches, Branch),
+        spaces=records_of(model.spaces, Space),
         start=model.outline.start if model.outline else None,
-        histograms=tuple(Histogram(**columns(row, Histogram)) for row in model.histograms),
+        histograms=records_of(model.histograms, Histogram),
     )
     return Stored(summary(model), fingerprint)
 
 
-def compared_model(session: Session, name: str) -> ComparedModel:
-    """Return what a comparison reads of a registered model, and its family.
-
-    Sixteen times as fast as the whole fingerprint: arrays come in the bytes that the server holds.
-    """
-    query = select(Model, FingerprintRow)
-    query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
-    query = query.where(Model.name == name, Model.fingerprint_version == VERSION)
-    model, fingerprint = session.execute(query).one()
-    return ComparedModel(
-        digest=model.digest,
-        cast_digest=model.cast_digest,
-        dtype=model.dtype,
-        stored=fingerprint.stored,
-        vocabulary=fingerprint.vocabulary,
-        projections=fingerprint.projections,
-        std=fingerprint.std,
-        matrices=compared_matrices(session, model.id),
-        branches=branches_of(session, model.id),
-        family=model.family.name,
-    )
+def clustering_of(row: ClusteringRow) -> Clustering:
+    """Return the clustering of a row."""
+    values = field_values(row, Clustering)
+    values["vector"] = ProjectionVector(*row.shares)
+    return Clustering(**values)
 
 
-def compared_matrices(session: Session, model: int) -> tuple[ComparedMatrix, ...]:
-    """Return what a comparison reads of a model's matrices, in their order."""
-    arrays = ("singular_values", "sketch")
-    names = [field.name for field in fields(ComparedMatrix) if field.name not in arrays]
-    query = select(
-        *(getattr(MatrixRow, name) for name in names),
-        func.array_send(MatrixRow.singular_values[1:SPECTRUM_RANK]),
-        func.array_send(MatrixRow.sketch),
-    )
-    query = query.where(MatrixRow.model_id == model).order_by(MatrixRow.position)
-
-    matrices = []
-    for *values, singular_values, sketch in session.execute(query):
-        matrices.append(
-            ComparedMatrix(
-                **dict(zip(names, values, strict=True)),
-                singular_values=numbers(singular_values, 8),
-                sketch=numbers(sketch, 4),
-            )
-        )
-    return tuple(matrices)
-
-
-def branches_of(session: Session, model: int) -> tuple[Branch, ...]:
-    """The branches' sketches of a model."""
-    sent = [func.halfvec_send(column) for column in (BranchRow.stream, BranchRow.token)]
-    query = select(BranchRow.layer, BranchRow.branch, *sent).where(BranchRow.model_id == model)
-    rows = session.execute(query.order_by(BranchRow.layer, BranchRow.branch))
-    return tuple(Branch(layer, branch, *map(halves, sketches)) for layer, branch, *sketches in rows)
+def adapter_of(model: Model) -> Adapter | None:
+    """Return what only an adapter has; None for a model."""
+    row = model.adapter
+    return Adapter(**field_values(row, Adapter)) if row else None

@@ -6,10 +6,12 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from registry.database.rows import columns
+from registry.database.rows import field_values
 from registry.database.schema import Family, Model
 from registry.errors import ModelAmbiguous, ModelNotFound
 from registry.fingerprints.record import VERSION
+
+SHORTEST_DIGEST = 8  # digits of a digest that name a model
 
 
 @dataclass(frozen=True)
@@ -42,44 +44,48 @@ class FamilySummary:
 
 
 def wait_for_others(session: Session) -> None:
-    """One writer at a time: what is held from here to the transaction's end takes milliseconds."""
+    """Wait until no other transaction writes models, and keep others waiting until this one ends.
+
+    What a transaction does from here on takes milliseconds.
+    """
     session.execute(text("SELECT pg_advisory_xact_lock(hashtext('registry.models'))"))
 
 
 def family_id(session: Session, name: str) -> int:
-    """The id of a family, created if it is new."""
-    found = session.scalar(select(Family.id).where(Family.name == name))
-    if found is None:
-        family = Family(name=name)
-        session.add(family)
-        session.flush()
-        found = family.id
-    return found
+    """Return the id of a family, which is created if it is new."""
+    number = session.scalar(select(Family.id).where(Family.name == name))
+    if number is not None:
+        return number
+
+    family = Family(name=name)
+    session.add(family)
+    session.flush()
+    return family.id
 
 
 def inherited_family(session: Session, base: str | None) -> str | None:
-    """The family of the declared base if it is registered, else the base's own name."""
-    registered = session.scalar(select(Family.name).join(Model).where(Model.name == base))
-    return registered or base
+    """Return the family of the declared base if it is registered, else the base's own name."""
+    query = select(Family.name).join(Model).where(Model.name == base)
+    return session.scalar(query) or base
 
 
 def with_digest(session: Session, digest: str) -> Summary | None:
-    """The registered model with exactly these weights."""
+    """Return the registered model with exactly these weights; None where there is none."""
     model = of_digest(session, digest)
     return summary(model) if model else None
 
 
 def of_digest(session: Session, digest: str) -> Model | None:
-    """The row of the model with exactly these weights."""
-    return session.scalar(
-        select(Model).where(Model.digest == digest, Model.fingerprint_version == VERSION)
-    )
+    """Return the row of the model with exactly these weights; None where there is none."""
+    query = select(Model).where(Model.digest == digest)
+    return session.scalar(query.where(Model.fingerprint_version == VERSION))
 
 
 def is_registered(session: Session, name: str) -> bool:
     """Return whether a model bears exactly this name."""
-    own = (Model.name == name, Model.fingerprint_version == VERSION)
-    return bool(session.scalar(select(exists().where(*own))))
+    model = exists().where(Model.name == name)
+    model = model.where(Model.fingerprint_version == VERSION)
+    return bool(session.scalar(select(model)))
 
 
 def summary_of(session: Session, name: str) -> Summary:
@@ -91,57 +97,66 @@ def summary_of(session: Session, name: str) -> Summary:
 
 
 def find(session: Session, name: str) -> Model:
-    """A model by its name or by the start of its digest (8 digits at least).
+    """Return the row of a model by its name or by the start of its digest.
 
     Raises ModelNotFound, ModelAmbiguous.
     """
-    current = select(Model).where(Model.fingerprint_version == VERSION)
-    match = Model.name == name
-    if len(name) >= 8:  # noqa: PLR2004
-        match = or_(match, Model.digest.startswith(name.lower(), autoescape=True))
-    found = session.scalars(current.where(match)).all()
-    if not found:
+    fitting = Model.name == name
+    if len(name) >= SHORTEST_DIGEST:
+        start = Model.digest.startswith(name.lower(), autoescape=True)
+        fitting = or_(fitting, start)
+    query = select(Model).where(Model.fingerprint_version == VERSION)
+    models = session.scalars(query.where(fitting)).all()
+
+    if not models:
         raise ModelNotFound(name=name)
-    exact = [model for model in found if model.name == name] or found
-    if len(exact) > 1:
-        raise ModelAmbiguous(name=name, candidates=", ".join(sorted(model.name for model in exact)))
-    return exact[0]
+    for model in models:
+        if model.name == name:
+            return model
+    if len(models) > 1:
+        names = sorted(model.name for model in models)
+        raise ModelAmbiguous(name=name, candidates=", ".join(names))
+    return models[0]
 
 
 def summary(model: Model) -> Summary:
-    """A row as the record that leaves this module."""
-    own = columns(model, Summary)
-    return Summary(family=model.family.name, **own)
+    """Return a row as the record that leaves this room."""
+    values = field_values(model, Summary)
+    return Summary(family=model.family.name, **values)
 
 
 def listing(session: Session) -> list[Summary]:
-    """All registered models of this fingerprint version, by family and name."""
-    query = (
-        select(Model)
-        .join(Family)
-        .where(Model.fingerprint_version == VERSION)
-        .order_by(Family.name, Model.name)
-    )
+    """Return all registered models of this fingerprint version, by family and name."""
+    query = select(Model).join(Family)
+    query = query.where(Model.fingerprint_version == VERSION)
+    query = query.order_by(Family.name, Model.name)
     return [summary(model) for model in session.scalars(query)]
 
 
 def families(session: Session) -> list[FamilySummary]:
-    """All families with the names of their models."""
+    """Return all families with the names of their models."""
     names = func.array_agg(Model.name.op("ORDER BY")(Model.name))
-    query = select(Family.name, names).join(Model).group_by(Family.name).order_by(Family.name)
-    return [FamilySummary(name, tuple(models)) for name, models in session.execute(query)]
+    query = select(Family.name, names).join(Model)
+    query = query.group_by(Family.name).order_by(Family.name)
+
+    families = []
+    for name, models in session.execute(query):
+        families.append(FamilySummary(name, tuple(models)))
+    return families
 
 
 def remove(session: Session, name: str) -> Summary:
-    """Delete a model, and its family if it was the last of it. Raises ModelNotFound."""
+    """Delete a model, and its family if it was the last of it; return what it was.
+
+    Raises ModelNotFound, ModelAmbiguous.
+    """
     wait_for_others(session)
     model = find(session, name)
-    gone = summary(model)
+    removed = summary(model)
     session.delete(model)
     session.flush()
-    session.execute(
-        delete(Family).where(
-            Family.name == gone.family, ~exists().where(Model.family_id == Family.id)
-        )
-    )
-    return gone
+
+    has_models = exists().where(Model.family_id == Family.id)
+    empty = delete(Family).where(Family.name == removed.family, ~has_models)
+    session.execute(empty)
+    return removed

@@ -1,21 +1,38 @@
-"""Between records and rows."""
+"""Between records and rows: values that a record and a table share by name."""
 
+from collections.abc import Iterable
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
+
+Record = TypeVar("Record")
+Row = TypeVar("Row")
 
 
-def shared(record: Any, table: type, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The fields of a record that the table has a column for."""
+def column_values(record: Any, table: type, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Return the fields of a record that a table has a column for."""
     columns = table.__table__.columns.keys()  # type: ignore[attr-defined]
-    return {
-        f.name: getattr(record, f.name)
-        for f in fields(record)
-        if f.name in columns and f.name not in without
-    }
+    values = {}
+    for field in fields(record):
+        if field.name in columns and field.name not in without:
+            values[field.name] = getattr(record, field.name)
+    return values
 
 
-def columns(row: Any, record: type) -> dict[str, Any]:
-    """The columns of a row that the record has a field for."""
-    names = {f.name for f in fields(record)}
-    columns = [column.key for column in row.__table__.columns]
-    return {column: getattr(row, column) for column in columns if column in names}
+def field_values(row: Any, record: type) -> dict[str, Any]:
+    """Return the columns of a row that a record has a field for."""
+    names = {field.name for field in fields(record)}
+    values = {}
+    for column in row.__table__.columns:
+        if column.key in names:
+            values[column.key] = getattr(row, column.key)
+    return values
+
+
+def rows_of(records: Iterable[Any], table: type[Row]) -> list[Row]:
+    """Return a row of a table for every record."""
+    return [table(**column_values(record, table)) for record in records]
+
+
+def records_of(rows: Iterable[Any], record: type[Record]) -> tuple[Record, ...]:
+    """Return a record for every row."""
+    return tuple(record(**field_values(row, record)) for row in rows)

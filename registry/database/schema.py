@@ -6,83 +6,27 @@ migrations/ builds them; docs/schema.md explains them to analysts.
 from datetime import datetime
 from typing import Any
 
-import numpy as np
-from pgvector.sqlalchemy import HALFVEC, VECTOR
+from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
     ARRAY,
-    REAL,
     BigInteger,
     CheckConstraint,
     Computed,
-    DateTime,
-    Dialect,
-    Double,
     ForeignKey,
     Identity,
     Integer,
-    MetaData,
     SmallInteger,
-    Text,
-    TypeDecorator,
     UniqueConstraint,
     func,
 )
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from registry.database.column_types import Base, Half, ModelKey, Single
 
 REVISION = "0008"  # the migration that these tables correspond to
-
-
-class Half(TypeDecorator[tuple[float, ...]]):
-    """A pgvector halfvec: a fixed count of half-precision numbers, in Python a tuple of floats."""
-
-    impl = HALFVEC
-    cache_ok = True
-
-    def process_bind_param(
-        self,
-        value: tuple[float, ...] | None,
-        dialect: Dialect,  # noqa: ARG002  # as SQLAlchemy calls it
-    ) -> list[float] | None:
-        """Pgvector takes lists alone."""
-        return None if value is None else list(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ARG002  # likewise
-        """Return Python floats that equal the stored half-precision numbers, sent as decimals."""
-        return None if value is None else tuple(np.asarray(value, np.float16).tolist())
-
-
-class Single(TypeDecorator[tuple[float, ...]]):
-    """A Postgres array of single-precision numbers, of any length."""
-
-    impl = ARRAY(REAL)
-    cache_ok = True
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ARG002  # likewise
-        """Return Python floats that equal the stored single-precision numbers."""
-        return None if value is None else tuple(np.asarray(value, np.float32).tolist())
-
-
-class Base(DeclarativeBase):
-    """Every constraint has a name that a migration can speak of."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "%(table_name)s_%(column_0_N_name)s_idx",
-            "uq": "%(table_name)s_%(column_0_N_name)s_key",
-            "ck": "%(table_name)s_%(constraint_name)s_check",
-            "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
-            "pk": "%(table_name)s_pkey",
-        }
-    )
-    type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own protocol
-        str: Text,
-        float: Double,
-        datetime: DateTime(timezone=True),
-        tuple[float, ...]: ARRAY(Double, as_tuple=True),
-        tuple[int, ...]: ARRAY(SmallInteger, as_tuple=True),
-        tuple[str, ...]: ARRAY(Text, as_tuple=True),
-    }
+OWNED: dict[str, Any] = {"cascade": "all, delete-orphan", "passive_deletes": True}
+"""Options of a relationship to rows that go with the model."""
 
 
 class Family(Base):
@@ -125,37 +69,23 @@ class Model(Base):
     ingested_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
     family: Mapped[Family] = relationship(lazy="joined", innerjoin=True)
-    fingerprint: Mapped["FingerprintRow"] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True
-    )
-    adapter: Mapped["AdapterRow | None"] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True
-    )
+    fingerprint: Mapped["FingerprintRow"] = relationship(**OWNED)
+    adapter: Mapped["AdapterRow | None"] = relationship(**OWNED)
     clusterings: Mapped[list["ClusteringRow"]] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True, order_by="ClusteringRow.rank"
+        order_by="ClusteringRow.rank", **OWNED
     )
     branches: Mapped[list["BranchRow"]] = relationship(
-        cascade="all, delete-orphan",
-        passive_deletes=True,
-        order_by="(BranchRow.layer, BranchRow.branch)",
+        order_by="(BranchRow.layer, BranchRow.branch)", **OWNED
     )
     spaces: Mapped[list["SpaceRow"]] = relationship(
-        cascade="all, delete-orphan",
-        passive_deletes=True,
-        order_by="(SpaceRow.layer, SpaceRow.side)",
+        order_by="(SpaceRow.layer, SpaceRow.side)", **OWNED
     )
     histograms: Mapped[list["HistogramRow"]] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True, order_by="HistogramRow.projection"
+        order_by="HistogramRow.projection", **OWNED
     )
-    verdict: Mapped["VerdictRow | None"] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True
-    )
-    outline: Mapped["OutlineRow | None"] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True
-    )
-    matrices: Mapped[list["MatrixRow"]] = relationship(
-        cascade="all, delete-orphan", passive_deletes=True, order_by="MatrixRow.position"
-    )
+    verdict: Mapped["VerdictRow | None"] = relationship(**OWNED)
+    outline: Mapped["OutlineRow | None"] = relationship(**OWNED)
+    matrices: Mapped[list["MatrixRow"]] = relationship(order_by="MatrixRow.position", **OWNED)
 
 
 class FingerprintRow(Base):
@@ -163,9 +93,7 @@ class FingerprintRow(Base):
 
     __tablename__ = "fingerprints"
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     projections: Mapped[tuple[str, ...]]
     std: Mapped[tuple[float, ...]]
     rank: Mapped[int]
@@ -183,9 +111,7 @@ class AdapterRow(Base):
 
     __tablename__ = "adapters"
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     method: Mapped[str]
     rank: Mapped[int]
     magnitude: Mapped[tuple[float, ...]]
@@ -198,9 +124,7 @@ class ClusteringRow(Base):
 
     __tablename__ = "clusterings"
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     rank: Mapped[int] = mapped_column(primary_key=True)
     shares: Mapped[tuple[float, ...]]
     vector: Mapped[list[float]] = mapped_column(
@@ -218,9 +142,7 @@ class MatrixRow(Base):
 
     __tablename__ = "matrices"
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     position: Mapped[int] = mapped_column(primary_key=True)
     layer: Mapped[int]
     projection: Mapped[str]
@@ -250,9 +172,7 @@ class BranchRow(Base):
     __tablename__ = "branches"
     __table_args__ = (CheckConstraint("branch IN ('attention', 'mlp')", name="branch"),)
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     layer: Mapped[int] = mapped_column(primary_key=True)
     branch: Mapped[str] = mapped_column(primary_key=True)
     stream: Mapped[tuple[float, ...]] = mapped_column(Half(256))
@@ -265,9 +185,7 @@ class SpaceRow(Base):
     __tablename__ = "spaces"
     __table_args__ = (CheckConstraint("side IN ('reads', 'writes')", name="side"),)
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     layer: Mapped[int] = mapped_column(primary_key=True)
     side: Mapped[str] = mapped_column(primary_key=True)
     sketch: Mapped[tuple[float, ...]] = mapped_column(Half(136))
@@ -276,16 +194,14 @@ class SpaceRow(Base):
 class CharacteristicRow(Base):
     """One referenced projection beside another (paper 2509.00046, 3.1).
 
-    member: whether it is in the group; the other columns decided that.     law and what follows are
+    member: whether it is in the group; the other columns decided that. law and what follows are
     NULL for the referenced projection itself, which is its own first member.
     """
 
     __tablename__ = "characteristics"
     __table_args__ = (CheckConstraint("law IN ('power law', 'between', 'normal')", name="law"),)
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     rank: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     referenced: Mapped[str] = mapped_column(primary_key=True)
     projection: Mapped[str] = mapped_column(primary_key=True)
@@ -305,9 +221,7 @@ class HistogramRow(Base):
 
     __tablename__ = "histograms"
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     projection: Mapped[str] = mapped_column(primary_key=True)
     counts: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
 
@@ -324,9 +238,7 @@ class VerdictRow(Base):
     __tablename__ = "verdicts"
     __table_args__ = (CheckConstraint("jsonb_typeof(changes) = 'array'", name="changes"),)
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     verdict: Mapped[str]
     base: Mapped[str | None]
     family: Mapped[str | None]
@@ -346,9 +258,7 @@ class OutlineRow(Base):
 
     __tablename__ = "outlines"
 
-    model_id: Mapped[int] = mapped_column(
-        ForeignKey("models.id", ondelete="CASCADE"), primary_key=True
-    )
+    model_id: Mapped[ModelKey]
     start: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     stream: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     token: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))

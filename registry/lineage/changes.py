@@ -19,6 +19,7 @@ ROUNDING = {
     "float32": 1e-6,
     "float64": 1e-9,
 }  # relative change of a matrix that is rounded to the type
+UNKNOWN_TYPE = 2e-3  # the same for a type that is not listed
 SLIGHT = 2.5e-4  # the same within one type: what fp16 loses of numbers that are small for it
 NOISE_TOP = 0.9  # of a sketch's largest singular value, where it is noise of length 1
 # by which a sketch's singular values fall where the rank ends; at full rank by 2 or 3 at most
@@ -100,7 +101,8 @@ class WeightChanges:
     def in_order(cls, a: ModelFeatures, b: ModelFeatures) -> "WeightChanges":
         """Return the changes where each layer of a comes from the layer of b with its number."""
         common = min(len(a.layers), len(b.layers))
-        places = [layer if layer < common else None for layer in range(len(a.layers))]
+        places: list[int | None] = [None] * len(a.layers)
+        places[:common] = range(common)
         return cls(a, b, tuple(places))
 
     @cached_property
@@ -120,8 +122,8 @@ class WeightChanges:
     @property
     def removed(self) -> tuple[int, ...]:
         """Layers of the earlier model that none of the later comes from."""
-        layers = range(len(self.b.layers))
-        return tuple(layer for layer in layers if layer not in self.places)
+        layers = set(range(len(self.b.layers)))
+        return tuple(sorted(layers.difference(self.places)))
 
     @property
     def repeated(self) -> tuple[int, ...]:
@@ -132,7 +134,11 @@ class WeightChanges:
     @property
     def without_source(self) -> tuple[int, ...]:
         """Layers of the later model that come from none of the earlier."""
-        return tuple(layer for layer, source in enumerate(self.places) if source is None)
+        layers = []
+        for layer, source in enumerate(self.places):
+            if source is None:
+                layers.append(layer)
+        return tuple(layers)
 
     @property
     def rounding(self) -> float:
@@ -140,7 +146,8 @@ class WeightChanges:
         types = {self.a.model.dtype, self.b.model.dtype}
         if len(types) == 1:
             return SLIGHT
-        return max(SLIGHT, *(ROUNDING.get(dtype, 0.0) for dtype in types))
+        errors = [ROUNDING.get(dtype, 0.0) for dtype in types]
+        return max(SLIGHT, *errors)
 
     @property
     def whole(self) -> bool:
@@ -150,7 +157,10 @@ class WeightChanges:
     @property
     def equal(self) -> float:
         """Share of matrices that are the same, once cast to bf16."""
-        return float(np.mean([pair.same for pair in self.pairs])) if self.pairs else 0.0
+        if not self.pairs:
+            return 0.0
+        same = [pair.same for pair in self.pairs]
+        return float(np.mean(same))
 
     @cached_property
     def cosines(self) -> dict[str, float]:
@@ -160,8 +170,11 @@ class WeightChanges:
             if pair.sketches:
                 sketches[pair.later.projection].append(pair.sketches)
 
-        present = [projection for projection in PROJECTIONS if projection in sketches]
-        return {projection: pooled_cosine(sketches[projection]) for projection in present}
+        cosines = {}
+        for projection in PROJECTIONS:
+            if projection in sketches:
+                cosines[projection] = pooled_cosine(sketches[projection])
+        return cosines
 
     @cached_property
     def relative(self) -> float:
@@ -184,15 +197,16 @@ class WeightChanges:
 
         Only their sketches are large enough to resolve a rank.
         """
-        types = (self.a.model.dtype, self.b.model.dtype)
-        rounding = max(ROUNDING.get(dtype, 2e-3) for dtype in types)
+        later_rounding = ROUNDING.get(self.a.model.dtype, UNKNOWN_TYPE)
+        earlier_rounding = ROUNDING.get(self.b.model.dtype, UNKNOWN_TYPE)
+        rounding = max(later_rounding, earlier_rounding)
 
-        largest = None
+        ranks = []
         for later, earlier in self._changed_sketches():
             if len(later) > MOST_RANK:
-                rank = change_rank(later, earlier, rounding)
-                largest = rank if largest is None else max(largest, rank)
-        return largest if largest is not None and largest <= MOST_RANK else None
+                ranks.append(change_rank(later, earlier, rounding))
+        largest = max(ranks, default=MOST_RANK + 1)
+        return largest if largest <= MOST_RANK else None
 
     def _changed_sketches(self) -> Iterator[SketchPair]:
         for pair in self.pairs:
@@ -202,16 +216,22 @@ class WeightChanges:
     @property
     def zeros(self) -> float:
         """Share of weights that are zero in the later model, less that in the earlier."""
-        later = mean_of_known([pair.later.zero_share for pair in self.pairs])
-        earlier = mean_of_known([pair.earlier.zero_share for pair in self.pairs])
-        return later - earlier
+        later = []
+        earlier = []
+        for pair in self.pairs:
+            later.append(pair.later.zero_share)
+            earlier.append(pair.earlier.zero_share)
+        return mean_of_known(later) - mean_of_known(earlier)
 
     @property
     def variety(self) -> Variety:
         """How many different values neighbouring weights take: few where they are quantised."""
-        later = mean_of_known([pair.later.distinct_share for pair in self.pairs])
-        earlier = mean_of_known([pair.earlier.distinct_share for pair in self.pairs])
-        return Variety(later, earlier)
+        later = []
+        earlier = []
+        for pair in self.pairs:
+            later.append(pair.later.distinct_share)
+            earlier.append(pair.earlier.distinct_share)
+        return Variety(mean_of_known(later), mean_of_known(earlier))
 
 
 def change_rank(later: np.ndarray, earlier: np.ndarray, rounding: float) -> int:
@@ -232,10 +252,12 @@ def change_rank(later: np.ndarray, earlier: np.ndarray, rounding: float) -> int:
 
 def pooled_cosine(pairs: Sequence[SketchPair]) -> float:
     """Return sum <a_i, b_i> / sum |a_i| |b_i| over pairs of sketches; 0 where all lengths are 0."""
-    products = sum(np.vdot(later, earlier) for later, earlier in pairs)
-    lengths = sum(
-        (np.vdot(later, later) * np.vdot(earlier, earlier)) ** 0.5 for later, earlier in pairs
-    )
+    products = 0.0
+    lengths = 0.0
+    for later, earlier in pairs:
+        products += np.vdot(later, earlier)
+        squares = np.vdot(later, later) * np.vdot(earlier, earlier)
+        lengths += squares**0.5
     return float(products / lengths) if lengths else 0.0
 
 

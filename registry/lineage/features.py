@@ -7,12 +7,10 @@ from functools import cached_property
 
 import numpy as np
 
+from registry.fingerprints.outline import BRANCHES
 from registry.fingerprints.record import Branch, Fingerprint, Matrix
-from registry.numerics.unit_vectors import unit
 
-BRANCHES = ("attention", "mlp")
 KINDS = ("stream", "token")  # axes of the branches' sketches
-OUTLINE_PART = 128  # numbers of each branch's sketch in an outline
 SPECTRUM_RANK = 16  # singular values of each matrix that are compared
 
 Spot = tuple[str, int, int]
@@ -51,20 +49,6 @@ class Sketches:
                 table[rows[chosen]] = values[chosen]
                 tables[kind, branch] = table
         return cls(tables)
-
-    def outline(self, kind: str) -> tuple[float, ...] | None:
-        """Return half of every branch's sketch, summed over layers: 256 numbers of length 1.
-
-        Outlines of models that share most layers, in whatever order, are near. None without
-        sketches.
-        """
-        halves = []
-        for branch in BRANCHES:
-            total = self.tables[kind, branch].sum(0)
-            halves.append(total[:OUTLINE_PART] if total.any() else np.zeros(OUTLINE_PART))
-
-        whole = np.concatenate(halves)
-        return tuple(unit(whole).tolist()) if whole.any() else None
 
 
 def stacked(sketches: Sequence[tuple[float, ...] | None]) -> np.ndarray:

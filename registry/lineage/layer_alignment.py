@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from registry.lineage.features import BRANCHES, Sketches
+from registry.fingerprints.outline import BRANCHES
+from registry.lineage.features import Sketches
 
 DRAWS = 200  # random tables that give the null of an assignment's mean
 LARGEST = 48  # layers: of more, the null of that many is taken, which is a little wider

@@ -26,12 +26,16 @@ def spectral_distance(a: ModelFeatures, b: ModelFeatures) -> float:
     if not common:
         return math.inf
 
-    tables = np.array([layer_distances(spectra_a[spot], spectra_b[spot]) for spot in common])
-    known = ~np.isnan(tables)
-    mean = np.where(known, tables, 0).sum(0) / np.maximum(1, known.sum(0))
-    costs = np.where(known.any(0), mean, 1 / LEAST)
+    tables = []
+    for spot in common:
+        table = layer_distances(spectra_a[spot], spectra_b[spot])
+        tables.append(table)
+    costs = mean_without_nan(np.array(tables), axis=0)
+    costs[np.isnan(costs)] = 1 / LEAST
+
     rows, columns = linear_sum_assignment(costs)
-    return float(max(LEAST, np.median(costs[rows, columns])))
+    matched = costs[rows, columns]
+    return float(max(LEAST, np.median(matched)))
 
 
 def closeness(distance: float) -> float:
@@ -44,43 +48,63 @@ def log_spectra(features: ModelFeatures) -> dict[Spot, np.ndarray]:
 
     NaN for what is missing: the matrix, or values of one that has fewer.
     """
-    places = []
-    matrices = []
-    for layer, spots in enumerate(features.layers):
-        for spot, matrix in spots.items():
-            places.append((spot, layer))
-            matrices.append(matrix)
+    matrices: list[ComparedMatrix] = []
+    for layer in features.layers:
+        matrices.extend(layer.values())
+    rows = iter(scaled_logs(matrices))
 
     tables: dict[Spot, np.ndarray] = {}
     shape = (len(features.layers), 1 + SPECTRUM_RANK)
-    for (spot, layer), row in zip(places, scaled_logs(matrices), strict=True):
-        table = tables.setdefault(spot, np.full(shape, np.nan))
-        table[layer] = row
+    for number, layer in enumerate(features.layers):
+        for spot in layer:
+            if spot not in tables:
+                tables[spot] = np.full(shape, np.nan)
+            tables[spot][number] = next(rows)
     return tables
 
 
 def scaled_logs(matrices: Sequence[ComparedMatrix]) -> np.ndarray:
-    """Return n x (1 + 16) of n matrices: n^(-2/3), and log(sigma_i / rms of the positive sigma)."""
-    spectra = [matrix.singular_values for matrix in matrices]
+    """Return n x (1 + 16) of n matrices: n^(-2/3), and log(sigma_i / rms of the positive sigma).
+
+    NaN where a matrix has fewer than two positive values.
+    """
+    spectra = []
+    sizes = np.zeros(len(matrices))
+    for number, matrix in enumerate(matrices):
+        spectra.append(matrix.singular_values)
+        sizes[number] = min(matrix.rows, matrix.cols)
+
     values = padded(spectra, SPECTRUM_RANK, missing=np.nan)
     positive = values > 0
-    several = positive & (positive.sum(1, keepdims=True) > 1)
-    squares = np.where(several, values, 0) ** 2
-    mean_square = squares.sum(1, keepdims=True) / np.maximum(1, several.sum(1, keepdims=True))
+    has_several = positive.sum(1) > 1
+    used = positive & has_several[:, None]
+    values = np.where(used, values, np.nan)
 
-    logs = np.log(np.where(several, values, np.nan))
-    log_rms = 0.5 * np.log(np.where(mean_square > 0, mean_square, np.nan))
-    sizes = np.array([min(matrix.rows, matrix.cols) for matrix in matrices], float)
-    scale = np.where(several.any(1), sizes ** (-2 / 3), np.nan)
-    return np.column_stack([scale, logs - log_rms])
+    logs = np.log(values)
+    mean_square = mean_without_nan(values**2, axis=1)
+    mean_square[mean_square == 0] = np.nan  # squares of very small values underflow
+    log_rms = 0.5 * np.log(mean_square)
+    scale = np.where(has_several, sizes ** (-2 / 3), np.nan)
+    return np.column_stack([scale, logs - log_rms[:, None]])
 
 
 def layer_distances(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     """Return layers x layers rms differences of a spot's log spectra, in the larger scale."""
     one = ones[:, None]
     other = others[None]
-    squares = (one[..., 1:] - other[..., 1:]) ** 2
-    known = ~np.isnan(squares)
-    mean = np.where(known, squares, 0).sum(-1) / np.maximum(1, known.sum(-1))
+    differences = one[..., 1:] - other[..., 1:]
+    mean_square = mean_without_nan(differences**2, axis=-1)
     scale = np.maximum(one[..., 0], other[..., 0])
-    return np.where(known.any(-1), np.sqrt(mean) / scale, np.nan)
+    return np.sqrt(mean_square) / scale
+
+
+def mean_without_nan(values: np.ndarray, axis: int) -> np.ndarray:
+    """Return the mean over an axis of the values that are not NaN; NaN where all of them are.
+
+    As numpy.nanmean, without its warning.
+    """
+    known = ~np.isnan(values)
+    total = np.where(known, values, 0).sum(axis)
+    count = known.sum(axis)
+    mean: np.ndarray = np.where(count > 0, total / np.maximum(1, count), np.nan)
+    return mean

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.checkpoints import open_checkpoint
-from registry.database import nearest
+from registry.database import near_sketches, nearest
+from registry.database.near_models import NamedModel
 from registry.errors import QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
 from registry.lineage.calibration import family_wise, null_distributions
@@ -33,16 +34,16 @@ NEAREST = 8  # models looked up at a time
 SIDE = 16  # sqrt of a sketch's 256 numbers: a cosine times this is in standard deviations of chance
 
 
-class RegisteredModel(NamedTuple):
-    """The name and family of a registered model."""
+class QuickIdentification(NamedTuple):
+    """The verdict on a source, and what was read of it."""
 
-    model: str
-    family: str
+    verdict: Verdict
+    glimpse: Glimpse
 
 
 def identify_quickly(
     engine: Engine, source: str | Path, *, download: bool = False
-) -> tuple[Verdict, Glimpse]:
+) -> QuickIdentification:
     """Return which registered model a source comes from, and what was read of it.
 
     Raises RegistryError.
@@ -55,7 +56,8 @@ def identify_quickly(
 
     glimpse = Glimpse(checkpoint)
     with Session(engine) as session:
-        return partial_verdict(session, glimpse), glimpse
+        verdict = partial_verdict(session, glimpse)
+    return QuickIdentification(verdict, glimpse)
 
 
 def partial_verdict(session: Session, glimpse: Glimpse) -> Verdict:
@@ -73,19 +75,18 @@ def verdicts_while_reading(
 ) -> Iterator[Verdict]:
     """Yield the verdict after the tensors' first values, and after every branch."""
     start_lines = []
-    by_start = nearest.by_start(session, glimpse.start, NEAREST)
+    by_start = near_sketches.by_start(session, glimpse.start, NEAREST)
     if by_start:
         named, cosine = by_start[0]
-        best = RegisteredModel(*named)
-        line = z_evidence(EvidenceKind.START, SIDE * cosine, best.model)
+        line = z_evidence(EvidenceKind.START, SIDE * cosine, named.model)
         start_lines.append(line)
-        yield verdict_so_far(glimpse, best, candidates, start_lines)
+        yield verdict_so_far(glimpse, named, candidates, start_lines)
 
-    sums: dict[RegisteredModel, float] = defaultdict(float)
+    sums: dict[NamedModel, float] = defaultdict(float)
     limit = max(int(MOST * glimpse.total), SMALL)
     for count, branch in enumerate(glimpse.branches(limit), 1):
-        for named, cosine in nearest.by_branch(session, branch, NEAREST).items():
-            sums[RegisteredModel(*named)] += SIDE * cosine
+        for named, cosine in near_sketches.by_branch(session, branch, NEAREST).items():
+            sums[named] += SIDE * cosine
         if sums:
             best = max(sums, key=sums.__getitem__)
             line = z_evidence(
@@ -122,7 +123,7 @@ def z_evidence(
 
 
 def verdict_so_far(
-    glimpse: Glimpse, best: RegisteredModel, candidates: int, lines: list[Evidence]
+    glimpse: Glimpse, best: NamedModel, candidates: int, lines: list[Evidence]
 ) -> Verdict:
     """Return the verdict on the model that agrees best; the newest line of evidence comes first.
 

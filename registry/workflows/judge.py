@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from registry.database import fingerprints, models, nearest
+from registry.database import models, near_sketches, nearest
+from registry.database.compared_models import compared_model
 from registry.database.nearest import Match
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
@@ -81,7 +82,7 @@ class Judge:
 
     def compare_with(self, name: str) -> ComparedCandidate:
         """Load a registered model and compare it in full."""
-        model = fingerprints.compared_model(self.session, name)
+        model = compared_model(self.session, name)
         comparison = ModelComparison(self.features, ModelFeatures(model))
         verdict = judge(comparison, name, model.family, self.candidates)
         return ComparedCandidate(name, comparison, verdict)
@@ -104,14 +105,14 @@ class Judge:
 
         near = []
         alone = 0
-        for name, cosine in nearest.by_outline(self.session, self.fingerprint, SHORTLIST):
+        for name, cosine in near_sketches.by_outline(self.session, self.fingerprint, SHORTLIST):
             if name not in same:
                 near.append(name)
                 alone += cosine > ALONE
         if alone == 1:
             return [*same, *near]
 
-        sketches = nearest.sketches_of(self.session, near)
+        sketches = near_sketches.sketches_of(self.session, near)
         likeness = {name: self.likeness(sketches[name]) for name in near}
         return [*same, *sorted(near, key=likeness.__getitem__, reverse=True)]
 
@@ -152,5 +153,5 @@ def verdict_on_adapter(session: Session, fingerprint: Fingerprint) -> Verdict:
     """Return that an adapter is registered already, or which base it fits."""
     summary = models.with_digest(session, fingerprint.digest)
     registered = RegisteredAdapter(summary.name, summary.family) if summary else None
-    fits = rank_bases(fingerprint, nearest.bases(session, fingerprint))
+    fits = rank_bases(fingerprint, near_sketches.bases(session, fingerprint))
     return judge_adapter(fingerprint, registered, fits)

@@ -3,8 +3,6 @@
 from dataclasses import replace
 
 import models_made as made
-import numpy as np
-import pytest
 
 from registry.fingerprints.record import Branch
 from registry.lineage.features import ComparedModel, ModelFeatures, Sketches
@@ -46,16 +44,3 @@ def test_a_missing_sketch_is_zeros():
     tables = Sketches.of(branches).tables
     assert tables["token", "mlp"].any(1).tolist() == [False, True]
     assert not tables["stream", "attention"].any()
-
-
-def test_an_outline_is_the_sum_over_layers():
-    """Half of every branch's sketch, of length 1, in whatever order the layers stand."""
-    draw = np.random.default_rng(0)
-    sketches = [tuple(draw.standard_normal(256)) for _ in range(4)]
-    branches = [Branch(i, "mlp", sketch, None) for i, sketch in enumerate(sketches)]
-    mirrored = [Branch(3 - b.layer, b.branch, b.stream, None) for b in branches]
-    outline = np.array(Sketches.of(branches).outline("stream"))
-    assert np.linalg.norm(outline) == pytest.approx(1, abs=1e-3)
-    assert not outline[:128].any()
-    assert outline == pytest.approx(np.array(Sketches.of(mirrored).outline("stream")), abs=1e-3)
-    assert Sketches.of(branches).outline("token") is None

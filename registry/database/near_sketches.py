@@ -1,0 +1,171 @@
+"""Which registered models have sketches near those of a fingerprint."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Select,
+    bindparam,
+    distinct,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+from sqlalchemy.orm import Session
+
+from registry.database.column_types import Half
+from registry.database.near_models import Likeness, NamedModel, StartLikeness
+from registry.database.nearest import of_same_kind
+from registry.database.schema import BranchRow, Family, MatrixRow, Model, OutlineRow, SpaceRow
+from registry.database.wire import halves, rectangle
+from registry.fingerprints.outline import outline
+from registry.fingerprints.record import VERSION, Branch, Fingerprint, Space
+from registry.lineage.adapter_base import CandidateBase
+from registry.lineage.features import KINDS, Sketches
+
+SKETCH = Half(256)
+COSINE_DISTANCE = "<=>"  # pgvector's operators
+NEGATIVE_PRODUCT = "<#>"  # of unit vectors it orders as the cosine does, and takes less time
+
+
+def distance_to(column: Any, sketch: Sequence[float], operator: str) -> ColumnElement[float]:
+    """Return the distance of a column of sketches from one sketch."""
+    parameter = bindparam(None, sketch, type_=SKETCH)
+    distance: ColumnElement[float] = column.op(operator, return_type=Double())(parameter)
+    return distance
+
+
+def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[Likeness]:
+    """Return the k models with the nearest outline of any kind, and its cosine, nearest first."""
+    vectors = outline(fingerprint)
+    distances = []
+    for name in (*KINDS, "start"):
+        vector = getattr(vectors, name)
+        if vector is not None:
+            column = getattr(OutlineRow, name)
+            distances.append(distance_to(column, vector, NEGATIVE_PRODUCT))
+    if not distances:
+        return []
+
+    least = func.least(*distances).label("least")
+    shortlist = select(OutlineRow.model_id, least)
+    shortlist = shortlist.order_by(least, OutlineRow.model_id).limit(k)
+    near = shortlist.subquery()
+
+    query = of_same_kind(select(Model.name, -near.c.least), fingerprint)
+    query = query.join(near, near.c.model_id == Model.id)
+    query = query.order_by(near.c.least, Model.id)
+
+    likenesses = []
+    for name, cosine in session.execute(query):
+        if cosine:  # None where the two have no outline of one kind
+            likenesses.append(Likeness(name, cosine))
+    return likenesses
+
+
+def with_cosine(table: Any, distance: ColumnElement[float]) -> Select[str, str, float]:
+    """Return a query of models, families and cosines, for the distance of a table's column."""
+    query = select(Model.name, Family.name, 1 - distance)
+    query = query.join(table, table.model_id == Model.id)
+    return query.join(Family)
+
+
+def by_start(session: Session, start: tuple[float, ...], k: int) -> list[StartLikeness]:
+    """Return the k models whose tensors begin most alike, and the cosine, nearest first."""
+    distance = distance_to(OutlineRow.start, start, COSINE_DISTANCE)
+    query = with_cosine(OutlineRow, distance)
+    query = query.where(OutlineRow.start.is_not(None))
+    query = query.where(Model.fingerprint_version == VERSION)
+    query = query.order_by(distance).limit(k)
+
+    likenesses = []
+    for name, family, cosine in session.execute(query):
+        named = NamedModel(name, family)
+        likenesses.append(StartLikeness(named, cosine))
+    return likenesses
+
+
+def by_branch(session: Session, branch: Branch, k: int) -> dict[NamedModel, float]:
+    """Return the models with a layer most like this one, and the cosine in the better axes."""
+    best: dict[NamedModel, float] = {}
+    for kind in KINDS:
+        sketch = getattr(branch, kind)
+        if sketch is None:
+            continue
+        column = getattr(BranchRow, kind)
+        distance = distance_to(column, sketch, COSINE_DISTANCE)
+        query = with_cosine(BranchRow, distance)
+        query = query.where(BranchRow.branch == branch.branch)
+        query = query.where(Model.fingerprint_version == VERSION)
+        query = query.where(distance.is_not(None))
+        query = query.order_by(distance).limit(k)
+
+        for name, family, cosine in session.execute(query):
+            named = NamedModel(name, family)
+            best[named] = max(cosine, best.get(named, -1.0))
+    return best
+
+
+def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:
+    """Return the branches' sketches of some models, by name.
+
+    They are read in binary: as decimals they take a second.
+    """
+    missing = literal((0.0,) * 256, SKETCH)
+    stream = func.halfvec_send(func.coalesce(BranchRow.stream, missing))
+    token = func.halfvec_send(func.coalesce(BranchRow.token, missing))
+    query = select(
+        Model.name,
+        func.array_agg(BranchRow.layer),
+        func.array_agg(BranchRow.branch),
+        func.string_agg(stream, literal(b"")),
+        func.string_agg(token, literal(b"")),
+    )
+    query = query.join(Model, Model.id == BranchRow.model_id)
+    query = query.where(Model.name.in_(names))
+    query = query.where(Model.fingerprint_version == VERSION)
+
+    sketches = dict.fromkeys(names, Sketches.of(()))
+    for name, layers, branches, *sent in session.execute(query.group_by(Model.name)):
+        tables = list(map(rectangle, sent))
+        sketches[name] = Sketches.placed(layers, branches, tables)
+    return sketches
+
+
+def bases(session: Session, adapter: Fingerprint) -> list[CandidateBase]:
+    """Return the models that have every matrix which an adapter changes, in its shape."""
+    sketch = func.halfvec_send(SpaceRow.sketch)
+    query = select(Model.name, Family.name, SpaceRow.layer, SpaceRow.side, sketch)
+    query = query.join(SpaceRow, SpaceRow.model_id == Model.id)
+    query = query.join(Family, Family.id == Model.family_id)
+    query = query.where(Model.kind == "model")
+    query = query.where(Model.fingerprint_version == adapter.version)
+    query = query.where(Model.id.in_(fitting_models(adapter)))
+
+    spaces: dict[NamedModel, list[Space]] = defaultdict(list)
+    for name, family, layer, side, sent in session.execute(query):
+        named = NamedModel(name, family)
+        spaces[named].append(Space(layer, side, halves(sent)))
+
+    candidates = []
+    for named in sorted(spaces):
+        candidate = CandidateBase(named.model, named.family, tuple(spaces[named]))
+        candidates.append(candidate)
+    return candidates
+
+
+def fitting_models(adapter: Fingerprint) -> Select[Any]:
+    """Return a query of the ids of models with all matrices that an adapter changes."""
+    places = set()
+    for matrix in adapter.matrices:
+        places.add((matrix.layer, matrix.projection, matrix.rows, matrix.cols))
+
+    place = tuple_(MatrixRow.layer, MatrixRow.projection, MatrixRow.rows, MatrixRow.cols)
+    query = select(MatrixRow.model_id)
+    query = query.where(place.in_(sorted(places)))
+    query = query.group_by(MatrixRow.model_id)
+    return query.having(func.count(distinct(place)) == len(places))
