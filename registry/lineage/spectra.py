@@ -95,7 +95,8 @@ def layer_distances(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     differences = one[..., 1:] - other[..., 1:]
     mean_square = mean_without_nan(differences**2, axis=-1)
     scale = np.maximum(one[..., 0], other[..., 0])
-    return np.sqrt(mean_square) / scale
+    distances: np.ndarray = np.sqrt(mean_square) / scale
+    return distances
 
 
 def mean_without_nan(values: np.ndarray, axis: int) -> np.ndarray:
