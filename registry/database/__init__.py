@@ -1,10 +1,14 @@
 """Postgres with pgvector: the schema, the embedded server, what is stored and what is found.
 
-connection          the way in: from a URL, or none, to an engine
-schema              the tables; the history of their changes is in migrations/
-fingerprints, rows  records to rows and back
-models, verdicts    what is registered, and the verdicts given at ingestion
-nearest             the search for near models
-admin, migrate      what `registry db` does
-embedded/           the server that starts when a command needs it
+connection             the way in: from a URL, or none, to an engine
+schema, column_types   the tables; the history of their changes is in migrations/
+fingerprints, rows     records to rows and back
+compared_models, wire  what comparisons read, in the bytes that the server sends
+models, verdicts       what is registered, and the verdicts given at ingestion
+characteristics        the second paper's groups of projections
+nearest                the search by the papers' vectors and by recipes
+near_sketches          the search by outlines, branches and spaces
+near_models            the records that searches answer with
+admin, migrate         what `registry db` does
+embedded/              the server that starts when a command needs it
 """
