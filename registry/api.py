@@ -254,7 +254,7 @@ class Registry:
             return adapters.adapters_like(engine, adapter, k)
 
     def show(self, name: str) -> fingerprints.Stored:
-        """Return a registered model and its fingerprint, by name or the first digits of its digest."""
+        """Return a registered model and its fingerprint, by name or first digits of its digest."""
         with self._session() as session:
             return fingerprints.load(session, name)
 
