@@ -42,33 +42,46 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
         raise NotAnAdapter(source=adapter.source, base=base.source)
     if base.kind == "adapter":
         raise BaseIsAdapter(base=base.source)
-    projections = layout_of(base).projections
-    stored_transposed = {tensor.entry.name for tensor in projections if tensor.transposed}
-    base_tensors = BaseTensors(base.entries)
-    deltas = [entry for entry in adapter.entries if isinstance(entry, Delta)]
-    magnitudes = {delta.magnitude for delta in deltas}
-    entries = {entry.name: entry for entry in base.entries}
-    for entry in adapter.entries:
-        weight = base_tensors.find(entry.name)
-        if isinstance(entry, Delta):
-            if weight is None:
-                reason = f"it changes {entry.name!r}, which is not there"
-                raise mismatch(adapter, base, reason)
-            check_shape(adapter, base, weight, entry)
-            transposed = is_transposed(weight, entry, weight.name in stored_transposed)
-            entries[weight.name] = with_delta(weight, entry, transposed=transposed)
-        elif entry not in magnitudes:  # trained whole, such as a classifier head
-            name = weight.name if weight else entry.name
-            entries[name] = replace(entry, name=name)
+
     return replace(
         base,
         source=f"{adapter.source} merged into {base.source}",
         name=adapter.name,
         revision=adapter.revision,
         base=adapter.base or base.name,
-        entries=tuple(entries.values()),
+        entries=tuple(merged_entries(base, adapter)),
         remote=base.remote or adapter.remote,
     )
+
+
+def merged_entries(base: Checkpoint, adapter: Checkpoint) -> list[Entry]:
+    """Return the base's tensors, those that the adapter changes with its deltas.
+
+    Raises:
+        AdapterMismatch: Where the base lacks a weight that the adapter changes, or has another
+            shape.
+    """
+    projections = layout_of(base).projections
+    stored_transposed = {tensor.entry.name for tensor in projections if tensor.transposed}
+    base_tensors = BaseTensors(base.entries)
+    deltas = [entry for entry in adapter.entries if isinstance(entry, Delta)]
+    magnitudes = {delta.magnitude for delta in deltas}
+
+    entries = {entry.name: entry for entry in base.entries}
+    for entry in adapter.entries:
+        weight = base_tensors.find(entry.name)
+        if not isinstance(entry, Delta):
+            if entry not in magnitudes:  # trained whole, such as a classifier head
+                name = weight.name if weight else entry.name
+                entries[name] = replace(entry, name=name)
+            continue
+
+        if weight is None:
+            raise mismatch(adapter, base, f"it changes {entry.name!r}, which is not there")
+        check_shape(adapter, base, weight, entry)
+        transposed = is_transposed(weight, entry, weight.name in stored_transposed)
+        entries[weight.name] = with_delta(weight, entry, transposed=transposed)
+    return list(entries.values())
 
 
 class BaseTensors:

@@ -46,6 +46,7 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
     others: list[Entry] = []
     unknown: list[Entry] = []
     towers: set[str] = set()
+
     for entry in entries:
         kind, match, tower = recognise(entry.name, marked)
         if match and tower:
@@ -60,6 +61,7 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
             towers.add(tower)
         if kind is Kind.UNKNOWN and len(entry.shape) > 1:
             unknown.append(entry)
+
     if not matched:  # a vision model of its own is no tower of another
         return Layout(projection_tensors(in_towers, config), tuple(others), tuple(unknown))
     others += [entry for entry, _ in in_towers]
@@ -81,37 +83,36 @@ def projection_tensors(
 ) -> tuple[ProjectionTensor, ...]:
     """Give every matched tensor its layer and its cuts, in the order of layers and projections."""
     tensors = join_heads(matched)
-    places: set[LayerPlace] = set()
     for entry, match in tensors:
         check_dimensions(entry, 3 if match.row.experts else 2)
-        places.add(match.place)
-    layers = layer_numbers(places)
+
+    layers = layer_numbers({tensor.match.place for tensor in tensors})
     orientation = orientation_of(tensors)
     attention_widths: dict[LayerPlace, int] = {}
     for tensor in tensors:
         if tensor.match.row.parts == ("output",):
             attention_widths[tensor.match.place] = orientation.inputs(tensor)
+
     projections = []
     for tensor in tensors:
         entry, match = tensor
         row = match.row
         transposed = orientation.transposed(tensor)
         height = entry.shape[-1 if transposed else -2]
-        width = attention_widths.get(match.place)
-        sizes, groups = split_of(entry, row, height, width, config)
+        attention_width = attention_widths.get(match.place)
+        split = split_of(entry, row, height, attention_width, config)
         experts = range(entry.shape[0]) if row.experts else (match.expert,)
-        projections.append(
-            ProjectionTensor(
-                entry=entry,
-                naming=row.naming,
-                layer=layers[match.place],
-                parts=row.parts * len(experts),
-                experts=tuple(expert for expert in experts for _ in row.parts),
-                transposed=transposed,
-                sizes=sizes,
-                groups=groups,
-            )
+        projection = ProjectionTensor(
+            entry=entry,
+            naming=row.naming,
+            layer=layers[match.place],
+            parts=row.parts * len(experts),
+            experts=tuple(expert for expert in experts for _ in row.parts),
+            transposed=transposed,
+            sizes=split.sizes,
+            groups=split.groups,
         )
+        projections.append(projection)
     return tuple(sorted(projections, key=reading_order))
 
 
@@ -163,6 +164,7 @@ def join_heads(matched: Sequence[MatchedTensor]) -> list[MatchedTensor]:
             whole.append(tensor)
         else:
             heads.setdefault((match.row, match.place), []).append(tensor)
+
     for group in heads.values():
         in_order = sorted(group, key=attrgetter("match.head"))
         whole.append(concatenated(in_order))
@@ -177,6 +179,7 @@ def concatenated(heads: Sequence[MatchedTensor]) -> MatchedTensor:
         check_dimensions(entry, 2)
         if entry.shape != first.shape:
             raise NotAMatrix(tensor=entry.name, shape=list(entry.shape))
+
     rows, columns = first.shape
     shape = (rows * len(entries), columns)
     whole = replace(first, shape=shape, read=partial(read_stacked, entries), head=None)

@@ -152,17 +152,14 @@ def scipy_fits(values: np.ndarray) -> tuple[Pareto, ...]:
     """
     smallest = float(values.min())
     median = float(np.median(values))
-    from_shape_1 = stats.genpareto.fit(values, 1.0, loc=0.0, scale=median)
-    fits = [
-        scipy_fit("scipy's own", values, stats.genpareto.fit(values)),
-        scipy_fit("location 0", values, stats.genpareto.fit(values, floc=0.0)),
-        scipy_fit(
-            "location at the smallest",
-            values,
-            stats.genpareto.fit(values, floc=smallest * (1 - 1e-9)),
-        ),
-        scipy_fit("shape 1 from 0", values, from_shape_1),
-    ]
+    just_below = smallest * (1 - 1e-9)
+    parameters = {
+        "scipy's own": stats.genpareto.fit(values),
+        "location 0": stats.genpareto.fit(values, floc=0.0),
+        "location at the smallest": stats.genpareto.fit(values, floc=just_below),
+        "shape 1 from 0": stats.genpareto.fit(values, 1.0, loc=0.0, scale=median),
+    }
+    fits = [scipy_fit(start, values, fitted) for start, fitted in parameters.items()]
 
     def least_likely_last(pareto: Pareto) -> float:
         return -pareto.likelihood

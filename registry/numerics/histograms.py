@@ -22,7 +22,7 @@ KEY_SHIFT = 20  # bits of a float32 behind its key
 EXPONENT_BIAS = 127  # of float32
 NONFINITE_EXPONENT = 128  # which NaN and infinities have
 COUNTED_FROM = 1 << 16  # values: of fewer, torch is as fast as the kernel
-CHUNK = 1 << 20  # values that torch turns to keys at a time
+CHUNK = 1 << 20  # values that torch converts to keys at a time
 WORDS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32}
 
 
