@@ -54,16 +54,20 @@ def deltas(adapters: Sequence[ComparedAdapter]) -> list[Fingerprint]:
 
 def adapters_json(report: AdapterReport) -> dict[str, Any]:
     """Return vectors, distances, tests and paths; null for what an adapter does not cover."""
+    adapters = [adapter_json(adapter) for adapter in report.adapters]
+    tests = [asdict(test) for test in label_tests(report.adapters)]
+
+    like = []
+    for name, base, distance in report.nearest:
+        like.append({"model": name, "base": base, "std_distance": distance})
+
     return {
-        "adapters": [adapter_json(adapter) for adapter in report.adapters],
+        "adapters": adapters,
         "base": base_json(report.base),
         "distances": distances_json(report.trained),
-        "tests": [asdict(test) for test in label_tests(report.adapters)],
+        "tests": tests,
         "trajectories": trajectories_json(report.adapters),
-        "like": [
-            {"model": name, "base": base, "std_distance": distance}
-            for name, base, distance in report.nearest
-        ],
+        "like": like,
     }
 
 
@@ -83,9 +87,16 @@ def adapter_json(adapter: ComparedAdapter) -> dict[str, Any]:
         "data": adapter.data,
         "base": adapter.base,
         "trained": bool(adapter.delta),
-        "update": vectors_json(adapter.delta) if adapter.delta else None,
-        "merged": vectors_json(adapter.merged) if adapter.merged else None,
+        "update": vectors_or_none(adapter.delta),
+        "merged": vectors_or_none(adapter.merged),
     }
+
+
+def vectors_or_none(fingerprint: Fingerprint | None) -> dict[str, Any] | None:
+    """Return std and clustering vectors; None without a fingerprint."""
+    if fingerprint is None:
+        return None
+    return vectors_json(fingerprint)
 
 
 def base_json(base: tuple[str, Fingerprint] | None) -> dict[str, Any] | None:
@@ -117,13 +128,20 @@ def distances_json(trained: Sequence[ComparedAdapter]) -> dict[str, Any]:
 
 
 def nested_list(distances: np.ndarray) -> list[list[float | None]]:
-    """Return a matrix as lists, null where two adapters have too few projections in common."""
-    return [numbers_or_none(row) for row in distances.tolist()]
+    """Return a matrix as lists.
+
+    NaN, where two adapters have too few projections in common, is None.
+    """
+    rows = []
+    for row in distances.tolist():
+        numbers = [number_or_none(value) for value in row]
+        rows.append(numbers)
+    return rows
 
 
-def numbers_or_none(row: Sequence[float]) -> list[float | None]:
-    """Return a row with None in the place of NaN."""
-    return [None if math.isnan(value) else value for value in row]
+def number_or_none(value: float) -> float | None:
+    """Return a number, None for NaN."""
+    return None if math.isnan(value) else value
 
 
 def adapters_table(report: AdapterReport) -> RenderableType:
@@ -160,11 +178,14 @@ def adapter_table(adapter: ComparedAdapter, base: tuple[str, Fingerprint] | None
         shown["merged"] = adapter.merged
 
     facts = []
-    if adapter.delta.adapter:
-        facts.append(f"{adapter.delta.adapter.method}, rank {adapter.delta.adapter.rank}")
+    form = adapter.delta.adapter
+    if form:
+        facts.append(f"{form.method}, rank {form.rank}")
     if adapter.data:
         facts.append(f"trained on {adapter.data}")
-    return Group(Text(f"{title}: {', '.join(facts)}"), vectors_table(shown))
+
+    heading = f"{title}: {', '.join(facts)}"
+    return Group(Text(heading), vectors_table(shown))
 
 
 def vectors_table(fingerprints: dict[str, Fingerprint]) -> RenderableType:
@@ -175,11 +196,11 @@ def vectors_table(fingerprints: dict[str, Fingerprint]) -> RenderableType:
 
     rows = []
     for projection in PROJECTIONS:
-        row = [projection]
+        cells: list[str] = []
         for fingerprint in fingerprints.values():
-            row += entries(fingerprint, projection)
-        if any(entry != "-" for entry in row[1:]):
-            rows.append(row)
+            cells += entries(fingerprint, projection)
+        if set(cells) != {"-"}:
+            rows.append([projection, *cells])
     return table("projection", *columns, rows=rows, right=columns)
 
 
@@ -187,8 +208,11 @@ def entries(fingerprint: Fingerprint, projection: str) -> tuple[str, str]:
     """Return a projection's std and clustering share; dashes for one that is not covered."""
     if projection not in fingerprint.projections:
         return "-", "-"
-    i = PROJECTIONS.index(projection)
-    return f"{fingerprint.std[i]:.3g}", f"{fingerprint.clusterings[0].vector[i]:.3f}"
+
+    position = PROJECTIONS.index(projection)
+    std = fingerprint.std[position]
+    share = fingerprint.clusterings[0].vector[position]
+    return f"{std:.3g}", f"{share:.3f}"
 
 
 def distance_table(trained: Sequence[ComparedAdapter], vector: str) -> RenderableType:
@@ -198,9 +222,15 @@ def distance_table(trained: Sequence[ComparedAdapter], vector: str) -> Renderabl
 
     rows = []
     for number, adapter, row in zip(numbers, trained, distances, strict=True):
-        cells = ["-" if math.isnan(value) else f"{value:.2g}" for value in row]
-        rows.append((f"{number} {adapter.data or adapter.name}", *cells))
+        label = adapter.data or adapter.name
+        cells = [distance_text(value) for value in row]
+        rows.append((f"{number} {label}", *cells))
     return table(f"{vector} distances", *numbers, rows=rows, right=numbers)
+
+
+def distance_text(distance: float) -> str:
+    """Return a distance to two digits, a dash for NaN."""
+    return "-" if math.isnan(distance) else f"{distance:.2g}"
 
 
 def tests_table(adapters: Sequence[ComparedAdapter]) -> RenderableType | None:
@@ -225,8 +255,12 @@ def run_table(run: str, points: Sequence[RunPoint]) -> RenderableType:
 
 def nearest_table(report: AdapterReport) -> RenderableType:
     """Return the registered adapters most like the first."""
-    title = f"registered, most like {report.adapters[0].name}"
-    rows = [(name, base or "", f"{distance:.3g}") for name, base, distance in report.nearest]
+    first = report.adapters[0]
+    title = f"registered, most like {first.name}"
+
+    rows = []
+    for name, base, distance in report.nearest:
+        rows.append((name, base or "", f"{distance:.3g}"))
     return table(title, "base", "std distance", rows=rows)
 
 

@@ -41,12 +41,15 @@ def characteristic_json(
     model: str, characteristic: "Characteristic", paper: dict[str, Any] | None
 ) -> dict[str, Any]:
     """Return a characteristic with the comparisons that decided it."""
+    groups = [asdict(group) for group in characteristic.groups]
+    comparisons = [comparison_json(comparison) for comparison in characteristic.comparisons]
+
     return {
         "model": model,
         "rank": characteristic.rank,
         "usable": characteristic.usable,
-        "groups": [asdict(group) for group in characteristic.groups],
-        "comparisons": [comparison_json(comparison) for comparison in characteristic.comparisons],
+        "groups": groups,
+        "comparisons": comparisons,
         "paper": paper,
     }
 
@@ -70,11 +73,14 @@ def characteristic_table(
     model: str, characteristic: "Characteristic", paper: dict[str, Any] | None
 ) -> RenderableType:
     """Return the groups of projections, and the numbers behind them."""
-    lines = [f"{model}: {len(characteristic.groups)} groups at rank {characteristic.rank}"]
-    lines += [f"  {group_text(g.referenced, g.members)}" for g in characteristic.groups]
+    groups = [group_text(group.referenced, group.members) for group in characteristic.groups]
+    lines = [f"{model}: {len(groups)} groups at rank {characteristic.rank}"]
+    lines += [f"  {group}" for group in groups]
 
     if paper and "groups" in paper:
-        published = [group_text(first, members) for first, *members in paper["groups"]]
+        published = []
+        for referenced, *members in paper["groups"]:
+            published.append(group_text(referenced, members))
         lines.append(f"paper, table 3: {'; '.join(published)}")
     if not characteristic.usable:
         lines.append("one group only: this model cannot shape a LoRA initialisation")

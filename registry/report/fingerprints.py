@@ -26,11 +26,9 @@ def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
 
     ranks = [f"cluster r={clustering.rank}" for clustering in fingerprint.clusterings]
     numbers = ["matrices", "std", "std/max", *ranks]
-    rows = [
-        projection_row(fingerprint, projection)
-        for projection in PROJECTIONS
-        if projection in fingerprint.projections
-    ]
+
+    covered = [name for name in PROJECTIONS if name in fingerprint.projections]
+    rows = [projection_row(fingerprint, projection) for projection in covered]
     drawn = table("projection", *numbers, rows=rows, right=numbers)
     return Group(Text("\n".join(facts)), drawn, Text("\n".join(notes(fingerprint))))
 
@@ -41,9 +39,13 @@ def projection_row(fingerprint: Fingerprint, projection: str) -> list[Any]:
     std = fingerprint.std[position]
     relative = std / max(fingerprint.std)
 
-    shares = [f"{clustering.vector[position]:.3f}" for clustering in fingerprint.clusterings]
     count = matrix_count(fingerprint, projection)
-    return [projection, count, f"{std:.6g}", f"{relative:.3f}", *shares]
+    cells = [projection, count, f"{std:.6g}", f"{relative:.3f}"]
+
+    for clustering in fingerprint.clusterings:
+        share = clustering.vector[position]
+        cells.append(f"{share:.3f}")
+    return cells
 
 
 def matrix_count(fingerprint: Fingerprint, projection: str) -> int:
@@ -78,10 +80,10 @@ def notes(fingerprint: Fingerprint) -> list[str]:
             " ingest the model with a larger --rank"
         )
 
-    if fingerprint.adapter:
-        beside, untouched = fingerprint.adapter.beside, fingerprint.adapter.untouched
-        lines += left_out("full tensors beside the LoRA deltas were left out", beside)
-        lines += left_out("LoRA deltas are zero and were left out", untouched)
+    adapter = fingerprint.adapter
+    if adapter:
+        lines += left_out("full tensors beside the LoRA deltas were left out", adapter.beside)
+        lines += left_out("LoRA deltas are zero and were left out", adapter.untouched)
     lines += left_out("matrices of unknown names were left out", fingerprint.unknown)
     return lines
 
@@ -95,8 +97,11 @@ def left_out(what: str, names: Sequence[str]) -> list[str]:
 
 def uncertain_labels(fingerprint: Fingerprint, clustering: Clustering) -> str:
     """Return which labels the errors of the singular values leave open."""
-    matrices = places(fingerprint, clustering.undetermined) or []
-    names = [f"layer {matrix['layer']} {matrix['projection']}" for matrix in matrices]
+    names = []
+    for position in clustering.undetermined or ():
+        matrix = fingerprint.matrices[position]
+        names.append(f"layer {matrix.layer} {matrix.projection}")
+
     return (
         f"labels at rank {clustering.rank} that are not certain within the errors of the singular"
         f" values: {short_list(names)}"
@@ -121,10 +126,9 @@ def inspection_table(inspection: "Inspection") -> RenderableType:
 
     rows = []
     for projection in inspection.projections:
+        name, count = projection.projection, projection.matrices
         shapes = [f"{height} x {width}" for height, width in projection.shapes]
-        rows.append(
-            (projection.projection, projection.matrices, projection.layers, ", ".join(shapes))
-        )
+        rows.append((name, count, projection.layers, ", ".join(shapes)))
     numbers = ("matrices", "layers")
     drawn = table("projection", *numbers, "shapes", rows=rows, right=numbers)
 
@@ -138,6 +142,11 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
 
     Labels run over the layers that have the projection.
     """
+    present, matrices = {}, {}
+    for projection in PROJECTIONS:
+        present[projection] = projection in fingerprint.projections
+        matrices[projection] = matrix_count(fingerprint, projection)
+
     return {
         "kind": fingerprint.kind,
         "adapter": adapter_json(fingerprint.adapter),
@@ -150,8 +159,8 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "layers": fingerprint.layers,
         "hidden_size": fingerprint.hidden_size,
         "rank": fingerprint.rank,
-        "projections": {p: p in fingerprint.projections for p in PROJECTIONS},
-        "matrices": {p: matrix_count(fingerprint, p) for p in PROJECTIONS},
+        "projections": present,
+        "matrices": matrices,
         "std": dict(zip(PROJECTIONS, fingerprint.std, strict=True)),
         "std_vector": fingerprint.std_vector,
         **clusterings_json(fingerprint),
@@ -196,7 +205,10 @@ def adapter_json(adapter: Adapter | None) -> dict[str, Any] | None:
 
 def by_projection(fingerprint: Fingerprint, labels: Sequence[int]) -> dict[str, list[int]]:
     """Return the labels of all matrices, sorted into the projections."""
-    sorted_labels: dict[str, list[int]] = {projection: [] for projection in PROJECTIONS}
+    sorted_labels: dict[str, list[int]] = {}
+    for projection in PROJECTIONS:
+        sorted_labels[projection] = []
+
     for matrix, label in zip(fingerprint.matrices, labels, strict=True):
         sorted_labels[matrix.projection].append(label)
     return sorted_labels
@@ -212,7 +224,10 @@ def places(
     described = []
     for position in positions:
         matrix = fingerprint.matrices[position]
-        described.append(
-            {"layer": matrix.layer, "projection": matrix.projection, "expert": matrix.expert}
-        )
+        place = {
+            "layer": matrix.layer,
+            "projection": matrix.projection,
+            "expert": matrix.expert,
+        }
+        described.append(place)
     return described

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 def timing_table(seconds: Mapping[str, float]) -> RenderableType:
     """Return the time per stage, summed over all threads, and `wall`."""
-    rows = [(stage, f"{spent:.3f}") for stage, spent in seconds.items() if spent]
+    rows = []
+    for stage, spent in seconds.items():
+        if spent:
+            rows.append((stage, f"{spent:.3f}"))
     return table("stage", "seconds", rows=rows, right=("seconds",))
 
 
@@ -33,7 +36,8 @@ def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:
         origin += f"; declared base {model.declared_base}"
 
     when = f"ingested {model.ingested_at:%Y-%m-%d %H:%M} by registry {model.tool_version}"
-    return Group(fingerprint_table(fingerprint, model.name), Text(f"{origin}\n{when}"))
+    numbers = fingerprint_table(fingerprint, model.name)
+    return Group(numbers, Text(f"{origin}\n{when}"))
 
 
 def models_table(models: Sequence["Summary"]) -> RenderableType:
@@ -59,14 +63,19 @@ def model_row(model: "Summary") -> tuple[Any, ...]:
 
 def families_table(families: Sequence["FamilySummary"]) -> RenderableType:
     """Return a row for every family."""
-    rows = [(family.name, len(family.models), ", ".join(family.models)) for family in families]
+    rows = []
+    for family in families:
+        names = ", ".join(family.models)
+        rows.append((family.name, len(family.models), names))
     return table("family", "count", "models", rows=rows, right=("count",))
 
 
 def status_table(status: "Status") -> RenderableType:
     """Return what is known of the database."""
-    facts = asdict(status)
-    rows = [(name, value) for name, value in facts.items() if value is not None]
+    rows = []
+    for name, value in asdict(status).items():
+        if value is not None:
+            rows.append((name, value))
     return table("database", "", rows=rows)
 
 

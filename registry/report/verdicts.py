@@ -40,9 +40,9 @@ def identification_table(identification: "Identification") -> RenderableType:
 def verdict_table(source: str, verdict: Verdict) -> RenderableType:
     """Return a verdict with its changes, and its evidence line by line."""
     parts: list[RenderableType] = [Text(f"{source}: {headline(verdict)}", style="bold")]
-    lines = verdict_lines(verdict)
-    if lines:
-        parts.append(Text("\n".join(f"  {line}" for line in lines)))
+    indented = [f"  {line}" for line in verdict_lines(verdict)]
+    if indented:
+        parts.append(Text("\n".join(indented)))
 
     rows = [evidence_row(line) for line in verdict.evidence]
     parts.append(table("evidence", *NUMBERS, rows=rows, right=NUMBERS))
@@ -51,7 +51,12 @@ def verdict_table(source: str, verdict: Verdict) -> RenderableType:
 
 def evidence_row(line: Evidence) -> tuple[str, str, str, str]:
     """Return a line of evidence as its sentence, score, null and p-value."""
-    return evidence_sentence(line), score_text(line), null_text(line), p_value_text(line)
+    return (
+        evidence_sentence(line),
+        score_text(line),
+        null_text(line),
+        p_value_text(line),
+    )
 
 
 def score_text(line: Evidence) -> str:
@@ -63,8 +68,13 @@ def null_text(line: Evidence) -> str:
     """Return a line's null; of a calibrated distance it is marked as the 5th percentile."""
     if line.null is None:
         return ""
-    is_distance = line.direction == Direction.LOWER and line.p_value is not None
-    return f"5th: {line.null:.3g}" if is_distance else f"{line.null:.3g}"
+
+    number = f"{line.null:.3g}"
+    lower_is_closer = line.direction == Direction.LOWER
+    calibrated = line.p_value is not None
+    if lower_is_closer and calibrated:
+        return f"5th: {number}"
+    return number
 
 
 def p_value_text(line: Evidence) -> str:
@@ -116,13 +126,18 @@ def identification_json(identification: "Identification") -> dict[str, Any]:
 
 def verdict_json(verdict: Verdict) -> dict[str, Any]:
     """Return a verdict as docs/json.md describes it."""
+    sentences, changes = [], []
+    for change in verdict.changes:
+        sentences.append(change_sentence(change))
+        changes.append(change_json(change))
+
     return {
         "verdict": str(verdict.verdict),
         "model": verdict.model,
         "family": verdict.family,
         "closest": verdict.closest,
-        "how": [change_sentence(change) for change in verdict.changes],
-        "changes": [change_json(change) for change in verdict.changes],
+        "how": sentences,
+        "changes": changes,
         "score": verdict.score,
         "p_value": verdict.p_value,
         "chance": verdict.chance,
@@ -133,7 +148,11 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
 
 def change_json(change: Change) -> dict[str, Any]:
     """Return a change: its kind, amount and parts."""
-    return {"kind": str(change.kind), "amount": change.amount, "parts": list(change.parts)}
+    return {
+        "kind": str(change.kind),
+        "amount": change.amount,
+        "parts": list(change.parts),
+    }
 
 
 def evidence_json(line: Evidence) -> dict[str, Any]:
