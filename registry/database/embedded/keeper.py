@@ -2,10 +2,10 @@
 
 Run by path with nothing but the standard library, so that it stays small:
 
-    keeper.py LOCK FOLDER DATA_DIR SOCKETS UID,GID COMMAND...
+    keeper.py LOCK FOLDER DATA_DIR SOCKETS UID,GID LINGER COMMAND...
 
 LOCK and FOLDER are inherited descriptors: the lock that says a server runs, and the cluster's
-folder.
+folder. LINGER is in seconds.
 """
 
 import fcntl
@@ -15,13 +15,11 @@ import signal
 import subprocess
 import sys
 
-LINGER = 3.0  # seconds that an unused server stays up, for the next command of a script
-
 
 def main() -> None:
     """Run the server until it ends by itself or is not needed any more; it does not outlive us."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # by way of `finally`
-    lock, folder, data_dir, sockets, account, *command = sys.argv[1:]
+    lock, folder, data_dir, sockets, account, linger, *command = sys.argv[1:]
     uid, _, gid = account.partition(",")
     who = {"user": int(uid), "group": int(gid), "extra_groups": []} if account else {}
     inherited = (int(lock), int(folder))
@@ -29,7 +27,7 @@ def main() -> None:
     for descriptor in inherited:
         os.close(descriptor)  # from here on the lock is the server's alone
     try:
-        watch(server, data_dir)
+        watch(server, data_dir, float(linger))
     finally:
         server.send_signal(
             signal.SIGINT
@@ -38,11 +36,14 @@ def main() -> None:
         shutil.rmtree(sockets, ignore_errors=True)
 
 
-def watch(server: "subprocess.Popen[bytes]", data_dir: str) -> None:
-    """Stop the server once nobody holds `clients` and nothing is pinned, while nobody can come."""
+def watch(server: "subprocess.Popen[bytes]", data_dir: str, linger: float) -> None:
+    """Stop the server once nobody holds `clients` and nothing is pinned, while nobody can come.
+
+    linger: seconds between two looks.
+    """
     while server.poll() is None:
         try:
-            server.wait(LINGER)
+            server.wait(linger)
         except subprocess.TimeoutExpired:
             clients = os.open(os.path.join(data_dir, "clients"), os.O_RDWR)  # noqa: PTH118
             try:

@@ -46,9 +46,13 @@ ROLE = "registry"
 
 @dataclass(frozen=True)
 class Server:
-    """The embedded server of one data folder. Nothing runs until `connected` or `start`."""
+    """The embedded server of one data folder. Nothing runs until `connected` or `start`.
+
+    linger: seconds that it stays up unused, for the next command of a script.
+    """
 
     data_dir: Path
+    linger: float = 3.0
     client = CLIENT
 
     @property
@@ -160,18 +164,15 @@ class Server:
                 os.chown(sockets, *account)
             path = inherited_path(self.cluster, folder, account)
             command: list[str | Path] = [binaries / "postgres", "-D", path]
-            command += [
-                "-c",
-                f"unix_socket_directories={sockets}",
-                "-c",
-                "unix_socket_permissions=0700",
-            ]
+            command += ["-c", f"unix_socket_directories={sockets}"]
+            command += ["-c", "unix_socket_permissions=0700"]
             command += ["-c", "listen_addresses="]
             subprocess.Popen(  # noqa: S603
                 [
                     sys.executable, "-I", Path(__file__).with_name("keeper.py"),
                     str(lock), str(folder),
-                    self.data_dir, sockets, ",".join(map(str, account or ())), *command,
+                    self.data_dir, sockets, ",".join(map(str, account or ())),
+                    str(self.linger), *command,
                 ],
                 pass_fds=(lock, folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
                 env=environment(), start_new_session=True,
