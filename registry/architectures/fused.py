@@ -39,6 +39,7 @@ def split_of(
     sizes = part_sizes(entry, row, height, attention_width)
     if not row.interleaved:
         return Split(sizes, groups=1)
+
     reason = MISFIT
     if row.groups:
         groups = row.groups
@@ -49,6 +50,7 @@ def split_of(
         groups = key_heads(row, sizes, heads)
         stated = "missing" if heads is None else repr(heads)
         reason = f"num_attention_heads is {stated}"
+
     if groups < 1 or any(size % groups for size in sizes):
         raise cannot_split(entry, row, reason)
     return Split(sizes, groups)
@@ -66,15 +68,18 @@ def part_sizes(entry: Entry, row: Row, height: int, attention_width: int | None)
     count = len(row.parts)
     if count == 1:
         return (height,)
+
     widest = ""
     if "query" in row.parts:
         widest = "query"
     elif row.interleaved:
         widest = "value"
+
     if attention_width and widest in row.parts:
         widest_rows, remainder = attention_width, 0
     else:
         widest_rows, remainder = divmod(height, count)
+
     other_rows, other_remainder = divmod(height - widest_rows, count - 1)
     if remainder or other_remainder or other_rows < 1:
         raise cannot_split(entry, row, MISFIT)

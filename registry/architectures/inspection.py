@@ -71,6 +71,7 @@ def inspect(source: str | Path) -> Inspection:
     unknown = {entry.name for entry in layout.unknown}
     ignored = [entry.name for entry in layout.others if entry.name not in unknown]
     dtypes = Counter(storage_type(entry) for entry in checkpoint.entries)
+
     return Inspection(
         source=checkpoint.source,
         kind=checkpoint.kind,
@@ -99,11 +100,13 @@ def summaries(layout: Layout) -> tuple[ProjectionSummary, ...]:
     matrices: Counter[str] = Counter()
     layers: dict[str, set[int]] = {}
     shapes: dict[str, set[tuple[int, int]]] = {}
+
     for tensor in layout.projections:
         for projection, shape in zip(tensor.parts, tensor.shapes, strict=True):
             matrices[projection] += 1
             layers.setdefault(projection, set()).add(tensor.layer)
             shapes.setdefault(projection, set()).add(shape)
+
     present = []
     for projection in PROJECTIONS:
         if projection in matrices:

@@ -122,6 +122,7 @@ def look_up(form: str) -> Form:
     """Return what the table says of the names of one form."""
     endings = suffixes(form, DEPTH)
     tower = tower_of(form)
+
     if not ignored("buffers").isdisjoint(endings):
         kind = Kind.BUFFER
     elif in_module(form):
@@ -132,6 +133,7 @@ def look_up(form: str) -> Form:
         kind = Kind.MATRIX
     else:
         kind = Kind.UNKNOWN
+
     rows = () if in_module(form) else matching_rows(endings)
     return Form(rows, Recognition(kind, None, tower))
 

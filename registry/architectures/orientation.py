@@ -53,6 +53,7 @@ def orientation_of(tensors: Iterable[MatchedTensor]) -> Orientation:
     namings: set[str] = set()
     up: dict[LayerPlace, Stacked] = {}
     down: dict[LayerPlace, Stacked] = {}
+
     for entry, match in tensors:
         row = match.row
         if row.wide == row.name and entry.shape[1] > entry.shape[0]:
@@ -61,6 +62,7 @@ def orientation_of(tensors: Iterable[MatchedTensor]) -> Orientation:
             up[match.place] = Stacked(entry.shape[1:], len(row.parts))
         if row.experts and row.parts[-1] == "down":
             down[match.place] = Stacked(entry.shape[1:], len(row.parts))
+
     layers = set()
     for place in up.keys() & down.keys():
         if are_transposed(up[place], down[place]):

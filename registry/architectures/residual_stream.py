@@ -117,14 +117,17 @@ def find_norms(layout: Layout) -> Iterator[Norm]:
     """Find the norms on either side of every branch, by the names in residual_stream.toml."""
     layers: dict[str, int] = {}  # by what the layer's tensors begin with
     for tensor in layout.projections:
-        if prefix := layer_prefix(tensor.entry.name):
+        prefix = layer_prefix(tensor.entry.name)
+        if prefix:
             layers[prefix] = tensor.layer
+
     vectors: dict[int, dict[str, Entry]] = {}  # of every layer, by the rest of their names
     for entry in layout.others:
         prefix = layer_prefix(entry.name)
         if prefix in layers and len(entry.shape) == 1:
             rest = entry.name[len(prefix) + 1 :]
             vectors.setdefault(layers[prefix], {})[rest] = entry
+
     names: set[str] = set().union(*vectors.values())
     scheme = scheme_of(names)
     for layer, by_name in vectors.items():

@@ -85,13 +85,16 @@ def open_index(files: Files, index: Blob) -> Contents:
     """
     shard_of = read_weight_map(index)
     names = {shard: beside(index, shard) for shard in sorted(set(shard_of.values()))}
+
     for shard, name in names.items():
         path = PurePosixPath(shard.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in shard:
             raise ShardOutside(path=index.label, shard=shard)
         if name not in files or path.suffix not in SUFFIXES:
             raise MissingShard(path=index.label, shard=shard)
+
     merged = merge([files[name] for name in names.values()])
+
     for tensor, shard in shard_of.items():
         if merged.owners.get(tensor) != names[shard]:
             raise ShardMismatch(path=index.label, tensor=tensor, shard=shard)
@@ -118,6 +121,7 @@ def merge(blobs: list[Blob]) -> Merged:
     entries: list[Entry] = []
     config: dict[str, Any] = {}
     owners: dict[str, str] = {}
+
     for blob in blobs:
         contents = read_blob(blob)
         config |= contents.config
@@ -126,6 +130,7 @@ def merge(blobs: list[Blob]) -> Merged:
                 raise TensorTwice(tensor=entry.name, first=owners[entry.name], second=blob.name)
             owners[entry.name] = blob.name
             entries.append(entry)
+
     # All files of a model are of one format, so that the last one's finish serves for all.
     whole = contents.finished(Contents(entries, config), blobs[0].label)
     return Merged(whole, owners)

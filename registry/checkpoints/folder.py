@@ -66,10 +66,12 @@ def weight_files(names: Iterable[str]) -> list[str]:
     by_folder: dict[str, list[str]] = {}
     for name in sorted(names):
         by_folder.setdefault(folder_of(name), []).append(name)
+
     by_level: dict[int, list[str]] = {}
     for folder, inside in by_folder.items():
         level = len(PurePosixPath(folder).parts)
         by_level.setdefault(level, []).extend(weights_of_one_folder(inside))
+
     for level in sorted(by_level):
         if by_level[level]:
             return by_level[level]
@@ -84,6 +86,7 @@ def folder_of(name: str) -> str:
 def weights_of_one_folder(names: list[str]) -> list[str]:
     """Return the model's files among those of one folder."""
     candidates = [name for name in names if not NOT_WEIGHTS.search(name)]
+
     for suffixes in FORMATS:
         index_suffixes = tuple(suffix + INDEX for suffix in suffixes)
         files = [name for name in candidates if name.endswith(suffixes)]
@@ -93,6 +96,7 @@ def weights_of_one_folder(names: list[str]) -> list[str]:
         if files:
             standard = [name for name in files if PurePosixPath(name).name in STANDARD]
             return standard or files
+
     for adapter in ADAPTERS:
         for name in names:
             if PurePosixPath(name).name == adapter:
@@ -123,9 +127,11 @@ def only_model(names: Iterable[str], source: str, separator: str = "/") -> list[
     chosen = weight_files(names)
     if not chosen:
         raise no_weights(names, source)
+
     folders = sorted({folder_of(name) for name in chosen})
     models = {SHARD.sub(r"\g<stem>-\g<total>\g<suffix>", name) for name in chosen}
     example = f"{source.rstrip('/')}{separator}{chosen[0]}"
+
     if len(folders) > 1:
         raise SeveralCheckpoints(source=source, files=listed(folders), example=example)
     if len(models) > 1 and not chosen[0].endswith(INDEX):

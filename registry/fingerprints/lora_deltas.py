@@ -42,6 +42,7 @@ def delta_statistics(
         delta_moments, spectrum = product(outputs_side, inputs_side, delta.scaling, rank)
         image = thin_sketch(part, a, SKETCH_SIZES[projection]) * delta.scaling
         triangles = (outputs_side.triangle, inputs_side.triangle)
+
         yield MatrixStatistics(
             rows=part.shape[0],
             cols=a.shape[1],

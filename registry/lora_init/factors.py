@@ -166,6 +166,7 @@ def draw_by_projection(
     random = np.random.default_rng([plan.seed, "AB".index(side)])
     lengths: dict[str, int] = {}
     counts: dict[str, int] = {}
+
     for site in sites:
         for projection, (outputs, inputs) in zip(site.parts, site.shapes, strict=True):
             length = plan.rank * (inputs if side == "A" else outputs)

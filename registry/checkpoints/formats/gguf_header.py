@@ -198,12 +198,14 @@ def read_header(blob: Blob) -> Header:
     if cursor.take(len(MAGIC)) != MAGIC:
         raise cursor.broken("it does not begin as a GGUF file does")
     check_version(blob, cursor.number("I"))
+
     tensors = cursor.number("Q")
     keys = cursor.number("Q")
     if tensors > TENSORS or keys > KEYS:
         raise cursor.broken(
             f"it claims {tensors:,} tensors and {keys:,} facts, more than any model has"
         )
+
     facts: dict[str, Any] = {}
     names = []
     for _ in range(keys):
@@ -211,8 +213,10 @@ def read_header(blob: Blob) -> Header:
         names.append(name)
         facts[name] = cursor.value()
     check_distinct(cursor, names)
+
     rows = [read_row(cursor) for _ in range(tensors)]
     check_distinct(cursor, [row.name for row in rows])
+
     alignment = facts.get("general.alignment", DEFAULT_ALIGNMENT)
     return Header(facts, placed(cursor, rows, alignment))
 

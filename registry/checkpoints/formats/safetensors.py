@@ -80,11 +80,13 @@ def read_header(blob: Blob) -> Header:
     length = 0
     if size >= LENGTH:
         length = int.from_bytes(read_bytes(blob, 0, LENGTH), "little")
+
     if size < LENGTH + length:
         raise BrokenFile(path=blob.label, reason="it is shorter than its header claims")
     if length > HEADER_LIMIT:
         reason = f"its header of {length:,} bytes is longer than any model needs"
         raise BrokenFile(path=blob.label, reason=reason)
+
     text = read_bytes(blob, LENGTH, length)
     try:
         rows = json.loads(text, object_pairs_hook=distinct)

@@ -81,10 +81,12 @@ def adapter_entries(
     most_dimensions = 3 if config.enabled else 2  # a convolution's have four
     modules: dict[str, dict[str, Entry]] = {}
     beside: list[Entry] = []
+
     for entry in entries:
         if len(entry.name) > LONGEST_NAME:
             reason = f"a tensor's name has {len(entry.name):,} characters"
             raise BrokenAdapter(source=source, reason=reason)
+
         factor = FACTOR.fullmatch(entry.name)
         if factor and len(entry.shape) <= most_dimensions:
             parts = modules.setdefault(base_name(factor["module"]), {})
@@ -94,8 +96,10 @@ def adapter_entries(
             parts[factor["role"]] = entry
         elif FROZEN not in entry.name:
             beside.append(replace(entry, name=base_name(entry.name)))
+
     if not modules:
         raise UnsupportedAdapter(source=source, kind=str(settings.get("peft_type"))[:40])
+
     deltas = [delta_of(module, parts, config, source) for module, parts in modules.items()]
     changed = {delta.name for delta in deltas}
     magnitudes = [delta.magnitude for delta in deltas if delta.magnitude]
@@ -166,13 +170,16 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
     except (LookupError, ValueError) as exc:
         reason = f"the factors of {module!r} are not whole or do not fit"
         raise BrokenAdapter(source=source, reason=reason) from exc
+
     if method.factors is None and math.prod(shape) > LARGEST_DELTA:
         reason = f"the delta of {module!r} would have the shape {list(shape)}"
         raise BrokenAdapter(source=source, reason=reason)
+
     rank = config.rank(module)
     if method.rank_role:
         rank = parts[method.rank_role].shape[1]
     scaling = config.scaling(module, rank, method.name)
+
     stored = StoredDelta(method, parts, config.enabled, scaling)
     labels = [method.name, *["rslora"] * config.rslora, *["dora"] * bool(magnitude)]
     return Delta(

@@ -139,9 +139,11 @@ def checked_pattern(table: Any, name: str, source: str) -> NumberByModule:
     """
     if not isinstance(table or {}, dict):
         raise BrokenAdapter(source=source, reason=f"its {name} is no table")
+
     numbers: dict[str, Number] = {}
     for key, value in (table or {}).items():
         numbers[key] = checked_number(value, name, source)
+
     unusual = [key for key in numbers if not PLAIN_NAME.fullmatch(key)]
     for key in unusual:
         repeats = key.count("+") + key.count("*")
@@ -151,6 +153,7 @@ def checked_pattern(table: Any, name: str, source: str) -> NumberByModule:
     if len(unusual) > MOST_PATTERNS:
         reason = f"its {name} has more than {MOST_PATTERNS} patterns"
         raise BrokenAdapter(source=source, reason=reason)
+
     places = {key: place for place, key in enumerate(numbers)}
     patterns = {key: re.compile(rf"(?:.*\.)?(?:{key})") for key in unusual}
     return NumberByModule(numbers, places, patterns)

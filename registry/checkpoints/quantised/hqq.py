@@ -80,16 +80,20 @@ def hqq(group: Group) -> Entry:
     word_rows, _ = group.shape(".W_q", 2)
     row_bytes = words.nbytes // word_rows
     count = math.prod(shape)
+
     fitting = [packing for packing in PACKINGS if holds(words, packing, row_bytes, count)]
     group.need(bool(fitting), f"its words of {list(words.shape)} do not hold {count:,} numbers")
+
     packing, table = fitting[0], table_of(fitting[0], row_bytes, count)
     for candidate in fitting:
         candidate_table = table_of(candidate, row_bytes, count)
         if not misfit(group, candidate_table):
             packing, table = candidate, candidate_table
             break
+
     reason = misfit(group, table)
     group.need(not reason, f"{reason} does not go with a table of {list(table)}")
+
     load = partial(load_hqq, group, packing, table, shape)
     return group.entry(shape, group.dtype(".scale"), f"hqq {packing.bits}-bit", load)
 

@@ -47,6 +47,7 @@ def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Ent
     """
     index = {entry.name: entry for entry in entries}
     tensors = with_shapes_read(list(find(index, quantisation_settings(config))))
+
     by_weights: dict[str, QuantisedTensor] = {}
     used: set[str] = set()
     for tensor in tensors:
@@ -54,6 +55,7 @@ def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Ent
         by_weights[weights.name] = tensor
         used.update(part.name for part in tensor.group.parts.values())
     check_leftovers(index, used)
+
     plain = []
     for entry in entries:
         if entry.name in by_weights:

@@ -54,16 +54,20 @@ def scaled(part: str, scales_part: str, group: Group) -> Entry:
     weight, scales = group.parts[part], group.parts[scales_part]
     is_matrix = len(weight.shape) > 1 and 0 not in weight.shape
     group.need(is_matrix, f"its shape is {list(weight.shape)}")
+
     shape = table_shape(scales.shape, weight.shape)
     misfit = f"{scales_part[1:]!r} of {list(scales.shape)} does not cover {list(weight.shape)}"
     group.need(len(shape) == len(weight.shape), misfit)
+
     sizes = []
     for axis, (count, scale_count) in enumerate(zip(weight.shape, shape, strict=True)):
         sizes.append(block_size(group, count, scale_count, axis))
     group.need(0 not in sizes, misfit)
+
     if ZERO in group.parts:
         has_all = group.parts[ZERO].count == math.prod(shape)
         group.need(has_all, "'weight_zero_point' does not go with its scales")
+
     table = ScaleTable(scales_part, shape, tuple(sizes))
     load = partial(load_scaled, group, part, table)
     return group.entry(weight.shape, group.dtype(scales_part), KINDS[weight.dtype], load)
