@@ -37,7 +37,9 @@ class Name(NamedTuple):
 class LayerPlace(NamedTuple):
     """Where a layer stands, as names have it.
 
-    stack is what comes before the list of layers (`encoder`, `decoder`): each counts its own.
+    Attributes:
+        stack: What comes before the list of layers (`encoder`, `decoder`): each counts its own.
+        layer: The layer's number in the names.
     """
 
     stack: str
@@ -56,8 +58,11 @@ class Match(NamedTuple):
 class Recognition(NamedTuple):
     """What is known of a tensor by its name.
 
-    match is there for projections alone. tower is the part of the name that leads to a tower of
-    another kind (`model.vision_tower`), whatever the tensor is there.
+    Attributes:
+        kind: What the tensor is.
+        match: Its row of the name table, for projections alone.
+        tower: The part of the name that leads to a tower of another kind (`model.vision_tower`),
+            whatever the tensor is there.
     """
 
     kind: Kind
@@ -68,8 +73,10 @@ class Recognition(NamedTuple):
 class Form(NamedTuple):
     """What the table says of all names of one form.
 
-    rows are those that such a name may match, the longest first. without_row is the answer where
-    none does, for the numbers or the checkpoint's markers may rule them out.
+    Attributes:
+        rows: Those that such a name may match, the longest first.
+        without_row: The answer where none does, for the numbers or the checkpoint's markers may
+            rule them out.
     """
 
     rows: tuple[Row, ...]

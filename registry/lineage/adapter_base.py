@@ -82,8 +82,8 @@ def z_of(fit: BaseFit) -> float:
 def direction_agreement(adapter: Sequence[Space], model: Sequence[Space]) -> float:
     """Return z = sum_i <a_i, b_i> sqrt(d / n) over the n sides of layers that both have.
 
-    The sketches are unit vectors of d numbers: of unrelated models each product has a variance
-    of 1 / d. 0 without a side in common.
+    The sketches are unit vectors of d numbers: of unrelated models each product has a variance of 1
+    / d. 0 without a side in common.
     """
     sketches = {(space.layer, space.side): space.sketch for space in model}
     products = []
@@ -103,7 +103,9 @@ def judge_adapter(
 ) -> Verdict:
     """Return the verdict on an adapter.
 
-    registered: a registered adapter with the same deltas, if there is one. fits: the best first.
+    Args:
+        registered: A registered adapter with the same deltas, if there is one.
+        fits: Bases with their fits, the best first.
     """
     if registered:
         line = Evidence(

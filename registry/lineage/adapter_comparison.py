@@ -35,9 +35,11 @@ class RunStep(NamedTuple):
 class ComparedAdapter:
     """An adapter to be compared.
 
-    data: a label of what it was trained on, if one was given. base: the base that it declares.
-    delta: the fingerprint of scaling * B A, None where B A is zero: an untrained adapter.
-    merged: the fingerprint of base and adapter together, if the base's weights were at hand.
+    Attributes:
+        data: A label of what it was trained on, if one was given.
+        base: The base that it declares.
+        delta: The fingerprint of scaling * B A, None where B A is zero: an untrained adapter.
+        merged: The fingerprint of base and adapter together, if the base's weights were at hand.
     """
 
     name: str
@@ -58,9 +60,12 @@ class ComparedAdapter:
 class RunPoint:
     """A checkpoint of a training run.
 
-    norm: Frobenius norm of scaling * B A. moved: norm of its change since the checkpoint
-    before, None for the first. likeness: cosine to the run's last delta. The last two are
-    estimated from sketches.
+    Attributes:
+        norm: Frobenius norm of scaling * B A.
+        moved: Norm of its change since the checkpoint before, None for the first.
+        likeness: Cosine to the run's last delta.
+
+    `moved` and `likeness` are estimated from sketches.
     """
 
     name: str
@@ -134,8 +139,8 @@ def label_tests(adapters: Sequence[ComparedAdapter]) -> list[LabelTest]:
 def permutation_test(distances: np.ndarray, labels: Sequence[str | None]) -> Permutation | None:
     """Test whether labels drawn anew separate the distances as well as the given labels do.
 
-    p = (1 + number of shuffles whose gap is at least the true one) / (1 + SHUFFLES). None
-    unless there are pairs of both kinds among what has a label and can be compared.
+    p = (1 + number of shuffles whose gap is at least the true one) / (1 + SHUFFLES). None unless
+    there are pairs of both kinds among what has a label and can be compared.
     """
     labelled = [i for i, label in enumerate(labels) if label is not None]
     names = np.array([labels[i] for i in labelled])

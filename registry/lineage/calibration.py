@@ -14,8 +14,10 @@ SMALLEST = 1e-300  # a probability that a float still holds
 class NullDistribution:
     """The upper tail of one kind of evidence among `pairs` unrelated pairs (calibration.toml).
 
-    above: the share of pairs beyond `start`, the 95th percentile. scale: beyond it, the share
-    falls by e for every so much. strongest: the largest value that was seen.
+    Attributes:
+        above: The share of pairs beyond `start`, the 95th percentile.
+        scale: Beyond it, the share falls by e for every so much.
+        strongest: The largest value that was seen.
     """
 
     pairs: int
@@ -27,8 +29,7 @@ class NullDistribution:
     def p_value(self, value: float) -> float:
         """Return the share of unrelated pairs beyond a value: above exp(-(value - start) / scale).
 
-        Up to the start, shares are not resolved: the p-value is 1, so that it proves
-        nothing.
+        Up to the start, shares are not resolved: the p-value is 1, so that it proves nothing.
         """
         if value <= self.start:
             return 1.0

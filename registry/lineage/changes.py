@@ -78,7 +78,8 @@ class MatrixPair:
 class WeightChanges:
     """What changed from the earlier model b to the later model a.
 
-    places: for every layer of a, the layer of b that it comes from, or None.
+    Attributes:
+        places: For every layer of a, the layer of b that it comes from, or None.
     """
 
     a: ModelFeatures

@@ -18,9 +18,11 @@ from registry.lineage.verdict import EvidenceKind
 
 @dataclass(frozen=True)
 class ModelComparison:
-    """a: the model in question.
+    """Two models side by side, compared on demand (docs/method.md, Two models side by side).
 
-    b: the one that it may come from (docs/method.md, Two models side by side).
+    Attributes:
+        a: The model in question.
+        b: The model that `a` may come from.
     """
 
     a: ModelFeatures
@@ -111,8 +113,8 @@ class ModelComparison:
     def changes(self) -> WeightChanges:
         """What was done to b to get a, if a comes from it.
 
-        Layers are matched by their sketches where these are beyond every unrelated pair's,
-        else by number.
+        Layers are matched by their sketches where these are beyond every unrelated pair's, else by
+        number.
         """
         strongest = max(null_distributions()[kind].strongest for kind in KINDS)
         if self.alignment is not None and self.alignment.z > strongest:

@@ -21,7 +21,8 @@ Spot = tuple[str, int, int]
 class Sketches:
     """The branches' sketches of one model.
 
-    tables: by kind and branch, layers x 256, with zeros where a sketch is missing.
+    Attributes:
+        tables: By kind and branch, layers x 256, with zeros where a sketch is missing.
     """
 
     tables: dict[tuple[str, str], np.ndarray]
@@ -70,7 +71,8 @@ def stacked(sketches: Sequence[tuple[float, ...] | None]) -> np.ndarray:
 class ComparedMatrix:
     """What a comparison reads of one matrix, in the fields of a fingerprint's Matrix.
 
-    singular_values: at most the 16 largest.
+    Attributes:
+        singular_values: At most the 16 largest.
     """
 
     layer: int
@@ -114,7 +116,8 @@ class ComparedMatrix:
 class ComparedModel:
     """What a comparison reads of one model, in the fields of a Fingerprint.
 
-    family: the one that it is registered in, None for a model that is not registered.
+    Attributes:
+        family: The one that it is registered in, None for a model that is not registered.
     """
 
     digest: str

@@ -18,9 +18,12 @@ LARGEST = 48  # layers: of more, the null of that many is taken, which is a litt
 class Alignment:
     """The layers of two models matched by their sketches of one kind.
 
-    cosines: layers of a x layers of b, the mean over the `branches` that both have. pairs:
-    matched layers (of a, of b). similarity: mean cosine of the matched layers. z: how many
-    standard deviations that is above the mean of assigned independent random sketches.
+    Attributes:
+        cosines: Layers of a x layers of b, the mean over the `branches` that both have.
+        pairs: Matched layers (of a, of b).
+        similarity: Mean cosine of the matched layers.
+        z: How many standard deviations that is above the mean of assigned independent random
+            sketches.
     """
 
     cosines: np.ndarray

@@ -25,7 +25,8 @@ LEAST_SHARE = 0.05  # of a parent, below which it counts as none
 class MergeShares:
     """The best fit of a model by share * first + (1 - share) * second parent.
 
-    residual: |model - fit| over |model - nearer parent|.
+    Attributes:
+        residual: |model - fit| over |model - nearer parent|.
     """
 
     share: float
@@ -57,8 +58,10 @@ def with_merge(
 ) -> Verdict:
     """Return the verdict, with a merge in place of training where the model is one of two parents.
 
-    comparison: with the verdict's model. others: related models that may be the second parent;
-    the one whose merge leaves least is taken.
+    Args:
+        comparison: The comparison with the verdict's model.
+        others: Related models that may be the second parent; the one whose merge leaves least is
+            taken.
     """
     if verdict.verdict != Relation.DERIVED or verdict.model is None:
         return verdict

@@ -15,10 +15,10 @@ LEAST = 1e-9  # a distance that is nothing but rounding
 def spectral_distance(a: ModelFeatures, b: ModelFeatures) -> float:
     """Return the distance of two models' spectra, in units of the random-matrix scale.
 
-    The unit is n^(-2/3), by which the largest singular values of random n x n matrices vary
-    (Tracy and Widom, 1994): independent runs of one recipe are 1 or more apart, whatever their
-    size, and a copy in other axes, which differs by rounding, 0.1 or less. Layers are matched
-    by assignment; the distance is the median over matched layers.
+    The unit is n^(-2/3), by which the largest singular values of random n x n matrices vary (Tracy
+    and Widom, 1994): independent runs of one recipe are 1 or more apart, whatever their size, and a
+    copy in other axes, which differs by rounding, 0.1 or less. Layers are matched by assignment;
+    the distance is the median over matched layers.
     """
     spectra_a = log_spectra(a)
     spectra_b = log_spectra(b)

@@ -38,8 +38,8 @@ class ProfiledMatrix(Protocol):
 def recipe_profile(matrices: Sequence[ProfiledMatrix]) -> np.ndarray:
     """Return 7 x 8: mean over layers of log(sigma_i / (std sqrt(longer side))) of each projection.
 
-    NaN where a projection is missing. A random matrix of any size comes to about the same
-    numbers; what training adds does not depend on size much.
+    NaN where a projection is missing. A random matrix of any size comes to about the same numbers;
+    what training adds does not depend on size much.
     """
     profile = np.full((len(PROJECTIONS), VALUES), np.nan)
     for row, projection in zip(profile, PROJECTIONS, strict=True):

@@ -68,8 +68,8 @@ def log_ratio_distance(one: Sequence[float], other: Sequence[float]) -> float:
     """Return sqrt(sum_p (r_p - r)^2 + (r / 2)^2), r_p = log(a_p / b_p), r their mean.
 
     Names the family of a third more of those published models for which the cosine of paper
-    2509.19122 names a wrong one (benchmarks/spreads.py). Projections that one of them lacks (a
-    std of 0) are left out; without any in common the distance is NOTHING_IN_COMMON.
+    2509.19122 names a wrong one (benchmarks/spreads.py). Projections that one of them lacks (a std
+    of 0) are left out; without any in common the distance is NOTHING_IN_COMMON.
     """
     ratios = []
     for std, other_std in zip(one, other, strict=True):

@@ -97,16 +97,18 @@ WITHOUT_DIRECTION = frozenset({EvidenceKind.CANDIDATES, EvidenceKind.SHAPES, Evi
 class Evidence:
     """One line of evidence: a number beside what unrelated models give, all on one scale.
 
-    value: the number itself; `direction` says whether higher or lower is closer. null: the 95th
-    percentile of unrelated pairs, the 5th where lower is closer. strongest: the closest of
-    `pairs` unrelated pairs. p_value: of this line alone, uncorrected. cosine: mean of matched
-    layers.
-    count, total: how many of how many (equal matrices, candidates). families: of the
-    candidates.
-    model: whom the line is about, if not the verdict's. layer, branch: where a partial read
-    stands.
-    cast: whether the digests are equal only after a cast to bf16. sentence: what was stored
-    with the line before there were kinds.
+    Attributes:
+        value: The number itself; `direction` says whether higher or lower is closer.
+        null: The 95th percentile of unrelated pairs, the 5th where lower is closer.
+        strongest: The closest of `pairs` unrelated pairs.
+        p_value: The p-value of this line alone, uncorrected.
+        cosine: Mean cosine of matched layers.
+        count, total: How many of how many (equal matrices, candidates).
+        families: How many families the candidates belong to.
+        model: Whom the line is about, if not the verdict's.
+        layer, branch: Where a partial read stands.
+        cast: Whether the digests are equal only after a cast to bf16.
+        sentence: What was stored with the line before there were kinds.
     """
 
     kind: EvidenceKind
@@ -137,12 +139,19 @@ class Evidence:
 class Verdict:
     """What is said of a model or adapter.
 
-    verdict: the relation. model, family: what it names, None when unknown. closest: the nearest
-    of those that were compared, named or not. changes: what was done to `model`.
-    score: -log10 of the smallest p-value of the lines that decide, comparable across pairs; at
-    most 0 where none speaks for a relation. p_value: of one comparison, corrected for its kinds
-    of evidence.
-    chance: family-wise p over `candidates`. The three are None where nothing was compared.
+    Attributes:
+        verdict: The relation.
+        model, family: What it names, None when unknown.
+        closest: The nearest of those that were compared, named or not.
+        changes: What was done to `model`.
+        score: -log10 of the smallest p-value of the lines that decide, comparable across pairs; at
+            most 0 where none speaks for a relation.
+        p_value: The p-value of one comparison, corrected for its kinds of evidence.
+        chance: Family-wise p over `candidates`.
+        candidates: How many models were compared.
+        evidence: The lines of evidence, the deciding ones first.
+
+    `score`, `p_value` and `chance` are None where nothing was compared.
     """
 
     verdict: Relation
