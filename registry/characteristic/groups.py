@@ -90,13 +90,23 @@ def characteristic(fingerprint: Fingerprint, rank: int = 16) -> Characteristic:
 
 def most_referenced(projections: Sequence[Vectors]) -> Vectors:
     """Return the projection that would have the most members; of several, the first."""
-    counts = [member_count(candidate, without(candidate, projections)) for candidate in projections]
-    return projections[counts.index(max(counts))]
+    counts = []
+    for candidate in projections:
+        others = without(candidate, projections)
+        counts.append(member_count(candidate, others))
+
+    first_largest = counts.index(max(counts))
+    return projections[first_largest]
 
 
 def member_count(referenced: Vectors, others: Sequence[Vectors]) -> int:
     """Return how many members a projection would have."""
-    return sum(decided(between(referenced, other).values) == POWER_LAW for other in others)
+    count = 0
+    for other in others:
+        distances = between(referenced, other)
+        if decided(distances.values) == POWER_LAW:
+            count += 1
+    return count
 
 
 def without(excluded: Vectors, projections: Sequence[Vectors]) -> list[Vectors]:
@@ -132,4 +142,4 @@ def published_of(name: str) -> dict[str, Any] | None:
 
 def letters_and_digits(name: str) -> str:
     """Return a name in small letters, without anything but letters and digits."""
-    return "".join(letter for letter in name.lower() if letter.isalnum())
+    return "".join(filter(str.isalnum, name.lower()))

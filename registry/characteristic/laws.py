@@ -27,6 +27,7 @@ from registry.characteristic.pareto import (
 
 POWER_LAW, BETWEEN, NORMAL = "power law", "between", "normal"
 WIDTH = 2.05  # standard errors on each side of an interval that holds the shape 95 % of the time
+TINIEST = 1e-300  # in place of a mean or variance of 0
 GIVEN_BY_DATA = 2  # price of a law that begins at the smallest distance
 
 KINDS = {
@@ -73,16 +74,21 @@ def law_of(values: np.ndarray, resample: Resample | None = None) -> Law:
         resample: Draws a sample like theirs, by default of the numbers one by one. Give it where
             numbers depend on each other, as distances do that share a vector.
     """
+    numbers = np.asarray(values, float)
     unit = float(np.median(values))
-    x = np.asarray(values, float) / unit
+    x = numbers / unit
     scores = law_scores(x)
     best = best_law(scores)
     fitted = max(pareto_candidates(x), key=likelihood)
 
     shifted = fitted.location > 0
-    error = standard_error(np.asarray(values, float), resample, shifted=shifted)
+    error = standard_error(numbers, resample, shifted=shifted)
     parameters = (fitted.shape, fitted.location, fitted.scale)
     ks = stats.kstest(x, "genpareto", args=parameters).statistic
+
+    behind_best = {}
+    for name, score in scores.items():
+        behind_best[name] = (score - scores[best]) / len(x)
     return Law(
         law=KINDS[best],
         count=len(x),
@@ -90,7 +96,7 @@ def law_of(values: np.ndarray, resample: Resample | None = None) -> Law:
         pareto=in_units(fitted, unit, len(x)),
         interval=shape_interval(fitted.shape, error),
         ks=float(ks),
-        scores={name: (score - scores[best]) / len(x) for name, score in scores.items()},
+        scores=behind_best,
     )
 
 
@@ -134,14 +140,14 @@ def law_scores(x: np.ndarray) -> dict[str, float]:
     logs = np.log(x)
 
     # A Pareto law of shape 0 is exponential: the least that power law and bounded law reach.
-    heavy_score = light_score = exponential_likelihood(x) - 2 * price
-    candidates = pareto_candidates(x)
-    heavy = [fit for fit in candidates if fit.shape > 0]
-    light = [fit for fit in candidates if fit.shape <= 0]
-    if heavy:
-        heavy_score = max(pareto_score(fit, price) for fit in heavy)
-    if light:
-        light_score = max(pareto_score(fit, price) for fit in light)
+    least = exponential_likelihood(x) - 2 * price
+    heavy: list[float] = []
+    light: list[float] = []
+    for fit in pareto_candidates(x):
+        scores = heavy if fit.shape > 0 else light
+        scores.append(pareto_score(fit, price))
+    heavy_score = max(heavy, default=least)
+    light_score = max(light, default=least)
 
     from_zero = exponential_likelihood(x) - price
     from_smallest = exponential_likelihood(x - x.min()) - 2 * price - GIVEN_BY_DATA
@@ -163,9 +169,11 @@ def pareto_score(fitted: Pareto, price: float) -> float:
 
 def normal_likelihood(x: np.ndarray) -> float:
     """Return the largest log-likelihood of a normal law."""
-    return float(-len(x) / 2 * (np.log(2 * np.pi * max(x.var(), 1e-300)) + 1))
+    variance = max(x.var(), TINIEST)
+    return float(-len(x) / 2 * (np.log(2 * np.pi * variance) + 1))
 
 
 def exponential_likelihood(x: np.ndarray) -> float:
     """Return the largest log-likelihood of an exponential law that begins at 0."""
-    return float(-len(x) * (np.log(max(x.mean(), 1e-300)) + 1))
+    mean = max(x.mean(), TINIEST)
+    return float(-len(x) * (np.log(mean) + 1))

@@ -58,7 +58,9 @@ def pareto_candidates(x: np.ndarray) -> tuple[Pareto, Pareto]:
         x: non-negative numbers.
     """
     smallest = float(x.min())
-    return pareto_from(x, 0.0, "location 0"), pareto_from(x, smallest, "location at the smallest")
+    from_zero = pareto_from(x, 0.0, "location 0")
+    from_smallest = pareto_from(x, smallest, "location at the smallest")
+    return from_zero, from_smallest
 
 
 def pareto_from(x: np.ndarray, location: float, start: str) -> Pareto:
@@ -83,12 +85,12 @@ def shape_and_scale(x: np.ndarray) -> tuple[float, float]:
         return profile(sample, np.exp(log_t))
 
     def light(log_nearness: float) -> Fit:
-        return profile(sample, -np.exp(-np.exp(log_nearness)) / largest)
+        nearness = np.exp(log_nearness)
+        return profile(sample, -np.exp(-nearness) / largest)
 
-    fits = [
-        best_fit(heavy, np.linspace(-HEAVY_RANGE, HEAVY_RANGE, HEAVY_POINTS)),
-        best_fit(light, np.linspace(-LIGHT_RANGE, np.log(LIGHT_RANGE), LIGHT_POINTS)),
-    ]
+    heavy_points = np.linspace(-HEAVY_RANGE, HEAVY_RANGE, HEAVY_POINTS)
+    light_points = np.linspace(-LIGHT_RANGE, np.log(LIGHT_RANGE), LIGHT_POINTS)
+    fits = [best_fit(heavy, heavy_points), best_fit(light, light_points)]
     possible = [fit for fit in fits if fit.shape >= LEAST_SHAPE]
     best = max(possible, key=mean_likelihood)
     return best.shape, best.scale * unit
@@ -130,19 +132,18 @@ def standard_error(values: np.ndarray, resample: Resample | None, *, shifted: bo
     """
     random = np.random.default_rng(SEED)
     smallest = values.min() if shifted else 0.0
-    samples = []
-    for _ in range(RESAMPLES):
-        drawn = random.choice(values, len(values)) if resample is None else resample(random)
-        samples.append(drawn - smallest)
 
     shapes = []
-    for sample in samples:
+    for _ in range(RESAMPLES):
+        drawn = random.choice(values, len(values)) if resample is None else resample(random)
+        sample = drawn - smallest
         positive = sample[sample > 0]
         if len(positive) > 1:
             shape, _ = shape_and_scale(positive)
             shapes.append(shape)
-    logs = np.log1p(np.maximum(shapes, LEAST_SHAPE + 0.01))
-    return float(np.std(logs, ddof=1))
+
+    bounded = np.maximum(shapes, LEAST_SHAPE + 0.01)
+    return float(np.std(np.log1p(bounded), ddof=1))
 
 
 def scipy_fits(values: np.ndarray) -> tuple[Pareto, ...]:

@@ -168,7 +168,10 @@ def cosine_distances(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     From differences of unit vectors: exact where it is small.
     """
     a, b = unit_rows(one), unit_rows(other)
-    distances = [0.5 * ((row - b) ** 2).sum(1) for row in a]
+    distances = []
+    for row in a:
+        squares = (row - b) ** 2
+        distances.append(0.5 * squares.sum(1))
     return np.array(distances).reshape(len(a), len(b))
 
 

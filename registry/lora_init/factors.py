@@ -86,37 +86,43 @@ def targeted(base: Checkpoint, targets: Sequence[str]) -> tuple[ProjectionTensor
         known = "no module that an adapter could change"
         raise NoTargets(base=base.source, target="any", known=known)
 
-    for target in targets:
-        if not any(is_meant(site, target) for site in adaptable):
-            known = ", ".join(last_words(adaptable))
-            raise NoTargets(base=base.source, target=target, known=known)
-
     if not targets:
         return adaptable
-    return tuple(site for site in adaptable if is_meant_by_any(site, targets))
+
+    meant: set[str] = set()
+    for target in targets:
+        names = {site.entry.name for site in adaptable if is_meant(site, target)}
+        if not names:
+            known = ", ".join(last_words(adaptable))
+            raise NoTargets(base=base.source, target=target, known=known)
+        meant |= names
+    return tuple(site for site in adaptable if site.entry.name in meant)
 
 
 def fills_a_module(site: ProjectionTensor) -> bool:
     """Return whether the weight is a whole module's, without experts."""
-    without_experts = all(expert is None for expert in site.experts)
-    one_expert_a_shape = len(site.experts) == len(site.shapes)
-    return without_experts and one_expert_a_shape and site.entry.name.endswith(".weight")
+    if not site.entry.name.endswith(".weight"):
+        return False
+    if len(site.experts) != len(site.shapes):
+        return False
+    return all(expert is None for expert in site.experts)
 
 
 def is_meant(site: ProjectionTensor, target: str) -> bool:
     """Return whether a target names the projection, its module, or the end of the module's name."""
+    if target in site.parts:
+        return True
     module = module_of(site)
-    return target in site.parts or module == target or module.endswith("." + target)
-
-
-def is_meant_by_any(site: ProjectionTensor, targets: Sequence[str]) -> bool:
-    """Return whether one of several targets names the weight."""
-    return any(is_meant(site, target) for target in targets)
+    return module == target or module.endswith(f".{target}")
 
 
 def last_words(sites: Sequence[ProjectionTensor]) -> list[str]:
     """Return the last words of the modules' names, each once."""
-    return sorted({module_of(site).rpartition(".")[2] for site in sites})
+    words = set()
+    for site in sites:
+        *_, last = module_of(site).split(".")
+        words.add(last)
+    return sorted(words)
 
 
 def initialise(
@@ -134,16 +140,19 @@ def initialise(
     for site in sites:
         first = site.parts[0]
         inputs = site.shapes[0][1]
-        a = vectors_a[first][used[first], : plan.rank * inputs].reshape(plan.rank, inputs)
+        vector = vectors_a[first][used[first]]
+        a = vector[: plan.rank * inputs].reshape(plan.rank, inputs)
 
         parts_of_b = []
         for projection, size in zip(site.parts, site.sizes, strict=True):
             vector = vectors_b[projection][used[projection]]
-            parts_of_b.append(vector[: size * plan.rank].reshape(size, plan.rank))
+            numbers = vector[: size * plan.rank]
+            parts_of_b.append(numbers.reshape(size, plan.rank))
 
         for projection in site.parts:
             used[projection] += 1
-        yield LoraFactors(site, torch.tensor(a, dtype=torch.float32), joined(site, parts_of_b))
+        tensor_a = torch.tensor(a, dtype=torch.float32)
+        yield LoraFactors(site, tensor_a, joined(site, parts_of_b))
 
 
 def joined(site: ProjectionTensor, parts: Sequence[np.ndarray]) -> torch.Tensor:
@@ -169,7 +178,8 @@ def draw_by_projection(
 
     for site in sites:
         for projection, (outputs, inputs) in zip(site.parts, site.shapes, strict=True):
-            length = plan.rank * (inputs if side == "A" else outputs)
+            width = inputs if side == "A" else outputs
+            length = plan.rank * width
             lengths[projection] = max(length, lengths.get(projection, 0))
             counts[projection] = counts.get(projection, 0) + 1
 
@@ -203,13 +213,14 @@ def groups_present(characteristic: Characteristic, present: Sequence[str]) -> li
 
     A projection that the reference lacks is a group of its own.
     """
-    groups = [[group.referenced, *group.members] for group in characteristic.groups]
-    grouped = set().union(*groups)
-    groups += [[projection] for projection in present if projection not in grouped]
-
     kept = []
-    for group in groups:
-        projections = [projection for projection in group if projection in present]
-        if projections:
-            kept.append(projections)
+    grouped: set[str] = set()
+    for group in characteristic.groups:
+        projections = [group.referenced, *group.members]
+        grouped.update(projections)
+        common = [projection for projection in projections if projection in present]
+        if common:
+            kept.append(common)
+
+    kept += [[projection] for projection in present if projection not in grouped]
     return kept

@@ -76,8 +76,10 @@ def missing_prefix(base: Checkpoint) -> str:
     if not prefix:
         return ""
 
-    named_whole = any(entry.name.startswith(f"{prefix}.") for entry in base.entries)
-    return "" if named_whole else f"{prefix}."
+    for entry in base.entries:
+        if entry.name.startswith(f"{prefix}."):
+            return ""
+    return f"{prefix}."
 
 
 def prefixes() -> dict[str, str]:
@@ -90,6 +92,7 @@ def peft_config(
     base: Checkpoint, factors: Sequence[LoraFactors], plan: Plan, origin: str
 ) -> dict[str, object]:
     """Return the content of adapter_config.json. origin: where PEFT finds the base model."""
+    transposed = any(pair.site.transposed for pair in factors)
     return {
         "peft_type": "LORA",
         "task_type": "CAUSAL_LM",
@@ -99,7 +102,7 @@ def peft_config(
         "lora_dropout": 0.0,
         "bias": "none",
         "target_modules": target_modules(base, factors),
-        "fan_in_fan_out": any(pair.site.transposed for pair in factors),
+        "fan_in_fan_out": transposed,
         "init_lora_weights": True,
         "inference_mode": False,
     }
@@ -135,7 +138,10 @@ def write_base(folder: Path, base: Checkpoint, factors: Sequence[LoraFactors], p
         if described and ".index." not in path.name:
             shutil.copy(path, folder)
 
-    deltas = {pair.site.entry.name: pair.delta(plan.scaling) for pair in factors}
+    deltas = {}
+    for pair in factors:
+        tensor = pair.site.entry.name
+        deltas[tensor] = pair.delta(plan.scaling)
     write_shards(folder, base, deltas)
 
 
@@ -155,10 +161,12 @@ def write_shards(folder: Path, base: Checkpoint, deltas: Mapping[str, torch.Tens
     shards = list(sharded(base.entries))
     shard_of: dict[str, str] = {}
     for number, entries in enumerate(shards, 1):
-        name = shard_name(number, len(shards))
-        tensors = {entry.name: less_delta(entry, deltas) for entry in entries}
-        save_file(tensors, folder / name, {"format": "pt"})
-        shard_of.update(dict.fromkeys(tensors, name))
+        shard = shard_name(number, len(shards))
+        tensors = {}
+        for entry in entries:
+            tensors[entry.name] = less_delta(entry, deltas)
+            shard_of[entry.name] = shard
+        save_file(tensors, folder / shard, {"format": "pt"})
 
     if len(shards) > 1:
         total = sum(entry.nbytes for entry in base.entries)
