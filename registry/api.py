@@ -116,7 +116,7 @@ class Registry:
         self.close()
 
     def close(self) -> None:
-        """Disconnect, and let go of the embedded server."""
+        """Disconnect, and release the embedded server."""
         self._open.close()
 
     def ingest(

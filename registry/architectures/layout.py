@@ -1,4 +1,4 @@
-"""Which tensors of a checkpoint hold which projections: the door for models and adapters."""
+"""Which tensors of a checkpoint hold which projections, for models and adapters alike."""
 
 from registry.architectures.adapter_layout import adapter_layout
 from registry.architectures.model_layout import model_layout

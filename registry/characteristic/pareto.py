@@ -64,7 +64,7 @@ def pareto_candidates(x: np.ndarray) -> tuple[Pareto, Pareto]:
 
 
 def pareto_from(x: np.ndarray, location: float, start: str) -> Pareto:
-    """Return the most likely law that begins at a location. start: what to call the way there."""
+    """Return the most likely law that begins at a location; `start` names how it was found."""
     shape, scale = shape_and_scale(x - location)
     likelihood = float(stats.genpareto.logpdf(x, shape, location, scale).sum())
     return Pareto(start, shape, location, scale, likelihood)

@@ -145,8 +145,8 @@ class Adapter:
         rank: the largest.
         magnitude: mean of DoRA's magnitude vectors, for each of the seven projections, 0 where
             there is none; empty without DoRA.
-        beside: full tensors that come along (classifier heads, trained biases), left out of the
-            vectors on purpose.
+        beside: full tensors that were saved with it (classifier heads, trained biases), left out
+            of the vectors on purpose.
         untouched: weights whose delta is zero, left out as well.
     """
 

@@ -19,7 +19,7 @@ from registry.lineage.vector_distances import (
 )
 
 STEP = re.compile(r"(?P<run>.*?)[-_/]*(?:checkpoint|step)[-_]?(?P<step>\d+)")
-SHUFFLES = 10_000  # labels drawn anew in a permutation test
+SHUFFLES = 10_000  # random permutations of the labels in a permutation test
 SEED = 0
 ROUNDING = 1e-15  # by which two equal gaps may differ
 
@@ -137,7 +137,7 @@ def label_tests(adapters: Sequence[ComparedAdapter]) -> list[LabelTest]:
 
 
 def permutation_test(distances: np.ndarray, labels: Sequence[str | None]) -> Permutation | None:
-    """Test whether labels drawn anew separate the distances as well as the given labels do.
+    """Test whether permuted labels separate the distances as well as the given labels do.
 
     p = (1 + number of shuffles whose gap is at least the true one) / (1 + SHUFFLES). None unless
     there are pairs of both kinds among what has a label and can be compared.
@@ -164,7 +164,7 @@ def permutation_test(distances: np.ndarray, labels: Sequence[str | None]) -> Per
 
 
 def shuffled(same: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Return which pairs share a label (n x n) after the labels were dealt anew."""
+    """Return which pairs share a label (n x n) after the labels were permuted."""
     order = random.permutation(len(same))
     return same[np.ix_(order, order)]
 

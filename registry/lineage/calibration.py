@@ -16,7 +16,7 @@ class NullDistribution:
 
     Attributes:
         above: The share of pairs beyond `start`, the 95th percentile.
-        scale: Beyond it, the share falls by e for every so much.
+        scale: Beyond it, the share falls to 1/e over every such interval.
         strongest: The largest value that was seen.
     """
 

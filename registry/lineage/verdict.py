@@ -105,7 +105,7 @@ class Evidence:
         cosine: Mean cosine of matched layers.
         count, total: How many of how many (equal matrices, candidates).
         families: How many families the candidates belong to.
-        model: Whom the line is about, if not the verdict's.
+        model: The model that the line is about, if not the verdict's.
         layer, branch: Where a partial read stands.
         cast: Whether the digests are equal only after a cast to bf16.
         sentence: What was stored with the line before there were kinds.
@@ -197,7 +197,7 @@ class Verdict:
         return any(change.kind in kinds for change in self.changes)
 
     def __str__(self) -> str:
-        """Return the headline: the relation and whom it names, as `derived from llama-tiny`."""
+        """Return the headline: the relation and the model named, as `derived from llama-tiny`."""
         if self.model is None:
             return str(self.verdict)
         return f"{self.verdict} {PREPOSITIONS[self.verdict]} {self.model}"

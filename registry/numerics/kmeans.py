@@ -26,7 +26,7 @@ from registry.numerics.partitions import (
 )
 
 ITERATIONS = 300  # of Lloyd, which settles long before unless points differ by rounding alone
-# Relative: smaller gains in inertia are rounding, and would let labels hang on the machine.
+# Relative: smaller gains in inertia are rounding, and would let labels depend on the machine.
 TOLERANCE = 1e-12
 DECIMALS = 12  # of points that count as one place
 

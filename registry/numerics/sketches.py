@@ -1,6 +1,6 @@
 """Small linear images of matrices that keep angles and lengths: models compare without weights.
 
-Every direction is made of signs that are drawn once for all: a matrix of one shape has the same
+Every direction is made of signs from a fixed seed: a matrix of one shape has the same
 directions everywhere.
 """
 
@@ -29,7 +29,7 @@ class Texture(NamedTuple):
 
 @lru_cache(256)
 def signs(count: int, width: int, seed: int) -> torch.Tensor:
-    """Return count x width numbers +1 and -1, float32; the first rows do not hang on the count."""
+    """Return count x width signs, +1 or -1, float32; the first rows are the same for any count."""
     bits_needed = count * width
     words = np.random.PCG64(seed).random_raw(-(-bits_needed // 64))
     octets = np.asarray(words, dtype="<u8").view(np.uint8)

@@ -199,11 +199,9 @@ def candidates_sentence(line: Evidence) -> str:
     """Return how many models were compared."""
     if not line.count:
         return "no registered model can be compared"
+    models = "1 model" if line.count == 1 else f"{line.count:,} models"
     families = "1 family" if line.families == 1 else f"{line.families:,} families"
-    return (
-        f"compared with {line.count:,} models ({families}); "
-        "p-values are per comparison, uncorrected"
-    )
+    return f"compared with {models} ({families}); p-values are per comparison, uncorrected"
 
 
 def fit_sentence(line: Evidence) -> str:

@@ -132,6 +132,10 @@ LINES = [
         Evidence(EvidenceKind.CANDIDATES, count=2, families=1),
         "compared with 2 models (1 family); p-values are per comparison, uncorrected",
     ),
+    (
+        Evidence(EvidenceKind.CANDIDATES, count=1, families=1),
+        "compared with 1 model (1 family); p-values are per comparison, uncorrected",
+    ),
     (Evidence(EvidenceKind.CANDIDATES, count=0), "no registered model can be compared"),
     (
         Evidence(EvidenceKind.FIT, 5.21, pairs=52, strongest=3.399, model="a"),

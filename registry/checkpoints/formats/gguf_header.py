@@ -191,7 +191,7 @@ def read_header(blob: Blob) -> Header:
     """Parse and check the whole header.
 
     Raises:
-        BrokenFile: It lies about itself or the file.
+        BrokenFile: It contradicts itself or the file.
         FormatNotRead: It is a GGUF file of another version or byte order.
     """
     cursor = Cursor(blob)

@@ -103,7 +103,7 @@ def adapter_entries(
     deltas = [delta_of(module, parts, config, source) for module, parts in modules.items()]
     changed = {delta.name for delta in deltas}
     magnitudes = [delta.magnitude for delta in deltas if delta.magnitude]
-    # one of the same name as a delta is the base's weight, come along
+    # one of the same name as a delta is the base's own weight, saved with the adapter
     others = [entry for entry in beside if entry.name not in changed]
     return [*deltas, *magnitudes, *others]
 
@@ -134,7 +134,7 @@ class StoredDelta:
         matrices = {}
         for role, part in self.parts.items():
             wanted = dtype or part.dtype
-            # a pickled factor may be a transpose, which torch.kron trips over
+            # a pickled factor may be a transpose, which torch.kron cannot take
             stored = part.load().to(wanted.torch).contiguous()
             matrices[role] = as_matrix(role, stored, self.enabled)
         return matrices
