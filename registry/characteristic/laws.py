@@ -117,7 +117,11 @@ def best_law(scores: dict[str, float]) -> str:
 
 
 def shape_interval(shape: float, error: float) -> tuple[float, float]:
-    """Return the 95 % interval of a shape. error: standard error of log(1 + shape)."""
+    """Return the 95 % interval of a shape.
+
+    Args:
+        error: Standard error of log(1 + shape).
+    """
     middle = np.log1p(shape)
     low = float(np.expm1(middle - WIDTH * error))
     high = float(np.expm1(middle + WIDTH * error))
@@ -135,7 +139,11 @@ def in_units(fitted: Pareto, unit: float, count: int) -> Pareto:
 
 
 def law_scores(x: np.ndarray) -> dict[str, float]:
-    """Return the score of every law: larger is better. x: positive numbers."""
+    """Return the score of every law: larger is better.
+
+    Args:
+        x: Positive numbers.
+    """
     price = np.log(len(x)) / 2  # of a parameter
     logs = np.log(x)
 
@@ -161,7 +169,11 @@ def law_scores(x: np.ndarray) -> dict[str, float]:
 
 
 def pareto_score(fitted: Pareto, price: float) -> float:
-    """Return the score of a generalised Pareto law. price: of a parameter."""
+    """Return the score of a generalised Pareto law.
+
+    Args:
+        price: What a parameter costs.
+    """
     if fitted.location:
         return fitted.likelihood - (3 * price + GIVEN_BY_DATA)
     return fitted.likelihood - 2 * price

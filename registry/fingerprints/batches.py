@@ -20,7 +20,12 @@ class Batches:
     """
 
     def __init__(self, limit: int, threads: int) -> None:
-        """Begin empty. limit: bytes that may wait. threads: how many threads add matrices."""
+        """Begin empty.
+
+        Args:
+            limit: Bytes that may wait.
+            threads: How many threads add matrices.
+        """
         self.turns = Semaphore(1 if limit else threads)
         self._limit = limit
         self._lock = Lock()

@@ -170,7 +170,11 @@ class BranchProducts:
     """
 
     def __init__(self, stream: ResidualStream) -> None:
-        """Begin without sides. stream: of the model."""
+        """Begin without sides.
+
+        Args:
+            stream: The model's residual stream.
+        """
         self._stream = stream
         self._waiting: defaultdict[BranchKey, list[BranchSide]] = defaultdict(list)
         self._products: dict[tuple[int, str], torch.Tensor] = {}

@@ -30,7 +30,10 @@ class MeasureOptions:
 
 
 def measure_options(rank: int, threads: int | None, device: str, *, prove: bool) -> MeasureOptions:
-    """Return options from what a user asks for; threads: None for one on every core.
+    """Return options from what a user asks for.
+
+    Args:
+        threads: How many matrices are computed at a time; None for one on every core.
 
     Raises UnknownRank and DeviceUnavailable.
     """

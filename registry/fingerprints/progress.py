@@ -9,7 +9,12 @@ class OrderedProgress:
     """Reports tensors in the order of the files, whichever was measured first."""
 
     def __init__(self, report: Progress | None, sizes: Sequence[int]) -> None:
-        """Begin at the first. report: None to stay silent. sizes: bytes of each tensor."""
+        """Begin at the first.
+
+        Args:
+            report: None to stay silent.
+            sizes: Bytes of each tensor.
+        """
         self._report = report
         self._sizes = sizes
         self._finished: set[int] = set()

@@ -91,7 +91,11 @@ def prefixes() -> dict[str, str]:
 def peft_config(
     base: Checkpoint, factors: Sequence[LoraFactors], plan: Plan, origin: str
 ) -> dict[str, object]:
-    """Return the content of adapter_config.json. origin: where PEFT finds the base model."""
+    """Return the content of adapter_config.json.
+
+    Args:
+        origin: Where PEFT finds the base model.
+    """
     transposed = any(pair.site.transposed for pair in factors)
     return {
         "peft_type": "LORA",

@@ -17,7 +17,11 @@ class ClusterMeans(NamedTuple):
 
 
 def cluster_means(points: np.ndarray, labels: np.ndarray, k: int) -> ClusterMeans:
-    """Return sizes and centroids of the k clusters of each of p partitions; labels: p x n."""
+    """Return sizes and centroids of the k clusters of each of p partitions.
+
+    Args:
+        labels: p x n.
+    """
     clusters = np.arange(k)[:, None]
     membership = (labels[:, None] == clusters).astype(float)  # p x k x n
     sizes = membership.sum(2)

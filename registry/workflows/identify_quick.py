@@ -107,7 +107,11 @@ def z_evidence(
     layer: int | None = None,
     branch: str | None = None,
 ) -> Evidence:
-    """Return a z-score beside its null. layer, branch: the last that was read."""
+    """Return a z-score beside its null.
+
+    Args:
+        layer, branch: The last layer and branch that were read.
+    """
     null = null_distributions()[kind]
     return Evidence(
         kind,

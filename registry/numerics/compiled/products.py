@@ -43,7 +43,12 @@ widen: Any = intrinsic(element_as_float32)
 
 @compiled
 def dots_of_tile(a: Any, x: Any, y: Any, at: int) -> None:
-    """Set the columns of y from `at` on to x A^T. a: m x n, x: b x n, y: b x m or wider.
+    """Set the columns of y from `at` on to x A^T.
+
+    Args:
+        a: m x n.
+        x: b x n.
+        y: b x m or wider.
 
     Four rows of A meet four vectors; s12 is the sum for the second row and the third vector.
     """
@@ -80,7 +85,12 @@ def dots_of_tile(a: Any, x: Any, y: Any, at: int) -> None:
 # fmt: off
 @compiled
 def add_tile(a: Any, y: Any, z: Any, at: int) -> None:
-    """Add y A to z, with the columns of y from `at` on. a: m x n, y: b x m or wider, z: b x n.
+    """Add y A to z, with the columns of y from `at` on.
+
+    Args:
+        a: m x n.
+        y: b x m or wider.
+        z: b x n.
 
     Eight rows of A go to four sums; s51 is the factor of the sixth row in the second sum.
     """
@@ -134,21 +144,39 @@ def add_tile(a: Any, y: Any, z: Any, at: int) -> None:
 
 @compiled
 def dots(a: Any, x: Any, y: Any) -> None:
-    """Set y = x A^T. a: m x n, x: b x n, y: b x m."""
+    """Set y = x A^T.
+
+    Args:
+        a: m x n.
+        x: b x n.
+        y: b x m.
+    """
     for first in range(0, len(a), TILE):
         dots_of_tile(a[first : first + TILE], x, y, first)
 
 
 @compiled
 def add(a: Any, y: Any, z: Any) -> None:
-    """Add y A to z. a: m x n, y: b x m, z: b x n."""
+    """Add y A to z.
+
+    Args:
+        a: m x n.
+        y: b x m.
+        z: b x n.
+    """
     for first in range(0, len(a), TILE):
         add_tile(a[first : first + TILE], y, z, first)
 
 
 @compiled
 def add_gram(a: Any, x: Any, z: Any, scale: float) -> None:
-    """Add scale * x A^T A to z, reading A from memory once. a: m x n, x and z: b x n."""
+    """Add scale * x A^T A to z, reading A from memory once.
+
+    Args:
+        a: m x n.
+        x: b x n.
+        z: b x n.
+    """
     m = len(a)
     y = np.empty((len(x), TILE), np.float32)
     for first in range(0, m, TILE):
