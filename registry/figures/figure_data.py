@@ -17,7 +17,7 @@ from registry.characteristic.vectors import (
     within,
 )
 from registry.errors import CharacteristicError, NothingToDraw
-from registry.fingerprints.record import Clustering, Fingerprint
+from registry.fingerprints.record import Clustering, Fingerprint, Histogram
 from registry.numerics.histograms import edges
 from registry.numerics.unit_vectors import normalised
 
@@ -38,19 +38,22 @@ def clustering(name: str, fingerprint: Fingerprint, rank: int) -> Clustering:
     for candidate in fingerprint.clusterings:
         if candidate.rank == rank:
             return candidate
-    raise NothingToDraw(
-        name=name, what=f"clustering at rank {rank}", how=f"ingest it with --rank {rank}"
-    )
+
+    what = f"clustering at rank {rank}"
+    raise NothingToDraw(name=name, what=what, how=f"ingest it with --rank {rank}")
 
 
 def label_table(fingerprint: Fingerprint, labels: Sequence[int]) -> np.ndarray:
     """Return the mean label of each layer's matrices: projections x layers, NaN where none is."""
     layers = sorted({matrix.layer for matrix in fingerprint.matrices})
     shape = len(PROJECTIONS), len(layers)
-    total, count = np.zeros(shape), np.zeros(shape)
+    total = np.zeros(shape)
+    count = np.zeros(shape)
 
     for matrix, label in zip(fingerprint.matrices, labels, strict=True):
-        cell = PROJECTIONS.index(matrix.projection), layers.index(matrix.layer)
+        row = PROJECTIONS.index(matrix.projection)
+        column = layers.index(matrix.layer)
+        cell = row, column
         total[cell] += label
         count[cell] += 1
 
@@ -94,16 +97,17 @@ def path_plane(models: Sequence["NamedFingerprint"]) -> Plane:
         parts = [np.array(matrix.sketch or ()) for matrix in fingerprint.matrices]
         sketches.append(np.concatenate(parts))
 
-    lengths = {len(sketch) for sketch in sketches}
+    same_weights = len(set(map(len, sketches))) == 1
     adapters_only = all(fingerprint.adapter for _, fingerprint in models)
-    if len(lengths) > 1 or not adapters_only:
+    if not (same_weights and adapters_only):
         how = "give adapters that change the same weights"
         raise NothingToDraw(name=models[0][0], what="path", how=how)
 
     table = np.array([np.zeros_like(sketches[0]), *sketches])
     left, values, _ = np.linalg.svd(table, full_matrices=False)
+    coordinates = (left * values)[:, :2]
     points = np.zeros((len(table), 2))
-    points[:, : min(2, len(values))] = (left * values)[:, :2]
+    points[:, : coordinates.shape[1]] = coordinates
     points *= np.where(points[-1] < 0, -1, 1)  # the last delta lies to the right and above
 
     squares = values**2
@@ -133,15 +137,21 @@ def weight_densities(name: str, fingerprint: Fingerprint, points: int = 160) -> 
     bounds = np.linspace(-reach, reach, points + 1)
     middles = (bounds[1:] + bounds[:-1]) / 2
     bin_edges = edges()
-    counts = {histogram.projection: histogram.counts for histogram in fingerprint.histograms}
+    widths = np.diff(bounds)
+    histograms = sorted(fingerprint.histograms, key=position_of_projection)
 
     densities = {}
-    for projection in sorted(counts, key=PROJECTIONS.index):
-        running = np.concatenate([[0], np.cumsum(counts[projection])])
-        share_below = running / max(1, sum(counts[projection]))
+    for histogram in histograms:
+        running = np.concatenate([[0], np.cumsum(histogram.counts)])
+        share_below = running / max(1, sum(histogram.counts))
         shares = np.diff(np.interp(bounds, bin_edges, share_below))
-        densities[projection] = Density(middles, shares / np.diff(bounds))
+        densities[histogram.projection] = Density(middles, shares / widths)
     return densities
+
+
+def position_of_projection(histogram: Histogram) -> int:
+    """Return where a histogram's projection stands among all projections."""
+    return PROJECTIONS.index(histogram.projection)
 
 
 class NamedDistances(NamedTuple):

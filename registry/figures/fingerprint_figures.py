@@ -66,9 +66,15 @@ def labels(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     drawn, panels = figure(f"Cluster of every matrix, rank {rank}: 1 is query's", rows=len(models))
 
     for axes, (name, fingerprint) in zip(panels, models, strict=True):
-        table = label_table(fingerprint, clustering(name, fingerprint, rank).labels)
+        cluster_labels = clustering(name, fingerprint, rank).labels
+        table = label_table(fingerprint, cluster_labels)
         image = axes.imshow(
-            table, cmap="cividis", vmin=0, vmax=1, aspect="auto", interpolation="nearest"
+            table,
+            cmap="cividis",
+            vmin=0,
+            vmax=1,
+            aspect="auto",
+            interpolation="nearest",
         )
         write_labels(axes, table)
         axes.set(xlabel="layer", title=name)
@@ -92,15 +98,17 @@ def write_labels(axes: Axes, table: np.ndarray) -> None:
 
 def pca(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     """Draw unit singular-value vectors along their principal axes, with clusters (figure 4)."""
-    drawn, panels = figure(
-        f"Singular-value vectors, rank {rank}: filled is query's cluster", columns=len(models)
-    )
+    title = f"Singular-value vectors, rank {rank}: filled is query's cluster"
+    drawn, panels = figure(title, columns=len(models))
+
     for axes, (name, fingerprint) in zip(panels, models, strict=True):
         plane = principal_plane(name, fingerprint, rank)
-        scatter(axes, fingerprint, plane.points, clustering(name, fingerprint, rank).labels)
+        cluster_labels = clustering(name, fingerprint, rank).labels
+        scatter(axes, fingerprint, plane.points, cluster_labels)
         name_axes(axes, plane.shares)
         axes.set_title(name)
         plain(axes)
+
     legend_beside(panels[-1])
     return drawn
 

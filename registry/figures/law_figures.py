@@ -67,7 +67,10 @@ def divide_axes(axes: Axes, names: Sequence[str], counts: Sequence[int]) -> None
 
 def laws(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     """Draw densities of the distances of all vectors, with fits (figures 2b, 3a, 10 and 13)."""
-    sets = [NamedDistances(name, all_distances(fingerprint, rank)) for name, fingerprint in models]
+    sets = []
+    for name, fingerprint in models:
+        distances = all_distances(fingerprint, rank)
+        sets.append(NamedDistances(name, distances))
     return densities_of(sets, f"Distances of all singular-value vectors, rank {rank}")
 
 
@@ -98,11 +101,11 @@ def density(axes: Axes, name: str, measured: Distances) -> None:
     """Draw a histogram of distances, and the fitted generalised Pareto and normal densities."""
     values = measured.values
     law = law_of(values, measured.resampled)
-    edges = np.linspace(0, float(np.quantile(values, SHOWN)), BINS)
-    unhatched = bars(0) | {"hatch": ""}
-    heights, _, _ = axes.hist(
-        values, edges.tolist(), density=True, alpha=0.5, label="distances", **unhatched
-    )
+    farthest = float(np.quantile(values, SHOWN))
+    edges = np.linspace(0, farthest, BINS)
+
+    style = bars(0) | {"hatch": "", "alpha": 0.5, "label": "distances"}
+    heights, _, _ = axes.hist(values, edges.tolist(), density=True, **style)
 
     points = (edges[1:] + edges[:-1]) / 2
     fit = law.pareto
@@ -131,8 +134,10 @@ def polar(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     for name, fingerprint in models:
         by_projection = vectors(fingerprint, rank)
         for a, b in POLAR_PAIRS:
-            if a in by_projection and b in by_projection:
-                distances = cosine_distances(by_projection[a].rows, by_projection[b].rows)
+            one = by_projection.get(a)
+            other = by_projection.get(b)
+            if one and other:
+                distances = cosine_distances(one.rows, other.rows)
                 sets[f"{name}: {a}-{b}"] = distances.ravel()
 
     title = f"Distances, the largest a full turn, rank {rank}"
@@ -155,7 +160,8 @@ def generated() -> Figure:
         values = cosine_distances(one, other).ravel()
         edges = np.linspace(0, float(np.quantile(values, shown)), BINS)
         relative = values / edges[-1]
-        left.hist(relative, edges / edges[-1], density=True, alpha=0.6, label=law, **bars(i))
+        relative_edges = edges / edges[-1]
+        left.hist(relative, relative_edges, density=True, alpha=0.6, label=law, **bars(i))
 
         numbers = np.concatenate([one, other]).ravel()
         right.hist(numbers, 80, density=True, histtype="step", label=law, **line(i))

@@ -48,6 +48,16 @@ def bar(share: float) -> str:
     return "█" * round(WIDTH * share)
 
 
+def bar_line(projection: str, share: float) -> str:
+    """Return a projection's bar and its share in digits."""
+    return f"{heading(projection)}{bar(share)} {share:.3f}"
+
+
+def heading(projection: str) -> str:
+    """Return a projection's name, indented and filled up to its columns."""
+    return f"  {projection:8}"
+
+
 def title(name: str) -> str:
     """Return a name cut or filled up to its columns."""
     return f"{name[:NAME]:{NAME}}"
@@ -59,8 +69,9 @@ def std(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
         yield name
         largest = max(fingerprint.std)
         for projection, value in zip(PROJECTIONS, fingerprint.std, strict=True):
-            if projection in fingerprint.projections:
-                yield f"  {projection:8}{bar(value / largest)} {value / largest:.3f}"
+            if projection not in fingerprint.projections:
+                continue
+            yield bar_line(projection, value / largest)
 
 
 def clusters(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
@@ -69,23 +80,29 @@ def clusters(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[s
         yield f"{name}, rank {rank}"
         shares = clustering(name, fingerprint, rank).vector
         for projection, share in zip(PROJECTIONS, shares, strict=True):
-            if projection in fingerprint.projections:
-                yield f"  {projection:8}{bar(share)} {share:.3f}"
+            if projection not in fingerprint.projections:
+                continue
+            yield bar_line(projection, share)
 
 
 def labels(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
     """Yield a strip for every projection, with a block for every layer."""
     for name, fingerprint in models:
         yield f"{name}, rank {rank}: a block is query's cluster"
-        table = label_table(fingerprint, clustering(name, fingerprint, rank).labels)
+        cluster_labels = clustering(name, fingerprint, rank).labels
+        table = label_table(fingerprint, cluster_labels)
         for projection, row in zip(PROJECTIONS, table, strict=True):
-            if projection in fingerprint.projections:
-                yield f"  {projection:8}" + "".join(shade(label) for label in row)
+            if projection not in fingerprint.projections:
+                continue
+            strip = "".join(map(shade, row))
+            yield f"{heading(projection)}{strip}"
 
 
 def shade(label: float) -> str:
     """Return a character for a mean label from 0 to 1; a blank for none."""
-    return " " if np.isnan(label) else SHADES[round(4 * label)]
+    if np.isnan(label):
+        return " "
+    return SHADES[round(4 * label)]
 
 
 def pca(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
@@ -123,13 +140,15 @@ def densities(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
     """Yield a curve for every projection, from -4 to 4 of the model's largest std."""
     for name, fingerprint in models:
         yield f"{name}: weights from -4 to 4 times the largest std"
-        for projection, density in weight_densities(name, fingerprint, WIDTH).items():
-            yield f"  {projection:8}{curve_line(density.values)}"
+        by_projection = weight_densities(name, fingerprint, WIDTH)
+        for projection, density in by_projection.items():
+            yield f"{heading(projection)}{curve_line(density.values)}"
 
 
 def paths(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
     """Yield the length of every LoRA delta in the plane of their main axes."""
-    lengths = np.linalg.norm(path_plane(models).points, axis=1)
+    plane = path_plane(models)
+    lengths = np.linalg.norm(plane.points, axis=1)
     longest = max(float(lengths.max()), TINY)
     for (name, _), length in zip(models, lengths[1:], strict=True):
         yield f"{title(name)}{bar(length / longest)} {length:.3g}"
@@ -140,13 +159,15 @@ def distances(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[
     for name, fingerprint in models:
         by_projection = vectors(fingerprint, rank)
         yield f"{name}, rank {rank}: mean cosine similarity"
-        yield "  " + " " * 8 + "".join(f"{projection:>8}" for projection in by_projection)
+        columns = [f"{projection:>8}" for projection in by_projection]
+        yield heading("") + "".join(columns)
 
         for one in by_projection.values():
-            line = f"  {one.projection:8}"
+            line = heading(one.projection)
             for other in by_projection.values():
-                mean = 1 - cosine_distances(one.rows, other.rows).mean()
-                line += f"{mean:8.3f}"
+                distances = cosine_distances(one.rows, other.rows)
+                similarity = 1 - distances.mean()
+                line += f"{similarity:8.3f}"
             yield line
 
 
@@ -166,12 +187,14 @@ def pairs(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]
 def law_line(name: str, distances: Distances) -> str:
     """Return a histogram of distances, with the law that they follow and its shape."""
     law = law_of(distances.values, distances.resampled)
-    return f"{title(name)}{histogram_line(distances.values)} {law.law}, {law.pareto.shape:.2f}"
+    histogram = histogram_line(distances.values)
+    return f"{title(name)}{histogram} {law.law}, {law.pareto.shape:.2f}"
 
 
 def histogram_line(values: np.ndarray) -> str:
     """Return a histogram of distances, without the farthest."""
-    counts, _ = np.histogram(values, WIDTH, (0, float(np.quantile(values, SHOWN))))
+    farthest = float(np.quantile(values, SHOWN))
+    counts, _ = np.histogram(values, WIDTH, (0, farthest))
     return curve_line(counts)
 
 
@@ -180,7 +203,8 @@ def polar(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]
     for name, fingerprint in models:
         for pair in projection_pairs(fingerprint, rank):
             values = pair.distances.values
-            counts, _ = np.histogram(values, 36, (0, float(values.max())))
+            largest = float(values.max())
+            counts, _ = np.histogram(values, 36, (0, largest))
             yield f"{title(pair.name or name)}{curve_line(counts)}"
 
 
@@ -188,11 +212,14 @@ def generated() -> Iterator[str]:
     """Yield a curve of the generator's distances for every law."""
     for law in GENERATED_SHOWN:
         one, other = generated_pair(law)
-        yield f"{title(law)}{histogram_line(cosine_distances(one, other).ravel())}"
+        values = cosine_distances(one, other).ravel()
+        yield f"{title(law)}{histogram_line(values)}"
 
 
 def losses(measured: "LossCurves") -> Iterator[str]:
     """Yield a falling curve for every initialisation, and the last loss."""
     least = min(min(curve.mean) for curve in measured.curves.values())
     for initialisation, curve in measured.curves.items():
-        yield f"{title(initialisation)}{curve_line(curve.mean, least)} {curve.mean[-1]:.3f}"
+        falling = curve_line(curve.mean, least)
+        last = curve.mean[-1]
+        yield f"{title(initialisation)}{falling} {last:.3f}"
