@@ -22,7 +22,7 @@ from registry.numerics.histograms import edges
 from registry.numerics.unit_vectors import normalised
 
 if TYPE_CHECKING:
-    from registry.figures.kinds import NamedFingerprint
+    from registry.figures.kinds import Models
 
 REACH = 4.0  # standard deviations on each side of a density
 TINY = 1e-300  # in place of a sum that is zero
@@ -87,7 +87,7 @@ def principal_plane(name: str, fingerprint: Fingerprint, rank: int) -> Plane:
     return Plane(points, np.nan_to_num(analysis.explained_variance_ratio_))
 
 
-def path_plane(models: Sequence["NamedFingerprint"]) -> Plane:
+def path_plane(models: "Models") -> Plane:
     """Return zero and the sketch of every LoRA delta in the plane of two main axes through zero.
 
     Raises NothingToDraw for models, and for adapters of different weights.

@@ -20,13 +20,13 @@ from registry.figures.style import MARKERS, bars, figure, legend_beside, mark, p
 from registry.fingerprints.record import Fingerprint
 
 if TYPE_CHECKING:
-    from registry.figures.kinds import NamedFingerprint
+    from registry.figures.kinds import Models
 
 MOST_DIGITS = 16  # layers; the labels of more would touch each other
 DARK = 0.5  # labels up to here are drawn dark, so that their digits are white
 
 
-def std(models: Sequence["NamedFingerprint"]) -> Figure:
+def std(models: "Models") -> Figure:
     """Draw std vectors, each divided by its largest entry (figures 3, 8, 9 and 13)."""
     drawn, (axes,) = figure("Standard deviation of every projection, over the largest")
     projections = np.array(PROJECTIONS)
@@ -43,7 +43,7 @@ def std(models: Sequence["NamedFingerprint"]) -> Figure:
     return drawn
 
 
-def clusters(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+def clusters(models: "Models", rank: int = 16) -> Figure:
     """Draw clustering vectors (figures 6, 7, 10 and 15)."""
     drawn, (axes,) = figure(f"Share of each projection's matrices in query's cluster, rank {rank}")
     width = 0.8 / len(models)
@@ -61,7 +61,7 @@ def clusters(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     return drawn
 
 
-def labels(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+def labels(models: "Models", rank: int = 16) -> Figure:
     """Draw the cluster label of every matrix by layer (figures 5, 14 and 16)."""
     drawn, panels = figure(f"Cluster of every matrix, rank {rank}: 1 is query's", rows=len(models))
 
@@ -96,7 +96,7 @@ def write_labels(axes: Axes, table: np.ndarray) -> None:
         axes.text(column, row, f"{label:.3g}", ha="center", va="center", color=colour)
 
 
-def pca(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+def pca(models: "Models", rank: int = 16) -> Figure:
     """Draw unit singular-value vectors along their principal axes, with clusters (figure 4)."""
     title = f"Singular-value vectors, rank {rank}: filled is query's cluster"
     drawn, panels = figure(title, columns=len(models))
@@ -139,7 +139,7 @@ def name_axes(axes: Axes, shares: np.ndarray) -> None:
     axes.set_ylabel(f"second axis ({shares[1]:.0%})")
 
 
-def densities(models: Sequence["NamedFingerprint"]) -> Figure:
+def densities(models: "Models") -> Figure:
     """Draw the density of all weights of every projection (figures 1, 2, 11 and 12)."""
     drawn, panels = figure("Density of all weights of every projection", columns=len(models))
 
@@ -161,7 +161,7 @@ def densities(models: Sequence["NamedFingerprint"]) -> Figure:
     return drawn
 
 
-def paths(models: Sequence["NamedFingerprint"]) -> Figure:
+def paths(models: "Models") -> Figure:
     """Draw LoRA deltas in the order given along two main axes, from zero on (section 4)."""
     drawn, (axes,) = figure("LoRA deltas from zero on, along their main axes")
     plane = path_plane(models)

@@ -5,10 +5,13 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from registry.figures.benchmark_figures import LossCurves
     from registry.fingerprints.record import Fingerprint
 
     NamedFingerprint = tuple[str, Fingerprint]
+    Models = Sequence[NamedFingerprint]
 
 FIRST_PAPER = "2509.19122"
 SECOND_PAPER = "2509.00046"

@@ -27,14 +27,14 @@ from registry.figures.figure_data import (
 from registry.figures.style import bars, figure, mark, plain
 
 if TYPE_CHECKING:
-    from registry.figures.kinds import NamedFingerprint
+    from registry.figures.kinds import Models
 
 BINS = 48
 TURN = 2 * np.pi
 POLAR_PAIRS = (("query", "up"), ("gate", "down"))
 
 
-def distances(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+def distances(models: "Models", rank: int = 16) -> Figure:
     """Draw the cosine similarity of all singular-value vectors by projection (figure 2a)."""
     title = f"Cosine similarity of singular-value vectors, rank {rank}"
     drawn, panels = figure(title, columns=len(models))
@@ -65,7 +65,7 @@ def divide_axes(axes: Axes, names: Sequence[str], counts: Sequence[int]) -> None
         axes.axvline(start - 0.5, color="white", linewidth=0.5)
 
 
-def laws(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+def laws(models: "Models", rank: int = 16) -> Figure:
     """Draw densities of the distances of all vectors, with fits (figures 2b, 3a, 10 and 13)."""
     sets = []
     for name, fingerprint in models:
@@ -74,7 +74,7 @@ def laws(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
     return densities_of(sets, f"Distances of all singular-value vectors, rank {rank}")
 
 
-def pairs(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+def pairs(models: "Models", rank: int = 16) -> Figure:
     """Draw densities of the distances between projections (figures 3b, 4, 6, 11, 14 to 16)."""
     sets = []
     for name, fingerprint in models:
@@ -128,7 +128,7 @@ def line(index: int) -> dict[str, Any]:
     return style
 
 
-def polar(models: Sequence["NamedFingerprint"], rank: int = 16) -> Figure:
+def polar(models: "Models", rank: int = 16) -> Figure:
     """Draw distances as angles, the largest a full turn: two pairs (figures 5 and 12)."""
     sets = {}
     for name, fingerprint in models:

@@ -24,7 +24,7 @@ from registry.figures.figure_data import (
 
 if TYPE_CHECKING:
     from registry.figures.benchmark_figures import LossCurves
-    from registry.figures.kinds import NamedFingerprint
+    from registry.figures.kinds import Models
 
 BLOCKS = " ▁▂▃▄▅▆▇█"
 SHADES = "·░▒▓█"
@@ -63,7 +63,7 @@ def title(name: str) -> str:
     return f"{name[:NAME]:{NAME}}"
 
 
-def std(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
+def std(models: "Models") -> Iterator[str]:
     """Yield a bar for every projection, over the largest."""
     for name, fingerprint in models:
         yield name
@@ -74,7 +74,7 @@ def std(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
             yield bar_line(projection, value / largest)
 
 
-def clusters(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
+def clusters(models: "Models", rank: int = 16) -> Iterator[str]:
     """Yield a bar for every projection's share in query's cluster."""
     for name, fingerprint in models:
         yield f"{name}, rank {rank}"
@@ -85,7 +85,7 @@ def clusters(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[s
             yield bar_line(projection, share)
 
 
-def labels(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
+def labels(models: "Models", rank: int = 16) -> Iterator[str]:
     """Yield a strip for every projection, with a block for every layer."""
     for name, fingerprint in models:
         yield f"{name}, rank {rank}: a block is query's cluster"
@@ -105,7 +105,7 @@ def shade(label: float) -> str:
     return SHADES[round(4 * label)]
 
 
-def pca(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
+def pca(models: "Models", rank: int = 16) -> Iterator[str]:
     """Yield a scatter of the projections' first letters, large in query's cluster."""
     for name, fingerprint in models:
         plane = principal_plane(name, fingerprint, rank)
@@ -136,7 +136,7 @@ def scatter(points: np.ndarray, letters: Sequence[str]) -> Iterator[str]:
         yield "  " + "".join(line).rstrip()
 
 
-def densities(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
+def densities(models: "Models") -> Iterator[str]:
     """Yield a curve for every projection, from -4 to 4 of the model's largest std."""
     for name, fingerprint in models:
         yield f"{name}: weights from -4 to 4 times the largest std"
@@ -145,7 +145,7 @@ def densities(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
             yield f"{heading(projection)}{curve_line(density.values)}"
 
 
-def paths(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
+def paths(models: "Models") -> Iterator[str]:
     """Yield the length of every LoRA delta in the plane of their main axes."""
     plane = path_plane(models)
     lengths = np.linalg.norm(plane.points, axis=1)
@@ -154,7 +154,7 @@ def paths(models: Sequence["NamedFingerprint"]) -> Iterator[str]:
         yield f"{title(name)}{bar(length / longest)} {length:.3g}"
 
 
-def distances(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
+def distances(models: "Models", rank: int = 16) -> Iterator[str]:
     """Yield a table of the mean similarity of every two projections."""
     for name, fingerprint in models:
         by_projection = vectors(fingerprint, rank)
@@ -171,13 +171,13 @@ def distances(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[
             yield line
 
 
-def laws(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
+def laws(models: "Models", rank: int = 16) -> Iterator[str]:
     """Yield a curve of the distances of all vectors."""
     for name, fingerprint in models:
         yield law_line(name, all_distances(fingerprint, rank))
 
 
-def pairs(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
+def pairs(models: "Models", rank: int = 16) -> Iterator[str]:
     """Yield a curve for every two projections."""
     for name, fingerprint in models:
         for pair in projection_pairs(fingerprint, rank):
@@ -198,7 +198,7 @@ def histogram_line(values: np.ndarray) -> str:
     return curve_line(counts)
 
 
-def polar(models: Sequence["NamedFingerprint"], rank: int = 16) -> Iterator[str]:
+def polar(models: "Models", rank: int = 16) -> Iterator[str]:
     """Yield a curve over the turn for every two projections, from no distance to the largest."""
     for name, fingerprint in models:
         for pair in projection_pairs(fingerprint, rank):
