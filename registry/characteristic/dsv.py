@@ -110,6 +110,7 @@ def pair_of(text: str) -> tuple[str, str]:
     names = [SHORT.get(part, part) for part in parts]
     unknown = [name for name in names if name not in PROJECTIONS]
     if unknown or len(names) != PAIR:
+        refused = unknown[0] if unknown else text
         known = f"pairs of {', '.join(PROJECTIONS)}, such as q,gate"
-        raise NoSuchProjection(projection=unknown[0] if unknown else text, known=known)
+        raise NoSuchProjection(projection=refused, known=known)
     return names[0], names[1]

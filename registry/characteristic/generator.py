@@ -47,7 +47,9 @@ class Counts:
         They are quantiles of the law, one of each of as many equal parts of it, in random order:
         few vectors show the law too.
         """
-        quantiles = (random.permutation(vectors) + random.random(vectors)) / vectors
+        parts = random.permutation(vectors)
+        places = random.random(vectors)
+        quantiles = (parts + places) / vectors
         if self.kind == "pareto":
             counts = LEAST_COUNT * (1 - quantiles) ** (-1 / TAIL)
         elif self.kind == "normal":
@@ -84,7 +86,8 @@ def matrix(
     """
     length = len(template)
     rows = np.tile(template, (vectors, 1))
-    for row, changed in zip(rows, counts.draw(vectors, length, random), strict=True):
+    changes = counts.draw(vectors, length, random)
+    for row, changed in zip(rows, changes, strict=True):
         places = random.permutation(length)[:changed]
         row[places] += std * random.standard_normal(changed)
     return rows
@@ -139,7 +142,8 @@ def beside(
     count = vectors or len(first)
 
     def draw() -> DrawnPair:
-        return DrawnPair(first, matrix(template, count, FUNCTIONS[law], random, std=std))
+        second = matrix(template, count, FUNCTIONS[law], random, std=std)
+        return DrawnPair(first, second)
 
     if len(first) * count < 2 * LEAST:
         return draw().second
@@ -159,8 +163,12 @@ def draw_until(law: str, draw: Callable[[], DrawnPair]) -> DrawnPair:
 
 def law_between(drawn: DrawnPair) -> str | None:
     """Return what the distances of two matrices' vectors follow; None where they are too few."""
-    first, second = drawn
-    length = min(first.shape[1], second.shape[1])
-    distances = cosine_distances(first[:, :length], second[:, :length]).ravel()
+    length = min(drawn.first.shape[1], drawn.second.shape[1])
+    first = drawn.first[:, :length]
+    second = drawn.second[:, :length]
+    distances = cosine_distances(first, second).ravel()
+
     nonzero = distances[distances > SAME]
-    return decided(nonzero) if len(nonzero) >= LEAST else None
+    if len(nonzero) < LEAST:
+        return None
+    return decided(nonzero)

@@ -158,12 +158,14 @@ def law_scores(x: np.ndarray) -> dict[str, float]:
     light_score = max(light, default=least)
 
     from_zero = exponential_likelihood(x) - price
-    from_smallest = exponential_likelihood(x - x.min()) - 2 * price - GIVEN_BY_DATA
+    above_smallest = x - x.min()
+    from_smallest = exponential_likelihood(above_smallest) - 2 * price - GIVEN_BY_DATA
+    log_normal = normal_likelihood(logs) - logs.sum()
     return {
         "power law": heavy_score,
         "bounded": light_score,
         "normal": normal_likelihood(x) - price,
-        "log-normal": normal_likelihood(logs) - logs.sum() - 2 * price,
+        "log-normal": log_normal - 2 * price,
         "exponential": max(from_zero, from_smallest),
     }
 

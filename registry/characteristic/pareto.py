@@ -66,7 +66,8 @@ def pareto_candidates(x: np.ndarray) -> tuple[Pareto, Pareto]:
 def pareto_from(x: np.ndarray, location: float, start: str) -> Pareto:
     """Return the most likely law that begins at a location; `start` names how it was found."""
     shape, scale = shape_and_scale(x - location)
-    likelihood = float(stats.genpareto.logpdf(x, shape, location, scale).sum())
+    log_densities = stats.genpareto.logpdf(x, shape, location, scale)
+    likelihood = float(log_densities.sum())
     return Pareto(start, shape, location, scale, likelihood)
 
 
@@ -91,6 +92,7 @@ def shape_and_scale(x: np.ndarray) -> tuple[float, float]:
     heavy_points = np.linspace(-HEAVY_RANGE, HEAVY_RANGE, HEAVY_POINTS)
     light_points = np.linspace(-LIGHT_RANGE, np.log(LIGHT_RANGE), LIGHT_POINTS)
     fits = [best_fit(heavy, heavy_points), best_fit(light, light_points)]
+
     possible = [fit for fit in fits if fit.shape >= LEAST_SHAPE]
     best = max(possible, key=mean_likelihood)
     return best.shape, best.scale * unit
@@ -105,8 +107,9 @@ def best_fit(fit_at: Callable[[float], Fit], points: np.ndarray) -> Fit:
     """Return the most likely fit: over some points, then between the neighbours of the best."""
     likelihoods = [fit_at(point).mean_likelihood for point in points]
     best = int(np.argmax(likelihoods))
-    low = points[max(0, best - 1)]
-    high = points[min(len(points) - 1, best + 1)]
+    before = max(0, best - 1)
+    after = min(len(points) - 1, best + 1)
+    low, high = points[before], points[after]
 
     def cost(point: float) -> float:
         return -fit_at(point).mean_likelihood
@@ -171,5 +174,6 @@ def scipy_fits(values: np.ndarray) -> tuple[Pareto, ...]:
 def scipy_fit(start: str, values: np.ndarray, parameters: tuple[float, float, float]) -> Pareto:
     """Return scipy's shape, location and scale with the likelihood of the sample."""
     shape, location, scale = parameters
-    likelihood = float(stats.genpareto.logpdf(values, shape, location, scale).sum())
+    log_densities = stats.genpareto.logpdf(values, shape, location, scale)
+    likelihood = float(log_densities.sum())
     return Pareto(start, float(shape), float(location), float(scale), likelihood)

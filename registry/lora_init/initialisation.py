@@ -108,6 +108,7 @@ def lora_init(
     keep_output = options.get("keep_output", False)
     sites = targeted(base, options.get("targets", ()))
     factors = list(initialise(sites, characteristic, plan))
+    parameters = sum(pair.a.numel() + pair.b.numel() for pair in factors)
     write_adapter(folder, base, factors, plan, keep_output=keep_output)
 
     shift = measured_shift(Path(base.source), folder, keep_output=keep_output)
@@ -115,7 +116,7 @@ def lora_init(
         folder=str(folder),
         base=base.source,
         modules=len(factors),
-        parameters=sum(pair.a.numel() + pair.b.numel() for pair in factors),
+        parameters=parameters,
         weights=relative_size(factors, plan),
         output=shift.value,
         why=shift.reason,
@@ -140,7 +141,8 @@ def relative_size(factors: Sequence[LoraFactors], plan: Plan) -> float:
     for pair in factors:
         weight = pair.site.entry.load().to(torch.float32)
         delta = pair.delta(plan.scaling)
-        ratios.append(float(delta.norm() / weight.norm().clamp_min(1e-30)))
+        ratio = delta.norm() / weight.norm().clamp_min(1e-30)
+        ratios.append(float(ratio))
     return float(torch.tensor(ratios).median())
 
 
@@ -183,7 +185,11 @@ def difference(before: torch.Tensor, after: torch.Tensor) -> OutputShift:
     centred_after = after - after.mean(-1, keepdim=True)
     relative = (centred_after - centred_before).norm() / centred_before.norm()
 
-    log_before, log_after = before.log_softmax(-1), after.log_softmax(-1)
-    divergence = (log_before.exp() * (log_before - log_after)).sum(-1).mean()
-    agree = (before.argmax(-1) == after.argmax(-1)).float().mean()
+    log_before = before.log_softmax(-1)
+    log_after = after.log_softmax(-1)
+    by_token = log_before.exp() * (log_before - log_after)
+    divergence = by_token.sum(-1).mean()
+
+    same_token = before.argmax(-1) == after.argmax(-1)
+    agree = same_token.float().mean()
     return OutputShift(float(relative), float(divergence), float(agree))

@@ -125,15 +125,19 @@ def page(
     """
     template = files("registry.report").joinpath("page.html").read_text(encoding="utf-8")
     words = headline(verdict)
+    capitalised = words[0].upper() + words[1:]
+    changes = changes_list(verdict_lines(verdict))
+    evidence = "\n".join(map(evidence_row, verdict.evidence))
+    figures = "\n".join(pictures(models))
     return Template(template).substitute(
         title=escape(f"{source}: {words}"),
         source=escape(source),
         verdict=escape(verdict.verdict),
-        headline=escape(words[0].upper() + words[1:]),
-        how=changes_list(verdict_lines(verdict)),
-        evidence="\n".join(map(evidence_row, verdict.evidence)),
+        headline=escape(capitalised),
+        how=changes,
+        evidence=evidence,
         matches=matches_section(matches),
-        figures="\n".join(pictures(models)),
+        figures=figures,
         facts=facts_list(facts),
         command=escape(command),
     )

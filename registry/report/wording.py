@@ -132,8 +132,10 @@ PARTICULAR_CHANGES = {
 
 def layer_list(layers: tuple[int | str, ...]) -> str:
     """Return layer numbers, the first few."""
-    more = " ..." if len(layers) > LAYERS_SHOWN else ""
-    return ", ".join(map(str, layers[:LAYERS_SHOWN])) + more
+    numbers = ", ".join(map(str, layers[:LAYERS_SHOWN]))
+    if len(layers) > LAYERS_SHOWN:
+        return f"{numbers} ..."
+    return numbers
 
 
 def evidence_sentence(line: Evidence) -> str:
@@ -147,7 +149,9 @@ def digest_sentence(line: Evidence) -> str:
     """Return that all weights, or an adapter's deltas, are equal."""
     if line.model:
         return f"every LoRA delta equals that of {line.model}"
-    return "every weight is equal, once cast to bf16" if line.cast else "every weight is equal"
+    if line.cast:
+        return "every weight is equal, once cast to bf16"
+    return "every weight is equal"
 
 
 def stream_sentence(line: Evidence) -> str:
@@ -266,13 +270,17 @@ def z_score(line: Evidence, unrelated: str) -> str:
 
 def probability(value: float) -> str:
     """Return a probability to two digits; of a tiny one that it is below the smallest shown."""
-    return f"< {SMALLEST_SHOWN:g}" if value < SMALLEST_SHOWN else f"{value:.2g}"
+    if value < SMALLEST_SHOWN:
+        return f"< {SMALLEST_SHOWN:g}"
+    return f"{value:.2g}"
 
 
 def p_equals(value: float) -> str:
     """Return `p = 0.4`, or `p < 1e-15`."""
     text = probability(value)
-    return f"p {text}" if value < SMALLEST_SHOWN else f"p = {text}"
+    if value < SMALLEST_SHOWN:
+        return f"p {text}"
+    return f"p = {text}"
 
 
 def percent(share: float) -> str:
