@@ -145,7 +145,7 @@ def decoded_tuple(item: Any, value: Any, place: str) -> tuple[Any, ...]:
         raise Malformed(f"{place} is not an array")
     if item is float and set(map(type, value)) == {float} and all(map(math.isfinite, value)):
         return tuple(value)  # nearly all of a fingerprint: ten times as fast as one by one
-    return tuple(decoded(item, each, place) for each in value)
+    return tuple(decoded(item, entry, place) for entry in value)
 
 
 def decoded_float(value: Any, place: str) -> float:

@@ -113,7 +113,7 @@ def experts(tensors: Tensors) -> Tensors:
 
 
 def cut_by_head(tensors: Tensors) -> Tensors:
-    """kv_b of 4 heads as keys, turned, and values."""
+    """kv_b of 4 heads as keys, transposed, and values."""
     found = {}
     for name, tensor in tensors.items():
         if name.endswith("kv_b_proj.weight"):

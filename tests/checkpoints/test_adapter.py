@@ -141,8 +141,8 @@ def test_updates_equal_pefts(peft_made, name):
             if "Conv1D" in name or "embed" in weight
             else case.updates[weight]
         )
-        turned = update.exact().T if "embed" in weight else update.exact()
-        assert torch.allclose(turned, expected, rtol=1e-6, atol=1e-9)
+        transposed = update.exact().T if "embed" in weight else update.exact()
+        assert torch.allclose(transposed, expected, rtol=1e-6, atol=1e-9)
         assert (tuple(update.load().shape), update.method) == (update.shape, CASES[name].method)
 
 

@@ -191,5 +191,7 @@ def test_real_adapters_whole(data, tmp_path, name):
     rewrite(adapter, block)
     pairs, scaling = factors_of(adapter)
     updates = {weight: scaling * b @ a for weight, (a, b) in pairs.items()}
-    turned = {weight: update.T for weight, update in updates.items() if "c_attn" in weight}
-    check_equal(registry.fingerprint(adapter), dense(tmp_path / "dense", updates | turned, "{}"))
+    transposed = {weight: update.T for weight, update in updates.items() if "c_attn" in weight}
+    check_equal(
+        registry.fingerprint(adapter), dense(tmp_path / "dense", updates | transposed, "{}")
+    )

@@ -34,7 +34,7 @@ def sole_change(fingerprinted, name, tensors):
             made.layers_taken(ROOT, [0, 1, 2, 1, 2, 3]),
             Change(ChangeKind.LAYERS_STACKED, parts=(1, 2)),
         ),
-        ("rotated", made.turned(ROOT), Change(ChangeKind.STREAM_ROTATED)),
+        ("rotated", made.rotated(ROOT), Change(ChangeKind.STREAM_ROTATED)),
         ("neurons", made.neurons_permuted(ROOT), Change(ChangeKind.NEURONS_REPARAMETERISED)),
         ("heads", made.heads_permuted(ROOT), Change(ChangeKind.HEADS_REPARAMETERISED)),
         (

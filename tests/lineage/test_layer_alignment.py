@@ -17,7 +17,7 @@ INSIDE_BRANCHES = {
     "signs flipped": made.signs_flipped,
     "norms folded": made.norms_folded,
 }
-STREAM_AXES = {"rotated": made.turned, "stream permuted": made.stream_permuted}
+STREAM_AXES = {"rotated": made.rotated, "stream permuted": made.stream_permuted}
 
 
 def similarity(a, b, kind):

@@ -51,14 +51,14 @@ ARCHITECTURES = {
     "DeepseekV2": m.causal("DeepseekV2", m.LATENT_ATTENTION, m.GATED, m.FUSED_EXPERTS, m.SHARED_MANY, **m.EXPERTS | m.LATENT),
     "DeepseekV3": m.causal("DeepseekV3", m.LATENT_ATTENTION, m.GATED, m.FUSED_EXPERTS, m.SHARED_MANY, **m.EXPERTS | m.LATENT),
     "GptOss": m.causal("GptOss", m.ATTENTION, {
-        "mlp.experts.gate_up_proj": m.experts(m.by_head("gate up", 1, 1), turned=True),
-        "mlp.experts.down_proj": m.experts(m.one("down"), turned=True)}, **m.EXPERTS | {"intermediate_size": 32}),
+        "mlp.experts.gate_up_proj": m.experts(m.by_head("gate up", 1, 1), transposed=True),
+        "mlp.experts.down_proj": m.experts(m.one("down"), transposed=True)}, **m.EXPERTS | {"intermediate_size": 32}),
     "Llama4": Architecture(m.made("Llama4Text", "Llama4ForCausalLM", **m.COMMON | m.EXPERTS, intermediate_size_mlp=40,
         interleave_moe_layer_step=2), m.at("model.layers", m.ATTENTION,
         m.paths("feed_forward.", "gate_proj up_proj down_proj", m.MLP),
         m.paths("feed_forward.shared_expert.", "gate_proj up_proj down_proj", m.MLP), {
-        "feed_forward.experts.gate_up_proj": m.experts(m.stacked("gate up"), turned=True),
-        "feed_forward.experts.down_proj": m.experts(m.one("down"), turned=True)})),
+        "feed_forward.experts.gate_up_proj": m.experts(m.stacked("gate up"), transposed=True),
+        "feed_forward.experts.down_proj": m.experts(m.one("down"), transposed=True)})),
     "GraniteMoeShared": m.causal("GraniteMoeShared", m.ATTENTION, {
         "block_sparse_moe.experts.gate_up_proj": m.experts(m.stacked("gate up")),
         "block_sparse_moe.experts.down_proj": m.experts(m.one("down")),

@@ -101,7 +101,7 @@ def norms_folded(tensors: Tensors) -> Tensors:
     return each_layer(tensors, change)
 
 
-def turned(tensors: Tensors) -> Tensors:
+def rotated(tensors: Tensors) -> Tensors:
     """The residual stream in other axes, norms folded first."""
     basis, _ = torch.linalg.qr(
         torch.randn(HIDDEN, HIDDEN, generator=torch.Generator().manual_seed(99))

@@ -85,16 +85,16 @@ def by_head(projections: str, *sizes: int) -> Cut:
     return cut
 
 
-def experts(cut: Cut, *, turned: bool = False) -> Cut:
+def experts(cut: Cut, *, transposed: bool = False) -> Cut:
     """A stack of matrices."""
     return lambda w: (
         (name, i, part)
         for i, matrix in enumerate(w)
-        for name, _, part in cut(matrix.T if turned else matrix)
+        for name, _, part in cut(matrix.T if transposed else matrix)
     )
 
 
-def turned(cut: Cut) -> Cut:
+def transposed(cut: Cut) -> Cut:
     """Stored inputs x outputs."""
     return lambda w: cut(w.T)
 
@@ -148,10 +148,10 @@ NEOX_MLP = paths("mlp.", "dense_h_to_4h dense_4h_to_h", "up down")
 BERT = paths("attention.self.", "query key value", "query key value") | paths(
     "", "attention.output.dense intermediate.dense output.dense", "output up down"
 )
-GPT2_MLP = {"mlp.c_fc": turned(one("up")), "mlp.c_proj": turned(one("down"))}
+GPT2_MLP = {"mlp.c_fc": transposed(one("up")), "mlp.c_proj": transposed(one("down"))}
 GPT2 = {
-    "attn.c_attn": turned(stacked("query key value")),
-    "attn.c_proj": turned(one("output")),
+    "attn.c_attn": transposed(stacked("query key value")),
+    "attn.c_proj": transposed(one("output")),
 } | GPT2_MLP
 DEBERTA = paths("attention.self.", "query_proj key_proj value_proj", "query key value")
 VIT = paths("attention.", "q_proj k_proj v_proj o_proj") | paths("mlp.", "fc1 fc2", "up down")

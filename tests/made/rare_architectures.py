@@ -105,8 +105,8 @@ RARE = {
         "self_attention.kv_proj": m.stacked("key value"), "mlp.input_linear": m.experts(m.stacked("gate up")),
         "mlp.output_linear": m.experts(m.one("down"))}, **m.EXPERTS, kv_channels=8),
     "AriaText": m.causal("AriaText", m.ATTENTION, m.SHARED_MANY, {
-        "mlp.experts.gate_up_proj": m.experts(m.stacked("gate up"), turned=True),
-        "mlp.experts.down_proj": m.experts(m.one("down"), turned=True)}, **m.EXPERTS),
+        "mlp.experts.gate_up_proj": m.experts(m.stacked("gate up"), transposed=True),
+        "mlp.experts.down_proj": m.experts(m.one("down"), transposed=True)}, **m.EXPERTS),
     "HYV3": m.causal("HYV3", m.LLAMA, m.FUSED_EXPERTS, m.SHARED_MANY, SHARED_MLP, **m.EXPERTS),
     "HYV4": m.causal("HYV4", m.LATENT_ATTENTION, m.GATED, m.FUSED_EXPERTS, m.SHARED_MANY, **m.EXPERTS | m.LATENT),
     "HunYuanMoEV1": m.causal("HunYuanMoEV1", m.LLAMA, m.FUSED_EXPERTS, SHARED_MLP, **m.EXPERTS, moe_topk=2),
