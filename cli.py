@@ -1,5 +1,7 @@
 """The command line: `registry` and its commands, each of which stands in registry/commands."""
 
+import io
+import sys
 from typing import Any
 
 import click
@@ -75,6 +77,8 @@ def main() -> None:
     The database is REGISTRY_DATABASE_URL, any Postgres with pgvector; without it an embedded one in
     REGISTRY_DATA_DIR is started and stopped as needed.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be Unicode
 
 
 for section in SECTIONS.values():

@@ -14,8 +14,8 @@ def write_whole(path: Path, content: str | bytes) -> None:
 
     Raises UnwritableFile, with whatever stood at the path before left as it was.
     """
-    data = content.encode() if isinstance(content, str) else content
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    data = as_utf8(content) if isinstance(content, str) else content
+    draft = path.parent / f".{path.name}.{os.getpid()}"
 
     with writable(path):
         try:
@@ -23,6 +23,11 @@ def write_whole(path: Path, content: str | bytes) -> None:
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def as_utf8(text: str) -> bytes:
+    """Return text as UTF-8; bytes of a file's name that are none become escapes that JSON reads."""
+    return text.encode("utf-8", "backslashreplace")
 
 
 @contextmanager

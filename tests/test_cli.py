@@ -1,10 +1,12 @@
 """The command line as a whole: its help, its errors and its exit codes."""
 
+import os
+import shutil
 import subprocess
 import sys
 
 import pytest
-from command_line import command_paths, run
+from command_line import answer, command_paths, run
 
 import cli
 
@@ -86,3 +88,10 @@ def test_help_needs_no_heavy_package():
     """`registry -h` loads neither numpy, torch, matplotlib nor SQLAlchemy."""
     code = "import sys, cli; sys.exit(bool({'numpy', 'torch', 'matplotlib', 'sqlalchemy'} & set(sys.modules)))"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_names_of_files_that_are_not_unicode(model, tmp_path):
+    """A name with bytes that are not UTF-8 is printed with escapes, which JSON reads back."""
+    folder = shutil.copytree(model, tmp_path / os.fsdecode(b"bad\xff"))
+    assert "bad\\udcff" in run("inspect", folder).stdout
+    assert answer("inspect", folder)["source"] == str(folder)

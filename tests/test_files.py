@@ -1,6 +1,9 @@
 """registry.files: whole or not at all."""
 
+import json
+import os
 import re
+from pathlib import Path
 
 import pytest
 
@@ -24,6 +27,21 @@ def test_a_file_that_cannot_be_written(tmp_path):
         with pytest.raises(UnwritableFile, match=f"{re.escape(repr(str(path)))} cannot be written"):
             write_whole(path, "text")
     assert [path.name for path in tmp_path.iterdir()] == ["folder"]
+
+
+def test_a_file_without_a_name(tmp_path, monkeypatch):
+    """An empty path names no file; that is one sentence, too, and leaves nothing."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UnwritableFile, match="'.' cannot be written"):
+        write_whole(Path(), "text")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_text_that_is_not_unicode(tmp_path):
+    """Bytes of a file's name that are not UTF-8 are written as escapes, which JSON reads back."""
+    name = os.fsdecode(b"bad\xff")
+    write_whole(tmp_path / "a.json", json.dumps(name, ensure_ascii=False))
+    assert json.loads((tmp_path / "a.json").read_text()) == name
 
 
 def test_a_folder_is_written_whole(tmp_path):
