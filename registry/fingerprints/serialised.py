@@ -26,6 +26,8 @@ SKETCH_NUMBERS = dict.fromkeys(PROJECTIONS, 36) | {"query": 324, "value": 324}
 BRANCH_NUMBERS = 256
 SPACE_NUMBERS = 136
 START_NUMBERS = 256
+LARGEST_NUMBER = 1e100  # far above what weights give; squares and products of it are finite
+LARGEST_COUNT = 2**63 - 1
 
 
 class Malformed(Exception):  # noqa: N818  # never leaves this module
@@ -144,20 +146,28 @@ def decoded_tuple(item: Any, value: Any, place: str) -> tuple[Any, ...]:
     if not isinstance(value, list):
         raise Malformed(f"{place} is not an array")
     if item is float and set(map(type, value)) == {float} and all(map(math.isfinite, value)):
+        check_magnitude(place, max(map(abs, value)))
         return tuple(value)  # nearly all of a fingerprint: ten times as fast as one by one
     return tuple(decoded(item, entry, place) for entry in value)
 
 
 def decoded_float(value: Any, place: str) -> float:
     """Return a finite number; one that another program wrote without its point is a number too."""
-    if type(value) not in (float, int) or not math.isfinite(value):
+    if type(value) not in (float, int) or not abs(value) < math.inf:
         raise Malformed(f"{place} holds {value!r:.40}, which is not a finite number")
+    check_magnitude(place, abs(value))
     return float(value)
+
+
+def check_magnitude(place: str, magnitude: float) -> None:
+    """Raise Malformed for a number so large that a comparison would overflow."""
+    if magnitude > LARGEST_NUMBER:
+        raise Malformed(f"{place} holds a number above {LARGEST_NUMBER:.0e}, which no weights give")
 
 
 def decoded_integer(value: Any, place: str) -> int:
     """Return a whole number that is not negative: counts, places, shapes and labels are."""
-    if type(value) is not int or value < 0:
+    if type(value) is not int or not 0 <= value <= LARGEST_COUNT:
         raise Malformed(f"{place} holds {value!r:.40}, which is not a count")
     return value
 
