@@ -67,7 +67,13 @@ def reparameterisations(comparison: ModelComparison) -> Iterator[Change]:
 
 
 def stream_rotated(comparison: ModelComparison) -> bool:
-    """Return whether token sketches or spectra agree where the stream's axes do not."""
+    """Return whether token sketches or spectra agree where the stream's axes do not.
+
+    Never of equal weights: where an older registry recorded no sketches, none of them can agree.
+    """
+    if comparison.same:
+        return False
+
     for cosine in comparison.changes.cosines.values():
         if cosine >= ALIKE:
             return False

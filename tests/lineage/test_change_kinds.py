@@ -1,5 +1,7 @@
 """registry.lineage.change_kinds: every change is named, with its size, whatever was done to a model."""
 
+from dataclasses import replace
+
 import models_made as made
 import pytest
 
@@ -86,3 +88,11 @@ def test_other_weights_are_told_from_projections(fingerprinted):
     moved = ROOT | {"model.norm.weight": ROOT["model.norm.weight"] + 0.5}
     comparison = ModelComparison.of(fingerprinted("norm", moved), fingerprinted("root", ROOT))
     assert changes_of(comparison) == (Change(ChangeKind.OTHER_WEIGHTS),)
+
+
+def test_equal_weights_without_sketches_are_not_rotated(fingerprinted):
+    """What an older registry stored has no sketches; of equal weights nothing is said to be changed."""
+    now = fingerprinted("root", ROOT)
+    matrices = tuple(replace(matrix, sketch=None) for matrix in now.matrices)
+    stored = replace(now, branches=(), matrices=matrices)
+    assert changes_of(ModelComparison.of(now, stored)) == ()
