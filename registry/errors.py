@@ -381,6 +381,11 @@ class DatabaseFailed(DatabaseError):
     """The database refused the request ({reason}); nothing was changed, try again."""
 
 
+class NotUnicode(DatabaseError):
+    """{text!r} is not Unicode text, which is all that the database stores; rename the file or
+    folder."""
+
+
 class ServerUnavailable(DatabaseError):
     """The embedded database cannot run here ({reason}); set REGISTRY_DATABASE_URL to a Postgres
     with pgvector."""

@@ -16,6 +16,7 @@ from registry.errors import (
     DatabaseFailed,
     DatabaseTooOld,
     DatabaseUnreachable,
+    NotUnicode,
     SchemaNewer,
     SchemaOlder,
     ServerUnavailable,
@@ -137,6 +138,8 @@ def translated(url: URL) -> Iterator[None]:
         raise DatabaseUnreachable(url=shown(url), reason=reason(exc)) from exc
     except DBAPIError as exc:
         raise DatabaseFailed(reason=reason(exc)) from exc
+    except UnicodeEncodeError as exc:
+        raise NotUnicode(text=exc.object) from exc
 
 
 def reason(exc: DBAPIError) -> str:

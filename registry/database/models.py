@@ -83,9 +83,20 @@ def of_digest(session: Session, digest: str) -> Model | None:
 
 def is_registered(session: Session, name: str) -> bool:
     """Return whether a model bears exactly this name."""
+    if not is_storable(name):
+        return False
     model = exists().where(Model.name == name)
     model = model.where(Model.fingerprint_version == VERSION)
     return bool(session.scalar(select(model)))
+
+
+def is_storable(name: str) -> bool:
+    """Return whether a name is Unicode, as all of the database is; names of files need not be."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def summary_of(session: Session, name: str) -> Summary:
@@ -101,6 +112,8 @@ def find(session: Session, name: str) -> Model:
 
     Raises ModelNotFound, ModelAmbiguous.
     """
+    if not is_storable(name):
+        raise ModelNotFound(name=name)
     fitting = Model.name == name
     if len(name) >= SHORTEST_DIGEST:
         start = Model.digest.startswith(name.lower(), autoescape=True)

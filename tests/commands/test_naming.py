@@ -1,6 +1,7 @@
 """registry.commands.naming: a name that could mean two things is taken for one, and that is said."""
 
 import json
+import os
 
 import pytest
 from checkpoints_made import llama, write_folder
@@ -42,3 +43,14 @@ def test_what_is_clear_is_not_said(both):
     result = run("compare", "./both", "./registered", "--json")
     assert result.stderr == ""
     assert "note" not in json.loads(result.stdout)
+
+
+def test_names_that_no_model_can_bear(both, tmp_path):
+    """A folder whose name is not UTF-8 is read; as the name of a registered model it is unknown."""
+    folder = write_folder(tmp_path / os.fsdecode(b"bad\xff"), llama(1))
+    assert run("compare", str(folder), "both").exit_code == 0
+    result = run("show", folder.name)
+    assert result.exit_code == 1
+    assert result.stderr == (
+        "Error: No registered model is called 'bad\\udcff'; `registry list` shows them all.\n"
+    )

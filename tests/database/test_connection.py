@@ -1,5 +1,6 @@
 """registry.database.connection, migrate and schema."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -28,6 +29,7 @@ from registry.errors import (
     DatabaseFailed,
     DatabaseTooOld,
     DatabaseUnreachable,
+    NotUnicode,
     SchemaNewer,
     SchemaOlder,
     ServerUnavailable,
@@ -231,6 +233,15 @@ def test_other_driver_errors(url):
         engine.connect() as own,
     ):
         own.exec_driver_sql("SELECT 1 / 0")
+
+
+def test_text_that_is_not_unicode(url, tmp_path):
+    """The name of a folder may hold bytes that are not UTF-8; storing it is refused in a sentence."""
+    folder = write_folder(tmp_path / os.fsdecode(b"bad\xff"), llama())
+    with registry.Registry(url) as known:
+        with pytest.raises(NotUnicode, match=r"bad\\udcff' is not Unicode text"):
+            known.ingest(folder)
+        assert known.models() == []
 
 
 def test_an_old_postgres(empty_url, monkeypatch):
