@@ -8,6 +8,7 @@ BIN := .venv/bin
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
 COVERAGE_FLOOR := 90
+COVERAGE = $(if $(COVER),--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR))
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /make \1|/' | column -t -s '|'
@@ -22,14 +23,14 @@ setup: .venv/installed ## Install everything into .venv, in the versions of cons
 demo: setup ## Register the example models and identify a fine-tune, on an embedded Postgres
 	@examples/demo.sh
 
-test: check ## Lint, check types and run all tests (WORKERS=2 processes)
-	$(PYTEST)
+test: check ## Lint, check types and run all tests (WORKERS=2 processes; COVER=1 counts the lines that run)
+	$(PYTEST) $(COVERAGE)
 
 test-fast: setup ## Run the tests that take less than five seconds each
 	$(PYTEST) -m "not slow"
 
-coverage: check ## As test, and fail where less than COVERAGE_FLOOR % of the lines run
-	$(PYTEST) --cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR)
+coverage: ## As test, and fail where less than COVERAGE_FLOOR % of the lines run
+	@$(MAKE) --no-print-directory test COVER=1
 
 check: setup ## Lint, check formatting, spelling and types
 	$(BIN)/ruff check .
