@@ -5,9 +5,10 @@ from dataclasses import fields
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from registry.database.models import CURRENT
 from registry.database.schema import BranchRow, FingerprintRow, MatrixRow, Model
 from registry.database.wire import halves, numbers
-from registry.fingerprints.record import VERSION, Branch
+from registry.fingerprints.record import Branch
 from registry.lineage.features import SPECTRUM_RANK, ComparedMatrix, ComparedModel
 
 ARRAYS = ("singular_values", "sketch")
@@ -23,7 +24,7 @@ def compared_model(session: Session, name: str) -> ComparedModel:
     """
     query = select(Model, FingerprintRow)
     query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
-    query = query.where(Model.name == name, Model.fingerprint_version == VERSION)
+    query = query.where(Model.name == name, CURRENT)
     model, fingerprint = session.execute(query).one()
     return ComparedModel(
         digest=model.digest,

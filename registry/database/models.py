@@ -11,6 +11,9 @@ from registry.database.schema import Family, Model
 from registry.errors import ModelAmbiguous, ModelNotFound
 from registry.fingerprints.record import VERSION
 
+CURRENT = Model.fingerprint_version == VERSION
+"""Keeps a query to models of the fingerprint version that this package computes."""
+
 SHORTEST_DIGEST = 8  # digits of a digest that name a model
 
 
@@ -78,7 +81,7 @@ def with_digest(session: Session, digest: str) -> Summary | None:
 def of_digest(session: Session, digest: str) -> Model | None:
     """Return the row of the model with exactly these weights; None where there is none."""
     query = select(Model).where(Model.digest == digest)
-    return session.scalar(query.where(Model.fingerprint_version == VERSION))
+    return session.scalar(query.where(CURRENT))
 
 
 def is_registered(session: Session, name: str) -> bool:
@@ -86,7 +89,7 @@ def is_registered(session: Session, name: str) -> bool:
     if not is_storable(name):
         return False
     model = exists().where(Model.name == name)
-    model = model.where(Model.fingerprint_version == VERSION)
+    model = model.where(CURRENT)
     return bool(session.scalar(select(model)))
 
 
@@ -118,7 +121,7 @@ def find(session: Session, name: str) -> Model:
     if len(name) >= SHORTEST_DIGEST:
         start = Model.digest.startswith(name.lower(), autoescape=True)
         fitting = or_(fitting, start)
-    query = select(Model).where(Model.fingerprint_version == VERSION)
+    query = select(Model).where(CURRENT)
     models = session.scalars(query.where(fitting)).all()
 
     if not models:
@@ -141,7 +144,7 @@ def summary(model: Model) -> Summary:
 def listing(session: Session) -> list[Summary]:
     """Return all registered models of this fingerprint version, by family and name."""
     query = select(Model).join(Family)
-    query = query.where(Model.fingerprint_version == VERSION)
+    query = query.where(CURRENT)
     query = query.order_by(Family.name, Model.name)
     return [summary(model) for model in session.scalars(query)]
 

@@ -18,16 +18,18 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from registry.database.column_types import Half
+from registry.database.models import CURRENT
 from registry.database.near_models import Likeness, NamedModel, StartLikeness
 from registry.database.nearest import of_same_kind
 from registry.database.schema import BranchRow, Family, MatrixRow, Model, OutlineRow, SpaceRow
 from registry.database.wire import halves, rectangle
 from registry.fingerprints.outline import outline
-from registry.fingerprints.record import VERSION, Branch, Fingerprint, Space
+from registry.fingerprints.record import Branch, Fingerprint, Space
 from registry.lineage.adapter_base import CandidateBase
 from registry.lineage.features import KINDS, Sketches
 
 SKETCH = Half(256)
+ZEROS = literal((0.0,) * 256, SKETCH)
 COSINE_DISTANCE = "<=>"  # pgvector's operators
 NEGATIVE_PRODUCT = "<#>"  # of unit vectors it orders as the cosine does, and takes less time
 
@@ -79,7 +81,7 @@ def by_start(session: Session, start: tuple[float, ...], k: int) -> list[StartLi
     distance = distance_to(OutlineRow.start, start, COSINE_DISTANCE)
     query = with_cosine(OutlineRow, distance)
     query = query.where(OutlineRow.start.is_not(None))
-    query = query.where(Model.fingerprint_version == VERSION)
+    query = query.where(CURRENT)
     query = query.order_by(distance).limit(k)
 
     likenesses = []
@@ -100,7 +102,7 @@ def by_branch(session: Session, branch: Branch, k: int) -> dict[NamedModel, floa
         distance = distance_to(column, sketch, COSINE_DISTANCE)
         query = with_cosine(BranchRow, distance)
         query = query.where(BranchRow.branch == branch.branch)
-        query = query.where(Model.fingerprint_version == VERSION)
+        query = query.where(CURRENT)
         query = query.where(distance.is_not(None))
         query = query.order_by(distance).limit(k)
 
@@ -115,25 +117,26 @@ def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:
 
     They are read in binary: as decimals they take a second.
     """
-    missing = literal((0.0,) * 256, SKETCH)
-    stream = func.halfvec_send(func.coalesce(BranchRow.stream, missing))
-    token = func.halfvec_send(func.coalesce(BranchRow.token, missing))
-    query = select(
-        Model.name,
-        func.array_agg(BranchRow.layer),
-        func.array_agg(BranchRow.branch),
-        func.string_agg(stream, literal(b"")),
-        func.string_agg(token, literal(b"")),
-    )
+    layers = func.array_agg(BranchRow.layer)
+    branches = func.array_agg(BranchRow.branch)
+    stream = strung_together(BranchRow.stream)
+    token = strung_together(BranchRow.token)
+    query = select(Model.name, layers, branches, stream, token)
     query = query.join(Model, Model.id == BranchRow.model_id)
     query = query.where(Model.name.in_(names))
-    query = query.where(Model.fingerprint_version == VERSION)
+    query = query.where(CURRENT)
 
     sketches = dict.fromkeys(names, Sketches.of(()))
-    for name, layers, branches, *sent in session.execute(query.group_by(Model.name)):
+    for name, numbers, names_of_branches, *sent in session.execute(query.group_by(Model.name)):
         tables = list(map(rectangle, sent))
-        sketches[name] = Sketches.placed(layers, branches, tables)
+        sketches[name] = Sketches.placed(numbers, names_of_branches, tables)
     return sketches
+
+
+def strung_together(column: Any) -> ColumnElement[bytes]:
+    """Return the sketches of a group's rows in binary, zeros for one that is missing."""
+    sent = func.halfvec_send(func.coalesce(column, ZEROS))
+    return func.string_agg(sent, literal(b""))
 
 
 def bases(session: Session, adapter: Fingerprint) -> list[CandidateBase]:

@@ -9,9 +9,10 @@ from sqlalchemy import Integer, Select, bindparam, cast, func, or_, select, text
 from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
+from registry.database.models import CURRENT
 from registry.database.near_models import Spread
 from registry.database.schema import ClusteringRow, FingerprintRow, MatrixRow, Model
-from registry.fingerprints.record import VERSION, Fingerprint
+from registry.fingerprints.record import Fingerprint
 from registry.lineage.judgement import CandidateCounts
 from registry.lineage.training_recipe import VALUES
 from registry.lineage.vector_distances import log_ratio_distance
@@ -82,7 +83,7 @@ def spreads(session: Session, kind: str) -> list[Spread]:
     """Return the std vectors of all models, or adapters, by name."""
     query = select(Model.name, Model.declared_base, Model.digest, FingerprintRow.std)
     query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
-    query = query.where(Model.fingerprint_version == VERSION)
+    query = query.where(CURRENT)
     query = query.where(Model.kind == kind)
     rows = session.execute(query.order_by(Model.name))
     return [Spread(*row) for row in rows]
@@ -91,7 +92,7 @@ def spreads(session: Session, kind: str) -> list[Spread]:
 def count(session: Session, kind: str) -> int:
     """Return how many models, or adapters, are registered."""
     query = select(func.count()).select_from(Model)
-    query = query.where(Model.fingerprint_version == VERSION)
+    query = query.where(CURRENT)
     query = query.where(Model.kind == kind)
     return session.scalar(query) or 0
 
@@ -143,7 +144,7 @@ def profiles(session: Session, names: Sequence[str]) -> dict[str, np.ndarray]:
     query = select(Model.name, MatrixRow.projection, *means)
     query = query.join(Model, Model.id == MatrixRow.model_id)
     query = query.where(Model.name.in_(names))
-    query = query.where(Model.fingerprint_version == VERSION)
+    query = query.where(CURRENT)
     query = query.where(MatrixRow.singular_values[VALUES] > 0)  # the last: they are sorted
     query = query.where(MatrixRow.std > 0)
     query = query.group_by(Model.name, MatrixRow.projection)

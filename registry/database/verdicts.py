@@ -25,18 +25,24 @@ class StoredVerdict(NamedTuple):
 def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
     """Store what was said of a model, in place of what was said before. Raises ModelNotFound."""
     model = find(session, name)
+    kinds = []
+    changes = []
+    for change in verdict.changes:
+        kinds.append(str(change.kind))
+        changes.append(change_json(change))
+
     model.verdict = VerdictRow(
         verdict=verdict.verdict,
         base=verdict.model,
         family=verdict.family,
         closest=verdict.closest,
-        how=tuple(str(change.kind) for change in verdict.changes),
-        changes=[change_json(change) for change in verdict.changes],
+        how=tuple(kinds),
+        changes=changes,
         score=verdict.score,
         p_value=verdict.p_value,
         chance=verdict.chance,
         candidates=verdict.candidates,
-        evidence=[evidence_json(line) for line in verdict.evidence],
+        evidence=list(map(evidence_json, verdict.evidence)),
     )
 
 
@@ -93,7 +99,8 @@ def changes_of(row: VerdictRow) -> tuple[Change, ...]:
     changes = []
     for content in row.changes:
         kind = ChangeKind(content["kind"])
-        changes.append(Change(kind, content["amount"], tuple(content["parts"])))
+        parts = tuple(content["parts"])
+        changes.append(Change(kind, content["amount"], parts))
     return tuple(changes)
 
 
@@ -102,7 +109,7 @@ def evidence_of(row: VerdictRow) -> tuple[Evidence, ...]:
     lines = []
     for content in row.evidence:
         kind = EvidenceKind(content["name"])
-        numbers = {name: value for name, value in content.items() if name in EVIDENCE_FIELDS}
+        numbers = {name: content[name] for name in EVIDENCE_FIELDS & content.keys()}
         if row.changes is None and kind == EvidenceKind.SPECTRA:
             numbers |= spectral_distances(numbers)
         lines.append(Evidence(kind, **numbers))
