@@ -38,7 +38,7 @@ def test_a_child_in_the_same_axes_is_known_by_first_values(known, tmp_path):
 @pytest.mark.parametrize(
     "change", [made.rotated, made.stream_permuted], ids=["rotated", "permuted"]
 )
-def test_a_disguised_child_is_known_by_branches(known, tmp_path, change):
+def test_a_reparameterised_child_is_known_by_branches(known, tmp_path, change):
     """Some branches are read, and not all."""
     verdict, glimpse = known.identify_quickly(saved(tmp_path / "child", change(ROOT)))
     assert (verdict.verdict, verdict.model) == ("derived", "root 0")
