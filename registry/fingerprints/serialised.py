@@ -222,6 +222,8 @@ def check_clusterings(fingerprint: Fingerprint) -> None:
     for clustering in fingerprint.clusterings:
         check_length("labels", clustering.labels, count)
         check_length("labels3", clustering.labels3, count)
+        demand({0, 1}.issuperset(clustering.labels), "labels has one that is not 0 or 1")
+        demand({0, 1, 2}.issuperset(clustering.labels3), "labels3 has one that is not 0, 1 or 2")
         undetermined = clustering.undetermined or ()
         demand(max(undetermined, default=0) < count, "undetermined names a matrix too many")
 

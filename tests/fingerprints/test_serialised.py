@@ -101,6 +101,8 @@ def test_what_is_no_fingerprint(content, reason):
         (("matrices", 0, "digest"), "0", "has a digest that is not a SHA-256"),
         (("clusterings",), [], "clusterings are of the ranks"),
         (("clusterings", 0, "labels"), [1], "labels has 1 entries"),
+        (("clusterings", 0, "labels", 0), 2, "labels has one that is not 0 or 1"),
+        (("clusterings", 0, "labels3", 0), 3, "labels3 has one that is not 0, 1 or 2"),
         (("clusterings", 0, "undetermined"), [10**6], "undetermined names a matrix too many"),
         (("branches", 0, "branch"), "nose", "'nose' is no branch"),
         (("branches", 0, "stream"), [1.0], "stream has 1 entries, not 256"),
