@@ -24,5 +24,5 @@ def halves(sent: bytes | None) -> Any:
 
 
 def rectangle(sent: bytes) -> np.ndarray:
-    """The numbers of halfvecs of 256, one after the other: a row each."""
+    """Return the numbers of n halfvecs of 256 in binary, one after the other: n x 256, float64."""
     return np.frombuffer(sent, ">f2").reshape(-1, 258)[:, 2:].astype(float)

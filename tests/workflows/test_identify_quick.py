@@ -47,7 +47,7 @@ def test_a_reparameterised_child_is_known_by_branches(known, tmp_path, change):
 
 def test_an_unrelated_model_stays_unknown(known, tmp_path):
     """After all that may be read."""
-    verdict, _ = known.identify_quickly(saved(tmp_path / "child", made.grown(9)))
+    verdict = known.identify_quickly(saved(tmp_path / "child", made.grown(9))).verdict
     assert (verdict.verdict, verdict.model) == ("unknown", None)
 
 

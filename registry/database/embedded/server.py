@@ -108,7 +108,7 @@ class Server:
         return True
 
     def running(self) -> bool:
-        """Whether any process of the server lives, as the kernel knows it."""
+        """Return whether any process of the server lives, as the kernel knows it."""
         with usable(self.data_dir):
             if not (self.data_dir / "server").exists():
                 return False
@@ -179,7 +179,7 @@ class Server:
             ).returncode = 0  # fmt: skip  # it outlives us: nobody waits for it
 
     def account(self) -> tuple[int, int] | None:
-        """The user and group that the server runs as; None for our own."""
+        """Return the user and group that the server runs as; None for our own."""
         if os.geteuid() != 0 or not self.cluster.exists():
             return unprivileged()
         owner = self.cluster.stat()
@@ -213,7 +213,7 @@ class Server:
         draft.rename(self.cluster)
 
     def check_version(self, binaries: Path) -> None:
-        """A cluster opens only with the Postgres that wrote it."""
+        """Raise ServerUnavailable for a cluster that another Postgres wrote."""
         written = (self.cluster / "PG_VERSION").read_text().strip()
         command: list[str | Path] = [binaries / "postgres", "--version"]
         done = subprocess.run(command, capture_output=True, check=False, env=environment())  # noqa: S603
@@ -225,14 +225,14 @@ class Server:
             raise ServerUnavailable(reason=reason)
 
     def status_lines(self) -> list[str]:
-        """postmaster.pid: pid, folder, start, port, socket folder, address, memory, status."""
+        """Read postmaster.pid: pid, folder, start, port, socket folder, address, memory, status."""
         try:
             return (self.cluster / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return []
 
     def url(self) -> str | None:
-        """Where the server can be reached, None while it is not up."""
+        """Return where the server can be reached; None while it is not up."""
         lines = self.status_lines()
         if len(lines) < 8 or lines[7].strip() != "ready":  # noqa: PLR2004  # the eighth line is the status
             return None
@@ -255,7 +255,7 @@ def locked(path: Path, mode: int) -> Iterator[int]:
 
 @contextmanager
 def opened(folder: Path) -> Iterator[int]:
-    """A descriptor of a folder."""
+    """Yield a descriptor of a folder."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         yield descriptor
@@ -278,7 +278,7 @@ def refused(url: str) -> str:
 
 
 def create_database(url: str) -> None:
-    """The database `registry`; another command may be creating it as well."""
+    """Create the database `registry`; another command may be creating it as well."""
     busy = (
         psycopg.errors.DuplicateDatabase,
         psycopg.errors.UniqueViolation,
@@ -292,7 +292,7 @@ def create_database(url: str) -> None:
 
 
 def last_line(log: bytes) -> str:
-    """The last line that names an error, else the last that says something."""
+    """Return the last line that names an error, else the last that says something."""
     lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
     errors = [
         line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:"))
