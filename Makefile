@@ -26,7 +26,7 @@ demo: setup ## Register the example models and identify a fine-tune, on an embed
 test: check ## Lint, check types and run all tests (WORKERS=2 processes; COVER=1 counts the lines that run)
 	$(PYTEST) $(COVERAGE)
 
-test-fast: setup ## Run the tests that take less than five seconds each
+test-fast: setup ## Run the tests that take less than a second each
 	$(PYTEST) -m "not slow"
 
 coverage: ## As test, and fail where less than COVERAGE_FLOOR % of the lines run

@@ -14,6 +14,9 @@ from zoo.build import MANIFEST, build, described
 from zoo.models import Made, blank
 from zoo.peers import auroc, summarised
 
+pytestmark = pytest.mark.slow
+
+
 SCALE = replace(roots.SCALES["tiny"], steps=6, batch=1)
 SMALL = {
     root.family: root

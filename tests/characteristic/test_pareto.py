@@ -11,6 +11,7 @@ from registry.characteristic.pareto import scipy_fits
 SAMPLE, REPEATS = 500, 60
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", [0.5, 1.0, 2.0])
 def test_the_interval_holds_the_shape(monkeypatch, shape):
     """95 % of the time, give or take what 30 samples tell, each drawn anew 40 times."""

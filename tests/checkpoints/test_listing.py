@@ -437,6 +437,7 @@ def test_download_on_the_command_line(hub, tmp_path):
     assert kept == {"model.safetensors", "config.json", "README.md"}
 
 
+@pytest.mark.slow
 def test_an_interrupt_is_obeyed(hub, tmp_path, files):
     """At once, though requests are waiting for answers; the environment's HF_ENDPOINT is asked."""
     signal.signal(

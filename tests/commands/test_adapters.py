@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from bases_made import save_base
 from characteristics_made import grouped, model
 from command_line import answer, run
@@ -9,6 +10,7 @@ from command_line import answer, run
 GROUPS = [["query", "key", "gate"], ["value", "output", "up", "down"]]
 
 
+@pytest.mark.slow
 def test_an_adapter_is_initialised_like_a_registered_model(url, tmp_path):
     """Text and JSON say what was written; --rank is that of the adapter."""
     base = save_base("llama", tmp_path / "llama")
@@ -24,6 +26,7 @@ def test_an_adapter_is_initialised_like_a_registered_model(url, tmp_path):
     assert f"load {tmp_path / 'b'}/base and the adapter together" in text
 
 
+@pytest.mark.slow
 def test_adapters_are_compared(url, tmp_path):
     """Vectors of each delta, an untrained one by a sentence, and the registered ones like the first."""
     save_base("llama", tmp_path / "llama")

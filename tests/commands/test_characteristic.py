@@ -19,6 +19,7 @@ def reference(url, tmp_path):
     return "reference"
 
 
+@pytest.mark.slow
 def test_groups_are_stored(reference, url):
     """Those of a registered model are kept for analysts, and a table shows them."""
     found = answer("characteristic", reference, "--rank", 64)
@@ -36,6 +37,7 @@ def test_groups_are_stored(reference, url):
     assert "95 % interval" in table
 
 
+@pytest.mark.slow
 def test_laws_of_distances(reference):
     """Of the pairs that were asked for, with scipy's fits of the first."""
     pairs = ("--between", "q,gate", "--between", "query,value")

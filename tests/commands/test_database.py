@@ -17,6 +17,7 @@ def own_server(tmp_path, monkeypatch):
     Server(tmp_path / "data").stop()
 
 
+@pytest.mark.slow
 def test_psql_address(own_server):
     """`db url` prints an address that stays up until `db stop`."""
     address = run("db", "url").output.strip()

@@ -288,6 +288,7 @@ def test_a_platform_without_the_embedded_server(monkeypatch):
         pass
 
 
+@pytest.mark.slow
 def test_a_wheel_brings_its_migrations(tmp_path):
     """The built wheel holds the migrations inside the package, cli.py beside it, and nothing else."""
     root = Path(__file__).parents[2]
@@ -312,6 +313,7 @@ def test_a_wheel_brings_its_migrations(tmp_path):
     }
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_migrates_from_anywhere(tmp_path, empty_url):
     """From another folder, with only the unpacked wheel on the path."""
     root = Path(__file__).parents[2]

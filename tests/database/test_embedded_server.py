@@ -34,6 +34,8 @@ from registry.database.embedded import server as module
 from registry.database.embedded.server import Server, last_line, locked
 from registry.errors import ServerFailed, ServerUnavailable
 
+pytestmark = pytest.mark.slow
+
 
 def test_first_use_creates_the_cluster(server):
     """The first use made a cluster, with a server that answers and has pgvector to offer."""

@@ -8,6 +8,7 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
 from embedded_servers import (
     LINGER,
     LINUX,
@@ -18,6 +19,8 @@ from embedded_servers import (
     postmaster,
     sockets,
 )
+
+pytestmark = pytest.mark.slow
 
 
 def test_stops_after_the_last_client(server):

@@ -19,6 +19,9 @@ from registry.database.migrate import LOCK, migrations, upgrade
 from registry.database.schema import REVISION
 from registry.errors import SchemaBusy, SchemaOlder
 
+pytestmark = pytest.mark.slow
+
+
 MIGRATION = '''"""A migration of a test's own."""
 
 from alembic import op

@@ -21,6 +21,7 @@ def known(url):
         yield opened
 
 
+@pytest.mark.slow
 def test_names_and_digests_find_a_model(known, model, url, tmp_path):
     """The start of a digest will do; what fits two models is refused."""
     digest = known.ingest(model).model.digest

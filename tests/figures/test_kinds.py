@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import registry
 from registry.figures import draw, write
 from registry.figures.kinds import FIRST_PAPER, KINDS, SECOND_PAPER, Subject, arguments
@@ -14,6 +16,7 @@ def test_every_kind_is_drawn_and_written():
     assert list(draw.FIGURES) == list(write.TEXTS) == list(KINDS)
 
 
+@pytest.mark.slow
 def test_kinds_and_text_need_no_matplotlib():
     """The command line names all kinds, and writes them as text, without loading what draws."""
     for module in ("kinds", "write"):

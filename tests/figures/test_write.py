@@ -14,6 +14,7 @@ def models(tmp_path_factory):
     return two_models(tmp_path_factory.mktemp("models"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", sorted(DRAWN_OF_MODELS - {"paths"}))
 def test_lines_fit_a_terminal(models, kind):
     """Of every kind, 80 columns at most; paths are those of adapters."""

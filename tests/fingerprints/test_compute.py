@@ -86,6 +86,7 @@ def test_every_way_of_cutting(tmp_path, name):
     check_against_numpy(tmp_path)
 
 
+@pytest.mark.slow
 def test_real_checkpoints(data):
     """So do the fingerprints of other people's checkpoints."""
     for folder in sorted(data.glob("checkpoints/*")):

@@ -11,6 +11,9 @@ from places import EXAMPLES
 
 import registry
 
+pytestmark = pytest.mark.slow
+
+
 NAMES = ("llama-tiny", "phi-tiny")
 ROOT = Path(__file__).parents[2]
 ABSENT = [

@@ -107,6 +107,7 @@ def test_nonfinite_factors(tmp_path):
     assert registry.fingerprint(folder, allow_nonfinite=True).nonfinite == 16
 
 
+@pytest.mark.slow
 def test_the_journey(url, peft_made):
     """Stored, read back equal, recognised, and only compared with its kind."""
     adapter, base = peft_made("LoRA").adapter, peft_made("LoRA").base
@@ -140,6 +141,7 @@ def factors_of(folder: Path) -> tuple[dict[str, tuple[torch.Tensor, torch.Tensor
     return pairs, settings["lora_alpha"] / settings["r"]
 
 
+@pytest.mark.slow
 def test_real_adapters(data):
     """All 33 are read, and every matrix of the first layer has the spread of the B A that is formed here."""
     read = 0
@@ -182,6 +184,7 @@ def block(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: tensor[:WIDEST, :WIDEST] for name, tensor in kept.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CHECKED_WHOLE)
 def test_real_adapters_whole(data, tmp_path, name):
     """Vectors and labels equal those of the formed deltas; a block of each, for time."""

@@ -92,6 +92,7 @@ def test_no_test_without_both_kinds_of_pairs(labels):
     assert permutation_test(np.ones((3, 3)), labels) is None
 
 
+@pytest.mark.slow
 def test_chance_alone_has_no_small_p_values():
     """Labels that mean nothing come to 5 % or less in about one of twenty cases."""
     draw = np.random.default_rng(0)

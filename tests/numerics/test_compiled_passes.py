@@ -9,6 +9,9 @@ from registry.numerics.compiled import passes as kernels
 from registry.numerics.compiled.passes import FORMATS, compiled_pass
 from registry.numerics.passes import plain
 
+pytestmark = pytest.mark.slow
+
+
 NARROW = [dtype for dtype, form in FORMATS.items() if form.width <= 16]
 
 

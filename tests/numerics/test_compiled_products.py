@@ -8,6 +8,9 @@ from registry.numerics.compiled import products as kernels
 from registry.numerics.compiled.products import STRIP, TILE
 from registry.numerics.products import array
 
+pytestmark = pytest.mark.slow
+
+
 # Rows and columns that leave remainders of every loop.
 SHAPES = [(TILE + 13, 70), (3, STRIP + 5), (1, 1)]
 
@@ -37,6 +40,7 @@ def test_products_over_tiles_and_strips(shape, vectors):
     assert gram == pytest.approx(expected, abs=1e-5 * np.abs(expected).max())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16], ids=str)
 def test_narrow_types_are_widened_exactly(dtype):
     """A product with one vector of the standard basis reads out the elements themselves."""

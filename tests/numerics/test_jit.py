@@ -10,6 +10,9 @@ import pytest
 
 from registry.numerics.compiled.jit import compiled
 
+pytestmark = pytest.mark.slow
+
+
 PROGRAM = """
 import json
 import numpy as np

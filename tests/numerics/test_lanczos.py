@@ -41,6 +41,7 @@ def test_more_copies_than_a_block_holds(copies):
         assert ritz.values[0] == pytest.approx(values[:16], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_batch_is_as_good_as_its_parts():
     """Several matrices of one shape go through together."""
     kinds = ("gaussian", "power law 0.7", "outliers 100:1")

@@ -11,6 +11,9 @@ import pytest
 from registry.numerics.compiled import loading
 from registry.numerics.compiled.loading import LOADING, loaded
 
+pytestmark = pytest.mark.slow
+
+
 PROGRAM = """
 import json, sys, threading
 import torch

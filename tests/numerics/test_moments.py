@@ -191,6 +191,7 @@ tensors = st.lists(st.one_of(ordinary, finite), max_size=6).map(
 )
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.lists(tensors, max_size=8), st.data())
 def test_merging_is_exact_in_any_order_and_grouping(parts, data):

@@ -8,6 +8,9 @@ import torch
 from registry.numerics import spectrum
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 
+pytestmark = pytest.mark.slow
+
+
 LARGE = (600, 400)  # large enough for block Lanczos
 
 

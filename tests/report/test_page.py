@@ -19,6 +19,9 @@ from registry.lineage.verdict import (
 )
 from registry.report.page import bar, page
 
+pytestmark = pytest.mark.slow
+
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER = next(filter(None, map(shutil.which, BROWSERS)), None)
 QUIET = (

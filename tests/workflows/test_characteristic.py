@@ -20,6 +20,7 @@ def folder(tmp_path):
     return model(tmp_path / "reference", grouped(GROUPS))
 
 
+@pytest.mark.slow
 def test_groups_of_a_registered_model_are_stored_and_of_a_source_not(url, folder):
     """Both give the same groups; asking again replaces the rows instead of adding to them."""
     with registry.Registry(url) as known:

@@ -45,6 +45,7 @@ def test_sources_and_fingerprints_give_the_same(folders):
     assert {line.kind for line in by_source.evidence} >= {"stream", "token", "spectra", "weights"}
 
 
+@pytest.mark.slow
 def test_the_commands(url, folders):
     """compare, verify and explain know registered models and sources, and their exit codes say what came out."""
     assert run("ingest", folders["root"]).exit_code == 0

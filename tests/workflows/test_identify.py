@@ -86,6 +86,7 @@ def test_identify_a_stranger(empty, tmp_path):
     assert len(found.matches) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["llama", "qwen", "phi"])
 def test_each_example_fine_tune_finds_its_base(url, family):
     """Among all bases its own stands first, in its family."""

@@ -41,6 +41,7 @@ def test_a_merge_of_two_registered_models_names_both(known, tmp_path):
     assert set(merge.parts) == {"one", "other"}
 
 
+@pytest.mark.slow
 def test_an_unrelated_model_is_unknown_beside_its_closest(known, tmp_path):
     """The closest is a registered model, and its p-value is at chance level."""
     known.ingest(saved(tmp_path / "root", ROOT))
