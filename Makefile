@@ -7,7 +7,7 @@ BIN := .venv/bin
 # A thread a worker: two workers that each start a thread per core take turns on the cores and are slower than one.
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 PYTEST := $(ONE_THREAD) $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal
-COVERAGE_FLOOR := 90
+COVERAGE_FLOOR := 97
 COVERAGE = $(if $(COVER),--cov --cov-report=term:skip-covered --cov-fail-under=$(COVERAGE_FLOOR))
 
 help: ## List the targets
