@@ -31,5 +31,5 @@ def test_time_is_told(known, model):
 def test_every_error_is_a_registry_error(known):
     """One except clause is enough."""
     for call in (known.show, known.remove, known.ingest, known.identify, registry.fingerprint):
-        with pytest.raises(RegistryError):
+        with pytest.raises(RegistryError, match="nothing here"):
             call("./nothing here")

@@ -82,7 +82,7 @@ def test_mixed_layers_keep_their_order():
 def test_missing_parts_are_named(name, parts, part):
     """A group without one of its parts is an error that names both."""
     kept = {key: tensor for key, tensor in parts.items() if key != part}
-    with pytest.raises(IncompleteQuantisation) as caught:
+    with pytest.raises(IncompleteQuantisation, match="weight") as caught:
         dequantised(in_memory(under(STEM, kept)), {})
     assert STEM + ".weight" in str(caught.value)
     assert part[1:] in caught.value.data["missing"]

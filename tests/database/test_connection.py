@@ -212,7 +212,7 @@ def test_nobody_answers(address):
 def test_passwords_are_not_shown():
     """An error's address hides the password."""
     with (
-        pytest.raises(DatabaseUnreachable) as caught,
+        pytest.raises(DatabaseUnreachable, match="127.0.0.1") as caught,
         open_database("postgresql://u:secret@127.0.0.1:1/x"),
     ):
         pass
@@ -221,7 +221,8 @@ def test_passwords_are_not_shown():
 
 def test_a_database_that_goes_away(url):
     """A connection lost in the middle is a sentence too."""
-    with pytest.raises(DatabaseUnreachable), open_database(url) as engine, engine.connect() as own:
+    lost = pytest.raises(DatabaseUnreachable, match="terminat")
+    with lost, open_database(url) as engine, engine.connect() as own:
         own.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
 

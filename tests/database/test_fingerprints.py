@@ -66,7 +66,7 @@ def test_a_failure_stores_nothing(known, url, tmp_path):
     """Neither refused weights nor a lost connection leave a row behind."""
     tensors = llama()
     tensors["model.layers.0.mlp.up_proj.weight"][0, 0] = torch.nan
-    with pytest.raises(NonFiniteWeights):
+    with pytest.raises(NonFiniteWeights, match="up_proj"):
         known.ingest(write_folder(tmp_path / "nan", tensors))
     assert counts(url) == [0] * 5
     assert known.ingest(tmp_path / "nan", allow_nonfinite=True).fingerprint.nonfinite == 1

@@ -28,7 +28,7 @@ def test_names_and_digests_find_a_model(known, model, url, tmp_path):
     assert known.show(digest[:8])[0].name == known.show(digest)[0].name == "model"
     with pytest.raises(ModelNotFound, match="registry list"):
         known.show(digest[:7])
-    with pytest.raises(ModelNotFound):
+    with pytest.raises(ModelNotFound, match="%%%%%%%%"):
         known.show("%%%%%%%%")
     known.ingest(write_folder(tmp_path / "b", llama(seed=1)), name=digest[:10])
     assert known.show(digest[:10])[0].name == digest[:10]
