@@ -131,6 +131,11 @@ class NotAnAdapter(CheckpointError):
     --merge-into out."""
 
 
+class NothingToMerge(CheckpointError):
+    """{source!r} is a fingerprint without weights, which cannot be merged into {base!r}; give the
+    adapter's folder, or leave --merge-into out."""
+
+
 class BaseIsAdapter(CheckpointError):
     """The base {base!r} is itself an adapter; give the whole model that it was trained on."""
 

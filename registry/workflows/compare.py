@@ -2,10 +2,18 @@
 
 from typing import Unpack
 
+from registry.errors import NotAnAdapter
 from registry.fingerprints.from_source import Options
+from registry.fingerprints.record import Fingerprint
 from registry.lineage.pair import pair_verdict
 from registry.lineage.verdict import Verdict
-from registry.workflows.resolve import Named, fingerprint_of, resolve
+from registry.workflows.resolve import (
+    Named,
+    Resolved,
+    fingerprint_in_question,
+    fingerprint_of,
+    resolve,
+)
 
 
 def compare(a: Named, b: Named, **options: Unpack[Options]) -> Verdict:
@@ -17,6 +25,18 @@ def compare(a: Named, b: Named, **options: Unpack[Options]) -> Verdict:
     """
     child = resolve(None, a)
     parent = resolve(None, b)
-    one = fingerprint_of(child, options)
-    other = fingerprint_of(parent, options)
+    one = fingerprint_in_question(child, options)
+    other = parent_fingerprint(parent, options)
     return pair_verdict(one, other, parent.given)
+
+
+def parent_fingerprint(parent: Resolved, options: Options) -> Fingerprint:
+    """Return the fingerprint of what a model may come from.
+
+    A whole model is taken as it is: `base` is for adapters.
+    """
+    try:
+        return fingerprint_of(parent, options)
+    except NotAnAdapter:
+        as_it_is: Options = {**options, "base": None}
+        return fingerprint_of(parent, as_it_is)

@@ -14,7 +14,7 @@ from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
 from registry.lineage.verdict import Verdict
 from registry.workflows.judge import verdict_on
-from registry.workflows.resolve import Named, fingerprint_of, resolve
+from registry.workflows.resolve import Named, fingerprint_in_question, resolve
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def identify(
     Raises RegistryError.
     """
     model = resolve(None, source)
-    fingerprint = fingerprint_of(model, options)
+    fingerprint = fingerprint_in_question(model, options)
     timing = options.get("timing") or Timing()
     with timing.stage("database"), Session(engine) as session:
         matches = nearest.nearest(session, fingerprint, k)

@@ -22,7 +22,12 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models
-from registry.errors import BrokenFingerprintFile, ModelNotFound, UnreadableFile
+from registry.errors import (
+    BrokenFingerprintFile,
+    ModelNotFound,
+    NothingToMerge,
+    UnreadableFile,
+)
 from registry.fingerprints import serialised
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import RANKS, Fingerprint
@@ -164,6 +169,17 @@ def from_database(session: Session, text: str, *, load: bool) -> Resolved | None
     if not load:
         return model
     return replace(model, fingerprint=fingerprints.load(session, summary.name).fingerprint)
+
+
+def fingerprint_in_question(model: Resolved, options: Options) -> Fingerprint:
+    """Return the fingerprint of the model that is asked about, merged into `base` if that is given.
+
+    Raises NothingToMerge where there is a base and no weights, and any RegistryError of reading.
+    """
+    base = options.get("base")
+    if base and model.fingerprint:
+        raise NothingToMerge(source=model.given, base=str(base))
+    return fingerprint_of(model, options)
 
 
 def fingerprint_of(model: Resolved, options: Options) -> Fingerprint:

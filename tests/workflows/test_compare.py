@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 import cli
 import registry
-from registry.errors import NotComparable
+from registry.errors import NotComparable, NothingToMerge
 from registry.lineage.pair import claim_outcome, pair_verdict
 
 ROOT = made.grown()
@@ -103,3 +103,17 @@ def test_an_adapter_fits_its_base(folders, tmp_path):
     assert claim_outcome(verdict) == "contradicted"
     with pytest.raises(NotComparable, match="the other way round"):
         registry.compare(folders["root"], fitting)
+
+
+def test_a_merged_adapter_is_compared_with_the_whole_base(folders, tmp_path):
+    """The base that an adapter is merged into may be what it is compared with, too."""
+    fitting = adapter(tmp_path / "fitting", ROOT, ROOT)
+    verdict = registry.compare(fitting, folders["root"], base=folders["root"])
+    assert (verdict.verdict, verdict.related) == ("derived", True)
+
+
+def test_a_fingerprint_cannot_be_merged(folders):
+    """Without weights there is nothing to merge, and the sentence says so instead of leaving the base out."""
+    fingerprint = registry.fingerprint(folders["child"])
+    with pytest.raises(NothingToMerge, match="without weights.*--merge-into"):
+        registry.compare(fingerprint, folders["root"], base=folders["root"])
