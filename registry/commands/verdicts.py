@@ -127,7 +127,8 @@ def exit_if_unknown(verdict: "Verdict") -> None:
 def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
     """Decide whether A was derived from B.
 
-    Both are sources or registered models. Exit code 4 when unknown.
+    Both are sources, registered models or files of `registry fingerprint -o`. Exit code 4
+    when unknown.
 
     \b
     Example: registry compare ./child llama-small

