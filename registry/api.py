@@ -24,10 +24,11 @@ if TYPE_CHECKING:
     from registry.characteristic.dsv import DsvResult
     from registry.characteristic.groups import Characteristic
     from registry.fingerprints.from_source import Options
+    from registry.fingerprints.record import NamedFingerprint
     from registry.lineage.adapter_comparison import ComparedAdapter
     from registry.lineage.verdict import Verdict
     from registry.lora_init.initialisation import InitialisationOptions, Initialised
-    from registry.workflows.adapters import NamedFingerprint, NearAdapter
+    from registry.workflows.adapters import NearAdapter
     from registry.workflows.identify import Identification
     from registry.workflows.identify_quick import QuickIdentification
     from registry.workflows.ingest import Ingested

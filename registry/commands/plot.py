@@ -75,11 +75,13 @@ def subject_of(kind: str, models: tuple[str, ...], rank: int) -> Subject:
 
     if takes is Takes.MODELS and models:
         from registry import Registry
+        from registry.fingerprints.record import NamedFingerprint
 
         with Registry() as registry:
             named = named_models(registry, models)
             fingerprints = tuple(
-                (model.name, registry.fingerprint(model, rank=rank)) for model in named.models
+                NamedFingerprint(model.name, registry.fingerprint(model, rank=rank))
+                for model in named.models
             )
         return Subject(fingerprints, rank)
 

@@ -23,7 +23,7 @@ from registry.files import write_whole
 
 if TYPE_CHECKING:
     from registry import Registry
-    from registry.fingerprints.record import Fingerprint
+    from registry.fingerprints.record import NamedFingerprint
     from registry.lineage.verdict import Verdict
 
 VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": UNKNOWN}  # exit codes of `verify`
@@ -226,9 +226,10 @@ def report(model: str, output: Path) -> None:
     click.echo(f"wrote {output}", err=True)
 
 
-def named_by(verdict: "Verdict", registry: "Registry") -> "tuple[str, Fingerprint] | None":
+def named_by(verdict: "Verdict", registry: "Registry") -> "NamedFingerprint | None":
     """Return the model that a verdict names, with its fingerprint, if it is still registered."""
     from registry.errors import ModelNotFound
+    from registry.fingerprints.record import NamedFingerprint
 
     if verdict.model is None:
         return None
@@ -236,4 +237,4 @@ def named_by(verdict: "Verdict", registry: "Registry") -> "tuple[str, Fingerprin
         _, fingerprint = registry.show(verdict.model)
     except ModelNotFound:
         return None
-    return verdict.model, fingerprint
+    return NamedFingerprint(verdict.model, fingerprint)

@@ -8,9 +8,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from registry.figures.benchmark_figures import LossCurves
-    from registry.fingerprints.record import Fingerprint
+    from registry.fingerprints.record import NamedFingerprint
 
-    NamedFingerprint = tuple[str, Fingerprint]
     Models = Sequence[NamedFingerprint]
 
 FIRST_PAPER = "2509.19122"

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry.fingerprints.projection_vector import ProjectionVector
 
@@ -242,3 +243,10 @@ class Fingerprint:
                 return None
             errors.append(max(matrix.bounds, default=0.0) / matrix.singular_values[0])
         return max(errors)
+
+
+class NamedFingerprint(NamedTuple):
+    """A fingerprint and what to call it."""
+
+    name: str
+    fingerprint: Fingerprint

@@ -14,6 +14,7 @@ import matplotlib as mpl
 from registry.figures.draw import as_figure
 from registry.figures.kinds import KINDS, Subject
 from registry.figures.style import SETTINGS
+from registry.fingerprints.record import NamedFingerprint
 from registry.lineage.verdict import Direction, Evidence, Verdict
 from registry.report.verdicts import null_text, p_value_text, score_text
 from registry.report.wording import evidence_sentence, headline, verdict_lines
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from registry.fingerprints.record import Fingerprint
     from registry.workflows.identify import Identification
 
-NamedFingerprint = tuple[str, "Fingerprint"]
 Facts = Mapping[str, object]
 
 BESIDE_BASE = ("std", "clusters")  # pictures that show the model and the one that is named
@@ -52,7 +52,7 @@ def identification_page(
         "registry": version,
         "drawn up": f"{now:%Y-%m-%d %H:%M} UTC",
     }
-    models = [("this", identification.fingerprint)]
+    models = [NamedFingerprint("this", identification.fingerprint)]
     if named:
         models.append(named)
     return page(
@@ -84,7 +84,7 @@ def explained_page(
     facts["registry"] = model.tool_version
     facts["judged at"] = f"{judged_at:%Y-%m-%d %H:%M}"
 
-    models = [(model.name, fingerprint)]
+    models = [NamedFingerprint(model.name, fingerprint)]
     if named:
         models.append(named)
     command = f"registry report {model.name} -o page.html"

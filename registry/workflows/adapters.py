@@ -13,19 +13,12 @@ from registry.checkpoints import open_checkpoint
 from registry.database import nearest
 from registry.errors import UntrainedAdapter
 from registry.fingerprints.compute import compute
-from registry.fingerprints.record import Fingerprint
+from registry.fingerprints.record import Fingerprint, NamedFingerprint
 from registry.lineage.adapter_comparison import ComparedAdapter
 from registry.lineage.vector_distances import std_distance_over_common
 from registry.workflows.resolve import Named, Taken, exists, fingerprint_of, resolve
 
 RANK = 16  # singular values that a clustering vector needs
-
-
-class NamedFingerprint(NamedTuple):
-    """A fingerprint and what to call it."""
-
-    name: str
-    fingerprint: Fingerprint
 
 
 class NearAdapter(NamedTuple):
