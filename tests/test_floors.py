@@ -17,9 +17,9 @@ FLOORS = [
     {"characteristic", "lineage"},
     {"database", "figures", "lora_init"},
     {"workflows"},
-    {"report"},
+    {"api", "report"},
     {"commands"},
-    {"api", "cli"},
+    {"cli"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 OUTER_PACKAGES = {"alembic", "click", "pgvector", "psycopg", "rich", "sqlalchemy"}

@@ -1,6 +1,5 @@
 """Commands that answer which model a checkpoint was derived from."""
 
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +69,7 @@ def identify(
     Example: registry identify ./unknown_model
     """
     from registry import Registry
+    from registry.api import TOOL_VERSION
     from registry.report import verdicts
     from registry.report.page import identification_page
 
@@ -86,7 +86,7 @@ def identify(
             )
         if report:
             named = named_by(identification.verdict, registry)
-            page = identification_page(identification, named, version("weight-registry"))
+            page = identification_page(identification, named, TOOL_VERSION)
             write_whole(report, page + "\n")
 
     run.show(
