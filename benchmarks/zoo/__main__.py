@@ -21,6 +21,7 @@ def main() -> None:
     parser.add_argument(
         "--steps", type=int, help="training steps of a root, in place of the size's own"
     )
+    parser.add_argument("--roots", action="store_true", help="train these, derive nothing")
     parser.add_argument("--device", default="cpu")
     parser.add_argument(
         "--threads",
@@ -38,7 +39,8 @@ def main() -> None:
         parser.error(f"no such root: {', '.join(sorted(unknown))}")
     scale = SCALES[options.size]
     scale = replace(scale, steps=options.steps or scale.steps, device=options.device)
-    build(options.folder, [root for root in ROOTS if root.name in names], scale)
+    chosen = [root for root in ROOTS if root.name in names]
+    build(options.folder, chosen, scale, roots_alone=options.roots)
 
 
 if __name__ == "__main__":

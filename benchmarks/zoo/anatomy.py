@@ -113,6 +113,7 @@ NAMES = {
         experts="mlp.experts",
         readers=("mlp.gate", "mlp.shared_expert_gate"),
     ),
+    "mixtral": Names(gate_up=(), experts="mlp.experts", readers=("mlp.gate",)),
     "gpt2": Names(
         layers="transformer.h",
         embeddings=("transformer.wte", "transformer.wpe"),
@@ -208,20 +209,21 @@ def _attention(
 def _perceptrons(
     layer: nn.Module, names: Names
 ) -> tuple[list[Perceptron], list[Tensor], list[Tensor]]:
-    maps, out = (
-        [layer.get_submodule(name) for name in names.gate_up],
-        layer.get_submodule(names.down),
-    )
-    fused = [linear(each) for each in maps]
-    bias = maps[-1].bias.data if maps[-1].bias is not None else None
-    found = [_perceptron(fused, linear(out).T, bias)]
+    found, biases = [], []
+    if names.gate_up:
+        maps = [layer.get_submodule(name) for name in names.gate_up]
+        out = layer.get_submodule(names.down)
+        fused = [linear(each) for each in maps]
+        bias = maps[-1].bias.data if maps[-1].bias is not None else None
+        found = [_perceptron(fused, linear(out).T, bias)]
+        biases = _bias(out)
     if names.experts:
         experts = layer.get_submodule(names.experts)
         pairs = zip(experts.gate_up_proj.data, experts.down_proj.data, strict=True)
         found += [_perceptron([both], down.T, None) for both, down in pairs]
     readers = [tensor for each in found for tensor in (each.gate, each.up) if tensor is not None]
     readers += [layer.get_submodule(name).weight.data for name in names.readers]
-    return found, readers, [each.down for each in found] + _bias(out)
+    return found, readers, [each.down for each in found] + biases
 
 
 def _perceptron(parts: list[Tensor], down: Tensor, bias: Tensor | None) -> Perceptron:

@@ -1,7 +1,7 @@
 """What is derived from each root, in order: the change, from what, and how."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import torch
@@ -9,7 +9,7 @@ from tokenizers import Tokenizer
 
 from zoo import changes, merging, tampering, text, training, vocabulary
 from zoo.models import Made
-from zoo.roots import FAMILIES, SCALES, SHAPES, WORDS, Root, Scale
+from zoo.roots import FAMILIES, NARROWEST, SCALES, SHAPES, WORDS, Root, Scale
 
 ROOT = "root"
 MORE_WORDS, OTHER_WORDS = 48, 448
@@ -27,8 +27,9 @@ class Recipe:
     def of(cls, root: Root, scale: Scale = SCALES["tiny"]) -> "Recipe":
         """Of a root's family; the wider a model, the lower its rate."""
         family = FAMILIES[root.family]
-        wider = scale.width * SHAPES[root.size][0] / SHAPES["small"][0]
-        return cls(family.rate / wider, family.decay, scale)
+        wider = max(scale.width * SHAPES[root.size][0] / SHAPES["small"][0], NARROWEST)
+        own = replace(scale, steps=round(root.steps * scale.steps))
+        return cls(family.rate / wider, family.decay, own)
 
 
 Step = Callable[[Sequence[Made], int, Recipe], Made]
@@ -54,7 +55,7 @@ def trained(name: str, steps: float, rate: float, before: changes.Change | None 
 
     def step(parents: Sequence[Made], seed: int, recipe: Recipe) -> Made:
         made = before(parents[0], seed) if before else parents[0]
-        ids = text.tokens(name, made.tokenizer)
+        ids = text.tokens(text.named(name, made.tokenizer), made.tokenizer)
         training.train(
             made.model,
             ids,
@@ -75,7 +76,7 @@ def adapter(name: str) -> Step:
 
     def step(parents: Sequence[Made], seed: int, recipe: Recipe) -> Made:
         made = parents[0]
-        ids = text.tokens(name, made.tokenizer)
+        ids = text.tokens(text.named(name, made.tokenizer), made.tokenizer)
         steps = recipe.scale.steps // 6
         options = {"steps": steps, "rate": recipe.rate, "batch": recipe.scale.batch, "seed": seed}
         return made.with_model(

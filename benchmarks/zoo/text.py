@@ -1,14 +1,20 @@
-"""Text that every Python brings along, and byte-pair vocabularies made from it."""
+"""Text that every Python brings along, vocabularies made from it, and sequences like those of proteins."""
 
 import functools
 import hashlib
+import random
 import sysconfig
 from pathlib import Path
 from pydoc_data.topics import topics
 
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
+WORDS = {"bytes": 512, "characters": 33, "amino": 25}  # kinds of vocabularies and their tokens
+CHARACTERS = "?\n abcdefghijklmnopqrstuvwxyz.,()"  # the first stands for all others
+ACIDS = "ACDEFGHIKLMNPQRSTVWY"
+AMINO = "X\nBZU" + ACIDS
+SEQUENCES, LENGTH = 1500, 150  # of one text of amino acids
 LIMIT = 2_000_000  # characters of one text
 LIBRARY = Path(sysconfig.get_path("stdlib"))
 TEXTS = {  # files of the standard library, by pattern
@@ -45,10 +51,53 @@ TEXTS = {  # files of the standard library, by pattern
 @functools.cache
 def text(name: str) -> str:
     """One text by name; "reference" is Python's language reference, in prose."""
+    if name.startswith("amino-"):
+        return sequences(name)
     if name == "reference":
         return "\n".join(topics[topic] for topic in sorted(topics))
     files = [file for pattern in TEXTS[name] for file in sorted(LIBRARY.glob(pattern))]
     return "\n".join(file.read_text(encoding="utf-8") for file in files)[:LIMIT]
+
+
+def sequences(name: str) -> str:
+    """Lines of amino acids, each drawn by the two before it; the name seeds the preferences in part."""
+    common = random.Random("amino")
+    own = random.Random(name)
+    pairs = [a + b for a in ACIDS for b in ACIDS]
+    weights = {}
+    for pair in pairs:
+        weights[pair] = [common.random() ** 6 + 0.3 * own.random() ** 6 for _ in ACIDS]
+    lines = []
+    for _ in range(SEQUENCES):
+        line = own.choice(pairs)
+        while len(line) < LENGTH:
+            line += own.choices(ACIDS, weights[line[-2:]])[0]
+        lines.append(line)
+    return "\n".join(lines)
+
+
+def named(name: str, tokenizer: Tokenizer) -> str:
+    """What to read in a text's place: sequences, where the tokenizer knows nothing else."""
+    return f"amino-{name}" if tokenizer.get_vocab_size() == WORDS["amino"] else name
+
+
+def tokenizer_of(kind: str) -> Tokenizer:
+    """The vocabulary of a kind in WORDS, those of bytes made from the reference text."""
+    if kind == "bytes":
+        return vocabulary("reference", WORDS[kind])
+    return letters(CHARACTERS if kind == "characters" else AMINO)
+
+
+@functools.cache
+def letters(alphabet: str) -> Tokenizer:
+    """One token for every letter; the first stands for what is not among them."""
+    places = {letter: place for place, letter in enumerate(alphabet)}
+    made = Tokenizer(models.WordLevel(places, unk_token=alphabet[0]))
+    if alphabet == alphabet.lower():
+        made.normalizer = normalizers.Lowercase()
+    made.pre_tokenizer = pre_tokenizers.Split(Regex(r"[\s\S]"), "isolated")
+    made.decoder = decoders.Fuse()
+    return made
 
 
 @functools.cache

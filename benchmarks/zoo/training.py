@@ -1,5 +1,6 @@
 """Training on next tokens: from random weights, further, and by low-rank adapters."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -48,6 +49,23 @@ def train(
         losses.append(loss.detach())
     model.cpu().eval()
     return float(torch.stack(losses[-rise:]).mean())
+
+
+class Taught(torch.nn.Module):
+    """A student to train on a teacher's distributions of the next token, and on no text's."""
+
+    def __init__(self, student: PreTrainedModel, teacher: PreTrainedModel) -> None:
+        super().__init__()
+        self.student, self.teacher = student, teacher.requires_grad_(requires_grad=False)
+
+    def forward(self, input_ids: torch.Tensor, **_: Any) -> SimpleNamespace:
+        """The divergence of the student's distributions from the teacher's, in nats a token."""
+        goal = self.teacher(input_ids=input_ids, use_cache=False).logits.log_softmax(-1)
+        given = self.student(input_ids=input_ids, use_cache=False).logits.log_softmax(-1)
+        divergence = torch.nn.functional.kl_div(
+            given.flatten(0, 1), goal.flatten(0, 1), log_target=True, reduction="batchmean"
+        )
+        return SimpleNamespace(loss=divergence)
 
 
 def adapter(model: PreTrainedModel, ids: torch.Tensor, *, seed: int, **options: Any) -> PeftModel:
