@@ -2,6 +2,7 @@
 
     cd benchmarks; python -m zoo FOLDER
 
-`roots` are trained from random weights, `plan` lists what is derived from each, `build` does it and writes the
-manifest. Every folder is what save_pretrained gives, with its tokenizer.
+`roots` lists what is trained from random weights (or left untrained) by the `recipes`, `plan` and `further` what is
+derived from each, `truth` what each change is called; `build` does it and writes the `manifest`. Every folder is what
+save_pretrained gives, with its tokenizer.
 """

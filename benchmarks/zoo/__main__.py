@@ -9,7 +9,8 @@ import torch
 import transformers
 
 from zoo.build import build
-from zoo.roots import ROOTS, SCALES
+from zoo.recipes import SCALES
+from zoo.roots import ROOTS
 
 
 def main() -> None:

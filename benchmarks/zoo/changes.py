@@ -110,3 +110,15 @@ def _with_layers(model: PreTrainedModel, order: Sequence[int]) -> PreTrainedMode
     other = blank(config)
     other.load_state_dict(chosen)
     return other.eval()
+
+
+def low_rank(rank: int, share: float = 0.2) -> Change:
+    """Add a random matrix of so low a rank to every matrix, of so large a share of its length."""
+
+    def function(matrix: Tensor, draw: torch.Generator) -> Tensor:
+        down = torch.randn(*matrix.shape[:-1], rank, generator=draw)
+        up = torch.randn(*matrix.shape[:-2], rank, matrix.shape[-1], generator=draw)
+        update = down @ up
+        return matrix + share * matrix.norm() / update.norm() * update
+
+    return on_matrices(function)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.build import MANIFEST
-from zoo.plan import ROOT
+from zoo.manifest import MANIFEST
+from zoo.steps import ROOT
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def pairs(models: Sequence[dict]) -> list[Pair]:
 
 def kind(model: dict, root: dict) -> str:
     """How a model stands to a root."""
-    if model["root"] == root["root"]:
+    if root["root"] in model["roots"]:
         return "derived"
     return next((word for key, word in KINDS.items() if related(model, root, key)), "independent")
 

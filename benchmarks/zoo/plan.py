@@ -1,115 +1,26 @@
 """What is derived from each root, in order: the change, from what, and how."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
-
 import torch
-from tokenizers import Tokenizer
 
-from zoo import changes, merging, tampering, text, training, vocabulary
-from zoo.models import Made
-from zoo.roots import FAMILIES, NARROWEST, SCALES, SHAPES, WORDS, Root, Scale
-
-ROOT = "root"
-MORE_WORDS, OTHER_WORDS = 48, 448
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """The root's own rate, steps and batch, by which a change measures its own."""
-
-    rate: float
-    decay: float
-    scale: Scale
-
-    @classmethod
-    def of(cls, root: Root, scale: Scale = SCALES["tiny"]) -> "Recipe":
-        """Of a root's family; the wider a model, the lower its rate."""
-        family = FAMILIES[root.family]
-        wider = max(scale.width * SHAPES[root.size][0] / SHAPES["small"][0], NARROWEST)
-        own = replace(scale, steps=round(root.steps * scale.steps))
-        return cls(family.rate / wider, family.decay, own)
-
-
-Step = Callable[[Sequence[Made], int, Recipe], Made]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One model to derive: `parents` are changes of the same root, `weights` those of a merge where it has any."""
-
-    change: str
-    parents: tuple[str, ...]
-    step: Step
-    weights: tuple[float, ...] | None = None
-
-
-def plain(change: changes.Change) -> Step:
-    """A change that trains nothing."""
-    return lambda parents, seed, _: change(parents[0], seed)
-
-
-def trained(name: str, steps: float, rate: float, before: changes.Change | None = None) -> Step:
-    """Train all weights on a text, for shares of the root's steps and rate."""
-
-    def step(parents: Sequence[Made], seed: int, recipe: Recipe) -> Made:
-        made = before(parents[0], seed) if before else parents[0]
-        ids = text.tokens(text.named(name, made.tokenizer), made.tokenizer)
-        training.train(
-            made.model,
-            ids,
-            steps=round(steps * recipe.scale.steps),
-            rate=rate * recipe.rate,
-            decay=recipe.decay,
-            batch=recipe.scale.batch,
-            seed=seed,
-            device=recipe.scale.device,
-        )
-        return made
-
-    return step
-
-
-def adapter(name: str) -> Step:
-    """A low-rank adapter trained on a text."""
-
-    def step(parents: Sequence[Made], seed: int, recipe: Recipe) -> Made:
-        made = parents[0]
-        ids = text.tokens(text.named(name, made.tokenizer), made.tokenizer)
-        steps = recipe.scale.steps // 6
-        options = {"steps": steps, "rate": recipe.rate, "batch": recipe.scale.batch, "seed": seed}
-        return made.with_model(
-            training.adapter(made.model, ids, device=recipe.scale.device, **options)
-        )
-
-    return step
-
-
-def merge(change: Callable[[Sequence[Made], int], Made]) -> Step:
-    """A merge of all parents."""
-    return lambda parents, seed, _: change(parents, seed)
-
-
-def merge_adapter(parents: Sequence[Made], _: int, __: Recipe) -> Made:
-    """A base with its adapter merged into it."""
-    return parents[0].with_model(parents[1].model.merge_and_unload())
-
-
-def other_words(words: int) -> Tokenizer:
-    """The vocabulary of the text that training continues on."""
-    return text.vocabulary("network", words)
-
-
-def chain(parent: str, change: str, step: Step) -> Row:
-    """A change of a changed model."""
-    return Row(f"{parent}+{change}", (parent,), step)
-
-
-FINE, CONTINUED = (0.2, 0.2), (1.0, 0.5)  # shares of the root's steps and rate
-TUNED = ("testing", *FINE)
-EXTENDED = vocabulary.extend(partial(other_words, WORDS), MORE_WORDS)
-REPLACED = vocabulary.exchange(partial(other_words, OTHER_WORDS))
+from zoo import changes, merging, tampering, vocabulary
+from zoo.further import FURTHER
+from zoo.recipes import FAMILIES, HEADS, Root
+from zoo.roots import ROOTS
+from zoo.steps import (
+    CONTINUED,
+    EXTENDED,
+    FINE,
+    REPLACED,
+    ROOT,
+    TUNED,
+    Row,
+    adapter,
+    chain,
+    merge,
+    merge_adapter,
+    plain,
+    trained,
+)
 
 TRAINED = (
     Row("fine-tune", (ROOT,), trained(*TUNED)),
@@ -178,9 +89,86 @@ CRS = (
 )
 
 
+DERIVED_FURTHER = {
+    "llama-small",
+    "gpt2-small",
+    "qwen2-small",
+    "mistral-small",
+    "neox-small",
+    "moe-small",
+    "llama-tied-d128",
+    "gpt2-twins-d128",
+    "mixtral-tied-d96-experts",
+    "llama-160-d160",
+    "llama-untied-d128",
+    "mixtral-d96-experts",
+}
+LONG = {"llama-small", "llama-tied-d128", "mistral-small", "llama-160-d160"}
+FEW = (
+    "fine-tune",
+    "continued",
+    "pruned-50",
+    "int4",
+    "rotation",
+    "layer-dropped",
+    "neurons-pruned",
+    "neurons-pruned+recovered",
+    "fine-tune+permutation-hidden",
+)
+LEAST = ("fine-tune", "continued", "int4", "rotation")
+
+
 def rows(root: Root) -> list[Row]:
     """The part of the plan that a root's architecture permits; of the CRS setting only what its paper has."""
     kind = FAMILIES[root.family].config.model_type
     skipped = {change for own, change in tampering.SKIPPED if own == kind}
-    wanted = [row for row in PLAN if skipped.isdisjoint(row.change.split("+"))]
-    return [row for row in wanted if root.family != "crs" or row.change in CRS]
+    known = traits(root)
+    wanted = [
+        row
+        for row in (*PLAN, *FURTHER)
+        if skipped.isdisjoint(row.change.split("+")) and known.issuperset(row.needs)
+    ]
+    names = chosen(root)
+    return wanted if names is None else [row for row in wanted if row.change in names]
+
+
+def chosen(root: Root) -> set[str] | None:
+    """The changes that a root has, or None for all."""
+    if root.family == "crs":
+        return set(CRS)
+    if root.name in DERIVED_FURTHER:
+        return None
+    if root.kind == "trained":
+        return {row.change for row in PLAN}
+    if root.kind == "untrained":
+        return set()
+    return set(LEAST if root.twin_of else FEW)
+
+
+def traits(root: Root) -> set[str]:
+    """What a row may need of a root."""
+    family = FAMILIES[root.family]
+    kind = family.config.model_type
+    experts = kind in {"mixtral", "qwen2_moe"}
+    known = {
+        kind: True,
+        "dense": not experts,
+        "experts": experts,
+        "llama-like": kind in {"llama", "mistral"},
+        "tied": family.tied,
+        "untied": not family.tied,
+        "grouped": family.groups < HEADS and kind != "gpt2",
+        "head-size": kind in {"llama", "mistral", "qwen2"},
+        "narrowed": kind in {"llama", "mistral", "qwen2", "gpt2"},
+        "whole-heads": kind in {"llama", "mistral", "qwen2", "gpt2", "mixtral", "qwen2_moe"},
+        "biased": kind in {"gpt2", "qwen2", "gpt_neox", "qwen2_moe"},
+        "long": root.name in LONG,
+        "twin": twin(root) is not None,
+    }
+    return {name for name, holds in known.items() if holds}
+
+
+def twin(root: Root) -> Root | None:
+    """The independent run of a root's recipe, for merges with a stranger."""
+    runs = (other for other in ROOTS if other.twin_of == root.name)
+    return next((other for other in runs if other.kind == root.kind), None)

@@ -8,7 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
-from zoo.roots import WINDOW
+from zoo.recipes import WINDOW
 
 RANK = 8
 
