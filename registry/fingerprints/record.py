@@ -99,12 +99,14 @@ class Branch:
         branch: 'attention' or 'mlp'.
         stream: 256 numbers, in the stream's own axes.
         token: 256 numbers, in the axes of the anchor tokens; None without an embedding.
+        own: 24 x 24 numbers, row by row, in the model's own axes; None but in the middle layers.
     """
 
     layer: int
     branch: str
     stream: tuple[float, ...]
     token: tuple[float, ...] | None
+    own: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,31 @@ class Space:
 
     layer: int
     side: str
+    sketch: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor outside the seven projections: embedding, head, norm, bias, router and the like.
+
+    Attributes:
+        name: of the tensor.
+        group: what it does, one of registry.architectures.tensor_groups.
+        layer: counted from 0; None outside the layers.
+        shape: as it is stored.
+        length: root of the sum of the squared finite values.
+        digest: SHA-256 of the values; hexadecimal.
+        cast_digest: of the values in bf16; None where the cast changes none of them.
+        sketch: 16 numbers, a linear image that keeps lengths and differences in the mean.
+    """
+
+    name: str
+    group: str
+    layer: int | None
+    shape: tuple[int, ...]
+    length: float
+    digest: str
+    cast_digest: str | None
     sketch: tuple[float, ...]
 
 
@@ -188,6 +215,9 @@ class Fingerprint:
         vocabulary: rows of the embedding; None without one.
         cast_digest: the digest of the model cast to bf16; None where the cast changes nothing.
         histograms: by projection, in alphabetical order; none of an adapter.
+        tensors: those outside the projections, in the order of the files; none of an adapter.
+        zero: names of the projections' matrices without a value but zero, left out of `matrices`.
+        tied: whether the embedding is the head as well; None where that cannot be known.
     """
 
     version: int
@@ -212,6 +242,9 @@ class Fingerprint:
     vocabulary: int | None = None
     cast_digest: str | None = None
     histograms: tuple[Histogram, ...] = ()
+    tensors: tuple[Tensor, ...] = ()
+    zero: tuple[str, ...] = ()
+    tied: bool | None = None
 
     @property
     def kind(self) -> str:
