@@ -6,13 +6,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from registry.database.models import CURRENT
-from registry.database.schema import BranchRow, FingerprintRow, MatrixRow, Model
+from registry.database.schema import BranchRow, FingerprintRow, MatrixRow, Model, TensorRow
 from registry.database.wire import halves, numbers
-from registry.fingerprints.record import Branch
+from registry.fingerprints.record import Branch, Tensor
 from registry.lineage.features import SPECTRUM_RANK, ComparedMatrix, ComparedModel
 
 ARRAYS = ("singular_values", "sketch")
 PLAIN = [field.name for field in fields(ComparedMatrix) if field.name not in ARRAYS]
+OF_TENSORS = [field.name for field in fields(Tensor) if field.name not in ARRAYS]
 DOUBLE = 8  # bytes of a number
 SINGLE = 4
 
@@ -37,6 +38,13 @@ def compared_model(session: Session, name: str) -> ComparedModel:
         matrices=compared_matrices(session, model.id),
         branches=branches_of(session, model.id),
         family=model.family.name,
+        hidden_size=model.hidden_size,
+        depth=model.layers,
+        parameters=model.parameters,
+        tensors=tensors_of(session, model.id),
+        zero=fingerprint.zero,
+        tied=fingerprint.tied,
+        architecture=model.architecture,
     )
 
 
@@ -64,12 +72,26 @@ def branches_of(session: Session, model_id: int) -> tuple[Branch, ...]:
     """Return the sketches of a model's branches, by layer."""
     stream = func.halfvec_send(BranchRow.stream)
     token = func.halfvec_send(BranchRow.token)
-    query = select(BranchRow.layer, BranchRow.branch, stream, token)
+    own = func.halfvec_send(BranchRow.own)
+    query = select(BranchRow.layer, BranchRow.branch, stream, token, own)
     query = query.where(BranchRow.model_id == model_id)
     query = query.order_by(BranchRow.layer, BranchRow.branch)
 
     branches = []
-    for layer, branch, sent_stream, sent_token in session.execute(query):
-        sketches = (halves(sent_stream), halves(sent_token))
+    for layer, branch, sent_stream, sent_token, sent_own in session.execute(query):
+        sketches = (halves(sent_stream), halves(sent_token), halves(sent_own))
         branches.append(Branch(layer, branch, *sketches))
     return tuple(branches)
+
+
+def tensors_of(session: Session, model_id: int) -> tuple[Tensor, ...]:
+    """Return a model's tensors outside the projections, in their order."""
+    columns = [getattr(TensorRow, name) for name in OF_TENSORS]
+    query = select(*columns, func.array_send(TensorRow.sketch))
+    query = query.where(TensorRow.model_id == model_id)
+
+    tensors = []
+    for *values, sent_sketch in session.execute(query.order_by(TensorRow.position)):
+        plain = dict(zip(OF_TENSORS, values, strict=True))
+        tensors.append(Tensor(**plain, sketch=numbers(sent_sketch, SINGLE)))
+    return tuple(tensors)

@@ -1,5 +1,6 @@
 """Models go into the database and come out again, as frozen records."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from enum import Enum
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ from registry.database.schema import (
     Model,
     OutlineRow,
     SpaceRow,
+    TensorRow,
 )
 from registry.errors import NameTaken
 from registry.fingerprints.outline import outline
@@ -40,6 +42,7 @@ from registry.fingerprints.record import (
     Histogram,
     Matrix,
     Space,
+    Tensor,
 )
 
 REPLACED: dict[Any, str] = {
@@ -49,6 +52,7 @@ REPLACED: dict[Any, str] = {
     SpaceRow: "spaces",
     OutlineRow: "outline",
     HistogramRow: "histograms",
+    TensorRow: "tensors",
 }
 """Tables whose rows a deeper fingerprint replaces, and a model's attributes that hold them."""
 
@@ -163,9 +167,12 @@ def add(session: Session, origin: Origin, fingerprint: Fingerprint) -> Model:
 def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
     model.clusterings = [clustering_row(clustering) for clustering in fingerprint.clusterings]
-    add_matrices(session, model, fingerprint)
+    add_numbered(session, model, MatrixRow, fingerprint.matrices)
+    add_numbered(session, model, TensorRow, fingerprint.tensors)
     model.cast_digest = fingerprint.cast_digest
     model.fingerprint.vocabulary = fingerprint.vocabulary
+    model.fingerprint.zero = fingerprint.zero
+    model.fingerprint.tied = fingerprint.tied
     model.branches = rows_of(fingerprint.branches, BranchRow)
     model.spaces = rows_of(fingerprint.spaces, SpaceRow)
     model.histograms = rows_of(fingerprint.histograms, HistogramRow)
@@ -178,13 +185,16 @@ def clustering_row(clustering: Clustering) -> ClusteringRow:
     return ClusteringRow(shares=clustering.vector, **values)
 
 
-def add_matrices(session: Session, model: Model, fingerprint: Fingerprint) -> None:
-    """Store the matrices in one statement, without an object for each."""
+def add_numbered(
+    session: Session, model: Model, table: type[MatrixRow | TensorRow], records: Sequence[Any]
+) -> None:
+    """Store records with their positions in one statement, without an object for each."""
     rows = []
-    for position, matrix in enumerate(fingerprint.matrices):
-        row = {"model_id": model.id, "position": position, **asdict(matrix)}
+    for position, record in enumerate(records):
+        row = {"model_id": model.id, "position": position, **asdict(record)}
         rows.append(row)
-    session.execute(insert(MatrixRow), rows)
+    if rows:
+        session.execute(insert(table), rows)
 
 
 def replace_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
@@ -221,6 +231,7 @@ def load(session: Session, name: str) -> Stored:
         spaces=records_of(model.spaces, Space),
         start=model.outline.start if model.outline else None,
         histograms=records_of(model.histograms, Histogram),
+        tensors=records_of(model.tensors, Tensor),
     )
     return Stored(summary(model), fingerprint)
 

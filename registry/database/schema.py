@@ -18,13 +18,14 @@ from sqlalchemy import (
     SmallInteger,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from registry.database.column_types import Base, Half, ModelKey, Single
 
-REVISION = "0008"  # the migration that these tables correspond to
+REVISION = "0009"  # the migration that these tables correspond to
 OWNED: dict[str, Any] = {"cascade": "all, delete-orphan", "passive_deletes": True}
 """Options of a relationship to rows that go with the model."""
 
@@ -86,6 +87,7 @@ class Model(Base):
     verdict: Mapped["VerdictRow | None"] = relationship(**OWNED)
     outline: Mapped["OutlineRow | None"] = relationship(**OWNED)
     matrices: Mapped[list["MatrixRow"]] = relationship(order_by="MatrixRow.position", **OWNED)
+    tensors: Mapped[list["TensorRow"]] = relationship(order_by="TensorRow.position", **OWNED)
 
 
 class FingerprintRow(Base):
@@ -104,6 +106,8 @@ class FingerprintRow(Base):
     unknown: Mapped[tuple[str, ...]]
     stored: Mapped[str | None]
     vocabulary: Mapped[int | None]
+    zero: Mapped[tuple[str, ...]] = mapped_column(server_default=text("'{}'"))
+    tied: Mapped[bool | None]
 
 
 class AdapterRow(Base):
@@ -166,6 +170,23 @@ class MatrixRow(Base):
     zero_share: Mapped[float | None]
 
 
+class TensorRow(Base):
+    """A tensor outside the projections."""
+
+    __tablename__ = "tensors"
+
+    model_id: Mapped[ModelKey]
+    position: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    group: Mapped[str] = mapped_column("tensor_group", key="group")  # GROUP is a word of SQL
+    layer: Mapped[int | None]
+    shape: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
+    length: Mapped[float]
+    digest: Mapped[str]
+    cast_digest: Mapped[str | None]
+    sketch: Mapped[tuple[float, ...]] = mapped_column(Single)
+
+
 class BranchRow(Base):
     """Sketches of what one branch of one layer does to the residual stream."""
 
@@ -177,6 +198,7 @@ class BranchRow(Base):
     branch: Mapped[str] = mapped_column(primary_key=True)
     stream: Mapped[tuple[float, ...]] = mapped_column(Half(256))
     token: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
+    own: Mapped[tuple[float, ...] | None] = mapped_column(Half(576))
 
 
 class SpaceRow(Base):
@@ -262,3 +284,4 @@ class OutlineRow(Base):
     start: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     stream: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     token: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
+    own: Mapped[tuple[float, ...] | None] = mapped_column(Half(64))

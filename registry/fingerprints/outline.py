@@ -1,4 +1,4 @@
-"""The outline of a fingerprint: three short vectors by which a shortlist of relatives is searched.
+"""The outline of a fingerprint: short vectors by which a shortlist of relatives is searched.
 
 Nearby outlines suggest that two models share most layers, in whatever order these stand.
 """
@@ -17,17 +17,19 @@ HALF = 128  # numbers of each branch's sketch in an outline
 
 @dataclass(frozen=True)
 class Outline:
-    """Vectors of 256 numbers and length 1, rounded to half precision.
+    """Vectors of length 1, rounded to half precision; 256 numbers but for `own`.
 
     Attributes:
         start: image of the first values of all projections' tensors; None for an adapter.
         stream: sums of the branches' sketches in the residual stream's own axes.
         token: sums of their sketches in the anchor tokens' axes; None without an embedding.
+        own: 64 numbers in the model's own axes; None where no layer has such a sketch.
     """
 
     start: tuple[float, ...] | None
     stream: tuple[float, ...] | None
     token: tuple[float, ...] | None
+    own: tuple[float, ...] | None = None
 
 
 def outline(fingerprint: Fingerprint) -> Outline:

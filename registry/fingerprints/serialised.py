@@ -17,15 +17,17 @@ from typing import Any, get_args, get_origin, get_type_hints
 from registry.architectures.roles import PROJECTIONS
 from registry.errors import BrokenFingerprintFile, FingerprintVersionDiffers
 from registry.fingerprints.projection_vector import ProjectionVector
-from registry.fingerprints.record import RANKS, VERSION, Fingerprint, Matrix
+from registry.fingerprints.record import RANKS, VERSION, Fingerprint, Matrix, Tensor
 
 FORMAT = 1
 """Of this serialisation; the fingerprint has a version of its own."""
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SKETCH_NUMBERS = dict.fromkeys(PROJECTIONS, 36) | {"query": 324, "value": 324}
 BRANCH_NUMBERS = 256
+OWN_NUMBERS = 576
 SPACE_NUMBERS = 136
 START_NUMBERS = 256
+TENSOR_NUMBERS = 16
 LARGEST_NUMBER = 1e100  # far above what weights give; squares and products of it are finite
 LARGEST_COUNT = 2**63 - 1
 
@@ -179,7 +181,15 @@ def decoded_text(value: Any, place: str) -> str:
     return value
 
 
+def decoded_truth(value: Any, place: str) -> bool:
+    """Return true or false."""
+    if not isinstance(value, bool):
+        raise Malformed(f"{place} holds {value!r:.40}, which is not true or false")
+    return value
+
+
 DECODERS: dict[Any, Callable[[Any, str], Any]] = {
+    bool: decoded_truth,
     float: decoded_float,
     int: decoded_integer,
     str: decoded_text,
@@ -199,6 +209,8 @@ def check(fingerprint: Fingerprint) -> None:
     for matrix in fingerprint.matrices:
         check_matrix(matrix, fingerprint.rank)
     check_sketches(fingerprint)
+    for tensor in fingerprint.tensors:
+        check_tensor(tensor)
 
 
 def demand(condition: object, otherwise: str) -> None:
@@ -249,10 +261,23 @@ def check_sketches(fingerprint: Fingerprint) -> None:
         demand(branch.branch in ("attention", "mlp"), f"{branch.branch!r} is no branch")
         check_length("stream", branch.stream, BRANCH_NUMBERS)
         check_length("token", branch.token, BRANCH_NUMBERS)
+        check_length("own", branch.own, OWN_NUMBERS)
     for space in fingerprint.spaces:
         demand(space.side in ("reads", "writes"), f"{space.side!r} is no side")
         check_length("sketch", space.sketch, SPACE_NUMBERS)
     check_length("start", fingerprint.start, START_NUMBERS)
+
+
+def check_tensor(tensor: Tensor) -> None:
+    """Check a tensor outside the projections: its group, its digests, its length and sketch."""
+    place = f"the tensor {tensor.name!r}"
+    demand(tensor.group, f"{place} is of no group")
+    demand(SHA256.fullmatch(tensor.digest), f"{place} has a digest that is not a SHA-256")
+    if tensor.cast_digest is not None:
+        whole = SHA256.fullmatch(tensor.cast_digest)
+        demand(whole, f"{place} has a cast_digest that is not a SHA-256")
+    demand(tensor.length >= 0, f"{place} has a length below zero")
+    check_length("sketch", tensor.sketch, TENSOR_NUMBERS)
 
 
 def check_length(name: str, numbers: Sequence[Any] | None, length: int) -> None:

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from registry.fingerprints.outline import BRANCHES
-from registry.fingerprints.record import Branch, Fingerprint, Matrix
+from registry.fingerprints.record import Branch, Fingerprint, Matrix, Tensor
 
 KINDS = ("stream", "token")  # axes of the branches' sketches
 SPECTRUM_RANK = 16  # singular values of each matrix that are compared
@@ -118,6 +118,7 @@ class ComparedModel:
 
     Attributes:
         family: The one that it is registered in, None for a model that is not registered.
+        depth: How many layers there are; the fingerprint's `layers`.
     """
 
     digest: str
@@ -130,6 +131,13 @@ class ComparedModel:
     matrices: tuple[ComparedMatrix, ...]
     branches: tuple[Branch, ...]
     family: str | None = None
+    hidden_size: int = 0
+    depth: int = 0
+    parameters: int = 0
+    tensors: tuple[Tensor, ...] = ()
+    zero: tuple[str, ...] = ()
+    tied: bool | None = None
+    architecture: str = ""
 
     @classmethod
     def of(cls, fingerprint: Fingerprint) -> "ComparedModel":
@@ -144,6 +152,13 @@ class ComparedModel:
             std=fingerprint.std,
             matrices=tuple(map(ComparedMatrix.of, fingerprint.matrices)),
             branches=fingerprint.branches,
+            hidden_size=fingerprint.hidden_size,
+            depth=fingerprint.layers,
+            parameters=fingerprint.parameters,
+            tensors=fingerprint.tensors,
+            zero=fingerprint.zero,
+            tied=fingerprint.tied,
+            architecture=fingerprint.architecture,
         )
 
     @property

@@ -1,5 +1,6 @@
 """A fingerprint and an inspection: as a table and as JSON."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from rich.console import Group, RenderableType
 from rich.text import Text
 
 from registry.architectures.roles import PROJECTIONS
-from registry.fingerprints.record import Adapter, Clustering, Fingerprint
+from registry.fingerprints.record import Adapter, Clustering, Fingerprint, Tensor
 from registry.report.tables import short_count, short_list, table
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def notes(fingerprint: Fingerprint) -> list[str]:
         lines += left_out("full tensors beside the LoRA deltas were left out", adapter.beside)
         lines += left_out("LoRA deltas are zero and were left out", adapter.untouched)
     lines += left_out("matrices of unknown names were left out", fingerprint.unknown)
+    lines += left_out("matrices hold nothing but zeros and were left out", fingerprint.zero)
     return lines
 
 
@@ -168,7 +170,16 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "nonfinite": fingerprint.nonfinite,
         "short_spectra": fingerprint.short,
         "unknown": fingerprint.unknown,
+        "zero": fingerprint.zero,
+        "tied": fingerprint.tied,
+        "tensors": tensors_json(fingerprint.tensors),
     }
+
+
+def tensors_json(tensors: Sequence[Tensor]) -> dict[str, int]:
+    """Return how many tensors outside the projections there are of each group."""
+    counted = Counter(tensor.group for tensor in tensors)
+    return dict(sorted(counted.items()))
 
 
 def clusterings_json(fingerprint: Fingerprint) -> dict[str, dict[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import records_made
 import torch
 from adapters_made import write_adapter
 from alembic.autogenerate import compare_metadata
@@ -18,10 +19,12 @@ from alembic.script import ScriptDirectory
 from checkpoints_made import llama, write_folder
 from places import execute
 from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
 
 import registry
-from registry.database import connection
+from registry.database import connection, fingerprints
 from registry.database.connection import normalised, open_database
+from registry.database.fingerprints import Origin
 from registry.database.migrate import migrations, upgrade
 from registry.database.schema import REVISION, Base
 from registry.errors import (
@@ -153,6 +156,9 @@ def of_old(fingerprint: Fingerprint) -> Fingerprint:
         vocabulary=None,
         cast_digest=None,
         histograms=(),
+        tensors=(),
+        zero=(),
+        tied=None,
     )
 
 
@@ -171,6 +177,23 @@ def test_ranks_and_a_downgrade(url, tmp_path):
         assert [model.name for model in known.models()] == ["256", "64"]
         for name in ("64", "256"):
             assert known.show(name)[1] == of_old(known.ingest(folders[int(name)]).fingerprint)
+
+
+def test_other_tensors_and_a_downgrade(url, model):
+    """Before 0009 nothing is known of tensors outside the projections: an upgrade leaves them out, and keeps all else."""
+    origin = Origin(
+        str(model), revision=None, base=None, name="m", family=None, tool_version="0.1.0"
+    )
+    whole = records_made.whole(registry.fingerprint(model))
+    with open_database(url) as engine, Session(engine) as session, session.begin():
+        fingerprints.save(session, origin, whole)
+    downgrade(url, "0008")
+    upgraded(url)
+    plain = replace(whole.branches[0], own=None)
+    branches = (plain, *whole.branches[1:])
+    with registry.Registry(url) as known:
+        stored = known.show("m")[1]
+    assert stored == replace(whole, branches=branches, tensors=(), zero=(), tied=None)
 
 
 def test_downgrade_leaves_nothing(url):

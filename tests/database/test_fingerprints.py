@@ -1,11 +1,16 @@
 """registry.database.fingerprints: what goes into the database comes out equal."""
 
 import pytest
+import records_made
 import torch
 from checkpoints_made import llama, write_folder, write_shards
 from places import counts, rows
+from sqlalchemy.orm import Session
 
 import registry
+from registry.database import fingerprints
+from registry.database.connection import open_database
+from registry.database.fingerprints import Origin
 from registry.errors import NameTaken, NonFiniteWeights
 
 
@@ -23,6 +28,30 @@ def test_what_is_stored_reads_back_equal(known, model):
     assert done.new
     assert summary == done.model
     assert fingerprint == done.fingerprint == registry.fingerprint(model)
+
+
+def stored_and_read(url, *stored):
+    """Store fingerprints one after the other, and return the last as it is read."""
+    origin = Origin("folder", revision=None, base=None, name="m", family=None, tool_version="0")
+    with open_database(url) as engine, Session(engine) as session:
+        for fingerprint in stored:
+            fingerprints.save(session, origin, fingerprint)
+        session.flush()
+        session.expire_all()
+        return fingerprints.load(session, "m").fingerprint
+
+
+def test_every_part_reads_back_equal(url, model):
+    """Tensors outside the projections in their order, own axes, zero matrices and whether the head is tied."""
+    whole = records_made.whole(registry.fingerprint(model))
+    assert stored_and_read(url, whole) == whole
+
+
+def test_a_deeper_fingerprint_replaces_every_part(url, model):
+    """Those of the deeper one take the place of the old, which may have had none of them."""
+    shallow = registry.fingerprint(model, rank=16)
+    deep = records_made.whole(registry.fingerprint(model))
+    assert stored_and_read(url, shallow, deep) == deep
 
 
 def test_ingesting_twice_changes_nothing(known, model, url, tmp_path):

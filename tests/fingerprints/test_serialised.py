@@ -2,9 +2,11 @@
 
 import copy
 import json
+from dataclasses import replace
 
 import models_made as made
 import pytest
+import records_made
 import torch
 from adapters_made import write_adapter
 from checkpoints_made import write_folder
@@ -18,7 +20,8 @@ from registry.fingerprints.serialised import from_json, to_json
 @pytest.fixture(scope="module")
 def fingerprint(tmp_path_factory):
     """The fingerprint of a model with all kinds of sketches."""
-    return registry.fingerprint(write_folder(tmp_path_factory.mktemp("m") / "m", made.grown()))
+    folder = write_folder(tmp_path_factory.mktemp("m") / "m", made.grown())
+    return records_made.whole(registry.fingerprint(folder))
 
 
 @pytest.fixture
@@ -34,6 +37,17 @@ def test_a_model_reads_back_equal(fingerprint, content):
     assert fingerprint.start
     assert fingerprint.histograms
     assert from_json(content, "x.json") == fingerprint
+
+
+def test_what_an_older_file_lacks(fingerprint, content):
+    """Fields that came later may be missing; they read as none."""
+    record = content["record"]["fingerprint"]
+    for name in ("tensors", "zero", "tied"):
+        del record[name]
+    del record["branches"][0]["own"]
+    branches = (replace(fingerprint.branches[0], own=None), *fingerprint.branches[1:])
+    older = replace(fingerprint, branches=branches, tensors=(), zero=(), tied=None)
+    assert from_json(content, "x.json") == older
 
 
 def test_an_adapter_reads_back_equal(tmp_path):
@@ -106,6 +120,15 @@ def test_what_is_no_fingerprint(content, reason):
         (("clusterings", 0, "undetermined"), [10**6], "undetermined names a matrix too many"),
         (("branches", 0, "branch"), "nose", "'nose' is no branch"),
         (("branches", 0, "stream"), [1.0], "stream has 1 entries, not 256"),
+        (("branches", 0, "own"), [1.0], "own has 1 entries, not 576"),
+        (("tensors", 0, "group"), "", "the tensor 'embed.weight' is of no group"),
+        (("tensors", 0, "shape", 0), -1, "shape holds -1, which is not a count"),
+        (("tensors", 0, "length"), -1.0, "'embed.weight' has a length below zero"),
+        (("tensors", 0, "digest"), "0", "'embed.weight' has a digest that is not a SHA-256"),
+        (("tensors", 0, "cast_digest"), "0", "has a cast_digest that is not a SHA-256"),
+        (("tensors", 0, "sketch"), [1.0], "sketch has 1 entries, not 16"),
+        (("zero", 0), 1, "zero holds 1, which is not a text"),
+        (("tied",), 1, "tied holds 1, which is not true or false"),
         (("spaces", 0, "side"), "nose", "'nose' is no side"),
         (("spaces", 0, "sketch"), [1.0], "sketch has 1 entries, not 136"),
         (("start",), [1.0], "start has 1 entries, not 256"),

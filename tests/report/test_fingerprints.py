@@ -4,6 +4,7 @@ from dataclasses import replace
 from itertools import chain
 
 import pytest
+import records_made
 from places import EXAMPLES
 from rich.console import Console
 
@@ -52,6 +53,7 @@ def test_notes_tell_what_to_beware_of(tiny):
         nonfinite=3,
         matrices=(shorter, *tiny.matrices[1:]),
         unknown=("u1", "u2", "u3", "u4"),
+        zero=("z1",),
         clusterings=(replace(tiny.clusterings[0], undetermined=(0,)),),
     )
     what = "labels at rank 16 that are not certain within the errors of the singular values"
@@ -61,6 +63,7 @@ def test_notes_tell_what_to_beware_of(tiny):
         f"{what}: layer 0 {first.projection}",
         "how exact the singular values are was not recorded; ingest the model with a larger --rank",
         "4 matrices of unknown names were left out: u1, u2, u3",
+        "1 matrices hold nothing but zeros and were left out: z1",
     ]
 
 
@@ -88,3 +91,11 @@ def test_an_inspection_names_the_scheme():
     text = text_of(inspection_table(unnamed))
     assert "tensor naming scheme: unknown" in text
     assert "declared base org/base" in text
+
+
+def test_other_tensors_by_group(tiny):
+    """JSON counts the tensors outside the projections of each group, and says what was zero and tied."""
+    answer = fingerprint_json(records_made.whole(tiny))
+    assert answer["tensors"] == {"embedding": 1, "norm": 1, "other": 1}
+    assert answer["zero"] == ("layers.3.up.weight", "layers.3.down.weight")
+    assert answer["tied"] is True
