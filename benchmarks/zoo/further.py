@@ -105,6 +105,9 @@ LONGER = (
     Row("fine-tune-b", (ROOT,), trained("numbers", *FINE)),
     Row("fine-tune-c", (ROOT,), trained("parsing", *FINE)),
     chain("fine-tune", "fine-tune-b", trained("numbers", *FINE)),
+    chain("fine-tune", "int4", plain(changes.quantise(4, 32))),
+    chain("fine-tune", "neurons-pruned", plain(resizing.neurons_pruned), DENSE),
+    chain("fine-tune", "rotation", plain(changes.tamper("rotation"))),
 )
 
 THIRD = 1 / 3

@@ -99,9 +99,12 @@ DERIVED_FURTHER = {
     "llama-tied-d128",
     "gpt2-twins-d128",
     "mixtral-tied-d96-experts",
+    "mixtral-untied-d96-experts",
     "llama-160-d160",
     "llama-untied-d128",
     "mixtral-d96-experts",
+    "moe-tied-d96-experts",
+    "gpt2-pair-d96x3",
 }
 LONG = {"llama-small", "llama-tied-d128", "mistral-small", "llama-160-d160"}
 FEW = (
@@ -140,9 +143,9 @@ def chosen(root: Root) -> set[str] | None:
         return None
     if root.kind == "trained":
         return {row.change for row in PLAN}
-    if root.kind == "untrained":
+    if root.kind == "untrained" or (root.kind == "tiny" and root.twin_of):
         return set()
-    return set(LEAST if root.twin_of else FEW)
+    return set(LEAST if root.twin_of or root.start else FEW)
 
 
 def traits(root: Root) -> set[str]:

@@ -25,21 +25,22 @@ def _series(families: str, sizes: str, split: str, seed: int, **given: Any) -> t
     )
 
 
-def _untrained(family: str, split: str, seed: int, starts: str) -> tuple[Root, ...]:
-    """Roots that were never trained: `starts` are size:start with blanks between."""
-    chosen = [pair.split(":") for pair in starts.split()]
+def _runs(family: str, size: str, split: str, seed: int, **given: Any) -> tuple[Root, ...]:
+    """Four more independent runs of a recipe that is in a series."""
+    first = f"{family}-{size}"
     return tuple(
-        Root(
-            f"{family}-{size}-{start}",
-            family,
-            size,
-            split,
-            number,
-            number,
-            kind="untrained",
-            steps=0.0,
-            start=start,
-        )
+        Root(f"{first}-{run}", family, size, split, seed + run, seed + run, first, **given)
+        for run in range(4)
+    )
+
+
+def _started(
+    family: str, split: str, seed: int, sizes_and_starts: str, **given: Any
+) -> tuple[Root, ...]:
+    """Roots with first weights of their own: size:start with blanks between."""
+    chosen = [pair.split(":") for pair in sizes_and_starts.split()]
+    return tuple(
+        Root(f"{family}-{size}-{start}", family, size, split, number, number, start=start, **given)
         for number, (size, start) in enumerate(chosen, seed)
     )
 
@@ -105,6 +106,8 @@ FEW_WORDS = {"kind": "amino", "steps": SHORTER}
 TINY = {"kind": "tiny"}
 WIDE = {"kind": "wide", "steps": 0.5}
 DEEP = {"kind": "deep", "steps": SHORTER}
+UNTRAINED = {"kind": "untrained", "steps": 0.0}
+ODD = {"kind": "odd-start", "steps": SHORTER}
 
 CALIBRATION = (
     *_twins("llama-tied", "d128", "calibration", 201, **TWINS),
@@ -118,23 +121,45 @@ CALIBRATION = (
     *_series("tiny-llama tiny-gpt2", "d16x2 d24x3 d32x4", "calibration", 221, **TINY),
     *_series("wide-llama wide-llama-tied", "d256x2", "calibration", 227, **WIDE),
     *_twins("deep-llama-tied", "d48x12", "calibration", 231, **DEEP),
-    *_untrained(
+    *_started(
         "untrained-llama",
         "calibration",
         241,
         "d32x4:plain small:plain d256x2:plain d64x6:channel-x10 d128:channel-x30 small:identity "
         "d128:orthogonal d64x4:flat d96x3:uniform",
+        **UNTRAINED,
     ),
-    *_untrained(
+    *_started(
         "untrained-llama-tied",
         "calibration",
         251,
         "d64x4:plain d192x2:channel-x30 small:identity d64x16:orthogonal d128:flat",
+        **UNTRAINED,
     ),
-    *_untrained(
-        "untrained-gpt2", "calibration", 257, "d24x3:plain small:channel-x10 d96x6:orthogonal"
+    *_started(
+        "untrained-gpt2",
+        "calibration",
+        257,
+        "d24x3:plain small:channel-x10 d96x6:orthogonal",
+        **UNTRAINED,
     ),
-    *_untrained("untrained-phi3", "calibration", 261, "d128:plain d64x6:channel-x30 d48x12:flat"),
+    *_started(
+        "untrained-phi3",
+        "calibration",
+        261,
+        "d128:plain d64x6:channel-x30 d48x12:flat",
+        **UNTRAINED,
+    ),
+    *_series("mixtral-untied", "d96-experts", "calibration", 271, **EXPERT),
+    *_runs("tiny-llama", "d16x2", "calibration", 272, **TINY),
+    *_runs("tiny-gpt2", "d16x2", "calibration", 276, **TINY),
+    *_started(
+        "odd-llama",
+        "calibration",
+        281,
+        "small:orthogonal d64x6:identity d96x3:flat small:channel-x10",
+        **ODD,
+    ),
 )
 
 TEST = (
@@ -148,21 +173,42 @@ TEST = (
     *_series("wide-mistral wide-qwen2-tied", "d320x2", "test", 327, **WIDE),
     *_twins("deep-mistral", "d64x16", "test", 331, **DEEP),
     *_series("deep-qwen2-tied", "d48x14", "test", 333, **DEEP),
-    *_untrained(
+    *_started(
         "untrained-mistral",
         "test",
         341,
         "d64x4:plain d128:plain d320x2:plain d96x6:channel-x10 small:channel-x30 d128:identity "
         "small:orthogonal d96x6:flat d64x16:uniform",
+        **UNTRAINED,
     ),
-    *_untrained(
+    *_started(
         "untrained-qwen2",
         "test",
         351,
         "d32x4:plain d96x3:channel-x10 d64x6:identity d128:orthogonal d192x2:flat",
+        **UNTRAINED,
     ),
-    *_untrained("untrained-neox", "test", 357, "d48x14:plain d64x6:channel-x30 d96x3:orthogonal"),
-    *_untrained("untrained-olmo2", "test", 361, "small:plain d192x3:channel-x10 d64x4:flat"),
+    *_started(
+        "untrained-neox",
+        "test",
+        357,
+        "d48x14:plain d64x6:channel-x30 d96x3:orthogonal",
+        **UNTRAINED,
+    ),
+    *_started(
+        "untrained-olmo2", "test", 361, "small:plain d192x3:channel-x10 d64x4:flat", **UNTRAINED
+    ),
+    *_series("moe-tied", "d96-experts", "test", 371, **EXPERT),
+    *_twins("gpt2-pair", "d96x3", "test", 373, **TWINS),
+    *_runs("tiny-neox", "d16x2", "test", 375, **TINY),
+    *_runs("tiny-qwen2", "d16x2", "test", 379, **TINY),
+    *_started(
+        "odd-mistral",
+        "test",
+        391,
+        "small:orthogonal d64x6:identity d96x3:flat small:channel-x10",
+        **ODD,
+    ),
 )
 
 ROOTS = (*FIRST, *CALIBRATION, *TEST)

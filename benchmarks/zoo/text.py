@@ -60,18 +60,17 @@ def text(name: str) -> str:
 
 
 def sequences(name: str) -> str:
-    """Lines of amino acids, each drawn by the two before it; the name seeds the preferences in part."""
+    """Lines of amino acids, each drawn by the one before it; the name seeds a part of the preferences."""
     common = random.Random("amino")
     own = random.Random(name)
-    pairs = [a + b for a in ACIDS for b in ACIDS]
     weights = {}
-    for pair in pairs:
-        weights[pair] = [common.random() ** 6 + 0.3 * own.random() ** 6 for _ in ACIDS]
+    for acid in ACIDS:
+        weights[acid] = [common.random() ** 6 + 0.3 * own.random() ** 6 for _ in ACIDS]
     lines = []
     for _ in range(SEQUENCES):
-        line = own.choice(pairs)
+        line = own.choice(ACIDS)
         while len(line) < LENGTH:
-            line += own.choices(ACIDS, weights[line[-2:]])[0]
+            line += own.choices(ACIDS, weights[line[-1]])[0]
         lines.append(line)
     return "\n".join(lines)
 
