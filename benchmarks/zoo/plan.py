@@ -3,7 +3,7 @@
 import torch
 
 from zoo import changes, merging, tampering, vocabulary
-from zoo.further import FURTHER
+from zoo.further import EXPERTS, FURTHER
 from zoo.recipes import FAMILIES, HEADS, Root
 from zoo.roots import ROOTS
 from zoo.steps import (
@@ -99,12 +99,8 @@ DERIVED_FURTHER = {
     "llama-tied-d128",
     "gpt2-twins-d128",
     "mixtral-tied-d96-experts",
-    "mixtral-untied-d96-experts",
     "llama-160-d160",
-    "llama-untied-d128",
     "mixtral-d96-experts",
-    "moe-tied-d96-experts",
-    "gpt2-pair-d96x3",
 }
 LONG = {"llama-small", "llama-tied-d128", "mistral-small", "llama-160-d160"}
 FEW = (
@@ -145,7 +141,10 @@ def chosen(root: Root) -> set[str] | None:
         return {row.change for row in PLAN}
     if root.kind == "untrained" or (root.kind == "tiny" and root.twin_of):
         return set()
-    return set(LEAST if root.twin_of or root.start else FEW)
+    names = set(LEAST if root.twin_of or root.start else FEW)
+    if root.kind == "experts" and not root.twin_of:
+        names |= {row.change for row in EXPERTS}
+    return names
 
 
 def traits(root: Root) -> set[str]:
