@@ -20,6 +20,7 @@ from registry.fingerprints.lora_deltas import adapter_facts
 from registry.fingerprints.matrix import MeasuredMatrix
 from registry.fingerprints.meter import Meter, WantedTensor
 from registry.fingerprints.options import measure_options
+from registry.fingerprints.other_tensors import tensor_records, tied_embedding
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     RANK,
@@ -205,6 +206,7 @@ def assemble(origin: Origin, readings: Readings, clustered: Clustered, rank: int
     others = readings.others
     records = tuple(matrix.record for matrix in clustered.matrices)
     is_adapter = checkpoint.kind == "adapter"
+    tensors = () if is_adapter else tensor_records(layout, others)
     return Fingerprint(
         version=VERSION,
         digest=content_digest(records, others),
@@ -228,6 +230,8 @@ def assemble(origin: Origin, readings: Readings, clustered: Clustered, rank: int
         vocabulary=origin.stream.vocabulary,
         cast_digest=digest_of_cast(records, others),
         histograms=() if is_adapter else histogram_records(readings.histograms),
+        tensors=tensors,
+        tied=tied_embedding(tensors, origin.stream.vocabulary, checkpoint.config),
     )
 
 

@@ -9,6 +9,9 @@ import torch
 from registry.checkpoints import Entry
 from registry.fingerprints.record import Matrix
 from registry.numerics.digest import cast_digest, tensor_digest
+from registry.numerics.flat_sketches import WIDTH, FlatSketch
+
+NO_SKETCH = FlatSketch(0.0, (0.0,) * WIDTH)
 
 
 @dataclass(frozen=True)
@@ -31,10 +34,12 @@ class OtherTensor:
     Attributes:
         entry: its name, type and shape.
         digests: of its values.
+        sketch: its length and signed sums; zeros for an adapter's.
     """
 
     entry: Entry
     digests: TensorDigests
+    sketch: FlatSketch = NO_SKETCH
 
 
 def tensor_digests(tensor: torch.Tensor) -> TensorDigests:

@@ -29,6 +29,7 @@ from registry.fingerprints.progress import OrderedProgress
 from registry.fingerprints.readahead import Job, flow
 from registry.fingerprints.record import Progress
 from registry.fingerprints.timing import Timing
+from registry.numerics.flat_sketches import flat_sketch
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 
 TaskResults = Sequence[MeasuredMatrix | OtherTensor]
@@ -184,9 +185,11 @@ class Meter:
     # What workers do: compute with what was read.
 
     def digest_tensor(self, entry: Entry, tensor: torch.Tensor) -> TaskResults:
-        """Return the digests of a tensor that is no projection."""
+        """Return the digests and the sketch of a tensor that is no projection."""
         with self.timing.stage("digest"):
-            return [OtherTensor(entry, tensor_digests(tensor))]
+            digests = tensor_digests(tensor)
+        with self.timing.stage("sketches"):
+            return [OtherTensor(entry, digests, flat_sketch(tensor))]
 
     def digest_delta(self, delta: Delta) -> TaskResults:
         """Return the digest of an adapter's delta that is no projection's."""

@@ -215,7 +215,7 @@ class Fingerprint:
         vocabulary: rows of the embedding; None without one.
         cast_digest: the digest of the model cast to bf16; None where the cast changes nothing.
         histograms: by projection, in alphabetical order; none of an adapter.
-        tensors: those outside the projections, in the order of the files; none of an adapter.
+        tensors: those outside the projections, by layer and name; none of an adapter.
         zero: names of the projections' matrices without a value but zero, left out of `matrices`.
         tied: whether the embedding is the head as well; None where that cannot be known.
     """

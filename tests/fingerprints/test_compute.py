@@ -150,7 +150,10 @@ def through_a_hub(folder: Path, cache: Path) -> Fingerprint:
 
 def nameless(found: Fingerprint) -> Fingerprint:
     """Without the tensors' names, which GGUF has of its own."""
-    return replace(found, matrices=tuple(replace(matrix, tensor="") for matrix in found.matrices))
+    matrices = tuple(replace(matrix, tensor="") for matrix in found.matrices)
+    tensors = [replace(tensor, name="") for tensor in found.tensors]
+    by_value = sorted(tensors, key=lambda tensor: (tensor.layer or -1, tensor.digest))
+    return replace(found, matrices=matrices, tensors=tuple(by_value))
 
 
 @pytest.mark.parametrize("name", ["sharded", "sharded .bin", "hub"])
