@@ -48,7 +48,7 @@ def flat_sketch(tensor: torch.Tensor) -> FlatSketch:
         flips = block_signs[start : start + len(image)]
         sums += (image * flips).sum(0, dtype=torch.float64)
 
-    scaled = sums / math.sqrt(WIDTH)
+    scaled = (sums / math.sqrt(WIDTH)).to(torch.float32)  # as they are stored
     return FlatSketch(math.sqrt(squares), tuple(scaled.tolist()))
 
 
