@@ -20,6 +20,7 @@ from registry.errors import RegistryError
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Fingerprint and store": (
         checkpoints.ingest,
+        checkpoints.upgrade,
         checkpoints.fingerprint,
         checkpoints.inspect,
     ),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import fingerprints, models, verdicts
+from registry.database import fingerprints, models, verdicts, versions
 from registry.database.connection import open_database, translated
 from registry.database.models import FamilySummary, Summary
 from registry.database.verdicts import StoredVerdict
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from registry.workflows.identify_quick import QuickIdentification
     from registry.workflows.ingest import Ingested
     from registry.workflows.resolve import Named, Resolved
+    from registry.workflows.upgrade import Upgraded
 
 # ruff: noqa: PLC0415  # see the module's docstring
 
@@ -91,7 +92,8 @@ class Registry:
 
     url: any Postgres 15+ with pgvector; None means REGISTRY_DATABASE_URL, else the embedded server,
     which runs while the object is open. Use it in a `with` block, or call `close`. Every method
-    raises RegistryError, with the database unchanged.
+    raises RegistryError, with the database unchanged. Methods that read a source take the options
+    of registry.fingerprints.from_source.Options.
 
     >>> import registry
     >>> with registry.Registry() as known:
@@ -128,22 +130,28 @@ class Registry:
         name: str | None = None,
         **options: "Unpack[Options]",
     ) -> "Ingested":
-        """Fingerprint a source and store it; registered weights gain what their record lacked.
-
-        registry.fingerprints.from_source.Options has the options.
-        """
+        """Fingerprint a source and store it; registered weights gain what their record lacked."""
         from registry.workflows import ingest
 
         with self._engine() as engine:
             return ingest.ingest(engine, source, TOOL_VERSION, family=family, name=name, **options)
 
+    def upgrade(
+        self, names: Sequence[str] = (), *, dry_run: bool = False, **options: "Unpack[Options]"
+    ) -> "list[Upgraded]":
+        """Fingerprint models of old fingerprint versions again, where the source has the weights.
+
+        They keep name, family and rank. `dry_run` only looks whether the sources are there.
+        """
+        from registry.workflows import upgrade
+
+        with self._engine() as engine:
+            return upgrade.upgrade(engine, TOOL_VERSION, names, dry_run=dry_run, **options)
+
     def identify(
         self, source: "Named", *, k: int = 10, **options: "Unpack[Options]"
     ) -> "Identification":
-        """Return the verdict on a source, and the k nearest registered models or adapters.
-
-        registry.fingerprints.from_source.Options has the options.
-        """
+        """Return the verdict on a source, and the k nearest registered models or adapters."""
         from registry.workflows import identify
 
         with self._engine() as engine:
@@ -189,8 +197,7 @@ class Registry:
     def characteristic(self, model: "Named", *, rank: int = 16) -> "Characteristic":
         """Return the groups of projections of a model (paper 2509.00046, 3.1).
 
-        Those of a registered model are stored. Raises CharacteristicError where there are too few
-        layers or values.
+        Those of a registered model are stored.
         """
         from registry.workflows import characteristic
 
@@ -215,10 +222,7 @@ class Registry:
     ) -> "Initialised":
         """Write an adapter for `base`, initialised in the shape of `like`'s characteristic.
 
-        Args:
-            base: A source, or a registered model whose source is still there.
-
-        Raises RegistryError.
+        `base` is a source, or a registered model whose source is still there.
         """
         from registry.workflows import characteristic
 
@@ -230,8 +234,7 @@ class Registry:
     ) -> "list[ComparedAdapter]":
         """Return adapters, each SOURCE, LABEL=SOURCE or registered.
 
-        They are merged into `base`, or into the base that they declare, if its weights are here: a
-        source, or a registered model's.
+        They are merged into `base`, or the base that they declare, if its weights are here.
         """
         from registry.workflows import adapters
 
@@ -259,8 +262,18 @@ class Registry:
         with self._session() as session:
             return fingerprints.load(session, name)
 
+    def outdated(self, names: Sequence[str] = ()) -> list[Summary]:
+        """Return the models, all or of those named, that `upgrade` reads again, by name."""
+        with self._session() as session:
+            return [old.model for old in versions.old_models(session, names)]
+
+    def not_compared(self) -> dict[int, int]:
+        """Return how many models have fingerprints of other versions, by version."""
+        with self._session() as session:
+            return versions.not_compared(session)
+
     def models(self) -> list[Summary]:
-        """Return all registered models, by family and name."""
+        """Return all registered models, of any fingerprint version, by family and name."""
         with self._session() as session:
             return models.listing(session)
 

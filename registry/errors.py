@@ -266,6 +266,21 @@ class FingerprintVersionDiffers(RegistryError):
     fingerprint the weights again."""
 
 
+class FingerprintOutdated(RegistryError):
+    """{name!r} has a fingerprint of version {version}, and only version {expected} is compared; run
+    `registry upgrade`."""
+
+
+class SourceGone(RegistryError):
+    """{source!r}, from which {name!r} was ingested, is neither a file nor a folder here; bring it
+    back, run the command where the model was ingested, or ingest the weights from elsewhere."""
+
+
+class OtherWeights(RegistryError):
+    """{source!r} holds other weights now than those registered as {name!r}; bring these back, or
+    remove the model and ingest what is there."""
+
+
 class QuickNeedsModel(RegistryError):
     """{source!r} is an adapter, which --quick does not read; identify it without --quick."""
 
@@ -411,6 +426,11 @@ class ModelNotFound(DatabaseError):
 
 class ModelAmbiguous(DatabaseError):
     """{name!r} could be any of {candidates}; give more of the name or digest."""
+
+
+class FingerprintNewer(DatabaseError):
+    """{name!r} has a fingerprint of version {version}, which a newer registry stored; upgrade this
+    package, which computes version {expected}."""
 
 
 class NoVerdict(DatabaseError):

@@ -14,6 +14,9 @@ from registry.checkpoints import Checkpoint, Delta, Entry, open_checkpoint
 from registry.checkpoints.suffixes import suffixes
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter
 
+MERGED_INTO = " merged into "
+"""Between the adapter's source and the base's in the source of the merged model."""
+
 
 def open_merged(
     source: str | Path, base: str | Path | None, *, download: bool = False
@@ -45,7 +48,7 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
 
     return replace(
         base,
-        source=f"{adapter.source} merged into {base.source}",
+        source=f"{adapter.source}{MERGED_INTO}{base.source}",
         name=adapter.name,
         revision=adapter.revision,
         base=adapter.base or base.name,

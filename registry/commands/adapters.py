@@ -8,6 +8,7 @@ import click
 from registry.commands.naming import named_models
 from registry.commands.options import download_option, json_option, option
 from registry.commands.printing import show, show_json, show_text
+from registry.commands.versions import say_not_compared
 
 
 @click.command()
@@ -44,10 +45,11 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, json: bo
         base_model = registry.base_of(members, base)
         first = members[0].delta
         nearest = registry.like(first, like) if like and first else []
+        not_compared = say_not_compared(registry)
 
     report = AdapterReport(tuple(members), base_model, tuple(nearest))
     if json:
-        show_json(adapters_json(report) | named.note)
+        show_json(adapters_json(report) | named.note | not_compared)
     else:
         show_text(adapters_table(report))
 

@@ -7,13 +7,17 @@ import click
 
 from registry.commands.measured_run import measured_run
 from registry.commands.options import (
+    device_option,
+    download_option,
     json_option,
     option,
     python_options,
     reading_options,
     source_argument,
+    threads_option,
 )
 from registry.commands.printing import json_text, say_notes, show, show_json, show_text
+from registry.commands.versions import say_not_compared
 from registry.errors import RegistryError
 from registry.files import write_whole
 
@@ -64,9 +68,10 @@ def ingest(
                 errors.append({"source": source, "error": str(error)})
             else:
                 stored.append(stored_json(ingested, run))
+        not_compared = say_not_compared(registry)
 
     if json:
-        show_json({"models": stored, "errors": errors})
+        show_json({"models": stored, "errors": errors, **not_compared})
     if errors:
         raise SystemExit(1)
 
@@ -80,6 +85,49 @@ def stored_json(ingested: "Ingested", run: "MeasuredRun") -> dict[str, Any]:
         say_notes(fingerprints.notes(ingested.fingerprint))
         run.say_timing()
     return run.timed(models.ingested_json(ingested))
+
+
+@click.command()
+@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@option("--dry-run", is_flag=True, help="Look whether the sources are there; read no weights.")
+@threads_option
+@device_option
+@download_option
+@json_option
+def upgrade(models: tuple[str, ...], dry_run: bool, json: bool, **options: Any) -> None:
+    """Renew fingerprints that are of an older version.
+
+    Only fingerprints of one version are compared. A model whose source is there and holds the same
+    weights is read again and keeps its name, family, rank and stored verdict. MODEL is a name, or
+    the first digits of a digest; without one, all are meant. Exit code 1 while any of them has an
+    old fingerprint. What was interrupted goes on when it is started again.
+
+    \b
+    Example: registry upgrade --dry-run
+    """
+    from registry import Registry
+    from registry.report.versions import NOTHING_OLD, upgraded_json, upgraded_line
+
+    answers: list[dict[str, Any]] = []
+    with Registry() as registry:
+        old_models = registry.outdated(models)
+        for model in old_models:
+            with measured_run(model.name, json=json, timing=False) as run:
+                given = {**options, **run.observers}
+                done = registry.upgrade([model.name], dry_run=dry_run, **given)
+            for upgraded in done:
+                answers.append(upgraded_json(upgraded))
+                if not json:
+                    show_text(upgraded_line(upgraded))
+        left = registry.outdated(models)
+        not_compared = say_not_compared(registry)
+
+    if json:
+        show_json({"dry_run": dry_run, "models": answers, **not_compared})
+    elif not old_models:
+        show_text(NOTHING_OLD)
+    if left:
+        raise SystemExit(1)
 
 
 @click.command()

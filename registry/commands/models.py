@@ -4,6 +4,7 @@ import click
 
 from registry.commands.options import json_option, model_argument
 from registry.commands.printing import show as show_answer
+from registry.commands.versions import say_not_compared
 
 
 @click.command()
@@ -34,6 +35,8 @@ def show(model: str, json: bool) -> None:
 def list_(json: bool) -> None:
     """List the registered models.
 
+    Those that are not compared, because their fingerprints are of another version, are marked.
+
     \b
     Example: registry list --json
     """
@@ -42,7 +45,9 @@ def list_(json: bool) -> None:
 
     with Registry() as registry:
         summaries = registry.models()
-    show_answer({"models": summaries}, models_table(summaries), json=json)
+        not_compared = say_not_compared(registry)
+    content = {"models": summaries, **not_compared}
+    show_answer(content, models_table(summaries), json=json)
 
 
 @click.command()

@@ -18,6 +18,7 @@ from registry.commands.options import (
     source_argument,
 )
 from registry.commands.printing import show
+from registry.commands.versions import say_not_compared
 from registry.files import write_whole
 
 if TYPE_CHECKING:
@@ -88,9 +89,10 @@ def identify(
             named = named_by(identification.verdict, registry)
             page = identification_page(identification, named, TOOL_VERSION)
             write_whole(report, page + "\n")
+        not_compared = say_not_compared(registry)
 
     run.show(
-        verdicts.identification_json(identification),
+        {**verdicts.identification_json(identification), **not_compared},
         verdicts.identification_table(identification),
     )
     exit_if_unknown(identification.verdict)
@@ -103,12 +105,14 @@ def identify_quickly(source: str, *, json: bool, download: bool) -> None:
 
     with Registry() as registry:
         verdict, glimpse = registry.identify_quickly(source, download=download)
+        not_compared = say_not_compared(registry)
 
     content = {
         "source": source,
         **verdicts.verdict_json(verdict),
         "read": glimpse.read,
         "bytes": glimpse.total,
+        **not_compared,
     }
     show(content, verdicts.verdict_table(source, verdict), json=json)
     exit_if_unknown(verdict)
@@ -136,11 +140,13 @@ def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
     from registry import Registry
     from registry.report import verdicts
 
-    with Registry() as registry, measured_run(a, json=json, timing=timing) as run:
-        named = named_models(registry, (a, b))
-        verdict = registry.compare(*named.models, **python_options(options), timing=run.clock)
+    with Registry() as registry:
+        with measured_run(a, json=json, timing=timing) as run:
+            named = named_models(registry, (a, b))
+            verdict = registry.compare(*named.models, **python_options(options), timing=run.clock)
+        not_compared = say_not_compared(registry)
 
-    content = {"a": a, "b": b, **verdicts.verdict_json(verdict), **named.note}
+    content = {"a": a, "b": b, **verdicts.verdict_json(verdict), **named.note, **not_compared}
     run.show(content, verdicts.verdict_table(a, verdict))
     exit_if_unknown(verdict)
 
@@ -168,14 +174,16 @@ def verify(source: str, claimed_base: str, json: bool, timing: bool, **options: 
     from registry.lineage.pair import claim_outcome
     from registry.report import verdicts
 
-    with Registry() as registry, measured_run(source, json=json, timing=timing) as run:
-        named = named_models(registry, (source, claimed_base))
-        verdict = registry.compare(*named.models, **options, timing=run.clock)
+    with Registry() as registry:
+        with measured_run(source, json=json, timing=timing) as run:
+            named = named_models(registry, (source, claimed_base))
+            verdict = registry.compare(*named.models, **options, timing=run.clock)
+        not_compared = say_not_compared(registry)
 
     outcome = claim_outcome(verdict)
     claim = {"source": source, "base": claimed_base, "outcome": outcome}
     run.show(
-        {**claim, **verdicts.verdict_json(verdict), **named.note},
+        {**claim, **verdicts.verdict_json(verdict), **named.note, **not_compared},
         verdicts.verified_table(source, claimed_base, outcome, verdict),
     )
     raise SystemExit(VERIFIED[outcome])

@@ -3,6 +3,8 @@
 connection             the way in: from a URL, or none, to an engine
 schema, column_types   the tables; the history of their changes is in migrations/
 fingerprints, rows     records to rows and back
+fingerprint_rows       the rows of one fingerprint, added or replaced
+versions               models whose fingerprints are of another version
 compared_models, wire  what comparisons read, in the bytes that the server sends
 models, verdicts       what is registered, and the verdicts given at ingestion
 characteristics        the second paper's groups of projections

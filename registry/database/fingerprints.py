@@ -1,13 +1,12 @@
 """Models go into the database and come out again, as frozen records."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import delete, exists, insert, select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from registry.database.fingerprint_rows import add_spectra, replace_spectra, replace_version
 from registry.database.models import (
     Summary,
     family_id,
@@ -18,21 +17,15 @@ from registry.database.models import (
     summary,
     wait_for_others,
 )
-from registry.database.rows import column_values, field_values, records_of, rows_of
+from registry.database.rows import column_values, field_values, records_of
 from registry.database.schema import (
     AdapterRow,
-    BranchRow,
     ClusteringRow,
     FingerprintRow,
-    HistogramRow,
     MatrixRow,
     Model,
-    OutlineRow,
-    SpaceRow,
-    TensorRow,
 )
-from registry.errors import NameTaken
-from registry.fingerprints.outline import outline
+from registry.errors import FingerprintNewer, ModelNotFound, NameTaken
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     Adapter,
@@ -45,17 +38,6 @@ from registry.fingerprints.record import (
     Tensor,
 )
 
-REPLACED: dict[Any, str] = {
-    MatrixRow: "matrices",
-    ClusteringRow: "clusterings",
-    BranchRow: "branches",
-    SpaceRow: "spaces",
-    OutlineRow: "outline",
-    HistogramRow: "histograms",
-    TensorRow: "tensors",
-}
-"""Tables whose rows a deeper fingerprint replaces, and a model's attributes that hold them."""
-
 
 class Outcome(Enum):
     """What became of a fingerprint that was to be stored."""
@@ -66,6 +48,8 @@ class Outcome(Enum):
     """They were, with fewer singular values than now."""
     COMPLETED = "completed"
     """They were, and gained sketches, histograms or bounds that an older registry left out."""
+    REFRESHED = "refreshed"
+    """They were, with a fingerprint of an older version, which the new one replaced."""
     UNCHANGED = "unchanged"
     """They were, with all of this; nothing was written."""
 
@@ -97,10 +81,11 @@ class Saved(NamedTuple):
 
 
 def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
-    """Store a model in the session's transaction. Raises NameTaken.
+    """Store a model in the session's transaction. Raises NameTaken, FingerprintNewer.
 
     The same weights are never stored twice. Of a larger rank, or with parts that the stored ones
-    lack, their spectra, clusterings and sketches take the old ones' place.
+    lack, their spectra, clusterings and sketches take the old ones' place. A fingerprint of an
+    older version is replaced, and where it was read from with it.
     """
     wait_for_others(session)
     known = of_digest(session, fingerprint.digest)
@@ -110,13 +95,54 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
 
     rank_before = known.fingerprint.rank
     outcome = outcome_of(session, known, fingerprint)
-    if outcome is not Outcome.UNCHANGED:
+    if outcome is Outcome.REFRESHED:
+        replace_version(session, known, fingerprint, origin.tool_version)
+        known.source = origin.source
+        known.revision = origin.revision
+    elif outcome is not Outcome.UNCHANGED:
         replace_spectra(session, known, fingerprint)
     return Saved(summary(known), outcome, rank_before)
 
 
+def rank_to_keep(session: Session, fingerprint: Fingerprint) -> int:
+    """Return the rank that a fingerprint needs to take an older version's place; else its own."""
+    known = of_digest(session, fingerprint.digest)
+    if known is None or known.fingerprint_version >= fingerprint.version:
+        return fingerprint.rank
+    return max(known.fingerprint.rank, fingerprint.rank)
+
+
+def refresh(session: Session, name: str, fingerprint: Fingerprint, tool_version: str) -> Summary:
+    """Put a fingerprint in the place of an older version's of the same weights.
+
+    Name, family, source, the time of ingestion and the stored verdict stay. Another process may
+    have done it already.
+
+    Args:
+        name: What the model was called before its weights were read.
+
+    Raises ModelNotFound where it was removed meanwhile.
+    """
+    wait_for_others(session)
+    known = of_digest(session, fingerprint.digest)
+    if known is None:
+        raise ModelNotFound(name=name)
+    if known.fingerprint_version < fingerprint.version:
+        replace_version(session, known, fingerprint, tool_version)
+    return summary(known)
+
+
 def outcome_of(session: Session, known: Model, fingerprint: Fingerprint) -> Outcome:
-    """Return what a fingerprint brings to a stored model of the same weights."""
+    """Return what a fingerprint brings to a stored model of the same weights.
+
+    Raises FingerprintNewer where the stored one is of a newer version.
+    """
+    version = known.fingerprint_version
+    if version > fingerprint.version:
+        raise FingerprintNewer(name=known.name, version=version, expected=fingerprint.version)
+    if version < fingerprint.version:
+        return Outcome.REFRESHED
+
     rank = known.fingerprint.rank
     if rank < fingerprint.rank:
         return Outcome.DEEPENED
@@ -162,48 +188,6 @@ def add(session: Session, origin: Origin, fingerprint: Fingerprint) -> Model:
     session.flush()
     add_spectra(session, model, fingerprint)
     return model
-
-
-def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
-    """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
-    model.clusterings = [clustering_row(clustering) for clustering in fingerprint.clusterings]
-    add_numbered(session, model, MatrixRow, fingerprint.matrices)
-    add_numbered(session, model, TensorRow, fingerprint.tensors)
-    model.cast_digest = fingerprint.cast_digest
-    model.fingerprint.vocabulary = fingerprint.vocabulary
-    model.fingerprint.zero = fingerprint.zero
-    model.fingerprint.tied = fingerprint.tied
-    model.branches = rows_of(fingerprint.branches, BranchRow)
-    model.spaces = rows_of(fingerprint.spaces, SpaceRow)
-    model.histograms = rows_of(fingerprint.histograms, HistogramRow)
-    model.outline = OutlineRow(**column_values(outline(fingerprint), OutlineRow))
-
-
-def clustering_row(clustering: Clustering) -> ClusteringRow:
-    """Return the row of a clustering, whose column `vector` the server computes from the shares."""
-    values = column_values(clustering, ClusteringRow, without=("vector",))
-    return ClusteringRow(shares=clustering.vector, **values)
-
-
-def add_numbered(
-    session: Session, model: Model, table: type[MatrixRow | TensorRow], records: Sequence[Any]
-) -> None:
-    """Store records with their positions in one statement, without an object for each."""
-    rows = []
-    for position, record in enumerate(records):
-        row = {"model_id": model.id, "position": position, **asdict(record)}
-        rows.append(row)
-    if rows:
-        session.execute(insert(table), rows)
-
-
-def replace_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
-    """Replace what depends on the rank, and the sketches, by those of a new fingerprint."""
-    model.fingerprint.rank = fingerprint.rank
-    for table in REPLACED:
-        session.execute(delete(table).where(table.model_id == model.id))
-    session.expire(model, REPLACED.values())
-    add_spectra(session, model, fingerprint)
 
 
 class Stored(NamedTuple):

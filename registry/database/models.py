@@ -14,6 +14,8 @@ from registry.fingerprints.record import VERSION
 CURRENT = Model.fingerprint_version == VERSION
 """Keeps a query to models of the fingerprint version that this package computes."""
 
+NEWEST_FIRST = Model.fingerprint_version.desc()
+
 SHORTEST_DIGEST = 8  # digits of a digest that name a model
 
 
@@ -36,6 +38,11 @@ class Summary:
     fingerprint_version: int
     tool_version: str
     ingested_at: datetime
+
+    @property
+    def compared(self) -> bool:
+        """Whether the fingerprint is of the version that this package computes and compares."""
+        return self.fingerprint_version == VERSION
 
 
 @dataclass(frozen=True)
@@ -73,23 +80,25 @@ def inherited_family(session: Session, base: str | None) -> str | None:
 
 
 def with_digest(session: Session, digest: str) -> Summary | None:
-    """Return the registered model with exactly these weights; None where there is none."""
+    """Return the registered model with exactly these weights; None where none is comparable."""
     model = of_digest(session, digest)
-    return summary(model) if model else None
+    return summary(model) if model and model.fingerprint_version == VERSION else None
 
 
 def of_digest(session: Session, digest: str) -> Model | None:
-    """Return the row of the model with exactly these weights; None where there is none."""
+    """Return the row of the model with exactly these weights, of any fingerprint version.
+
+    None where there is none.
+    """
     query = select(Model).where(Model.digest == digest)
-    return session.scalar(query.where(CURRENT))
+    return session.scalar(query.order_by(NEWEST_FIRST).limit(1))
 
 
 def is_registered(session: Session, name: str) -> bool:
-    """Return whether a model bears exactly this name."""
+    """Return whether a model bears exactly this name, whatever its fingerprint's version."""
     if not is_storable(name):
         return False
     model = exists().where(Model.name == name)
-    model = model.where(CURRENT)
     return bool(session.scalar(select(model)))
 
 
@@ -113,7 +122,7 @@ def summary_of(session: Session, name: str) -> Summary:
 def find(session: Session, name: str) -> Model:
     """Return the row of a model by its name or by the start of its digest.
 
-    Raises ModelNotFound, ModelAmbiguous.
+    Its fingerprint may be of an older version. Raises ModelNotFound, ModelAmbiguous.
     """
     if not is_storable(name):
         raise ModelNotFound(name=name)
@@ -121,8 +130,8 @@ def find(session: Session, name: str) -> Model:
     if len(name) >= SHORTEST_DIGEST:
         start = Model.digest.startswith(name.lower(), autoescape=True)
         fitting = or_(fitting, start)
-    query = select(Model).where(CURRENT)
-    models = session.scalars(query.where(fitting)).all()
+    query = select(Model).where(fitting)
+    models = session.scalars(query.order_by(NEWEST_FIRST)).all()
 
     if not models:
         raise ModelNotFound(name=name)
@@ -142,10 +151,9 @@ def summary(model: Model) -> Summary:
 
 
 def listing(session: Session) -> list[Summary]:
-    """Return all registered models of this fingerprint version, by family and name."""
+    """Return all registered models of any fingerprint version, by family and name."""
     query = select(Model).join(Family)
-    query = query.where(CURRENT)
-    query = query.order_by(Family.name, Model.name)
+    query = query.order_by(Family.name, Model.name, NEWEST_FIRST)
     return [summary(model) for model in session.scalars(query)]
 
 

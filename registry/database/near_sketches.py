@@ -55,6 +55,8 @@ def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[Liken
 
     least = func.least(*distances).label("least")
     shortlist = select(OutlineRow.model_id, least)
+    comparable = of_same_kind(select(Model.id), fingerprint)
+    shortlist = shortlist.where(OutlineRow.model_id.in_(comparable))
     shortlist = shortlist.order_by(least, OutlineRow.model_id).limit(k)
     near = shortlist.subquery()
 

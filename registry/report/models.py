@@ -35,16 +35,25 @@ def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:
     if model.declared_base:
         origin += f"; declared base {model.declared_base}"
 
-    when = f"ingested {model.ingested_at:%Y-%m-%d %H:%M} by registry {model.tool_version}"
+    when = f"ingested {model.ingested_at:%Y-%m-%d %H:%M}; computed by registry {model.tool_version}"
     numbers = fingerprint_table(fingerprint, model.name)
     return Group(numbers, Text(f"{origin}\n{when}"))
 
 
 def models_table(models: Sequence["Summary"]) -> RenderableType:
-    """Return a row for every registered model."""
+    """Return a row for every registered model; a further column marks those not compared."""
     numbers = ("parameters", "layers", "hidden")
+    columns = ["model", "family", "architecture", *numbers, "digest"]
     rows = [model_row(model) for model in models]
-    return table("model", "family", "architecture", *numbers, "digest", rows=rows, right=numbers)
+    if not all(model.compared for model in models):
+        columns.append("not compared")
+        rows = [(*row, version_mark(model)) for row, model in zip(rows, models, strict=True)]
+    return table(*columns, rows=rows, right=numbers)
+
+
+def version_mark(model: "Summary") -> str:
+    """Return the version of a fingerprint that is not compared, empty for one that is."""
+    return "" if model.compared else f"version {model.fingerprint_version}"
 
 
 def model_row(model: "Summary") -> tuple[Any, ...]:
@@ -91,6 +100,7 @@ def ingested_line(ingested: "Ingested") -> str:
     changes = {
         "deepened": f"{rank} singular values are stored now instead of {ingested.rank_before}",
         "completed": "what an older registry did not record was added",
+        "refreshed": f"version {model.fingerprint_version} of its fingerprint replaced the old one",
         "unchanged": "nothing was changed",
     }
     change = changes[ingested.outcome.value]

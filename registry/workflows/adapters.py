@@ -16,7 +16,7 @@ from registry.fingerprints.compute import compute
 from registry.fingerprints.record import Fingerprint, NamedFingerprint
 from registry.lineage.adapter_comparison import ComparedAdapter
 from registry.lineage.vector_distances import std_distance_over_common
-from registry.workflows.resolve import Named, Taken, exists, fingerprint_of, resolve
+from registry.workflows.resolve import Named, Taken, comparable_fingerprint, exists, resolve
 
 RANK = 16  # singular values that a clustering vector needs
 
@@ -48,7 +48,8 @@ def read_adapter(
     model = resolve(None, named, labelled=True)
     label, source = model.label, model.source or model.given
     if model.fingerprint:
-        return ComparedAdapter(model.name, source, label, model.declared_base, model.fingerprint)
+        stored = comparable_fingerprint(model, {})
+        return ComparedAdapter(model.name, source, label, model.declared_base, stored)
 
     checkpoint = open_checkpoint(source)
     try:
@@ -106,7 +107,7 @@ def base_of(
         model = resolve(session, name)
     if base is None and model.taken is not Taken.REGISTERED:
         return None
-    return NamedFingerprint(name, fingerprint_of(model, {}))
+    return NamedFingerprint(name, comparable_fingerprint(model, {}))
 
 
 def adapters_like(engine: Engine, adapter: Fingerprint, k: int) -> list[NearAdapter]:

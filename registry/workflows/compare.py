@@ -10,8 +10,8 @@ from registry.lineage.verdict import Verdict
 from registry.workflows.resolve import (
     Named,
     Resolved,
+    comparable_fingerprint,
     fingerprint_in_question,
-    fingerprint_of,
     resolve,
 )
 
@@ -36,7 +36,7 @@ def parent_fingerprint(parent: Resolved, options: Options) -> Fingerprint:
     A whole model is taken as it is: `base` is for adapters.
     """
     try:
-        return fingerprint_of(parent, options)
+        return comparable_fingerprint(parent, options)
     except NotAnAdapter:
         as_it_is: Options = {**options, "base": None}
-        return fingerprint_of(parent, as_it_is)
+        return comparable_fingerprint(parent, as_it_is)

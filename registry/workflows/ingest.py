@@ -58,10 +58,16 @@ def ingest(
     Raises RegistryError, and then nothing was stored.
 
     Weights that are registered already are left alone, unless they come with more singular values
-    than before or with parts that an older registry did not record. What the registry says of new
-    ones is stored with them.
+    than before, with parts that an older registry did not record, or with a fingerprint of a newer
+    version, which keeps at least the rank of the old one. What the registry says of new ones is
+    stored with them.
     """
     checkpoint, fingerprint = read(source, **options)
+    with Session(engine) as session:
+        rank = fingerprints.rank_to_keep(session, fingerprint)
+    if rank > fingerprint.rank:
+        deeper: Options = {**options, "rank": rank}
+        checkpoint, fingerprint = read(source, **deeper)
     origin = Origin(
         source=checkpoint.source,
         revision=checkpoint.revision,

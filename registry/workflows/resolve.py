@@ -24,13 +24,15 @@ from sqlalchemy.orm import Session
 from registry.database import fingerprints, models
 from registry.errors import (
     BrokenFingerprintFile,
+    FingerprintNewer,
+    FingerprintOutdated,
     ModelNotFound,
     NothingToMerge,
     UnreadableFile,
 )
 from registry.fingerprints import serialised
 from registry.fingerprints.from_source import Options, read
-from registry.fingerprints.record import RANKS, Fingerprint
+from registry.fingerprints.record import RANKS, VERSION, Fingerprint
 
 SHORT_DIGEST = 12
 """Digits of a digest that name a fingerprint which has no other name."""
@@ -171,15 +173,31 @@ def from_database(session: Session, text: str, *, load: bool) -> Resolved | None
     return replace(model, fingerprint=fingerprints.load(session, summary.name).fingerprint)
 
 
+def comparable_fingerprint(model: Resolved, options: Options) -> Fingerprint:
+    """Return the fingerprint at hand, or compute that of the weights.
+
+    Raises FingerprintOutdated and FingerprintNewer for one of another version, and any
+    RegistryError of reading.
+    """
+    fingerprint = fingerprint_of(model, options)
+    version = fingerprint.version
+    if version < VERSION:
+        raise FingerprintOutdated(name=model.name, version=version, expected=VERSION)
+    if version > VERSION:
+        raise FingerprintNewer(name=model.name, version=version, expected=VERSION)
+    return fingerprint
+
+
 def fingerprint_in_question(model: Resolved, options: Options) -> Fingerprint:
     """Return the fingerprint of the model that is asked about, merged into `base` if that is given.
 
-    Raises NothingToMerge where there is a base and no weights, and any RegistryError of reading.
+    Raises NothingToMerge where there is a base and no weights, and what comparable_fingerprint
+    raises.
     """
     base = options.get("base")
     if base and model.fingerprint:
         raise NothingToMerge(source=model.given, base=str(base))
-    return fingerprint_of(model, options)
+    return comparable_fingerprint(model, options)
 
 
 def fingerprint_of(model: Resolved, options: Options) -> Fingerprint:

@@ -12,6 +12,7 @@ from registry.errors import (
     ModelAmbiguous,
     ModelNotFound,
 )
+from registry.fingerprints.record import VERSION
 
 
 @pytest.fixture
@@ -72,5 +73,5 @@ def test_summaries_hold_what_was_asked(known, model):
     """Source, tool version and time are recorded."""
     summary = known.ingest(str(model)).model
     assert summary.source == str(model)
-    assert summary.fingerprint_version == 1
+    assert summary.fingerprint_version == VERSION
     assert replace(summary, ingested_at=None) == replace(known.models()[0], ingested_at=None)

@@ -1,0 +1,18 @@
+"""What commands say of models whose fingerprints are of another version and are not compared."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from registry import Registry
+
+
+def say_not_compared(registry: "Registry") -> dict[str, Any]:
+    """Say on stderr how many models are not compared; return the same as a key for the JSON."""
+    from registry.report.versions import not_compared_json, not_compared_lines
+
+    counts = registry.not_compared()
+    for line in not_compared_lines(counts):
+        click.echo(f"note: {line}", err=True)
+    return not_compared_json(counts)

@@ -1,0 +1,94 @@
+"""The rows that hold a fingerprint: added to a model, or put in the place of others."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import delete, insert
+from sqlalchemy.orm import Session
+
+from registry.database.rows import column_values, rows_of
+from registry.database.schema import (
+    BranchRow,
+    ClusteringRow,
+    HistogramRow,
+    MatrixRow,
+    Model,
+    OutlineRow,
+    SpaceRow,
+    TensorRow,
+)
+from registry.fingerprints.outline import outline
+from registry.fingerprints.record import Clustering, Fingerprint
+
+REPLACED: dict[Any, str] = {
+    MatrixRow: "matrices",
+    ClusteringRow: "clusterings",
+    BranchRow: "branches",
+    SpaceRow: "spaces",
+    OutlineRow: "outline",
+    HistogramRow: "histograms",
+    TensorRow: "tensors",
+}
+"""Tables whose rows a deeper fingerprint replaces, and a model's attributes that hold them."""
+
+
+def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
+    """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
+    model.clusterings = [clustering_row(clustering) for clustering in fingerprint.clusterings]
+    add_numbered(session, model, MatrixRow, fingerprint.matrices)
+    add_numbered(session, model, TensorRow, fingerprint.tensors)
+    model.cast_digest = fingerprint.cast_digest
+    model.fingerprint.vocabulary = fingerprint.vocabulary
+    model.fingerprint.zero = fingerprint.zero
+    model.fingerprint.tied = fingerprint.tied
+    model.branches = rows_of(fingerprint.branches, BranchRow)
+    model.spaces = rows_of(fingerprint.spaces, SpaceRow)
+    model.histograms = rows_of(fingerprint.histograms, HistogramRow)
+    model.outline = OutlineRow(**column_values(outline(fingerprint), OutlineRow))
+
+
+def clustering_row(clustering: Clustering) -> ClusteringRow:
+    """Return the row of a clustering, whose column `vector` the server computes from the shares."""
+    values = column_values(clustering, ClusteringRow, without=("vector",))
+    return ClusteringRow(shares=clustering.vector, **values)
+
+
+def add_numbered(
+    session: Session, model: Model, table: type[MatrixRow | TensorRow], records: Sequence[Any]
+) -> None:
+    """Store records with their positions in one statement, without an object for each."""
+    rows = []
+    for position, record in enumerate(records):
+        row = {"model_id": model.id, "position": position, **asdict(record)}
+        rows.append(row)
+    if rows:
+        session.execute(insert(table), rows)
+
+
+def replace_version(
+    session: Session, model: Model, fingerprint: Fingerprint, tool_version: str
+) -> None:
+    """Replace all of a fingerprint by that of another version."""
+    model.fingerprint_version = fingerprint.version
+    model.tool_version = tool_version
+    set_columns(model, fingerprint)
+    set_columns(model.fingerprint, fingerprint)
+    if model.adapter and fingerprint.adapter:
+        set_columns(model.adapter, fingerprint.adapter)
+    replace_spectra(session, model, fingerprint)
+
+
+def set_columns(row: Any, record: Any) -> None:
+    """Give a row the fields of a record that its table has a column for."""
+    for name, value in column_values(record, type(row)).items():
+        setattr(row, name, value)
+
+
+def replace_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
+    """Replace what depends on the rank, and the sketches, by those of a new fingerprint."""
+    model.fingerprint.rank = fingerprint.rank
+    for table in REPLACED:
+        session.execute(delete(table).where(table.model_id == model.id))
+    session.expire(model, REPLACED.values())
+    add_spectra(session, model, fingerprint)

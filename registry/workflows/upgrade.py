@@ -1,0 +1,173 @@
+"""The journey of registered models to fingerprints of the version that is computed now.
+
+A model whose source is still there, and holds the same weights, is read again at the rank that it
+had. Each is a transaction of its own, so that an upgrade which was interrupted goes on where it
+stopped. The stored verdict stays: it says what was known when the model was ingested.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Unpack
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from registry.architectures.adapter_merge import MERGED_INTO, open_merged
+from registry.checkpoints.source import HUB_ID
+from registry.database import fingerprints, versions
+from registry.database.models import Summary
+from registry.database.versions import OldModel
+from registry.errors import (
+    HubFileNotFound,
+    HubModelNotFound,
+    HubRevisionNotFound,
+    ModelNotFound,
+    NoWeights,
+    OtherWeights,
+    RegistryError,
+    SourceGone,
+    SourceNotFound,
+)
+from registry.fingerprints.from_source import Options, read
+from registry.fingerprints.record import Fingerprint
+from registry.workflows.resolve import exists
+
+GONE = (
+    SourceGone,
+    SourceNotFound,
+    NoWeights,
+    HubModelNotFound,
+    HubRevisionNotFound,
+    HubFileNotFound,
+)
+
+
+class UpgradeOutcome(Enum):
+    """What became of a model whose fingerprint was of an older version."""
+
+    REFRESHED = "refreshed"
+    """Its weights were read again; the fingerprint is of this version now."""
+    SOURCE_FOUND = "source found"
+    """Nothing was done, as asked; its source is there, whatever weights it holds."""
+    SOURCE_GONE = "source gone"
+    """There is nothing left where it was ingested from."""
+    OTHER_WEIGHTS = "other weights"
+    """What is there now has another digest."""
+    FAILED = "failed"
+    """What is there could not be read."""
+
+
+@dataclass(frozen=True)
+class Upgraded:
+    """What became of one model.
+
+    Attributes:
+        model: as it is registered now.
+        version_before: of the fingerprint that it had.
+        outcome: what was done, or why nothing was.
+        error: why its fingerprint is still the old one; None where it is not, or nothing was tried.
+    """
+
+    model: Summary
+    version_before: int
+    outcome: UpgradeOutcome
+    error: RegistryError | None = None
+
+
+def upgrade(
+    engine: Engine,
+    tool_version: str,
+    names: Sequence[str] = (),
+    *,
+    dry_run: bool = False,
+    **options: Unpack[Options],
+) -> list[Upgraded]:
+    """Read all models again, or those named, whose fingerprints are of older versions.
+
+    Models that are of this version already are not among the answers.
+
+    Args:
+        dry_run: Look whether the sources are there, read no weights and store nothing.
+        options: How sources are read; each keeps its rank.
+
+    Raises ModelNotFound, ModelAmbiguous and FingerprintNewer before anything is done. A source that
+    cannot be read is an outcome, not an error.
+    """
+    with Session(engine) as session:
+        old_models = versions.old_models(session, names)
+
+    upgraded = []
+    for old in old_models:
+        if dry_run:
+            upgraded.append(found(old, options))
+        else:
+            upgraded.append(upgrade_one(engine, old, tool_version, options))
+    return upgraded
+
+
+def found(old: OldModel, options: Options) -> Upgraded:
+    """Return whether a model's source is there, from its headers alone."""
+    try:
+        source, base = source_of(old.model)
+        open_merged(source, base, download=options.get("download", False))
+    except RegistryError as error:
+        return not_read(old, error)
+    return Upgraded(old.model, old.model.fingerprint_version, UpgradeOutcome.SOURCE_FOUND)
+
+
+def upgrade_one(engine: Engine, old: OldModel, tool_version: str, options: Options) -> Upgraded:
+    """Read one model again and store its new fingerprint."""
+    version = old.model.fingerprint_version
+    try:
+        fingerprint = read_again(old, options)
+    except RegistryError as error:
+        return not_read(old, error)
+
+    if fingerprint.digest != old.model.digest:
+        other = OtherWeights(source=old.model.source, name=old.model.name)
+        return Upgraded(old.model, version, UpgradeOutcome.OTHER_WEIGHTS, other)
+    try:
+        with Session(engine) as session, session.begin():
+            model = fingerprints.refresh(session, old.model.name, fingerprint, tool_version)
+    except ModelNotFound as error:  # it was removed while its weights were read
+        return not_read(old, error)
+    return Upgraded(model, version, UpgradeOutcome.REFRESHED)
+
+
+def not_read(old: OldModel, error: RegistryError) -> Upgraded:
+    """Return that a model's source is gone, or that it cannot be read."""
+    outcome = UpgradeOutcome.SOURCE_GONE if isinstance(error, GONE) else UpgradeOutcome.FAILED
+    return Upgraded(old.model, old.model.fingerprint_version, outcome, error)
+
+
+def read_again(old: OldModel, options: Options) -> Fingerprint:
+    """Return the fingerprint of what a model's source holds now, at the rank that it had."""
+    source, base = source_of(old.model)
+    again: Options = {**options, "base": base, "rank": old.rank}
+    if old.nonfinite:
+        again["allow_nonfinite"] = True
+    return read(source, **again)[1]
+
+
+def source_of(model: Summary) -> tuple[str, str | None]:
+    """Return what to read, and the base that it is to be merged into; None for no base.
+
+    A hub model is read at the commit that was ingested. Raises SourceGone where a file or folder is
+    not there, so that its name is not looked for on the hub.
+    """
+    source, _, base = model.source.partition(MERGED_INTO)
+    if model.revision is None and not exists(source):
+        raise SourceGone(source=source, name=model.name)
+    if model.revision is not None:
+        source = at_commit(source, model.revision)
+    return source, base or None
+
+
+def at_commit(source: str, commit: str) -> str:
+    """Return the hub id of the same model, and file, at one commit."""
+    match = HUB_ID.fullmatch(source)
+    if match is None:
+        return source
+    file = f":{match['file']}" if match["file"] else ""
+    return f"{match['model']}@{commit}{file}"
