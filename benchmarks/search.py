@@ -20,11 +20,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
-from registry.checkpoints import Checkpoint
 from registry.database import fingerprints, near_sketches, nearest
 from registry.database.connection import open_database
 from registry.database.embedded.server import Server
-from registry.fingerprints.record import Branch, Clustering, Fingerprint, Matrix
+from registry.database.fingerprints import Origin
+from registry.fingerprints.record import VERSION, Branch, Clustering, Fingerprint, Matrix
 from registry.numerics.unit_vectors import unit
 from registry.workflows.judge import verdict_on
 
@@ -79,14 +79,8 @@ def main() -> None:
         with server.connected() as url, open_database(url) as engine, Session(engine) as session:
             models = [invented(seed) for seed in range(KINDS)]
             for i, model in enumerate(models):
-                fingerprints.save(
-                    session,
-                    Checkpoint("s", f"model-{i}", None, {}, None, ()),
-                    model,
-                    "1",
-                    "f",
-                    f"model-{i}",
-                )
+                origin = Origin("s", None, None, f"model-{i}", "f", "1")
+                fingerprints.save(session, origin, model)
             session.commit()
             session.execute(text(RANDOM))
             for statement in COPY.split(";")[:-1]:
@@ -159,7 +153,7 @@ def invented(seed: int) -> Fingerprint:
     )
     std = tuple((0.02 + 0.01 * draw.random(7)).tolist())
     told = (
-        1,
+        VERSION,
         f"{seed:064x}",
         "llama",
         "bfloat16",
