@@ -234,9 +234,9 @@ class NonFiniteWeights(WeightsError):
     --allow-nonfinite to leave them out of the statistics."""
 
 
-class ZeroMatrix(WeightsError):
-    """The projection {tensor!r} is empty, all zero or without one finite weight, and cannot be
-    fingerprinted; check the checkpoint."""
+class ZeroMatrices(WeightsError):
+    """Every projection of {source!r} is empty, all zero or without one finite weight, so that
+    there is nothing to fingerprint; check the checkpoint."""
 
 
 class UntrainedAdapter(WeightsError):

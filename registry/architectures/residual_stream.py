@@ -13,7 +13,11 @@ from registry.architectures.roles import INWARD
 from registry.checkpoints import Entry
 from registry.data import load
 
-ANCHORS = 64  # tokens of the lowest ids
+ANCHORS = 64  # tokens, of the lowest ids in a small vocabulary
+MANY = 2048  # tokens from which the lowest ids are left out: many of them are special or unused
+FIRST = 1000  # id of the first anchor among so many
+VALUE_HEADS = ("num_key_value_heads", "num_kv_heads", "n_head_kv", "n_kv_heads", "num_query_groups")
+"""What configs call the number of heads that share values."""
 NEGLIGIBLE = 1e-3  # of the largest singular value of the anchors: directions below are noise
 Place = tuple[int, str]
 """A layer, and `attention_in`, `attention_out`, `mlp_in` or `mlp_out`."""
@@ -32,12 +36,15 @@ class ResidualStream:
         gains: Gains of the norms before and after the branches, width each; where one is missing it
             is 1.
         vocabulary: Rows of the embedding, None without one.
+        value_heads: Heads that share values, as the config says, which may be wrong; None where it
+            does not say.
     """
 
     width: int
     tokens: torch.Tensor | None = None
     gains: Mapping[Place, torch.Tensor] = field(default_factory=dict)
     vocabulary: int | None = None
+    value_heads: int | None = None
 
     def gain(self, layer: int, where: str) -> torch.Tensor | None:
         """Return the gains of one norm, if they fit the stream."""
@@ -60,20 +67,50 @@ def table() -> dict[str, Any]:
     return load("registry.architectures", "residual_stream.toml")
 
 
-def read_residual_stream(layout: Layout) -> ResidualStream:
-    """Read what fixes the stream's axes: the first rows of the embedding, and the gains."""
+def read_residual_stream(
+    layout: Layout, config: Mapping[str, Any] | None = None
+) -> ResidualStream:
+    """Read what fixes the stream's axes: some rows of the embedding, and the gains.
+
+    Args:
+        config: config.json, asked only for the number of heads that share values.
+    """
     width = stream_width(layout.projections)
+    heads = configured_value_heads(config or {})
     embedding = find_embedding(layout.others, width)
     gains = {}
     for norm in find_norms(layout):
         gains[norm.place] = norm.entry.load().to(torch.float32) + norm.offset
     if embedding is None:
-        return ResidualStream(width, gains=gains)
+        return ResidualStream(width, gains=gains, value_heads=heads)
+
     vocabulary = embedding.shape[0]
-    count = min(ANCHORS, vocabulary)
-    rows = embedding.first(count * width).reshape(count, width).to(torch.float64)
-    tokens = token_axes(torch.nan_to_num(rows, 0.0, 0.0, 0.0))
-    return ResidualStream(width, tokens, gains, vocabulary)
+    anchors = anchor_ids(vocabulary)
+    rows = embedding.first(anchors.stop * width).reshape(anchors.stop, width)
+    chosen = rows[anchors.start :].to(torch.float64)
+    tokens = token_axes(torch.nan_to_num(chosen, 0.0, 0.0, 0.0))
+    return ResidualStream(width, tokens, gains, vocabulary, heads)
+
+
+def anchor_ids(vocabulary: int) -> range:
+    """Return the ids of the anchor tokens in a vocabulary of so many.
+
+    The lowest ids of published vocabularies are special tokens, most of them never trained.
+    """
+    if vocabulary >= MANY:
+        return range(FIRST, FIRST + ANCHORS)
+    return range(min(ANCHORS, vocabulary))
+
+
+def configured_value_heads(config: Mapping[str, Any]) -> int | None:
+    """Return how many heads share values, as a config says; None where it does not."""
+    text_config = config.get("text_config")
+    for place in (config, text_config if isinstance(text_config, dict) else {}):
+        for name in VALUE_HEADS:
+            heads = place.get(name)
+            if isinstance(heads, int) and heads > 0:
+                return heads
+    return None
 
 
 def stream_width(tensors: Sequence[ProjectionTensor]) -> int:

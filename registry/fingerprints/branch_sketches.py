@@ -5,9 +5,8 @@ norms before and after it: W_out W_in is output times value, or down times up. F
 re-parameterisations leave M as it is: in whatever order the neurons or heads between the two stand,
 however these are scaled or rotated, wherever the gains are kept. Two sketches:
 
-    stream   A^T M B with A, B of random signs, without its part along A^T B, which the identity
-    has:
-             in the stream's own axes
+    stream   A^T M B with A, B of random signs less their means, without its part along A^T B,
+             which the identity has: in the stream's own axes
     token    T M T^T with T the axes of the anchor tokens, without its trace: however the stream is
              rotated
 
@@ -26,6 +25,7 @@ from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.record import Branch
 from registry.fingerprints.value_heads import head_size, repeated_values
 from registry.numerics.sketches import (
+    centred_signs,
     finite,
     pieces,
     signs,
@@ -116,7 +116,7 @@ def branch_side(
 
 def side_directions(stream: ResidualStream, seed: int) -> torch.Tensor:
     """Return random signs beside the axes of the anchor tokens: width x (SIZE + anchors)."""
-    random_signs = signs(stream.width, SIZE, seed)
+    random_signs = centred_signs(stream.width, SIZE, seed)
     if stream.tokens is None:
         return random_signs
     return torch.cat([random_signs, stream.tokens.T], 1)
@@ -198,7 +198,7 @@ class BranchProducts:
     def branches(self) -> tuple[Branch, ...]:
         """Return the sketches of all branches of which both sides came, by layer."""
         pairs = self._with_shared_values
-        head = head_size([(inward.lengths, outward.lengths) for inward, outward in pairs])
+        head = self.value_head()
         for inward, outward in sorted(pairs, key=layer_of_pair):
             values = repeated_values(inward.thin, len(outward), head)
             self._add_product(inward, values, outward.thin)
@@ -206,8 +206,19 @@ class BranchProducts:
 
         branches = []
         for (layer, branch), product in sorted(self._products.items()):
+            if not product.any():  # a side of zeros
+                continue
             branches.append(branch_record(self._stream, layer, branch, product))
         return tuple(branches)
+
+    def value_head(self) -> int:
+        """Return how many rows one value head has; 0 where no heads share values.
+
+        From the weights, unless they leave it open: then as the model's config says.
+        """
+        pairs = self._with_shared_values
+        lengths = [(inward.lengths, outward.lengths) for inward, outward in pairs]
+        return head_size(lengths, self._stream.value_heads)
 
     def _pair(self, inward: BranchSide, outward: BranchSide) -> None:
         """Multiply two sides of one length; drop those that no number of heads makes fit."""
@@ -254,8 +265,8 @@ def branch_record(stream: ResidualStream, layer: int, branch: str, product: torc
         product: D_out^T M D_in, (SIZE + anchors) square, float64.
     """
     product = product.float()
-    outward_signs = signs(stream.width, SIZE, OUT_SEED)
-    inward_signs = signs(stream.width, SIZE, IN_SEED)
+    outward_signs = centred_signs(stream.width, SIZE, OUT_SEED)
+    inward_signs = centred_signs(stream.width, SIZE, IN_SEED)
     stream_sketch = without_identity(
         product[:SIZE, :SIZE], outward_signs.T @ inward_signs
     ).flatten()

@@ -11,7 +11,7 @@ from registry.architectures.layout import Layout, layout_of, require_projections
 from registry.architectures.residual_stream import ResidualStream, read_residual_stream
 from registry.architectures.roles import PROJECTIONS, WRITING
 from registry.checkpoints import Checkpoint
-from registry.errors import NonFiniteWeights, UntrainedAdapter, ZeroMatrix
+from registry.errors import NonFiniteWeights, UntrainedAdapter, ZeroMatrices
 from registry.fingerprints.branch_sketches import BranchProducts
 from registry.fingerprints.clustering import Clustered, cluster_with_certainty
 from registry.fingerprints.device import one_thread_each
@@ -21,10 +21,12 @@ from registry.fingerprints.matrix import MeasuredMatrix
 from registry.fingerprints.meter import Meter, WantedTensor
 from registry.fingerprints.options import measure_options
 from registry.fingerprints.other_tensors import tensor_records, tied_embedding
+from registry.fingerprints.own_sketches import BranchPlace, own_sketches
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     RANK,
     VERSION,
+    Branch,
     Fingerprint,
     Histogram,
     Matrix,
@@ -65,6 +67,7 @@ class Readings:
         histograms: counts by bin, for each projection over all layers.
         untouched: names of the weights that an adapter leaves as they are; they are not among
             the matrices.
+        zero: matrices of a model without a value but zero; they are not among the matrices.
     """
 
     matrices: list[MeasuredMatrix]
@@ -72,6 +75,7 @@ class Readings:
     branches: BranchProducts
     histograms: dict[str, np.ndarray]
     untouched: tuple[str, ...] = ()
+    zero: tuple[Matrix, ...] = ()
 
 
 def compute(
@@ -110,8 +114,10 @@ def compute(
         if checkpoint.kind == "adapter":
             readings = without_untouched(readings, checkpoint.source)
         check(readings.matrices, checkpoint.source, allow_nonfinite=allow_nonfinite)
+        readings = without_zero(readings, checkpoint.source)
+        own = own_axes(meter, origin, readings)
         clustered = cluster_with_certainty(meter, readings.matrices, remote=checkpoint.remote)
-    return assemble(origin, readings, clustered, rank)
+    return assemble(origin, readings, own, clustered, rank)
 
 
 def open_layout(checkpoint: Checkpoint, timing: Timing) -> Origin:
@@ -124,7 +130,7 @@ def open_layout(checkpoint: Checkpoint, timing: Timing) -> Origin:
     if checkpoint.kind == "adapter":
         return Origin(checkpoint, layout, ResidualStream(0))
     with timing.stage("read"):
-        return Origin(checkpoint, layout, read_residual_stream(layout))
+        return Origin(checkpoint, layout, read_residual_stream(layout, checkpoint.config))
 
 
 def measure(meter: Meter, origin: Origin, progress: Progress | None) -> Readings:
@@ -189,31 +195,63 @@ def without_untouched(readings: Readings, source: str) -> Readings:
 
 
 def check(matrices: Sequence[MeasuredMatrix], source: str, *, allow_nonfinite: bool) -> None:
-    """Raise NonFiniteWeights unless such are allowed, and ZeroMatrix for one without content."""
+    """Raise NonFiniteWeights unless such are allowed."""
     nonfinite = [matrix.record for matrix in matrices if matrix.record.nonfinite]
     if nonfinite and not allow_nonfinite:
         count = sum(matrix.nonfinite for matrix in nonfinite)
         raise NonFiniteWeights(source=source, count=count, tensor=nonfinite[0].tensor)
 
-    for matrix in matrices:
-        if not any(matrix.record.singular_values):  # all zero, or without any finite value
-            raise ZeroMatrix(tensor=matrix.record.tensor)
+
+def without_zero(readings: Readings, source: str) -> Readings:
+    """Return the readings without matrices that are all zero, or have no finite value.
+
+    Raises ZeroMatrices where all are.
+    """
+    filled = []
+    zero = []
+    for matrix in readings.matrices:
+        if any(matrix.record.singular_values):
+            filled.append(matrix)
+        else:
+            zero.append(matrix.record)
+
+    if not filled:
+        raise ZeroMatrices(source=source)
+    return replace(readings, matrices=filled, zero=tuple(zero))
 
 
-def assemble(origin: Origin, readings: Readings, clustered: Clustered, rank: int) -> Fingerprint:
+def own_axes(
+    meter: Meter, origin: Origin, readings: Readings
+) -> dict[BranchPlace, tuple[float, ...]]:
+    """Return the sketches of the middle layers' branches in the model's own axes; of no adapter."""
+    if origin.checkpoint.kind == "adapter":
+        return {}
+    head = readings.branches.value_head()
+    with meter.timing.stage("own axes"):
+        return own_sketches(origin.layout, origin.stream, head, meter.options)
+
+
+def assemble(
+    origin: Origin,
+    readings: Readings,
+    own: dict[BranchPlace, tuple[float, ...]],
+    clustered: Clustered,
+    rank: int,
+) -> Fingerprint:
     """Return the fingerprint from what was measured and clustered."""
     checkpoint, layout = origin.checkpoint, origin.layout
     others = readings.others
     records = tuple(matrix.record for matrix in clustered.matrices)
+    every_matrix = (*records, *readings.zero)
     is_adapter = checkpoint.kind == "adapter"
     tensors = () if is_adapter else tensor_records(layout, others)
     return Fingerprint(
         version=VERSION,
-        digest=content_digest(records, others),
+        digest=content_digest(every_matrix, others),
         architecture=layout.naming if checkpoint.architecture is None else checkpoint.architecture,
         dtype=most_common(tensor.entry.dtype.name for tensor in layout.projections),
         parameters=count_parameters(layout, others),
-        layers=len({matrix.layer for matrix in records}),
+        layers=len({matrix.layer for matrix in every_matrix}),
         hidden_size=hidden_size(records),
         projections=present_projections(records),
         std=pooled_std(clustered.matrices),
@@ -224,14 +262,24 @@ def assemble(origin: Origin, readings: Readings, clustered: Clustered, rank: int
         unknown=tuple(entry.name for entry in layout.unknown),
         stored=most_common(tensor.entry.stored for tensor in layout.projections),
         adapter=adapter_facts(layout, readings.untouched) if is_adapter else None,
-        branches=readings.branches.branches(),
+        branches=with_own(readings.branches.branches(), own),
         spaces=subspaces((matrix.record, matrix.gram) for matrix in clustered.matrices),
         start=pooled_start(clustered.matrices),
         vocabulary=origin.stream.vocabulary,
-        cast_digest=digest_of_cast(records, others),
+        cast_digest=digest_of_cast(every_matrix, others),
         histograms=() if is_adapter else histogram_records(readings.histograms),
         tensors=tensors,
         tied=tied_embedding(tensors, origin.stream.vocabulary, checkpoint.config),
+        zero=tuple(matrix.tensor for matrix in readings.zero),
+    )
+
+
+def with_own(
+    branches: Sequence[Branch], own: dict[BranchPlace, tuple[float, ...]]
+) -> tuple[Branch, ...]:
+    """Return branches with their sketches in the model's own axes, where there are some."""
+    return tuple(
+        replace(branch, own=own.get((branch.layer, branch.branch))) for branch in branches
     )
 
 

@@ -38,6 +38,7 @@ class Glimpse:
     Attributes:
         source: what the user named.
         layout: which tensors hold projections.
+        config: what config.json says.
         total: bytes of all tensors.
         read: bytes read so far.
         looked: how many branches were read.
@@ -48,6 +49,7 @@ class Glimpse:
         entries = tuple(counted(self, entry) for entry in checkpoint.entries)
         self.source = checkpoint.source
         self.layout = layout_of(replace(checkpoint, entries=entries))
+        self.config = checkpoint.config
         self.total = sum(entry.nbytes for entry in checkpoint.entries)
         self.read = 0
         self.looked = 0
@@ -64,7 +66,7 @@ class Glimpse:
         The smallest tensors come first, and of one size the middle layers. Ends before more than
         `limit` bytes are read.
         """
-        stream = read_residual_stream(self.layout)
+        stream = read_residual_stream(self.layout, self.config)
         middle = np.median([tensor.layer for tensor in self.layout.projections])
 
         def smallest_first(branch: BranchTensors) -> tuple[int, float]:

@@ -13,6 +13,7 @@ STAGES = (
     "moments",
     "spectrum",
     "sketches",
+    "own axes",
     "K-Means",
     "database",
 )

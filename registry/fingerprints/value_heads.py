@@ -1,37 +1,64 @@
-"""Heads that share values (grouped-query attention): how large a head is, from the weights alone.
+"""Heads that share values (grouped-query attention): how large a head is.
 
-Configs are not believed here. Training keeps the rows of a value about as long as the columns of
+A config may be wrong, and the weights may hide it. Training keeps the rows of a value about as long as the columns of
 the output that read them: cut into heads of the true size, these lengths go together over all
-layers, or against each other where a function-preserving re-parameterisation rescaled them.
+layers, or against each other where a function-preserving re-parameterisation rescaled them. Invertible
+maps of whole heads leave no such trace: then the config is asked.
 """
 
 from collections.abc import Sequence
 
 import torch
 
+CLEAR = 0.5  # mean correlation of lengths from which the weights speak against a config
+
 Lengths = tuple[torch.Tensor, torch.Tensor]
 """Squared lengths of a value's rows, and of the columns of the output that read them."""
 
 
-def head_size(pairs: Sequence[Lengths]) -> int:
+def head_size(pairs: Sequence[Lengths], value_heads: int | None = None) -> int:
     """Return how many rows one head has, given one pair a layer; 0 where none is given.
 
     Of all sizes that divide every value's rows, that under which the lengths correlate most; of
-    equals the largest.
+    equals the largest. A config's number of value heads counts instead, unless the weights speak
+    clearly for another size.
     """
     if not pairs:
         return 0
 
+    scores = size_scores(pairs)
+    best = max(scores, key=lambda size: (scores[size], size))
+    configured = configured_size(pairs, value_heads)
+    if configured is None:
+        return best
+
+    clear = scores[best] > CLEAR * len(pairs) and scores[configured] < scores[best] / 2
+    return best if clear else configured
+
+
+def size_scores(pairs: Sequence[Lengths]) -> dict[int, float]:
+    """Return for every possible size the sum of the layers' correlations, without its sign."""
     shortest = min(len(value) for value, _ in pairs)
-    best_size, best_score = 0, -1.0
+    scores = {}
     for size in range(1, shortest + 1):
         if any(len(value) % size for value, _ in pairs):
             continue
         total = sum(length_correlation(value, output, size) for value, output in pairs)
-        score = round(abs(total), 6)
-        if score >= best_score:
-            best_size, best_score = size, score
-    return best_size
+        scores[size] = round(abs(total), 6)
+    return scores
+
+
+def configured_size(pairs: Sequence[Lengths], value_heads: int | None) -> int | None:
+    """Return the size that a config's number of value heads gives; None where it does not fit."""
+    if not value_heads:
+        return None
+
+    sizes = set()
+    for value, _ in pairs:
+        if len(value) % value_heads:
+            return None
+        sizes.add(len(value) // value_heads)
+    return sizes.pop() if len(sizes) == 1 else None
 
 
 def length_correlation(value: torch.Tensor, output: torch.Tensor, head: int) -> float:

@@ -37,6 +37,15 @@ def signs(count: int, width: int, seed: int) -> torch.Tensor:
     return torch.from_numpy(bits.astype(np.float32) * 2 - 1)
 
 
+def centred_signs(count: int, width: int, seed: int) -> torch.Tensor:
+    """Return signs less the mean of each column: count x width, float32.
+
+    They do not see the vector of ones, which a norm that subtracts the mean gives every model.
+    """
+    directions = signs(count, width, seed)
+    return directions - directions.mean(0)
+
+
 def times(matrix: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Return matrix @ right in float32: rows x k.
 

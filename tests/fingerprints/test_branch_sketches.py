@@ -16,7 +16,7 @@ from registry.fingerprints.branch_sketches import (
     BranchSide,
     common_prefix_length,
 )
-from registry.numerics.sketches import signs
+from registry.numerics.sketches import centred_signs
 from registry.numerics.unit_vectors import unit
 
 ROOT = {name: tensor.float() for name, tensor in made.grown().items()}
@@ -48,7 +48,7 @@ def written_out(layer, branch):
 @pytest.mark.parametrize("branch", ["attention", "mlp"])
 def test_a_branch_is_its_product(whole, branch):
     """A^T M B without its part along A^T B, for every layer."""
-    left, right = (signs(made.HIDDEN, SIZE, seed).double() for seed in (OUT_SEED, IN_SEED))
+    left, right = (centred_signs(made.HIDDEN, SIZE, seed).double() for seed in (OUT_SEED, IN_SEED))
     identity = left.T @ right
     for layer in range(made.LAYERS):
         product = left.T @ written_out(layer, branch) @ right

@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from registry.architectures.layout import layout_of
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import open_checkpoint
-from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, ZeroMatrix
+from registry.errors import NonFiniteWeights, NoProjections, UnknownRank, ZeroMatrices
 from registry.fingerprints import meter as measuring
 from registry.fingerprints.compute import compute
 from registry.fingerprints.record import RANKS, Fingerprint
@@ -120,6 +120,7 @@ def formats(tmp_path_factory) -> dict[str, Fingerprint]:
     tensors = {name: tensor.half() for name, tensor in llama(hidden=64, inner=96, keys=32).items()}
     sources = {
         "safetensors": write_folder(folder / "one", tensors),
+        "with its heads": write_folder(folder / "two", tensors, {"num_key_value_heads": 2}),
         "sharded": write_shards(folder / "shards", tensors, 3),
         "sharded .bin": write_pickles(folder / "pickles", tensors),
         "GGUF": write_gguf(folder / "model.gguf", converted(tensors, Kind.F16)),
@@ -163,8 +164,8 @@ def test_one_model_has_one_fingerprint(formats, name):
 
 
 def test_gguf_has_the_same_fingerprint(formats):
-    """In float16 all but the names, bit for bit."""
-    assert nameless(formats["GGUF"]) == nameless(formats["safetensors"])
+    """In float16 all but the names, bit for bit; its header says how many heads there are."""
+    assert nameless(formats["GGUF"]) == nameless(formats["with its heads"])
 
 
 def test_q8_0_is_near(formats):
@@ -238,11 +239,21 @@ def test_nonfinite_weights(tmp_path):
 
 @pytest.mark.parametrize("value", [0.0, math.nan])
 def test_a_matrix_without_content(tmp_path, value):
-    """A projection that is all zero or all NaN has nothing to fingerprint."""
+    """A projection that is all zero or all NaN is left out and named."""
     tensors = llama()
-    tensors["model.layers.0.self_attn.o_proj.weight"].fill_(value)
-    with pytest.raises(ZeroMatrix, match=r"o_proj\.weight' is empty, all zero"):
-        fingerprint(write_folder(tmp_path, tensors), allow_nonfinite=True)
+    name = "model.layers.0.self_attn.o_proj.weight"
+    tensors[name].fill_(value)
+    found = fingerprint(write_folder(tmp_path, tensors), allow_nonfinite=True)
+    assert found.zero == (name,)
+    assert name not in {matrix.tensor for matrix in found.matrices}
+    assert (0, "attention") not in {(branch.layer, branch.branch) for branch in found.branches}
+
+
+def test_no_matrix_with_content(tmp_path):
+    """Where all projections are zero there is nothing to fingerprint."""
+    tensors = {name: torch.zeros_like(tensor) for name, tensor in llama().items()}
+    with pytest.raises(ZeroMatrices, match="so that there is nothing to fingerprint"):
+        fingerprint(write_folder(tmp_path, tensors))
 
 
 def test_no_projections(tmp_path):

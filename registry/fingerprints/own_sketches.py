@@ -1,0 +1,215 @@
+"""What the middle layers' branches do, in axes that the model itself gives, as sketches.
+
+Neither the tokens nor the axes of the residual stream are needed: the branches' products M
+(registry.fingerprints.branch_sketches) are written in the directions that they together use most,
+so that a rotated stream, a new vocabulary, another width and experts made of a dense layer change
+little. The axes are known only once the products are: the tensors of at most six layers are read a
+second time.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+
+from registry.architectures.layout import Layout
+from registry.architectures.residual_stream import ResidualStream
+from registry.architectures.roles import INWARD, OUTWARD
+from registry.fingerprints.matrix_place import MatrixPlace
+from registry.fingerprints.options import MeasureOptions
+from registry.fingerprints.value_heads import repeated_values
+from registry.numerics.own_axes import LeadingPart, SquareMap, in_own_axes, leading_part
+from registry.numerics.sketches import finite, pieces, times, transposed_times
+from registry.numerics.unit_vectors import unit
+
+LAYERS = 6  # in the middle of the model
+HELD = 1 << 30  # bytes of one branch's matrices that are kept while it is computed
+
+BranchPlace = tuple[int, str]
+"""A layer, and 'attention' or 'mlp'."""
+
+
+@dataclass(frozen=True)
+class SidePair:
+    """Where the two sides of one branch, or of one expert of it, are stored."""
+
+    inward: MatrixPlace
+    outward: MatrixPlace
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the tensors that hold them."""
+        entries = {place.tensor.entry.name: place.tensor.entry for place in self.places}
+        return sum(entry.nbytes for entry in entries.values())
+
+    @property
+    def places(self) -> tuple[MatrixPlace, MatrixPlace]:
+        """Both places."""
+        return self.inward, self.outward
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The matrices of one pair on the device: inner x width, and width x inner."""
+
+    inward: torch.Tensor
+    outward: torch.Tensor
+
+
+def own_sketches(
+    layout: Layout, stream: ResidualStream, head: int, options: MeasureOptions
+) -> dict[BranchPlace, tuple[float, ...]]:
+    """Return the sketches of the middle layers' branches, 24 x 24 numbers each, of length 1.
+
+    Args:
+        head: rows of one value head, where heads share values.
+    """
+    pairs = branch_pairs(layout, stream.width)
+    chosen = middle_layers(sorted({layer for layer, _ in pairs}))
+    places = [place for place in sorted(pairs) if place[0] in chosen]
+
+    def leading(place: BranchPlace) -> LeadingPart | None:
+        return leading_part(square_map(place, pairs[place], stream, head, options.device))
+
+    with ThreadPoolExecutor(options.threads) as pool:
+        parts = dict(zip(places, pool.map(leading, places), strict=True))
+
+    computed = [place for place in places if parts[place] is not None]
+    known = [part for part in parts.values() if part is not None]
+    if not known:
+        return {}
+
+    sketches = {}
+    for place, square in zip(computed, in_own_axes(known), strict=True):
+        sketches[place] = tuple(unit(square.flatten().numpy()).tolist())
+    return sketches
+
+
+def middle_layers(layers: Sequence[int]) -> Sequence[int]:
+    """Return at most LAYERS of the layers, those in the middle."""
+    start = max(0, (len(layers) - LAYERS) // 2)
+    return layers[start : start + LAYERS]
+
+
+def branch_pairs(layout: Layout, width: int) -> dict[BranchPlace, list[SidePair]]:
+    """Return the pairs of sides of every branch that fits the residual stream, in order."""
+    sides: defaultdict[tuple[int, str, int], list[MatrixPlace]] = defaultdict(list)
+    for tensor in layout.projections:
+        for index, (projection, expert) in enumerate(
+            zip(tensor.parts, tensor.experts, strict=True)
+        ):
+            branch = INWARD.get(projection) or OUTWARD.get(projection)
+            if branch is not None:
+                number = -1 if expert is None else expert
+                sides[tensor.layer, branch, number].append(MatrixPlace(tensor, index))
+
+    pairs: defaultdict[BranchPlace, list[SidePair]] = defaultdict(list)
+    for (layer, branch, _), places in sorted(sides.items()):
+        pairs[layer, branch] += fitting_pairs(places, width)
+    return {place: branch for place, branch in pairs.items() if branch}
+
+
+def fitting_pairs(places: Sequence[MatrixPlace], width: int) -> Iterator[SidePair]:
+    """Pair the inward with the outward sides of one branch, in the order of their names.
+
+    A side of another width, and one without a partner of its inner size, is left out.
+    """
+    inwards = sorted((place for place in places if place.projection in INWARD), key=name_of)
+    outwards = sorted((place for place in places if place.projection in OUTWARD), key=name_of)
+    for inward in inwards:
+        inner, read = inward.tensor.shapes[inward.index]
+        for outward in outwards:
+            written, outer = outward.tensor.shapes[outward.index]
+            if read == written == width and inner and outer % inner == 0:
+                outwards.remove(outward)
+                yield SidePair(inward, outward)
+                break
+
+
+def name_of(place: MatrixPlace) -> str:
+    """Return the name of a place's tensor, to sort by."""
+    return place.tensor_name
+
+
+def square_map(
+    place: BranchPlace,
+    pairs: Sequence[SidePair],
+    stream: ResidualStream,
+    head: int,
+    device: torch.device,
+) -> SquareMap:
+    """Return the product of a branch, summed over its experts, as a map of the residual stream."""
+    layer, branch = place
+    reads = gain_column(stream, layer, f"{branch}_in").to(device)
+    writes = gain_column(stream, layer, f"{branch}_out").to(device)
+    load = partial(loaded, head=head, device=device)
+    held = [load(pair) for pair in pairs] if bytes_of(pairs) <= HELD else None
+
+    def each_pair() -> Iterator[Sides]:
+        if held is not None:
+            yield from held
+            return
+        for pair in pairs:
+            yield load(pair)
+
+    def apply(block: torch.Tensor) -> torch.Tensor:
+        gained = reads * block.to(device)
+        image = torch.zeros_like(gained)
+        for sides in each_pair():
+            image += times(sides.outward, times(sides.inward, gained))
+        return writes * image
+
+    def apply_transposed(block: torch.Tensor) -> torch.Tensor:
+        gained = writes * block.to(device)
+        image = torch.zeros_like(gained)
+        for sides in each_pair():
+            image += transposed_times(sides.inward, transposed_times(sides.outward, gained))
+        return reads * image
+
+    trace = sum(trace_of(sides, reads * writes) for sides in each_pair())
+    return SquareMap(stream.width, apply, apply_transposed, trace)
+
+
+def gain_column(stream: ResidualStream, layer: int, where: str) -> torch.Tensor:
+    """Return the gains of one norm as a column, ones where there is none: width x 1, float32."""
+    gain = stream.gain(layer, where)
+    gain = torch.ones(stream.width) if gain is None else gain
+    return gain.to(torch.float32)[:, None]
+
+
+def bytes_of(pairs: Sequence[SidePair]) -> int:
+    """Return the bytes of a branch's tensors."""
+    return sum(pair.nbytes for pair in pairs)
+
+
+def loaded(pair: SidePair, head: int, device: torch.device) -> Sides:
+    """Read both matrices of a pair; a value's rows come once for each query head that reads them."""
+    inward, outward = (matrix_at(place).to(device) for place in pair.places)
+    if len(inward) != outward.shape[1]:
+        inward = repeated_values(inward, outward.shape[1], head)
+    return Sides(inward, outward)
+
+
+def matrix_at(place: MatrixPlace) -> torch.Tensor:
+    """Return the matrix that is stored at a place, outputs x inputs."""
+    return place.tensor.cut(place.tensor.entry.load())[place.index]
+
+
+def trace_of(sides: Sides, gains: torch.Tensor) -> float:
+    """Return the trace of diag(gains) W_out W_in.
+
+    Args:
+        gains: width x 1.
+    """
+    total = 0.0
+    start = 0
+    for piece in pieces(sides.outward):
+        rows = slice(start, start + len(piece))
+        facing = finite(sides.inward[:, rows].T)
+        products = finite(piece) * facing * gains[rows]
+        total += float(products.double().sum())
+        start += len(piece)
+    return total

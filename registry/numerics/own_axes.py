@@ -1,0 +1,118 @@
+"""Square maps in axes of their own: the directions that all of them together use most.
+
+Maps M of one space to itself, given by products with thin matrices alone. Rotating the space
+(M -> R^T M R) leaves what is returned unchanged, but for a rotation within the kept axes.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from registry.numerics.sketches import signs
+
+AXES = 24  # kept of the space
+RANK = 32  # singular values kept of every map
+BLOCK = 48  # vectors of the iteration
+ROUNDS = 3  # in which a block comes close to the leading singular vectors
+SEED = 41
+NEGLIGIBLE = 1e-6  # of the largest singular value
+
+Product = Callable[[torch.Tensor], torch.Tensor]
+"""Width x k to width x k, float32."""
+
+
+@dataclass(frozen=True)
+class SquareMap:
+    """A map M of a space to itself.
+
+    Attributes:
+        width: dimensions of the space.
+        apply: X to M X.
+        apply_transposed: X to M^T X.
+        trace: of M.
+    """
+
+    width: int
+    apply: Product
+    apply_transposed: Product
+    trace: float
+
+    def without_identity(self, block: torch.Tensor) -> torch.Tensor:
+        """Return (M - trace / width) X."""
+        return self.apply(block) - self.trace / self.width * block
+
+    def without_identity_transposed(self, block: torch.Tensor) -> torch.Tensor:
+        """Return (M - trace / width)^T X."""
+        return self.apply_transposed(block) - self.trace / self.width * block
+
+
+@dataclass(frozen=True)
+class LeadingPart:
+    """The leading singular values and vectors of a map, scaled to length 1 together.
+
+    Attributes:
+        left: width x r, the left vectors times the singular values.
+        right: width x r, the right vectors.
+    """
+
+    left: torch.Tensor
+    right: torch.Tensor
+
+    @property
+    def scaled_right(self) -> torch.Tensor:
+        """The right vectors times the singular values, width x r."""
+        return self.right * self.left.norm(dim=0)
+
+
+def leading_part(square: SquareMap) -> LeadingPart | None:
+    """Return the leading singular triplets of M without its part along the identity.
+
+    By subspace iteration (Halko, Martinsson and Tropp, 2011); None where nothing is left of M.
+    """
+    block = signs(square.width, min(BLOCK, square.width), SEED)
+    right = orthonormal(block)
+    for _ in range(ROUNDS):
+        left = orthonormal(square.without_identity(right))
+        right = orthonormal(square.without_identity_transposed(left))
+
+    image = square.without_identity(right).double()
+    left_vectors, values, small_right = torch.linalg.svd(image, full_matrices=False)
+    kept = values > NEGLIGIBLE * values[0]
+    kept[RANK:] = False
+    length = float(values[kept].norm())
+    if not 0 < length < float("inf"):
+        return None
+
+    scaled = left_vectors[:, kept] * (values[kept] / length)
+    vectors = right.double() @ small_right.T[:, kept]
+    return LeadingPart(scaled.cpu(), vectors.cpu())
+
+
+def orthonormal(block: torch.Tensor) -> torch.Tensor:
+    """Return an orthonormal basis of a thin matrix's columns, of the same shape, float32."""
+    basis, _ = torch.linalg.qr(block.double())
+    return basis.to(torch.float32)
+
+
+def in_own_axes(parts: Sequence[LeadingPart]) -> list[torch.Tensor]:
+    """Return every map in the axes that all together use most: AXES x AXES each, float64.
+
+    The axes U are the leading eigenvectors of the sum of M M^T + M^T M; the maps become U^T M U.
+    Of a narrower space there are fewer axes, and zeros beside them.
+    """
+    sides = [part.left for part in parts] + [part.scaled_right for part in parts]
+    columns = torch.cat(sides, 1)
+    values, vectors = torch.linalg.eigh(columns.T @ columns)
+    count = min(AXES, len(columns), int((values > NEGLIGIBLE * values[-1]).sum()))
+    leading = vectors[:, -count:].flip(1)
+    axes = columns @ leading / values[-count:].flip(0).sqrt()
+    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
+    axes = axes * largest.sign()  # which eigenvectors leave open
+
+    maps = []
+    for part in parts:
+        square = torch.zeros(AXES, AXES, dtype=torch.float64)
+        square[:count, :count] = (axes.T @ part.left) @ (part.right.T @ axes)
+        maps.append(square)
+    return maps
