@@ -67,9 +67,7 @@ def table() -> dict[str, Any]:
     return load("registry.architectures", "residual_stream.toml")
 
 
-def read_residual_stream(
-    layout: Layout, config: Mapping[str, Any] | None = None
-) -> ResidualStream:
+def read_residual_stream(layout: Layout, config: Mapping[str, Any] | None = None) -> ResidualStream:
     """Read what fixes the stream's axes: some rows of the embedding, and the gains.
 
     Args:

@@ -278,9 +278,7 @@ def with_own(
     branches: Sequence[Branch], own: dict[BranchPlace, tuple[float, ...]]
 ) -> tuple[Branch, ...]:
     """Return branches with their sketches in the model's own axes, where there are some."""
-    return tuple(
-        replace(branch, own=own.get((branch.layer, branch.branch))) for branch in branches
-    )
+    return tuple(replace(branch, own=own.get((branch.layer, branch.branch))) for branch in branches)
 
 
 def most_common(values: Iterable[T]) -> T:

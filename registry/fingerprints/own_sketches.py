@@ -186,7 +186,7 @@ def bytes_of(pairs: Sequence[SidePair]) -> int:
 
 
 def loaded(pair: SidePair, head: int, device: torch.device) -> Sides:
-    """Read both matrices of a pair; a value's rows come once for each query head that reads them."""
+    """Read both matrices of a pair; a value's rows come once for each query head they serve."""
     inward, outward = (matrix_at(place).to(device) for place in pair.places)
     if len(inward) != outward.shape[1]:
         inward = repeated_values(inward, outward.shape[1], head)

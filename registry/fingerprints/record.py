@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from registry.fingerprints.projection_vector import ProjectionVector
 
-VERSION = 1
+VERSION = 2
 RANKS = (16, 64, 256)  # of the clusterings, as far as a fingerprint's own rank goes
 RANK = 64  # of a fingerprint unless asked otherwise
 

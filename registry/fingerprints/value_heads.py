@@ -1,9 +1,9 @@
 """Heads that share values (grouped-query attention): how large a head is.
 
-A config may be wrong, and the weights may hide it. Training keeps the rows of a value about as long as the columns of
-the output that read them: cut into heads of the true size, these lengths go together over all
-layers, or against each other where a function-preserving re-parameterisation rescaled them. Invertible
-maps of whole heads leave no such trace: then the config is asked.
+A config may be wrong, and the weights may hide it. Training keeps the rows of a value about as long
+as the columns of the output that read them: cut into heads of the true size, these lengths go
+together over all layers, or against each other where a function-preserving re-parameterisation
+rescaled them. Invertible maps of whole heads leave no such trace: then the config is asked.
 """
 
 from collections.abc import Sequence

@@ -40,11 +40,13 @@ class SquareMap:
 
     def without_identity(self, block: torch.Tensor) -> torch.Tensor:
         """Return (M - trace / width) X."""
-        return self.apply(block) - self.trace / self.width * block
+        image: torch.Tensor = self.apply(block) - self.trace / self.width * block
+        return image
 
     def without_identity_transposed(self, block: torch.Tensor) -> torch.Tensor:
         """Return (M - trace / width)^T X."""
-        return self.apply_transposed(block) - self.trace / self.width * block
+        image: torch.Tensor = self.apply_transposed(block) - self.trace / self.width * block
+        return image
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class LeadingPart:
     @property
     def scaled_right(self) -> torch.Tensor:
         """The right vectors times the singular values, width x r."""
-        return self.right * self.left.norm(dim=0)
+        scaled: torch.Tensor = self.right * self.left.norm(dim=0)
+        return scaled
 
 
 def leading_part(square: SquareMap) -> LeadingPart | None:
@@ -91,7 +94,7 @@ def leading_part(square: SquareMap) -> LeadingPart | None:
 
 def orthonormal(block: torch.Tensor) -> torch.Tensor:
     """Return an orthonormal basis of a thin matrix's columns, of the same shape, float32."""
-    basis, _ = torch.linalg.qr(block.double())
+    basis: torch.Tensor = torch.linalg.qr(block.double()).Q
     return basis.to(torch.float32)
 
 
