@@ -1,116 +1,168 @@
-"""Whether a model is a linear merge of two others: sketches are linear in the weights."""
+"""Whether a model is a linear merge of others, from which and with what shares."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from registry.lineage.comparison import ModelComparison
-from registry.lineage.verdict import (
-    TRAINING,
-    Change,
-    ChangeKind,
-    Evidence,
-    EvidenceKind,
-    Relation,
-    Verdict,
-)
+from registry.lineage.mixtures import mixture_of
+from registry.lineage.relatives import Fit
+from registry.lineage.weight_views import OUTSIDE
 
-EXPLAINED = 0.5  # of the distance to the nearer parent that a merge may leave at most
+EXPLAINED = 0.25  # of the squared distance to the nearest parent that a merge may leave at most
 LEAST_SHARE = 0.05  # of a parent, below which it counts as none
+MOST_PARENTS = 16  # candidates among which parents are looked for
+SLIGHT_CHANGE = 1e-5  # of the weights' energy, below which there is nothing to explain
+COPY = 0.01  # of the squared distance to the model: candidates that differ by less are one
+NEEDLESS = 0.01  # of the squared distance to the nearest: what a parent must at least explain
 
 
 @dataclass(frozen=True)
-class MergeShares:
-    """The best fit of a model by share * first + (1 - share) * second parent.
+class Merge:
+    """The fit of a model by others, whose shares sum to one.
 
     Attributes:
-        residual: |model - fit| over |model - nearer parent|.
+        names: The parents, that with the largest share first.
+        shares: Theirs, in all weights.
+        left: Squared distance that the fit leaves, of that to the nearest parent.
+        by_layer: The parents' shares in what stands in no layer, if anything does, then in every
+            layer; empty where they are the same everywhere.
     """
 
-    share: float
-    residual: float
-
-    @property
-    def plausible(self) -> bool:
-        """Whether both parents are in it, and explain it."""
-        return self.residual < EXPLAINED and LEAST_SHARE < self.share < 1 - LEAST_SHARE
+    names: tuple[str, ...]
+    shares: tuple[float, ...]
+    left: float
+    by_layer: tuple[tuple[float, ...], ...] = ()
 
 
-class ComparedParent(NamedTuple):
-    """A registered model that the same model was compared with."""
+def merge_of(every: Sequence[Fit]) -> Merge | None:
+    """Return the merge that a model is of several candidates; None where it is none.
 
-    name: str
-    comparison: ModelComparison
-
-
-class SketchTriple(NamedTuple):
-    """Sketches of one matrix: of the model and of both parents."""
-
-    model: np.ndarray
-    first: np.ndarray
-    second: np.ndarray
-
-
-def with_merge(
-    verdict: Verdict, comparison: ModelComparison, others: Sequence[ComparedParent]
-) -> Verdict:
-    """Return the verdict, with a merge in place of training where the model is one of two parents.
-
-    Args:
-        comparison: The comparison with the verdict's model.
-        others: Related models that may be the second parent; the one whose merge leaves least is
-            taken.
+    Shares are the same in all layers if that explains it, else fitted layer by layer.
     """
-    if verdict.verdict != Relation.DERIVED or verdict.model is None:
-        return verdict
-
-    best: MergeShares | None = None
-    second = ""
-    for other in others:
-        shares = merge_shares(comparison, other.comparison)
-        if shares and shares.plausible and (best is None or shares.residual < best.residual):
-            best, second = shares, other.name
-    if best is None:
-        return verdict
-
-    merge = Change(ChangeKind.MERGED, amount=best.share, parts=(verdict.model, second))
-    kept = [change for change in verdict.changes if change.kind not in TRAINING]
-    line = Evidence(EvidenceKind.MIXTURE, value=best.residual, null=1.0, model=second)
-    return replace(verdict, changes=(merge, *kept), evidence=(line, *verdict.evidence))
-
-
-def merge_shares(first: ModelComparison, second: ModelComparison) -> MergeShares | None:
-    """Fit one model, compared with two others, by least squares under shares that sum to 1.
-
-    share = <m - b, a - b> / |a - b|^2 over the sketches of all matrices that the three have in
-    common; None where there are none, or the parents are equal.
-    """
-    triples = list(common_sketches(first, second))
-    if not triples:
+    candidates = distinct(every)
+    if len(candidates) < 2 or not candidates[0].linear:
+        return None
+    nearest = candidates[0].square
+    if nearest < SLIGHT_CHANGE * candidates[0].energy:
         return None
 
-    model = np.concatenate([triple.model.ravel() for triple in triples])
-    one = np.concatenate([triple.first.ravel() for triple in triples])
-    other = np.concatenate([triple.second.ravel() for triple in triples])
-    across = one - other
-    length = float(across @ across)
-    if not length:
+    vectors = np.stack([fit.vector for fit in candidates])
+    everywhere = [Group(vectors @ vectors.T, 1.0)]
+    for groups in (everywhere, layer_by_layer(vectors, candidates[0].layers)):
+        merge = merge_in(candidates, groups)
+        if merge is not None:
+            return merge
+    return None
+
+
+class Group(NamedTuple):
+    """Weights in which every parent has one share.
+
+    Attributes:
+        gram: Products of (model - candidate), candidates x candidates.
+        weight: How much the group's shares count for those of the model.
+    """
+
+    gram: np.ndarray
+    weight: float
+
+
+def layer_by_layer(vectors: np.ndarray, layers: np.ndarray) -> list[Group]:
+    """Return a group for each layer, all of one weight, and one of weight 0 for all else."""
+    groups = []
+    for layer in np.unique(layers):
+        columns = vectors[:, layers == layer]
+        groups.append(Group(columns @ columns.T, float(layer != OUTSIDE)))
+    return groups
+
+
+def distinct(every: Sequence[Fit]) -> list[Fit]:
+    """Return the likeliest parents, nearest first; of copies of one another the first given.
+
+    They are the nearest in any one layer, and the nearest altogether.
+    """
+    nearest = sorted(every, key=square_of)
+    in_one_layer = [every[place] for place in sorted(nearest_by_layer(every))]
+    kept: list[Fit] = []
+    for fit in sorted([*in_one_layer, *nearest[:MOST_PARENTS]], key=square_of):
+        copies = [place for place, other in enumerate(kept) if is_copy(fit, other)]
+        if not copies:
+            kept.append(fit)
+        elif every.index(fit) < every.index(kept[copies[0]]):
+            kept[copies[0]] = fit
+    return kept
+
+
+def nearest_by_layer(every: Sequence[Fit]) -> set[int]:
+    """Return the places of the candidates that are nearest to the model in some layer."""
+    squares = np.stack([fit.vector**2 for fit in every])
+    layers = every[0].layers
+    nearest = set()
+    for layer in np.unique(layers):
+        nearest.add(int(squares[:, layers == layer].sum(1).argmin()))
+    return nearest
+
+
+def square_of(fit: Fit) -> float:
+    """Return the squared distance of model and candidate, to sort by."""
+    return fit.square
+
+
+def is_copy(fit: Fit, other: Fit) -> bool:
+    """Return whether two candidates are one, seen from the model."""
+    difference = fit.vector - other.vector
+    return float(difference @ difference) < COPY * fit.square
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model fitted by some parents in every group of its weights.
+
+    Attributes:
+        parents: Places of the parents among the candidates.
+        shares: Groups x parents.
+        overall: The parents' shares in all groups together.
+        left: Squared distance that is left, of that to the nearest candidate.
+    """
+
+    parents: np.ndarray
+    shares: np.ndarray
+    overall: np.ndarray
+    left: float
+
+
+def merge_in(candidates: Sequence[Fit], groups: Sequence[Group]) -> Merge | None:
+    """Return the merge with shares of their own in every group of numbers, if there is one.
+
+    Parents go one by one, the least first, while the others explain as much.
+    """
+    nearest = candidates[0].square
+    fitted = fit_parents(groups, np.arange(len(candidates)), nearest)
+    while fitted.left < EXPLAINED and len(fitted.parents) > 2:
+        least = int(np.argmin(fitted.overall))
+        fewer = fit_parents(groups, np.delete(fitted.parents, least), nearest)
+        needed = fewer.left > fitted.left + NEEDLESS
+        if needed and fitted.overall[least] > LEAST_SHARE:
+            break
+        fitted = fewer
+    if fitted.left > EXPLAINED or fitted.overall.min() < LEAST_SHARE:
         return None
 
-    share = float((model - other) @ across) / length
-    to_first = float(np.linalg.norm(model - one))
-    to_second = float(np.linalg.norm(model - other))
-    nearer = min(to_first, to_second)
-    rest = float(np.linalg.norm(model - share * one - (1 - share) * other))
-    return MergeShares(share, rest / nearer if nearer else 1.0)
+    order = np.argsort(-fitted.overall, kind="stable")
+    names = tuple(candidates[place].name for place in fitted.parents[order])
+    shares = tuple(fitted.overall[order].tolist())
+    by_layer = ()
+    if len(groups) > 1:
+        by_layer = tuple(map(tuple, fitted.shares[:, order].tolist()))
+    return Merge(names, shares, fitted.left, by_layer)
 
 
-def common_sketches(first: ModelComparison, second: ModelComparison) -> Iterator[SketchTriple]:
-    """Yield the sketches of the matrices that the model and both parents have."""
-    partners = {pair.place: pair for pair in second.changes.pairs}
-    for pair in first.changes.pairs:
-        partner = partners.get(pair.place)
-        if pair.sketches and partner and partner.sketches:
-            yield SketchTriple(pair.sketches.later, pair.sketches.earlier, partner.sketches.earlier)
+def fit_parents(groups: Sequence[Group], parents: np.ndarray, nearest: float) -> Fitted:
+    """Fit a model by some of its candidates, in every group of its weights."""
+    mixtures = [mixture_of(group.gram[np.ix_(parents, parents)]) for group in groups]
+    left = sum(mixture.left for mixture in mixtures) / nearest
+    shares = np.stack([mixture.shares for mixture in mixtures])
+    overall = np.average(shares, axis=0, weights=[group.weight for group in groups])
+    return Fitted(parents, shares, overall, left)
