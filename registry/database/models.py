@@ -1,5 +1,6 @@
 """Registered models and their families: find, list, remove."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -142,6 +143,13 @@ def find(session: Session, name: str) -> Model:
         names = sorted(model.name for model in models)
         raise ModelAmbiguous(name=name, candidates=", ".join(names))
     return models[0]
+
+
+def numbers(session: Session, names: Sequence[str]) -> dict[str, int]:
+    """Return for registered models a number that rises in the order of registration, by name."""
+    query = select(Model.name, Model.id).where(CURRENT)
+    query = query.where(Model.name.in_(names))
+    return {row.name: row.id for row in session.execute(query)}
 
 
 def summary(model: Model) -> Summary:

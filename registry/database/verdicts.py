@@ -48,7 +48,16 @@ def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
 
 def change_json(change: Change) -> dict[str, Any]:
     """Return a change as the column `changes` holds it; docs/schema.md describes it."""
-    return {"kind": str(change.kind), "amount": change.amount, "parts": list(change.parts)}
+    content: dict[str, Any] = {
+        "kind": str(change.kind),
+        "amount": change.amount,
+        "parts": list(change.parts),
+    }
+    if change.shares:
+        content["shares"] = list(change.shares)
+    if change.by_layer:
+        content["by_layer"] = list(map(list, change.by_layer))
+    return content
 
 
 def evidence_json(line: Evidence) -> dict[str, Any]:
@@ -100,7 +109,9 @@ def changes_of(row: VerdictRow) -> tuple[Change, ...]:
     for content in row.changes:
         kind = ChangeKind(content["kind"])
         parts = tuple(content["parts"])
-        changes.append(Change(kind, content["amount"], parts))
+        shares = tuple(content.get("shares", ()))
+        by_layer = tuple(map(tuple, content.get("by_layer", ())))
+        changes.append(Change(kind, content["amount"], parts, shares, by_layer))
     return tuple(changes)
 
 

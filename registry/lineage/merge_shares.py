@@ -6,15 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
+from registry.lineage.fits import Fit
 from registry.lineage.mixtures import mixture_of
-from registry.lineage.relatives import Fit
+from registry.lineage.relatives import COPY
 from registry.lineage.weight_views import OUTSIDE
 
 EXPLAINED = 0.25  # of the squared distance to the nearest parent that a merge may leave at most
 LEAST_SHARE = 0.05  # of a parent, below which it counts as none
-MOST_PARENTS = 16  # candidates among which parents are looked for
+FEWEST_PARENTS = 2
+MOST_PARENTS = 32  # candidates among which parents are looked for
 SLIGHT_CHANGE = 1e-5  # of the weights' energy, below which there is nothing to explain
-COPY = 0.01  # of the squared distance to the model: candidates that differ by less are one
 NEEDLESS = 0.01  # of the squared distance to the nearest: what a parent must at least explain
 
 
@@ -42,7 +43,7 @@ def merge_of(every: Sequence[Fit]) -> Merge | None:
     Shares are the same in all layers if that explains it, else fitted layer by layer.
     """
     candidates = distinct(every)
-    if len(candidates) < 2 or not candidates[0].linear:
+    if len(candidates) < FEWEST_PARENTS or not candidates[0].linear:
         return None
     nearest = candidates[0].square
     if nearest < SLIGHT_CHANGE * candidates[0].energy:
@@ -140,7 +141,7 @@ def merge_in(candidates: Sequence[Fit], groups: Sequence[Group]) -> Merge | None
     """
     nearest = candidates[0].square
     fitted = fit_parents(groups, np.arange(len(candidates)), nearest)
-    while fitted.left < EXPLAINED and len(fitted.parents) > 2:
+    while fitted.left < EXPLAINED and len(fitted.parents) > FEWEST_PARENTS:
         least = int(np.argmin(fitted.overall))
         fewer = fit_parents(groups, np.delete(fitted.parents, least), nearest)
         needed = fewer.left > fitted.left + NEEDLESS
@@ -153,7 +154,7 @@ def merge_in(candidates: Sequence[Fit], groups: Sequence[Group]) -> Merge | None
     order = np.argsort(-fitted.overall, kind="stable")
     names = tuple(candidates[place].name for place in fitted.parents[order])
     shares = tuple(fitted.overall[order].tolist())
-    by_layer = ()
+    by_layer: tuple[tuple[float, ...], ...] = ()
     if len(groups) > 1:
         by_layer = tuple(map(tuple, fitted.shares[:, order].tolist()))
     return Merge(names, shares, fitted.left, by_layer)

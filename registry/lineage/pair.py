@@ -1,5 +1,6 @@
 """The verdict on one pair of fingerprints, and whether it bears out a claim."""
 
+from dataclasses import replace
 from enum import StrEnum
 
 from registry.errors import NotComparable
@@ -12,6 +13,8 @@ from registry.lineage.adapter_base import (
     rank_bases,
 )
 from registry.lineage.comparison import ModelComparison
+from registry.lineage.descent import Descent
+from registry.lineage.direction import PairInOrder, direction_of
 from registry.lineage.judgement import judge
 from registry.lineage.verdict import EvidenceKind, Relation, Verdict
 
@@ -42,7 +45,7 @@ def pair_verdict(
         return judge_adapter(one, registered, [])
 
     if one.kind == "model":
-        return judge(ModelComparison.of(one, other), name, family)
+        return model_verdict(ModelComparison.of(one, other), name, family)
 
     bases = []
     if fits_shapes(one, other):
@@ -50,14 +53,30 @@ def pair_verdict(
     return judge_adapter(one, None, rank_bases(one, bases))
 
 
-def claim_outcome(verdict: Verdict) -> Outcome:
+def model_verdict(comparison: ModelComparison, name: str, family: str | None) -> Verdict:
+    """Return the verdict on two models, with the direction where they are related."""
+    verdict = judge(comparison, name, family)
+    if not verdict.related:
+        return verdict
+    pair = PairInOrder(comparison.a, comparison.b, comparison.changes.places)
+    return replace(verdict, direction=direction_of(pair))
+
+
+def claim_outcome(verdict: Verdict, *, strict: bool = False) -> Outcome:
     """Return what a verdict means for the claim that the one comes from the other.
 
     Contradicted needs evidence that would have shown it: sketches of branches whose p-value is
-    above OPEN, or an adapter's shapes that do not fit.
+    above OPEN, an adapter's shapes that do not fit, or a direction that is another's.
+
+    Args:
+        strict: Whether consistent, too, needs a direction that is shown, or equal weights.
     """
     if verdict.related:
-        return Outcome.CONSISTENT
+        descent = verdict.direction.descent if verdict.direction else Descent.UNDECIDED
+        if descent in (Descent.PARENT, Descent.SIBLING):
+            return Outcome.CONTRADICTED
+        is_shown = descent == Descent.CHILD or verdict.verdict == Relation.SAME_WEIGHTS
+        return Outcome.CONSISTENT if is_shown or not strict else Outcome.UNDECIDABLE
 
     kinds = {line.kind for line in verdict.evidence}
     at_chance_level = bool(kinds & SKETCHES) and (verdict.p_value or 1.0) > OPEN

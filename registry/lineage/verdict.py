@@ -8,6 +8,8 @@ registry/report/wording.py makes English of them.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from registry.lineage.descent import DirectionShown
+
 
 class Relation(StrEnum):
     """How a model is related to the one that a verdict names."""
@@ -45,7 +47,7 @@ class ChangeKind(StrEnum):
     VOCABULARY_SIZE = "vocabulary size"  # amount: tokens now; parts: tokens before
     TOKENS_EMBEDDED_ANEW = "tokens embedded anew"
     OTHER_WEIGHTS = "embedding, head or norms"
-    MERGED = "merged"  # amount: share of the first parent; parts: names of both parents
+    MERGED = "merged"  # amount: share of the first parent; parts: names of all parents
     ADAPTER = "adapter"  # amount: rank; parts: method
     PARTIAL_READ = "partial read"  # too little was read to tell what was changed
     STATED = "stated"  # parts: the sentence, of verdicts stored before there were kinds
@@ -56,11 +58,19 @@ TRAINING = frozenset({ChangeKind.FINE_TUNED, ChangeKind.CONTINUED_TRAINING, Chan
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that was done to the base's weights; ChangeKind says what amount and parts are."""
+    """One thing that was done to the base's weights; ChangeKind says what amount and parts are.
+
+    Attributes:
+        shares: Of a merge's parents, in the order of `parts`.
+        by_layer: The same for what stands in no layer, if anything does, then for every layer;
+            empty where they are the same everywhere.
+    """
 
     kind: ChangeKind
     amount: float | None = None
     parts: tuple[int | str, ...] = ()
+    shares: tuple[float, ...] = ()
+    by_layer: tuple[tuple[float, ...], ...] = ()
 
 
 class EvidenceKind(StrEnum):
@@ -136,6 +146,31 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Relative:
+    """A registered model that was compared in full and is related.
+
+    Attributes:
+        model, family: What it is registered as.
+        relation: To the model in question.
+        explained: 1 - |model - relative|^2 / |model|^2 over all weights; 0 without a counterpart.
+        p_value, score: Of the pair, as of a verdict.
+        tied: Whether it fits as well as the first, within the error of the sketches.
+        changes: What was done to it.
+        direction: Which of the two came first, where it was looked into.
+    """
+
+    model: str
+    family: str | None
+    relation: Relation
+    explained: float
+    p_value: float | None
+    score: float | None
+    tied: bool = False
+    changes: tuple[Change, ...] = ()
+    direction: DirectionShown | None = None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What is said of a model or adapter.
 
@@ -150,6 +185,10 @@ class Verdict:
         chance: Family-wise p over `candidates`.
         candidates: How many models were compared.
         evidence: The lines of evidence, the deciding ones first.
+        relatives: Related models, the one that is named first; empty where one pair alone was
+            compared.
+        direction: Which of the model and that named came first; None where none was named, and
+            of verdicts that were stored.
 
     `score`, `p_value` and `chance` are None where nothing was compared.
     """
@@ -164,6 +203,8 @@ class Verdict:
     chance: float | None = None
     candidates: int = 0
     evidence: tuple[Evidence, ...] = ()
+    relatives: tuple[Relative, ...] = ()
+    direction: DirectionShown | None = None
 
     @classmethod
     def unknown(

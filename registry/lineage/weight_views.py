@@ -110,8 +110,14 @@ class Residual:
             row_count += height
             column_count += width
             energy += block.energy
-        arrays = [np.concatenate(parts) for parts in (numbers, places, layers, rows, columns)]
-        return cls(*arrays, energy=energy)
+        return cls(
+            numbers=np.concatenate(numbers),
+            blocks=np.concatenate(places),
+            layers=np.concatenate(layers),
+            rows=np.concatenate(rows),
+            columns=np.concatenate(columns),
+            energy=energy,
+        )
 
     @cached_property
     def square(self) -> float:
@@ -121,12 +127,13 @@ class Residual:
 
 def left_over(block: Block) -> np.ndarray:
     """Return later - earlier; all of the energy where that is longer than later itself."""
-    difference = block.later - block.earlier
+    difference: np.ndarray = block.later - block.earlier
     left = float(np.vdot(difference, difference))
     whole = float(np.vdot(block.later, block.later))
     if left <= min(whole, block.energy) or not whole:
         return difference
-    return block.later * (block.energy / whole) ** 0.5
+    everything: np.ndarray = block.later * (block.energy / whole) ** 0.5
+    return everything
 
 
 @dataclass(frozen=True)

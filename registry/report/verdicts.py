@@ -9,7 +9,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from registry.lineage.verdict import Change, Direction, Evidence, Verdict
+from registry.lineage.descent import DirectionShown
+from registry.lineage.direction_errors import measured_error
+from registry.lineage.verdict import Change, Direction, Evidence, Relative, Verdict
 from registry.report.tables import table
 from registry.report.wording import (
     change_sentence,
@@ -143,16 +145,51 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "chance": verdict.chance,
         "candidates": verdict.candidates,
         "evidence": [evidence_json(line) for line in verdict.evidence],
+        **direction_json(verdict.direction),
+        "relatives": [relative_json(relative) for relative in verdict.relatives],
+    }
+
+
+def direction_json(direction: DirectionShown | None) -> dict[str, Any]:
+    """Return which of two models came first, and what shows it; null where it is not looked into.
+
+    `direction_error` is the measured share of wrong ones among those that this reason gives.
+    """
+    if direction is None:
+        return {"direction": None, "direction_reason": None, "direction_error": None}
+    return {
+        "direction": str(direction.descent),
+        "direction_reason": str(direction.reason) if direction.reason else None,
+        "direction_error": measured_error(direction.reason) if direction.reason else None,
+    }
+
+
+def relative_json(relative: Relative) -> dict[str, Any]:
+    """Return a related model as docs/json.md describes it."""
+    return {
+        "model": relative.model,
+        "family": relative.family,
+        "relation": str(relative.relation),
+        "explained": relative.explained,
+        "p_value": relative.p_value,
+        "score": relative.score,
+        "tied": relative.tied,
+        "changes": [change_json(change) for change in relative.changes],
+        **direction_json(relative.direction),
     }
 
 
 def change_json(change: Change) -> dict[str, Any]:
-    """Return a change: its kind, amount and parts."""
-    return {
+    """Return a change: its kind, amount and parts; of a merge its shares as well."""
+    content: dict[str, Any] = {
         "kind": str(change.kind),
         "amount": change.amount,
         "parts": list(change.parts),
     }
+    if change.shares:
+        content["shares"] = list(change.shares)
+        content["by_layer"] = list(map(list, change.by_layer)) or None
+    return content
 
 
 def evidence_json(line: Evidence) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Pure.
 """
 
 from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
+from registry.report import kinship_wording
 
 SMALLEST_SHOWN = 1e-15  # probabilities below are all shown as this bound
 CHANCE_LEVEL = 0.05  # p-values above are at chance level
@@ -17,7 +18,7 @@ def headline(verdict: Verdict) -> str:
         return unknown_headline(verdict)
     if verdict.verdict == Relation.SAME_FAMILY:
         return f"{verdict} (family {verdict.family})" if verdict.family else str(verdict)
-    return str(verdict)
+    return kinship_wording.other_way(verdict) or str(verdict)
 
 
 def unknown_headline(verdict: Verdict) -> str:
@@ -47,6 +48,7 @@ def significance(verdict: Verdict) -> str | None:
 def verdict_lines(verdict: Verdict) -> list[str]:
     """Return what stands below the headline: the changes and the family-wise p-value."""
     lines = [change_sentence(change) for change in verdict.changes]
+    lines += kinship_wording.relative_lines(verdict)
     p_value = significance(verdict)
     if p_value:
         lines.append(p_value)
@@ -102,10 +104,13 @@ def vocabulary_sentence(change: Change) -> str:
 
 
 def merge_sentence(change: Change) -> str:
-    """Return the shares of both parents."""
-    first, second = change.parts
+    """Return the shares of all parents, and whether they vary with the layer."""
     share = change.amount or 0.0
-    return f"merged: {share:.0%} {first} and {1 - share:.0%} {second}"
+    shares = change.shares or (share, 1 - share)
+    parents = [f"{share:.0%} {name}" for share, name in zip(shares, change.parts, strict=True)]
+    *others, last = parents
+    sentence = f"merged: {', '.join(others)} and {last}"
+    return f"{sentence}, in shares that vary with the layer" if change.by_layer else sentence
 
 
 def adapter_sentence(change: Change) -> str:

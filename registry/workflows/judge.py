@@ -11,28 +11,20 @@ from registry.database.compared_models import compared_model
 from registry.database.nearest import Match
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
-from registry.lineage.comparison import ModelComparison
 from registry.lineage.features import KINDS, ModelFeatures, Sketches
-from registry.lineage.judgement import ACCEPTED, CandidateCounts, judge, std_p_value
+from registry.lineage.judgement import ACCEPTED, CandidateCounts, std_p_value
+from registry.lineage.kinship import ComparedCandidate, verdict_among
 from registry.lineage.layer_alignment import align
-from registry.lineage.merge_shares import ComparedParent, with_merge
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
-from registry.lineage.verdict import TRAINING, Evidence, EvidenceKind, Relation, Verdict
+from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 
-SHORTLIST = 8  # models that outlines give
+SHORTLIST = 32  # models that outlines give
+ALIGNED = 16  # of these, by their sketches
 # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
 ALONE = 0.5
-COMPARED = 3  # of these, in full
+COMPARED = 12  # of these, in full
+STRANGERS = 2  # unrelated ones in a row, after which no more are compared
 BY_RECIPE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
-
-
-@dataclass(frozen=True)
-class ComparedCandidate:
-    """A registered model that was compared in full."""
-
-    name: str
-    comparison: ModelComparison
-    verdict: Verdict
 
 
 class RecipePlace(NamedTuple):
@@ -65,10 +57,9 @@ class Judge:
 
         An unknown is that of the likeliest relative.
         """
-        relatives = self.likely_relatives()
-        compared = [self.compare_with(name) for name in relatives[:1]]
-        if compared and compared[0].verdict.related:
-            return self.with_merge(compared[0], relatives[1:COMPARED])
+        compared = self.compared()
+        if any(candidate.verdict.related for candidate in compared):
+            return verdict_among(compared)
 
         by_recipe = self.by_recipe(matches[:BY_RECIPE])
         compared += [self.compare_with(name) for name in by_recipe[:1]]
@@ -83,21 +74,25 @@ class Judge:
     def compare_with(self, name: str) -> ComparedCandidate:
         """Load a registered model and compare it in full."""
         model = compared_model(self.session, name)
-        comparison = ModelComparison(self.features, ModelFeatures(model))
-        verdict = judge(comparison, name, model.family, self.candidates)
-        return ComparedCandidate(name, comparison, verdict)
+        features = ModelFeatures(model)
+        return ComparedCandidate.of(self.features, name, features, self.candidates)
 
-    def with_merge(self, best: ComparedCandidate, others: Sequence[str]) -> Verdict:
-        """Return the verdict on the nearest relative, as a merge if that explains the training."""
-        if best.verdict.verdict != Relation.DERIVED or not best.verdict.has_changes(TRAINING):
-            return best.verdict
+    def compared(self) -> list[ComparedCandidate]:
+        """Return the likeliest relatives, compared in full, in the order of registration.
 
-        parents = []
-        for name in others:
+        The first alone where it is not related.
+        """
+        compared = []
+        strangers = 0
+        for name in self.likely_relatives()[:COMPARED]:
             candidate = self.compare_with(name)
-            if candidate.verdict.related:
-                parents.append(ComparedParent(name, candidate.comparison))
-        return with_merge(best.verdict, best.comparison, parents)
+            compared.append(candidate)
+            strangers = 0 if candidate.verdict.related else strangers + 1
+            if strangers == STRANGERS or not compared[0].verdict.related:
+                break
+
+        numbers = models.numbers(self.session, [candidate.name for candidate in compared])
+        return sorted(compared, key=lambda candidate: numbers[candidate.name])
 
     def likely_relatives(self) -> list[str]:
         """Return registered models: the same weights first, then the most alike branches."""
@@ -112,6 +107,7 @@ class Judge:
         if alone == 1:
             return [*same, *near]
 
+        near = near[: max(ALIGNED, alone)]
         sketches = near_sketches.sketches_of(self.session, near)
         likeness = {name: self.likeness(sketches[name]) for name in near}
         return [*same, *sorted(near, key=likeness.__getitem__, reverse=True)]

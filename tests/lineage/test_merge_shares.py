@@ -3,61 +3,75 @@
 import models_made as made
 import pytest
 
-from registry.lineage.comparison import ModelComparison
-from registry.lineage.judgement import judge
-from registry.lineage.merge_shares import ComparedParent, MergeShares, merge_shares, with_merge
-from registry.lineage.verdict import ChangeKind, EvidenceKind
+from registry.lineage.features import ModelFeatures
+from registry.lineage.fits import Candidate, fits
+from registry.lineage.merge_shares import merge_of
 
 ROOT = made.grown()
-ONE, OTHER = made.tuned(ROOT, 0.2, 1), made.tuned(ROOT, 0.2, 2)
+TUNED = {name: made.tuned(ROOT, 0.2, seed) for seed, name in enumerate(["one", "two", "three"], 1)}
+PLACES = (0, 1, 2, 3)
 
 
 @pytest.fixture
-def comparisons(fingerprinted):
-    """A merge of 30 % and 70 % with each of its parents."""
-    mixed = fingerprinted("mixed", {name: 0.3 * ONE[name] + 0.7 * OTHER[name] for name in ONE})
-    first = ModelComparison.of(mixed, fingerprinted("parent 0", ONE))
-    return first, ModelComparison.of(mixed, fingerprinted("parent 1", OTHER))
+def candidates(fingerprinted):
+    """The root and three fine-tunes of it."""
+    every = []
+    for name, tensors in {"root": ROOT, **TUNED}.items():
+        features = ModelFeatures.of(fingerprinted(f"merged {name}", tensors))
+        every.append(Candidate(name, features, PLACES))
+    return every
 
 
-def test_a_merge_shows_its_shares(fingerprinted, comparisons):
-    """Least squares on sketches finds the weights of a merge, and none where there is none."""
-    first, second = comparisons
-    shares = merge_shares(first, second)
-    assert shares.plausible
-    assert shares.share == pytest.approx(0.3, abs=0.01)
-    tuned = ModelComparison.of(
-        fingerprinted("fine-tuned", made.tuned(ROOT)), fingerprinted("root", ROOT)
-    )
-    apart = merge_shares(tuned, second)
-    assert apart is None or not apart.plausible
-
-
-def test_a_merge_takes_the_place_of_training(comparisons):
-    """The verdict names both parents and their shares, and says what is left."""
-    first, second = comparisons
-    verdict = judge(first, "parent 0", None)
-    assert verdict.has_changes(frozenset({ChangeKind.FINE_TUNED, ChangeKind.CONTINUED_TRAINING}))
-    merged = with_merge(verdict, first, [ComparedParent("parent 1", second)])
-    (change,) = merged.changes
-    assert (change.kind, change.parts) == (ChangeKind.MERGED, ("parent 0", "parent 1"))
-    assert change.amount == pytest.approx(0.3, abs=0.01)
-    line = merged.evidence[0]
-    assert (line.kind, line.null) == (EvidenceKind.MIXTURE, 1.0)
-    assert line.value < 0.5
-
-
-def test_without_another_parent_the_verdict_stays(comparisons):
-    """No related model, no merge."""
-    first, _ = comparisons
-    verdict = judge(first, "parent 0", None)
-    assert with_merge(verdict, first, []) is verdict
+def mixed(**shares):
+    """The sum of tensors, each model's in its share."""
+    models = {"root": ROOT, **TUNED}
+    return {key: sum(share * models[name][key] for name, share in shares.items()) for key in ROOT}
 
 
 @pytest.mark.parametrize(
-    ("share", "residual", "plausible"),
-    [(0.3, 0.2, True), (0.3, 0.6, False), (0.02, 0.1, False), (0.99, 0.1, False)],
+    "shares",
+    [
+        {"one": 0.3, "two": 0.7},
+        {"one": 0.2, "two": 0.3, "three": 0.5},
+        {"root": 0.2, "one": 0.4, "two": 0.4},
+    ],
+    ids=["two", "three", "task arithmetic"],
 )
-def test_both_parents_must_be_in_it(share, residual, plausible):
-    """A share of less than 5 % is none, and half of the distance must be explained."""
-    assert MergeShares(share, residual).plausible is plausible
+def test_a_merge_names_its_parents_and_their_shares(fingerprinted, candidates, shares):
+    """All parents and no other, within .01, the same in all layers."""
+    model = ModelFeatures.of(fingerprinted(f"mix of {shares}", mixed(**shares)))
+    merge = merge_of(fits(model, candidates))
+    assert dict(zip(merge.names, merge.shares, strict=True)) == pytest.approx(shares, abs=0.01)
+    assert merge.left < 0.01
+    assert merge.by_layer == ()
+    assert list(merge.shares) == sorted(merge.shares, reverse=True)
+
+
+def test_a_fine_tune_beside_its_siblings_is_no_merge(fingerprinted, candidates):
+    """No parent is invented, though the root and three siblings are there."""
+    tuned = ModelFeatures.of(fingerprinted("tuned apart", made.tuned(ROOT, 0.2, 9)))
+    assert merge_of(fits(tuned, candidates)) is None
+
+
+def test_layers_of_two_models_are_told_layer_by_layer(fingerprinted, candidates):
+    """Though the second parent is independent of the first."""
+    stranger = made.grown(5)
+    half = {}
+    for key, tensor in ROOT.items():
+        from_stranger = key.startswith(("model.layers.2.", "model.layers.3."))
+        half[key] = stranger[key] if from_stranger else tensor
+    model = ModelFeatures.of(fingerprinted("half and half", half))
+    other = Candidate("stranger", ModelFeatures.of(fingerprinted("stranger", stranger)), PLACES)
+    merge = merge_of(fits(model, [*candidates, other]))
+    assert dict(zip(merge.names, merge.shares, strict=True)) == pytest.approx(
+        {"root": 0.5, "stranger": 0.5}, abs=0.01
+    )
+    in_layers = [dict(zip(merge.names, shares, strict=True)) for shares in merge.by_layer[-4:]]
+    assert [round(shares["stranger"]) for shares in in_layers] == [0, 0, 1, 1]
+
+
+def test_a_copy_has_nothing_to_explain(fingerprinted, candidates):
+    """The root itself is no merge."""
+    root = ModelFeatures.of(fingerprinted("merged root", ROOT))
+    assert merge_of(fits(root, candidates)) is None
+    assert merge_of(fits(root, candidates[:1])) is None
