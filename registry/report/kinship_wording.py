@@ -54,7 +54,7 @@ def few(names: Sequence[str]) -> str:
 def direction_sentence(direction: DirectionShown) -> str:
     """Return what shows which of two models came first, or that nothing does."""
     if direction.reason is None:
-        return "direction not shown: which of the two came first"
+        return "direction: undecided, nothing in the weights shows which came first"
     return f"direction: {direction.descent}, {DIRECTION_REASONS[direction.reason]}"
 
 
