@@ -1,7 +1,7 @@
-"""What was done to one model to get another, in numbers: from the sketches of matched matrices."""
+"""What was done to one model to get another, in numbers: from matched layers and matrices."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -9,10 +9,19 @@ from typing import NamedTuple
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
-from registry.lineage.features import ComparedMatrix, ModelFeatures, Spot
+from registry.lineage.expert_matching import DENSE, expert_sources
+from registry.lineage.features import ModelFeatures, Spot
 from registry.lineage.layer_alignment import Alignment
+from registry.lineage.layer_sources import in_order, similarities, sources
+from registry.lineage.matrix_pairs import (
+    MatrixPair,
+    Place,
+    SketchPair,
+    change_rank,
+    mean_of_known,
+    pooled_cosine,
+)
 
-KIN = 0.25  # cosine from which one layer comes from another; unrelated layers stay below 0.2
 ROUNDING = {
     "bfloat16": 2e-3,
     "float16": 3e-4,
@@ -21,57 +30,20 @@ ROUNDING = {
 }  # relative change of a matrix that is rounded to the type
 UNKNOWN_TYPE = 2e-3  # the same for a type that is not listed
 SLIGHT = 2.5e-4  # the same within one type: what fp16 loses of numbers that are small for it
-NOISE_TOP = 0.9  # of a sketch's largest singular value, where it is noise of length 1
-# by which a sketch's singular values fall where the rank ends; at full rank by 2 or 3 at most
-GAP = 5.0
-MOST_RANK = 16  # that a sketch of 20 x 20 resolves: there must be room to see that there is no more
-
-
-class SketchPair(NamedTuple):
-    """The square sketches of two matrices of one shape."""
-
-    later: np.ndarray
-    earlier: np.ndarray
-
-
-class Place(NamedTuple):
-    """Where a matrix of the later model stands: its layer, counted from 0, and its spot there."""
-
-    layer: int
-    spot: Spot
+MOST_RANK = 16  # that a sketch of 18 x 18 resolves: there must be room to see that there is no more
+MLP = ("gate", "up", "down")
 
 
 class Variety(NamedTuple):
-    """Share of different absolute values among neighbours in a row, of both models."""
+    """Share of different absolute values among neighbours in a row, of both models.
+
+    Attributes:
+        nonzero: Share of the values that did not become zero.
+    """
 
     later: float
     earlier: float
-
-
-@dataclass(frozen=True)
-class MatrixPair:
-    """A matrix of the later model and the one of the earlier that it is compared with."""
-
-    place: Place
-    later: ComparedMatrix
-    earlier: ComparedMatrix
-
-    @property
-    def same(self) -> bool:
-        """Whether every value is equal, or is once it is cast to bf16."""
-        return self.later.bf16_digest == self.earlier.bf16_digest
-
-    @cached_property
-    def sketches(self) -> SketchPair | None:
-        """Both sketches; None where one is missing or the matrices have different shapes."""
-        later, earlier = self.later.sketch, self.earlier.sketch
-        if later is None or earlier is None or len(later) != len(earlier):
-            return None
-        if self.later.rows != self.earlier.rows or self.later.cols != self.earlier.cols:
-            return None
-
-        size = round(len(later) ** 0.5)
-        return SketchPair(np.reshape(later, (size, size)), np.reshape(earlier, (size, size)))
+    nonzero: float
 
 
 @dataclass(frozen=True)
@@ -87,24 +59,18 @@ class WeightChanges:
     places: tuple[int | None, ...]
 
     @classmethod
-    def between(cls, a: ModelFeatures, b: ModelFeatures, alignment: Alignment) -> "WeightChanges":
-        """Return the changes where each layer of a comes from the most similar one of b."""
-        best = alignment.cosines.argmax(1)
-        threshold = min(KIN, alignment.similarity / 2)
-        kin = alignment.cosines.max(1) > threshold
-
-        places = []
-        for layer, has_source in zip(best, kin, strict=True):
-            places.append(int(layer) if has_source else None)
-        return cls(a, b, tuple(places))
+    def between(
+        cls, a: ModelFeatures, b: ModelFeatures, alignments: Mapping[str, Alignment]
+    ) -> "WeightChanges":
+        """Return the changes where each layer of a comes from the one of b that it is like."""
+        if not a.layers or not b.layers:
+            return cls.in_order(a, b)
+        return cls(a, b, sources(similarities(a, b, alignments)))
 
     @classmethod
     def in_order(cls, a: ModelFeatures, b: ModelFeatures) -> "WeightChanges":
         """Return the changes where each layer of a comes from the layer of b with its number."""
-        common = min(len(a.layers), len(b.layers))
-        places: list[int | None] = [None] * len(a.layers)
-        places[:common] = range(common)
-        return cls(a, b, tuple(places))
+        return cls(a, b, in_order(len(a.layers), len(b.layers)))
 
     @cached_property
     def pairs(self) -> list[MatrixPair]:
@@ -115,10 +81,26 @@ class WeightChanges:
         for layer, source in enumerate(self.places):
             if source is None or layer >= len(self.a.layers) or source >= len(self.b.layers):
                 continue
-            earlier = self.b.layers[source]
-            for spot, matrix in self.a.layers[layer].items():
-                if spot in earlier:
-                    yield MatrixPair(Place(layer, spot), matrix, earlier[spot])
+            later, earlier = self.a.layers[layer], self.b.layers[source]
+            experts = expert_sources(later, earlier)
+            for spot, matrix in later.items():
+                partner = earlier.get(source_spot(spot, experts))
+                if partner is not None:
+                    yield MatrixPair(Place(layer, spot), matrix, partner)
+
+    @cached_property
+    def unmatched(self) -> int:
+        """How many matrices of matched layers have no counterpart, in either model."""
+        ours = [self.a.layers[layer] for layer in self.matched_layers]
+        theirs = {self.places[layer] for layer in self.matched_layers}
+        expected = sum(len(self.b.layers[layer]) for layer in theirs if layer is not None)
+        later = sum(len(layer) for layer in ours)
+        return abs(later - len(self.pairs)) + max(0, expected - len(self.pairs))
+
+    @property
+    def matched_layers(self) -> tuple[int, ...]:
+        """Layers of the later model that have a source."""
+        return tuple(layer for layer, source in enumerate(self.places) if source is not None)
 
     @property
     def removed(self) -> tuple[int, ...]:
@@ -135,11 +117,7 @@ class WeightChanges:
     @property
     def without_source(self) -> tuple[int, ...]:
         """Layers of the later model that come from none of the earlier."""
-        layers = []
-        for layer, source in enumerate(self.places):
-            if source is None:
-                layers.append(layer)
-        return tuple(layers)
+        return tuple(layer for layer, source in enumerate(self.places) if source is None)
 
     @property
     def rounding(self) -> float:
@@ -169,7 +147,7 @@ class WeightChanges:
         sketches: dict[str, list[SketchPair]] = defaultdict(list)
         for pair in self.pairs:
             if pair.sketches:
-                sketches[pair.later.projection].append(pair.sketches)
+                sketches[pair.projection].append(pair.sketches)
 
         cosines = {}
         for projection in PROJECTIONS:
@@ -185,84 +163,65 @@ class WeightChanges:
     @cached_property
     def sizes(self) -> list[float]:
         """|later - earlier| / |earlier| of every matrix that changed, estimated from sketches."""
-        sizes = []
-        for sketches in self._changed_sketches():
-            change = np.linalg.norm(sketches.later - sketches.earlier)
-            length = np.linalg.norm(sketches.earlier) or 1.0
-            sizes.append(float(change / length))
-        return sizes
+        return changed_sizes(self.pairs)
 
     @cached_property
     def rank(self) -> int | None:
-        """The largest rank of a change of query or value; None above MOST_RANK and without any.
+        """The rank of most changes of query or value; None above MOST_RANK and without any.
 
         Only their sketches are large enough to resolve a rank.
         """
+        return self.rank_of(self.pairs)
+
+    def rank_of(self, pairs: Iterable[MatrixPair]) -> int | None:
+        """Return the rank that most changes of some matrices have; None where it is not low."""
         later_rounding = ROUNDING.get(self.a.model.dtype, UNKNOWN_TYPE)
         earlier_rounding = ROUNDING.get(self.b.model.dtype, UNKNOWN_TYPE)
         rounding = max(later_rounding, earlier_rounding)
 
-        ranks = []
-        for later, earlier in self._changed_sketches():
-            if len(later) > MOST_RANK:
-                ranks.append(change_rank(later, earlier, rounding))
-        largest = max(ranks, default=MOST_RANK + 1)
-        return largest if largest <= MOST_RANK else None
-
-    def _changed_sketches(self) -> Iterator[SketchPair]:
-        for pair in self.pairs:
-            if pair.sketches and not pair.same:
-                yield pair.sketches
+        sketches = [pair.sketches for pair in pairs if pair.sketches and not pair.same]
+        resolving = [sketch for sketch in sketches if len(sketch.later) > MOST_RANK]
+        ranks = [change_rank(later, earlier, rounding) for later, earlier in resolving]
+        low = Counter(rank for rank in ranks if 0 < rank <= MOST_RANK)
+        if low.total() * 2 <= len(ranks):
+            return None
+        return low.most_common(1)[0][0]
 
     @property
     def zeros(self) -> float:
-        """Share of weights that are zero in the later model, less that in the earlier."""
-        later = []
-        earlier = []
-        for pair in self.pairs:
-            later.append(pair.later.zero_share)
-            earlier.append(pair.earlier.zero_share)
-        return mean_of_known(later) - mean_of_known(earlier)
+        """Share of weights that are zero in the later model, less that in the earlier.
+
+        Of matrices that kept their shape: padding adds zeros as well.
+        """
+        return zero_growth([pair for pair in self.pairs if pair.same_shape])
 
     @property
     def variety(self) -> Variety:
-        """How many different values neighbouring weights take: few where they are quantised."""
-        later = []
-        earlier = []
-        for pair in self.pairs:
-            later.append(pair.later.distinct_share)
-            earlier.append(pair.earlier.distinct_share)
-        return Variety(mean_of_known(later), mean_of_known(earlier))
+        """How many different values neighbouring weights take: few where they are quantised.
+
+        Zeros aside that the later model has more of.
+        """
+        later = [pair.later.distinct_share for pair in self.pairs]
+        earlier = [pair.earlier.distinct_share for pair in self.pairs]
+        nonzero = 1 - max(0.0, zero_growth(self.pairs))
+        return Variety(mean_of_known(later), mean_of_known(earlier), nonzero)
 
 
-def change_rank(later: np.ndarray, earlier: np.ndarray, rounding: float) -> int:
-    """Return the rank of a change, from the singular values of its square sketch.
-
-    The rank is where they fall by GAP or more to what rounding gives; without such a step it is
-    full.
-    """
-    values = np.linalg.svd(later - earlier, compute_uv=False)
-    noise = NOISE_TOP * rounding * float(np.linalg.norm(earlier))
-    rank = int((values > noise).sum())
-    if rank == 0:
-        return 0
-
-    has_step = rank < len(values) and values[rank - 1] > GAP * values[rank]
-    return rank if has_step else len(values)
+def zero_growth(pairs: Sequence[MatrixPair]) -> float:
+    """Return by how much the share of zeros grew, in the mean of some matrices."""
+    later = [pair.later.zero_share for pair in pairs]
+    earlier = [pair.earlier.zero_share for pair in pairs]
+    return mean_of_known(later) - mean_of_known(earlier)
 
 
-def pooled_cosine(pairs: Sequence[SketchPair]) -> float:
-    """Return sum <a_i, b_i> / sum |a_i| |b_i| over pairs of sketches; 0 where all lengths are 0."""
-    products = 0.0
-    lengths = 0.0
-    for later, earlier in pairs:
-        products += np.vdot(later, earlier)
-        squares = np.vdot(later, later) * np.vdot(earlier, earlier)
-        lengths += squares**0.5
-    return float(products / lengths) if lengths else 0.0
+def source_spot(spot: Spot, experts: Mapping[int, int]) -> Spot:
+    """Return where a matrix's source stands in the earlier layer, given those of the experts."""
+    projection, expert, number = spot
+    if projection not in MLP or (expert == DENSE and DENSE not in experts):
+        return spot
+    return projection, experts.get(expert, expert), number
 
 
-def mean_of_known(values: Sequence[float | None]) -> float:
-    """Return the mean of the values that are not None; 0 where none is known."""
-    known = [value for value in values if value is not None]
-    return float(np.mean(known)) if known else 0.0
+def changed_sizes(pairs: Iterable[MatrixPair]) -> list[float]:
+    """Return |later - earlier| / |earlier| of the pairs that changed and have sketches."""
+    return [pair.size for pair in pairs if not pair.same and pair.size is not None]

@@ -111,15 +111,8 @@ class ModelComparison:
 
     @cached_property
     def changes(self) -> WeightChanges:
-        """What was done to b to get a, if a comes from it.
-
-        Layers are matched by their sketches where these are beyond every unrelated pair's, else by
-        number.
-        """
-        strongest = max(null_distributions()[kind].strongest for kind in KINDS)
-        if self.alignment is not None and self.alignment.z > strongest:
-            return WeightChanges.between(self.a, self.b, self.alignment)
-        return WeightChanges.in_order(self.a, self.b)
+        """What was done to b to get a, if a comes from it."""
+        return WeightChanges.between(self.a, self.b, self.alignments)
 
 
 def z_of(alignment: Alignment) -> float:

@@ -33,20 +33,44 @@ PREPOSITIONS = {
 class ChangeKind(StrEnum):
     """What can have been done to a model's weights; the comment says what amount and parts are."""
 
+    # depth; amount: how many layers
     LAYERS_REMOVED = "layers removed"  # parts: their numbers in the base
     LAYERS_STACKED = "layers stacked"  # parts: the base's layers that come several times
+    LAYERS_INSERTED = "layers inserted"  # parts: in the model, copies that write as none before
+    LAYERS_REORDERED = "layers reordered"  # parts: those of the base out of their order
     LAYERS_WITHOUT_SOURCE = "layers without a source"  # parts: their numbers in the model
+    # size; amount: now; parts: before
+    WIDTH = "width"  # of the residual stream
+    NEURONS = "neurons"  # of a layer's MLP, or of an expert
+    HEADS = "query heads"  # rows of a layer's query projection, all heads together
+    KV_HEADS = "key and value heads"  # rows of the key projection
+    EXPERTS = "experts"  # of a layer; 1 where there are none
+    VOCABULARY_SIZE = "vocabulary size"  # tokens
+    # the same function in other numbers
     STREAM_ROTATED = "residual stream rotated or permuted"
+    NORMS_FOLDED = "norm gains folded"
     NEURONS_REPARAMETERISED = "neurons permuted or rescaled"
     HEADS_REPARAMETERISED = "heads permuted or rescaled"
-    QUANTISED = "quantised"  # amount: about how many bits
+    QUERY_KEY_REPARAMETERISED = "query and key mapped"  # rows permuted, rotated or rescaled
+    EXPERTS_REORDERED = "experts reordered"
+    # precision and zeros
+    QUANTISED = "quantised"  # amount: about how many bits; parts: the format, where it is stored so
     PRUNED = "pruned"  # amount: share of the weights that became zero
+    PROJECTIONS_ZEROED = "projections zeroed"  # amount: how many; parts: names of the tensors
+    # training; amount: |change| / |weights|, None where it cannot be told; parts: layers, if few
     LORA_LIKE = "LoRA-like"  # amount: rank of the change
-    CONTINUED_TRAINING = "continued training"  # amount: |change| / |weights|
-    FINE_TUNED = "fine-tuned"  # amount: |change| / |weights|
-    VOCABULARY_SIZE = "vocabulary size"  # amount: tokens now; parts: tokens before
+    CONTINUED_TRAINING = "continued training"
+    FINE_TUNED = "fine-tuned"
+    # tensors outside the projections; amount: |change| / |weights|; parts: their group
+    TENSORS_CHANGED = "tensors changed"  # embedding, head, norm, router, latent, bias and the like
+    TENSORS_ADDED = "tensors added"  # amount: how many; parts: their group
+    TENSORS_REMOVED = "tensors removed"  # amount: how many; parts: their group
+    HEAD_UNTIED = "head untied"  # the head has weights of its own, the base's were the embedding's
+    TOKENS_REORDERED = "tokens reordered"
     TOKENS_EMBEDDED_ANEW = "tokens embedded anew"
-    OTHER_WEIGHTS = "embedding, head or norms"
+    OTHER_WEIGHTS = "embedding, head or norms"  # which is unknown: stored without these tensors
+    # the rest
+    NOT_TOLD_APART = "not told apart"  # weights differ; parts: groups or projections
     MERGED = "merged"  # amount: share of the first parent; parts: names of all parents
     ADAPTER = "adapter"  # amount: rank; parts: method
     PARTIAL_READ = "partial read"  # too little was read to tell what was changed

@@ -12,9 +12,9 @@ from rich.text import Text
 from registry.lineage.descent import DirectionShown
 from registry.lineage.direction_errors import measured_error
 from registry.lineage.verdict import Change, Direction, Evidence, Relative, Verdict
+from registry.report.change_wording import change_sentence
 from registry.report.tables import table
 from registry.report.wording import (
-    change_sentence,
     evidence_sentence,
     headline,
     probability,

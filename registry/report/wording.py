@@ -3,13 +3,12 @@
 Pure.
 """
 
-from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
+from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 from registry.report import kinship_wording
+from registry.report.change_wording import change_sentence
 
 SMALLEST_SHOWN = 1e-15  # probabilities below are all shown as this bound
 CHANCE_LEVEL = 0.05  # p-values above are at chance level
-LAYERS_SHOWN = 6  # numbers of a long list of layers
-REPARAMETERISED = "function-preserving re-parameterisation"
 
 
 def headline(verdict: Verdict) -> str:
@@ -53,94 +52,6 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     if p_value:
         lines.append(p_value)
     return lines
-
-
-def change_sentence(change: Change) -> str:
-    """Return what was done to the base, in words."""
-    kind = change.kind
-    if kind in LAYER_CHANGES:
-        return LAYER_CHANGES[kind].format(layers=layer_list(change.parts))
-    if kind in FIXED_CHANGES:
-        return FIXED_CHANGES[kind]
-    if kind in SIZED_CHANGES:
-        return SIZED_CHANGES[kind].format(amount=change.amount or 0.0)
-    return PARTICULAR_CHANGES[kind](change)
-
-
-LAYER_CHANGES = {
-    ChangeKind.LAYERS_REMOVED: "layers removed: {layers}",
-    ChangeKind.LAYERS_STACKED: "layers stacked: {layers} repeated",
-    ChangeKind.LAYERS_WITHOUT_SOURCE: "layers without a source: {layers}",
-}
-FIXED_CHANGES = {
-    ChangeKind.STREAM_ROTATED: f"{REPARAMETERISED}: residual stream rotated or permuted",
-    ChangeKind.NEURONS_REPARAMETERISED: (
-        f"{REPARAMETERISED}: MLP neurons permuted or rescaled, or norm gains folded"
-    ),
-    ChangeKind.HEADS_REPARAMETERISED: (
-        f"{REPARAMETERISED}: attention heads permuted or rescaled, or norm gains folded"
-    ),
-    ChangeKind.TOKENS_EMBEDDED_ANEW: "tokens embedded anew or reordered",
-    ChangeKind.OTHER_WEIGHTS: "embedding, head or norms changed",
-    ChangeKind.PARTIAL_READ: (
-        "from a partial read: identify the whole checkpoint to learn what was changed"
-    ),
-}
-SIZED_CHANGES = {
-    ChangeKind.QUANTISED: "quantised to about {amount:.0f} bits",
-    ChangeKind.PRUNED: "pruned: {amount:.0%} of the weights became zero",
-    ChangeKind.LORA_LIKE: "LoRA-like: the change has rank {amount:.0f}",
-    ChangeKind.CONTINUED_TRAINING: (
-        "continued training, or merged: relative weight change {amount:.0%}"
-    ),
-    ChangeKind.FINE_TUNED: "fine-tuned: relative weight change {amount:.1%}",
-}
-
-
-def vocabulary_sentence(change: Change) -> str:
-    """Return how many tokens there are, and were."""
-    (before,) = change.parts
-    return f"vocabulary of {change.amount:.0f} instead of {before} tokens"
-
-
-def merge_sentence(change: Change) -> str:
-    """Return the shares of all parents, and whether they vary with the layer."""
-    share = change.amount or 0.0
-    shares = change.shares or (share, 1 - share)
-    parents = [f"{share:.0%} {name}" for share, name in zip(shares, change.parts, strict=True)]
-    *others, last = parents
-    sentence = f"merged: {', '.join(others)} and {last}"
-    return f"{sentence}, in shares that vary with the layer" if change.by_layer else sentence
-
-
-def adapter_sentence(change: Change) -> str:
-    """Return an adapter's method and rank."""
-    if change.amount is None:
-        return "adapter, trained on it or on a relative"
-    (method,) = change.parts
-    return f"{method} adapter of rank {change.amount:.0f}, trained on it or on a relative"
-
-
-def stated_sentence(change: Change) -> str:
-    """Return the sentence that was stored."""
-    (sentence,) = change.parts
-    return str(sentence)
-
-
-PARTICULAR_CHANGES = {
-    ChangeKind.VOCABULARY_SIZE: vocabulary_sentence,
-    ChangeKind.MERGED: merge_sentence,
-    ChangeKind.ADAPTER: adapter_sentence,
-    ChangeKind.STATED: stated_sentence,
-}
-
-
-def layer_list(layers: tuple[int | str, ...]) -> str:
-    """Return layer numbers, the first few."""
-    numbers = ", ".join(map(str, layers[:LAYERS_SHOWN]))
-    if len(layers) > LAYERS_SHOWN:
-        return f"{numbers} ..."
-    return numbers
 
 
 def evidence_sentence(line: Evidence) -> str:

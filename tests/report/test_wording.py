@@ -5,7 +5,6 @@ import pytest
 from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
 from registry.report.wording import (
     EVIDENCE,
-    change_sentence,
     evidence_sentence,
     headline,
     p_equals,
@@ -13,64 +12,6 @@ from registry.report.wording import (
     significance,
     verdict_lines,
 )
-
-REPARAMETERISED = "function-preserving re-parameterisation"
-CHANGES = [
-    (Change(ChangeKind.LAYERS_REMOVED, parts=(2,)), "layers removed: 2"),
-    (Change(ChangeKind.LAYERS_STACKED, parts=(1, 2)), "layers stacked: 1, 2 repeated"),
-    (
-        Change(ChangeKind.LAYERS_WITHOUT_SOURCE, parts=tuple(range(8))),
-        "layers without a source: 0, 1, 2, 3, 4, 5 ...",
-    ),
-    (
-        Change(ChangeKind.STREAM_ROTATED),
-        f"{REPARAMETERISED}: residual stream rotated or permuted",
-    ),
-    (
-        Change(ChangeKind.NEURONS_REPARAMETERISED),
-        f"{REPARAMETERISED}: MLP neurons permuted or rescaled, or norm gains folded",
-    ),
-    (
-        Change(ChangeKind.HEADS_REPARAMETERISED),
-        f"{REPARAMETERISED}: attention heads permuted or rescaled, or norm gains folded",
-    ),
-    (Change(ChangeKind.QUANTISED, 4), "quantised to about 4 bits"),
-    (Change(ChangeKind.PRUNED, 0.5), "pruned: 50% of the weights became zero"),
-    (Change(ChangeKind.LORA_LIKE, 8), "LoRA-like: the change has rank 8"),
-    (
-        Change(ChangeKind.CONTINUED_TRAINING, 0.6),
-        "continued training, or merged: relative weight change 60%",
-    ),
-    (Change(ChangeKind.FINE_TUNED, 0.0822), "fine-tuned: relative weight change 8.2%"),
-    (
-        Change(ChangeKind.VOCABULARY_SIZE, 70, (80,)),
-        "vocabulary of 70 instead of 80 tokens",
-    ),
-    (Change(ChangeKind.TOKENS_EMBEDDED_ANEW), "tokens embedded anew or reordered"),
-    (Change(ChangeKind.OTHER_WEIGHTS), "embedding, head or norms changed"),
-    (Change(ChangeKind.MERGED, 0.3, ("a", "b")), "merged: 30% a and 70% b"),
-    (
-        Change(ChangeKind.ADAPTER, 8, ("lora",)),
-        "lora adapter of rank 8, trained on it or on a relative",
-    ),
-    (
-        Change(ChangeKind.PARTIAL_READ),
-        "from a partial read: identify the whole checkpoint to learn what was changed",
-    ),
-    (Change(ChangeKind.STATED, parts=("as it was said",)), "as it was said"),
-]
-
-
-@pytest.mark.parametrize(("change", "sentence"), CHANGES, ids=[str(c.kind) for c, _ in CHANGES])
-def test_a_change_in_words(change, sentence):
-    """What was done, and how much of it."""
-    assert change_sentence(change) == sentence
-
-
-def test_every_kind_of_change_has_words():
-    """None is left without a sentence."""
-    assert {change.kind for change, _ in CHANGES} == set(ChangeKind)
-
 
 LINES = [
     (Evidence(EvidenceKind.DIGEST), "every weight is equal"),
