@@ -114,7 +114,7 @@ FEW = (
     "neurons-pruned+recovered",
     "fine-tune+permutation-hidden",
 )
-LEAST = ("fine-tune", "continued", "int4", "rotation")
+LEAST = ("fine-tune", "int4", "rotation")
 
 
 def rows(root: Root) -> list[Row]:
