@@ -1,6 +1,7 @@
 """Changes of a model's weights without training: each takes a Made and gives another."""
 
 import copy
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -38,11 +39,15 @@ def prune(share: float) -> Change:
 
 
 def quantise(bits: int, group: int | None) -> Change:
-    """Round to whole multiples of a scale for each row, or each group of so many inputs, and back."""
+    """Round to whole multiples of a scale for each row, or each group of so many inputs, and back.
+
+    Groups are smaller, by halves, where they would not fill a row.
+    """
     top = 2 ** (bits - 1) - 1
 
     def function(matrix: Tensor, _: torch.Generator) -> Tensor:
-        parts = matrix.unflatten(-1, (-1, group or matrix.shape[-1]))
+        inputs = matrix.shape[-1]
+        parts = matrix.unflatten(-1, (-1, math.gcd(group or inputs, inputs)))
         scale = parts.abs().amax(-1, keepdim=True).clamp_min(1e-12) / top
         return ((parts / scale).round() * scale).flatten(-2)
 
