@@ -7,13 +7,22 @@ from functools import cached_property
 import numpy as np
 
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.calibration import null_distributions
+from registry.lineage.calibration import SMALLEST, null_distributions
 from registry.lineage.changes import WeightChanges
-from registry.lineage.features import KINDS, ModelFeatures
+from registry.lineage.degenerate import is_flat
+from registry.lineage.features import KINDS, ComparedMatrix, ModelFeatures
 from registry.lineage.layer_alignment import Alignment, align
+from registry.lineage.own_alignment import OwnAlignment, align_own
+from registry.lineage.significance import p_values
 from registry.lineage.spectra import closeness, spectral_distance
 from registry.lineage.vector_distances import cosine_distance
 from registry.lineage.verdict import EvidenceKind
+
+MANY_VALUES = 256  # of a matrix that is equal to another by no chance
+SURE = 1e-30  # p-value, for scores, where matrices are equal
+EXCESS = frozenset(
+    {EvidenceKind.STREAM, EvidenceKind.TOKEN, EvidenceKind.OWN, EvidenceKind.SPECTRA}
+)
 
 
 @dataclass(frozen=True)
@@ -49,17 +58,52 @@ class ModelComparison:
         return spectral_distance(self.a, self.b)
 
     @cached_property
+    def own_alignment(self) -> OwnAlignment | None:
+        """The middle layers matched in the models' own axes; None where one has no such sketch."""
+        return align_own(self.a.own, self.b.own)
+
+    @cached_property
     def numbers(self) -> dict[str, float]:
-        """The numbers that decide, larger for relatives: z of sketches, closeness of spectra."""
-        numbers = {kind: alignment.z for kind, alignment in self.alignments.items()}
+        """The numbers that decide, larger for relatives.
+
+        z of sketches, the cosine in own axes, the closeness of spectra.
+        """
+        numbers: dict[str, float] = {}
+        for kind, alignment in self.alignments.items():
+            numbers[kind] = alignment.z
+        if self.own_alignment is not None:
+            numbers[EvidenceKind.OWN] = self.own_alignment.similarity
+            if EvidenceKind.TOKEN in numbers:
+                numbers[EvidenceKind.COMBINED] = 0.0  # its p-value says it all
         numbers[EvidenceKind.SPECTRA] = closeness(self.spectral_distance)
         return numbers
 
     @cached_property
     def p_values(self) -> dict[str, float]:
         """The p-value of each of the numbers alone."""
-        nulls = null_distributions()
-        return {kind: nulls[kind].p_value(value) for kind, value in self.numbers.items()}
+        return p_values(self)
+
+    @cached_property
+    def shared_embeddings(self) -> bool:
+        """Whether both models have the same embeddings, value by value, once cast to bf16."""
+        one, other = (
+            {
+                tensor.cast_digest or tensor.digest
+                for tensor in features.model.tensors
+                if tensor.group == "embedding"
+            }
+            for features in (self.a, self.b)
+        )
+        return bool(one & other)
+
+    @cached_property
+    def equal_matrices(self) -> int:
+        """How many matrices of a are equal to one of b, wherever that stands, once cast to bf16.
+
+        Matrices that tell nothing, flat ones and small ones, do not count.
+        """
+        earlier = {matrix.bf16_digest for matrix in self.b.model.matrices if tells(matrix)}
+        return sum(matrix.bf16_digest in earlier for matrix in self.a.model.matrices)
 
     @property
     def same(self) -> bool:
@@ -69,16 +113,23 @@ class ModelComparison:
 
     @property
     def p_value(self) -> float:
-        """The smallest p-value of the kinds of evidence, times how many there are (Bonferroni)."""
+        """The smallest p-value of the kinds of evidence, times how many there are (Bonferroni).
+
+        Equal matrices leave nothing to chance.
+        """
+        if self.equal_matrices:
+            return SMALLEST
         return min(1.0, len(self.p_values) * min(self.p_values.values()))
 
     @property
     def score(self) -> float:
         """-log10 of the smallest p-value; where that is 0, the largest excess over a null."""
-        surest = -math.log10(min(self.p_values.values()))
-        if surest > 0:
-            return surest
-        return max(tail_excess(kind, value) for kind, value in self.numbers.items())
+        surest = min(self.p_values.values())
+        if self.equal_matrices:
+            surest = min(surest, SURE)
+        if surest < 1:
+            return -math.log10(max(SMALLEST, surest))
+        return max(tail_excess(kind, self.numbers[kind]) for kind in self.numbers if kind in EXCESS)
 
     @property
     def std_distance(self) -> float | None:
@@ -113,6 +164,12 @@ class ModelComparison:
     def changes(self) -> WeightChanges:
         """What was done to b to get a, if a comes from it."""
         return WeightChanges.between(self.a, self.b, self.alignments)
+
+
+def tells(matrix: ComparedMatrix) -> bool:
+    """Return whether an equal matrix elsewhere would be no chance."""
+    large = matrix.rows * matrix.cols >= MANY_VALUES
+    return large and matrix.std > 0 and not is_flat(matrix)
 
 
 def z_of(alignment: Alignment) -> float:

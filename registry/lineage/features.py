@@ -9,6 +9,7 @@ import numpy as np
 
 from registry.fingerprints.outline import BRANCHES
 from registry.fingerprints.record import Branch, Fingerprint, Matrix, Tensor
+from registry.lineage.own_alignment import own_tables
 
 KINDS = ("stream", "token")  # axes of the branches' sketches
 SPECTRUM_RANK = 16  # singular values of each matrix that are compared
@@ -188,6 +189,11 @@ class ModelFeatures:
     def sketches(self) -> Sketches:
         """The tables of the branches' sketches."""
         return Sketches.of(self.model.branches)
+
+    @cached_property
+    def own(self) -> np.ndarray:
+        """The middle layers' sketches in the model's own axes: branches x layers x 24 x 24."""
+        return own_tables(self.model.branches)
 
     @cached_property
     def layers(self) -> list[dict[Spot, ComparedMatrix]]:

@@ -133,6 +133,10 @@ def deciding_evidence(comparison: ModelComparison) -> Iterator[Evidence]:
         p_value = comparison.p_values[kind]
         if kind == EvidenceKind.SPECTRA:
             yield spectral_evidence(comparison.spectral_distance, p_value)
+        elif kind == EvidenceKind.COMBINED:
+            yield Evidence(EvidenceKind.COMBINED, value=-math.log10(p_value), p_value=p_value)
+        elif kind == EvidenceKind.OWN:
+            yield own_evidence(value, p_value)
         else:
             null = null_distributions()[kind]
             yield Evidence(
@@ -144,6 +148,20 @@ def deciding_evidence(comparison: ModelComparison) -> Iterator[Evidence]:
                 pairs=null.pairs,
                 cosine=comparison.alignments[kind].similarity,
             )
+
+
+def own_evidence(cosine: float, p_value: float) -> Evidence:
+    """Return the line of the models' own axes."""
+    null = null_distributions()[EvidenceKind.OWN]
+    return Evidence(
+        EvidenceKind.OWN,
+        value=cosine,
+        null=null.start,
+        p_value=p_value,
+        strongest=null.strongest,
+        pairs=null.pairs,
+        cosine=cosine,
+    )
 
 
 def spectral_evidence(distance: float, p_value: float) -> Evidence:
@@ -165,7 +183,9 @@ def spectral_distance_of(closeness: float) -> float:
 
 
 def matrix_evidence(comparison: ModelComparison) -> Iterator[Evidence]:
-    """Yield how many matrices are equal, and the cosine of their sketches."""
+    """Yield what is equal - matrices, embeddings - and the cosine of the matrices' sketches."""
+    if comparison.shared_embeddings:
+        yield Evidence(EvidenceKind.EQUAL_EMBEDDINGS, value=1.0, null=0.0)
     changes = comparison.changes
     if changes.equal:
         yield Evidence(

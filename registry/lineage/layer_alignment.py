@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 from scipy.optimize import linear_sum_assignment
 
 from registry.fingerprints.outline import BRANCHES
@@ -12,6 +13,8 @@ from registry.lineage.features import Sketches
 
 DRAWS = 200  # random tables that give the null of an assignment's mean
 LARGEST = 48  # layers: of more, the null of that many is taken, which is a little wider
+SIDE = 16  # rows and columns of a sketch in the stream's axes
+LEAST_FREEDOM, FREEDOM_OF_RANK = 4.0, 1.5  # of a t distribution: a sketch of rank 1 has 5.5
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,8 @@ class Alignment:
         similarity: Mean cosine of the matched layers.
         z: How many standard deviations that is above the mean of assigned independent random
             sketches.
+        p_value: How often the same sketches, rotated at random, agree as well; None in the tokens'
+            axes, which independent models may share.
     """
 
     cosines: np.ndarray
@@ -31,6 +36,7 @@ class Alignment:
     pairs: tuple[tuple[int, int], ...]
     similarity: float
     z: float
+    p_value: float | None = None
 
 
 class AssignmentNull(NamedTuple):
@@ -58,15 +64,70 @@ def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
     rows, columns = linear_sum_assignment(cosines, maximize=True)
     similarity = float(cosines[rows, columns].mean())
 
-    layers_a, layers_b = cosines.shape
-    fewer, more = sorted((min(layers_a, LARGEST), min(layers_b, LARGEST)))
-    null = assignment_null(fewer, more)
-    numbers = tables[0][0].shape[1]
-    noise = 1 / np.sqrt(numbers * len(tables))  # standard deviation of an entry by chance
-    z = (similarity / noise - null.mean) / null.deviation
-
     pairs = tuple(zip(rows.tolist(), columns.tolist(), strict=True))
-    return Alignment(cosines, len(tables), pairs, similarity, float(z))
+    null = assignment_null(*sorted(min(layers, LARGEST) for layers in cosines.shape))
+    noise = 1 / np.sqrt(tables[0][0].shape[1] * len(tables))  # of an entry by chance
+    if kind != "stream":
+        z = (similarity / noise - null.mean) / null.deviation
+        return Alignment(cosines, len(tables), pairs, similarity, float(z))
+
+    matched_a = np.concatenate([one[rows] for one, _ in tables])
+    matched_b = np.concatenate([other[columns] for _, other in tables])
+    rotation_null = RotationNull.of(matched_a, matched_b)
+    z = (similarity - null.mean * noise) / rotation_null.deviation
+    p_value = rotation_null.p_value(z)
+    return Alignment(cosines, len(tables), pairs, similarity, float(z), p_value)
+
+
+@dataclass(frozen=True)
+class RotationNull:
+    """The mean cosine of matched sketches A^T M B when A and B are rotated at random.
+
+    Independent runs are as likely as the same runs with their axes in another order: so this is
+    what independent models come to, whatever their width, depth, vocabulary and training.
+
+    Attributes:
+        deviation: Standard deviation of the mean cosine. It is large where all layers are alike.
+        freedom: Of the t distribution with tails as heavy. They are heavy where sketches have a low
+            rank, as one strong channel gives them.
+    """
+
+    deviation: float
+    freedom: float
+
+    @classmethod
+    def of(cls, a: np.ndarray, b: np.ndarray) -> "RotationNull":
+        """Return the null of n matched sketches of 256 numbers each, n x 256.
+
+        E <a_i, U b_i V> <a_j, U b_j V> = <a_i, a_j> <b_i, b_j> / 256 over rotations U and V.
+        """
+        together = float(((a @ a.T) * (b @ b.T)).sum())
+        variance = together / len(a) ** 2 / SIDE**2
+        independent = len(a) ** 2 / together if together > 0 else 1.0  # terms of the mean
+        rank = min(effective_rank(a), effective_rank(b))
+        freedom = LEAST_FREEDOM + FREEDOM_OF_RANK * rank * max(1.0, independent)
+        return cls(max(variance, np.finfo(float).tiny) ** 0.5, freedom)
+
+    def p_value(self, z: float) -> float:
+        """Return how often rotated sketches come to a z of this size or more."""
+        return float(stats.t.sf(z, self.freedom))
+
+
+def effective_rank(sketches: np.ndarray) -> float:
+    """Return the participation ratio of the directions that sketches use, at most 16.
+
+    (sum lambda)^2 / sum lambda^2 of the summed Gram matrices, of rows or of columns, the smaller.
+    """
+    squares = sketches.reshape(-1, SIDE, SIDE)
+    rows = np.einsum("nij,nkj->ik", squares, squares)
+    columns = np.einsum("nij,nik->jk", squares, squares)
+    return min(participation(rows), participation(columns))
+
+
+def participation(gram: np.ndarray) -> float:
+    """Return trace(G)^2 / |G|^2, 1 of a matrix of zeros."""
+    square = float((gram**2).sum())
+    return float(np.trace(gram) ** 2 / square) if square > 0 else 1.0
 
 
 @lru_cache(1024)

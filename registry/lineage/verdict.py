@@ -103,8 +103,11 @@ class EvidenceKind(StrEnum):
     DIGEST = "digest"
     STREAM = "stream"  # sketches of the branches in the axes of the residual stream
     TOKEN = "token"  # noqa: S105  # the same in the axes of the token embeddings
+    OWN = "own axes"  # the same in axes that each model itself gives
+    COMBINED = "token and own axes"  # both together, as -log10 of their p-value
     SPECTRA = "spectra"
     EQUAL_MATRICES = "equal matrices"
+    EQUAL_EMBEDDINGS = "equal embeddings"
     WEIGHTS = "weights"  # sketches of the matrices themselves
     STD_VECTOR = "std vector"
     MIXTURE = "mixture"

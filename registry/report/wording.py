@@ -81,6 +81,23 @@ def token_sentence(line: Evidence) -> str:
     return f"{what}: {matched_cosine(line)}, {z_score(line, 'pairs')}"
 
 
+def own_sentence(line: Evidence) -> str:
+    """Return how the middle layers agree in axes that each model itself gives."""
+    what = "own-axes sketches, which need neither tokens nor the stream's axes"
+    maximum = f"maximum over {line.pairs:,} unrelated pairs: {line.strongest:.2f}"
+    return f"{what}: {matched_cosine(line)} ({maximum})"
+
+
+def combined_sentence(_line: Evidence) -> str:
+    """Return that two lines are taken together."""
+    return "token-axes and own-axes sketches together"
+
+
+def equal_embeddings_sentence(_line: Evidence) -> str:
+    """Return that the embeddings are the same."""
+    return "the token embeddings are equal, once cast to bf16; that says nothing of the layers"
+
+
 def spectral_sentence(line: Evidence) -> str:
     """Return the distance of the singular values."""
     if line.value is None:
@@ -159,6 +176,9 @@ EVIDENCE = {
     EvidenceKind.DIGEST: digest_sentence,
     EvidenceKind.STREAM: stream_sentence,
     EvidenceKind.TOKEN: token_sentence,
+    EvidenceKind.OWN: own_sentence,
+    EvidenceKind.COMBINED: combined_sentence,
+    EvidenceKind.EQUAL_EMBEDDINGS: equal_embeddings_sentence,
     EvidenceKind.SPECTRA: spectral_sentence,
     EvidenceKind.EQUAL_MATRICES: equal_matrices_sentence,
     EvidenceKind.WEIGHTS: weights_sentence,

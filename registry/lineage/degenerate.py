@@ -1,0 +1,41 @@
+"""Models whose weights tell nothing of descent: starts that everybody makes alike.
+
+An orthogonal or identity-like start has singular values that are all equal, in every model alike,
+and the identity's own axes. Nothing that training leaves is so flat: not even random matrices are,
+whose largest singular values spread as the Airy function's zeros do (Tracy and Widom, 1994).
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from registry.lineage.features import ComparedMatrix
+
+VALUE = 8  # which singular value is put beside the largest
+FLAT = 0.5  # of the spread that a random matrix of this size has
+FIRST_POINT, LATER_POINT = 1.2, 11.0  # of the Airy process: the means of its 1st and 8th point
+
+
+def is_degenerate(matrices: Sequence[ComparedMatrix]) -> bool:
+    """Return whether at least half of a model's matrices are flatter than random ones."""
+    flat = [is_flat(matrix) for matrix in matrices if len(matrix.singular_values) >= VALUE]
+    return bool(flat) and float(np.mean(flat)) >= 0.5  # noqa: PLR2004  # half
+
+
+def is_flat(matrix: ComparedMatrix) -> bool:
+    """Return whether a matrix's eight largest singular values are more alike than random ones."""
+    largest, later = matrix.singular_values[0], matrix.singular_values[VALUE - 1]
+    if largest <= 0:
+        return True
+    return 1 - later / largest < FLAT * random_spread(matrix.rows, matrix.cols)
+
+
+def random_spread(rows: int, cols: int) -> float:
+    """Return 1 - sigma_8 / sigma_1 of a matrix of random normal numbers, in the mean."""
+    one, other = math.sqrt(rows), math.sqrt(cols)
+    centre = (one + other) ** 2
+    scale = (one + other) * (1 / one + 1 / other) ** (1 / 3)
+    first = centre - FIRST_POINT * scale
+    later = max(0.0, centre - LATER_POINT * scale)
+    return 1 - math.sqrt(later / first)
