@@ -1,0 +1,80 @@
+"""registry.lineage.significance: what each number is worth, and where it is worth nothing."""
+
+from dataclasses import replace
+
+import models_made as made
+import pytest
+
+from registry.lineage.comparison import ModelComparison
+from registry.lineage.significance import UNSUPPORTED, combined_p, learns_the_same_path
+
+ROOT = made.grown()
+
+
+def compared(child, root):
+    """Return the comparison of two fingerprints."""
+    return ModelComparison.of(child, root)
+
+
+def flat(fingerprint):
+    """Return a fingerprint whose singular values are all equal."""
+    matrices = tuple(
+        replace(matrix, singular_values=(1.0,) * 16) for matrix in fingerprint.matrices
+    )
+    return replace(fingerprint, matrices=matrices)
+
+
+def test_flat_starts_prove_nothing(fingerprinted):
+    """However well their sketches agree."""
+    root = flat(fingerprinted("root", ROOT))
+    child = flat(fingerprinted("fine-tuned", made.tuned(ROOT)))
+    assert set(compared(child, root).p_values.values()) == {1.0}
+
+
+def test_equal_embeddings_prove_nothing_of_the_layers(fingerprinted):
+    """A model that is independent but for them has p-values of 1 in their axes."""
+    tensors = made.grown(1) | {
+        name: tensor for name, tensor in ROOT.items() if "embed_tokens" in name
+    }
+    comparison = compared(fingerprinted("on embeddings", tensors), fingerprinted("root", ROOT))
+    assert comparison.shared_embeddings
+    assert comparison.p_values["stream"] == comparison.p_values["token"] == 1.0
+    assert not compared(
+        fingerprinted("seed 1", made.grown(1)), fingerprinted("root", ROOT)
+    ).shared_embeddings
+
+
+def test_a_child_on_the_same_embeddings_is_known(fingerprinted):
+    """Its layers agree far more than embeddings explain."""
+    child = compared(fingerprinted("fine-tuned", made.tuned(ROOT)), fingerprinted("root", ROOT))
+    assert child.p_values["stream"] < 1e-9
+
+
+@pytest.mark.parametrize(
+    ("tied", "vocabulary", "same_path"),
+    [(True, 50_000, True), (None, 50_000, True), (False, 33, True), (False, 50_000, False)],
+)
+def test_tied_embeddings_and_small_vocabularies_share_a_path(
+    fingerprinted, tied, vocabulary, same_path
+):
+    """Where that is known not to be so, the tokens' axes decide alone."""
+    root = replace(fingerprinted("root", ROOT), tied=tied, vocabulary=vocabulary)
+    comparison = compared(root, root)
+    assert learns_the_same_path(comparison) is same_path
+    if same_path:
+        assert comparison.p_values["token"] == UNSUPPORTED
+
+
+def test_two_kinds_together_are_surer_than_each(fingerprinted):
+    """By Fisher's rule, never surer than their product."""
+    rotated = compared(fingerprinted("rotated", made.rotated(ROOT)), fingerprinted("root", ROOT))
+    token, own = rotated.p_values["token"], rotated.p_values["own axes"]
+    assert token * own < combined_p(rotated, "") < min(token, own)
+
+
+def test_one_equal_matrix_leaves_nothing_to_chance(fingerprinted):
+    """A model with one layer of another comes from it."""
+    taken = made.grown(1) | {name: t for name, t in ROOT.items() if ".layers.2." in name}
+    comparison = compared(fingerprinted("one layer", taken), fingerprinted("root", ROOT))
+    assert comparison.equal_matrices == 7  # projections of the layer
+    assert comparison.p_value < 1e-100
