@@ -3,7 +3,10 @@
 pair                the way in: the verdict on two fingerprints
 features            fingerprints as the arrays that are compared
 comparison          the numbers that decide, each with its p-value from calibration's nulls
-changes             what was done to the weights, in numbers; change_kinds gives these a kind
+changes             what was done to the weights, in numbers (layer_sources, expert_matching,
+                    matrix_pairs, tensor_pairs); change_kinds makes a list of kinds and amounts of
+                    it: depth_changes, size_changes, reparameterisations, rotated, quantisation,
+                    training_changes, outside_changes
 judgement, verdict  from a comparison to a verdict, and the records that it consists of
 merge_shares        linear merges of two models
 adapter_base        which base an adapter fits; adapter_comparison compares adapters

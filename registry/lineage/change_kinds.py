@@ -6,6 +6,7 @@ docs/method.md, Which changes were made.
 from collections.abc import Iterable, Iterator
 
 from registry.architectures.name_table import NUMBER
+from registry.architectures.roles import PROJECTIONS
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.depth_changes import depth_changes, inserted_layers
 from registry.lineage.matrix_pairs import SPREAD
@@ -30,6 +31,7 @@ def changes_of(comparison: ModelComparison) -> tuple[Change, ...]:
         *quantisation(comparison),
         *pruning(comparison),
         *zeroed_projections(comparison),
+        *missing_projections(comparison),
     ]
     changes += training(comparison, tensors, kinds_of(changes))
     changes += token_changes(comparison, tensors, kinds_of(changes))
@@ -61,6 +63,21 @@ def zeroed_projections(comparison: ModelComparison) -> Iterator[Change]:
         yield Change(ChangeKind.PROJECTIONS_ZEROED, amount=len(names), parts=tuple(names))
 
 
+def missing_projections(comparison: ModelComparison) -> Iterator[Change]:
+    """Yield projections of matched layers that only one model has, those of zeros aside.
+
+    Experts are counted elsewhere.
+    """
+    added, removed = comparison.changes.unmatched
+    for kind, counts, zero in (
+        (ChangeKind.PROJECTIONS_ADDED, added, comparison.b.model.zero),
+        (ChangeKind.PROJECTIONS_REMOVED, removed, comparison.a.model.zero),
+    ):
+        if counts.total() > len(zero):
+            parts = tuple(projection for projection in PROJECTIONS if counts[projection])
+            yield Change(kind, amount=counts.total() - len(zero), parts=parts)
+
+
 def untold(comparison: ModelComparison, tensors: TensorChanges | None) -> Iterator[Change]:
     """Yield that weights differ in a way that has no name; nothing where rounding explains all."""
     changes = comparison.changes
@@ -69,7 +86,7 @@ def untold(comparison: ModelComparison, tensors: TensorChanges | None) -> Iterat
         rounded = pair.size is not None and pair.size <= SPREAD * changes.rounding
         if not pair.same and not rounded:
             projections.add(pair.projection)
-    whole = changes.places == tuple(range(len(changes.b.layers))) and not changes.unmatched
+    whole = changes.places == tuple(range(len(changes.b.layers)))
     if projections or not whole:
         yield Change(ChangeKind.NOT_TOLD_APART, parts=tuple(sorted(projections)))
     elif tensors is None and changes.equal == 1:

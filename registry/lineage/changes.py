@@ -10,7 +10,7 @@ import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
 from registry.lineage.expert_matching import DENSE, expert_sources
-from registry.lineage.features import ModelFeatures, Spot
+from registry.lineage.features import ComparedMatrix, ModelFeatures, Spot
 from registry.lineage.layer_alignment import Alignment
 from registry.lineage.layer_sources import in_order, similarities, sources
 from registry.lineage.matrix_pairs import (
@@ -44,6 +44,13 @@ class Variety(NamedTuple):
     later: float
     earlier: float
     nonzero: float
+
+
+class Unmatched(NamedTuple):
+    """How many matrices of each projection only the later model has, and only the earlier."""
+
+    added: Counter[str]
+    removed: Counter[str]
 
 
 @dataclass(frozen=True)
@@ -89,13 +96,13 @@ class WeightChanges:
                     yield MatrixPair(Place(layer, spot), matrix, partner)
 
     @cached_property
-    def unmatched(self) -> int:
-        """How many matrices of matched layers have no counterpart, in either model."""
+    def unmatched(self) -> Unmatched:
+        """The matrices of matched layers that have no counterpart, those of experts aside."""
+        paired = {id(pair.later) for pair in self.pairs} | {id(pair.earlier) for pair in self.pairs}
         ours = [self.a.layers[layer] for layer in self.matched_layers]
-        theirs = {self.places[layer] for layer in self.matched_layers}
-        expected = sum(len(self.b.layers[layer]) for layer in theirs if layer is not None)
-        later = sum(len(layer) for layer in ours)
-        return abs(later - len(self.pairs)) + max(0, expected - len(self.pairs))
+        sources = {source for source in self.places if source is not None}
+        theirs = [self.b.layers[source] for source in sources]
+        return Unmatched(count_left(ours, paired), count_left(theirs, paired))
 
     @property
     def matched_layers(self) -> tuple[int, ...]:
@@ -212,6 +219,16 @@ def zero_growth(pairs: Sequence[MatrixPair]) -> float:
     later = [pair.later.zero_share for pair in pairs]
     earlier = [pair.earlier.zero_share for pair in pairs]
     return mean_of_known(later) - mean_of_known(earlier)
+
+
+def count_left(layers: Iterable[Mapping[Spot, ComparedMatrix]], paired: set[int]) -> Counter[str]:
+    """Count the matrices of no expert, by projection, that are not among the paired ones (ids)."""
+    left: Counter[str] = Counter()
+    for layer in layers:
+        for matrix in layer.values():
+            if matrix.expert is None and id(matrix) not in paired:
+                left[matrix.projection] += 1
+    return left
 
 
 def source_spot(spot: Spot, experts: Mapping[int, int]) -> Spot:

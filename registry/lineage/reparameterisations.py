@@ -154,7 +154,7 @@ def norms_folded(tensors: TensorChanges | None) -> bool:
 
 def is_gain(tensor: Tensor) -> bool:
     """Return whether a norm's tensor holds gains, which stand beside biases."""
-    return not tensor.name.endswith("bias")
+    return not tensor.name.endswith(("bias", "beta"))
 
 
 def is_flat(tensor: Tensor) -> bool:

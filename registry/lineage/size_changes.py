@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from registry.lineage.changes import WeightChanges
 from registry.lineage.comparison import ModelComparison
@@ -11,6 +12,13 @@ from registry.lineage.verdict import Change, ChangeKind
 
 Count = Callable[[Layer], int]
 """How many of something a layer has; 0 where it has none or does not tell."""
+
+
+class Counts(NamedTuple):
+    """How many a layer has now, and had before."""
+
+    now: float
+    before: int
 
 
 def size_changes(comparison: ModelComparison) -> Iterator[Change]:
@@ -40,7 +48,7 @@ def stream_width(model: ModelFeatures) -> int:
 
 
 def layer_changes(changes: WeightChanges) -> Iterator[Change]:
-    """Yield the counts that differ between a layer and its source, in most of those that differ."""
+    """Yield the counts that differ between the layers and their sources."""
     queries = differing(changes, rows_of("query"))
     keys = differing(changes, rows_of("key"))
     alike = keys == queries and all_heads_have_keys(changes)
@@ -51,21 +59,24 @@ def layer_changes(changes: WeightChanges) -> Iterator[Change]:
         (ChangeKind.EXPERTS, differing(changes, experts)),
     ):
         if change is not None:
-            now, before = change
-            yield Change(kind, amount=now, parts=(before,))
+            yield Change(kind, amount=change.now, parts=(change.before,))
 
 
-def differing(changes: WeightChanges, count: Count) -> tuple[int, int] | None:
-    """Return a count now and before, as most layers have it where it differs; None without any."""
-    pairs: Counter[tuple[int, int]] = Counter()
+def differing(changes: WeightChanges, count: Count) -> Counts | None:
+    """Return a count now and before, means over the layers; None where no layer's differs."""
+    now: list[int] = []
+    before: list[int] = []
     for layer in changes.matched_layers:
         source = changes.places[layer]
         if source is None:
             continue
-        now, before = count(changes.a.layers[layer]), count(changes.b.layers[source])
-        if now and before and now != before:
-            pairs[now, before] += 1
-    return pairs.most_common(1)[0][0] if pairs else None
+        later, earlier = count(changes.a.layers[layer]), count(changes.b.layers[source])
+        if later and earlier:
+            now.append(later)
+            before.append(earlier)
+    if now == before:
+        return None
+    return Counts(sum(now) / len(now), round(sum(before) / len(before)))
 
 
 def rows_of(projection: str) -> Count:

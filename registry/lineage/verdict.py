@@ -56,6 +56,9 @@ class ChangeKind(StrEnum):
     # precision and zeros
     QUANTISED = "quantised"  # amount: about how many bits; parts: the format, where it is stored so
     PRUNED = "pruned"  # amount: share of the weights that became zero
+    # parts: which projections; amount: how many matrices
+    PROJECTIONS_REMOVED = "projections removed"
+    PROJECTIONS_ADDED = "projections added"
     PROJECTIONS_ZEROED = "projections zeroed"  # amount: how many; parts: names of the tensors
     # training; amount: |change| / |weights|, None where it cannot be told; parts: layers, if few
     LORA_LIKE = "LoRA-like"  # amount: rank of the change

@@ -1,6 +1,7 @@
 """Results as JSON objects, tables for a terminal and pages of HTML. Pure: nothing is printed here.
 
-wording    every English sentence about a verdict, a change or a line of evidence
+wording    every English sentence about a verdict or a line of evidence; change_wording about
+           a change
 answers    results as JSON objects; docs/json.md is the contract
 page       a verdict as one page of HTML
 tables     numbers and tables for a terminal

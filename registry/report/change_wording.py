@@ -55,11 +55,23 @@ SIZED_CHANGES = {
 }
 COUNTED_CHANGES = {
     ChangeKind.WIDTH: "residual stream {now} wide instead of {before}",
-    ChangeKind.NEURONS: "{now} instead of {before} neurons a layer",
-    ChangeKind.HEADS: "query heads of {now} instead of {before} rows a layer",
-    ChangeKind.KV_HEADS: "key and value heads of {now} instead of {before} rows a layer",
-    ChangeKind.EXPERTS: "{now} instead of {before} experts a layer",
+    ChangeKind.NEURONS: "{what}: {now} instead of {before} a layer",
+    ChangeKind.HEADS: "{what}: {now} instead of {before} rows a layer",
+    ChangeKind.KV_HEADS: "{what}: {now} instead of {before} rows a layer",
+    ChangeKind.EXPERTS: "{what}: {now} instead of {before} a layer",
     ChangeKind.VOCABULARY_SIZE: "vocabulary of {now} instead of {before} tokens",
+}
+FEWER = {
+    ChangeKind.NEURONS: "neurons pruned",
+    ChangeKind.HEADS: "query heads pruned",
+    ChangeKind.KV_HEADS: "key and value heads pooled or pruned",
+    ChangeKind.EXPERTS: "experts pruned or merged",
+}
+MORE = {
+    ChangeKind.NEURONS: "neurons added",
+    ChangeKind.HEADS: "query heads added",
+    ChangeKind.KV_HEADS: "key and value heads repeated or added",
+    ChangeKind.EXPERTS: "experts added",
 }
 TRAINED_CHANGES = {
     ChangeKind.CONTINUED_TRAINING: "continued training, or merged",
@@ -84,7 +96,10 @@ GROUPS = {
 def counted_sentence(change: Change) -> str:
     """Return how many there are, and were."""
     (before,) = change.parts
-    return COUNTED_CHANGES[change.kind].format(now=f"{change.amount or 0:.0f}", before=before)
+    now = change.amount or 0
+    words = MORE if now > float(before) else FEWER
+    what = words.get(change.kind, "")
+    return COUNTED_CHANGES[change.kind].format(what=what, now=f"{now:.6g}", before=before)
 
 
 def trained_sentence(change: Change) -> str:
@@ -165,7 +180,16 @@ def stated_sentence(change: Change) -> str:
     return str(sentence)
 
 
+def projections_sentence(change: Change) -> str:
+    """Return which projections only one of the models has."""
+    what = "added" if change.kind == ChangeKind.PROJECTIONS_ADDED else "removed"
+    names = ", ".join(map(str, change.parts))
+    return f"projections {what} within layers: {names} ({change.amount or 0:.0f} matrices)"
+
+
 PARTICULAR_CHANGES = {
+    ChangeKind.PROJECTIONS_ADDED: projections_sentence,
+    ChangeKind.PROJECTIONS_REMOVED: projections_sentence,
     ChangeKind.QUANTISED: quantised_sentence,
     ChangeKind.PROJECTIONS_ZEROED: zeroed_sentence,
     ChangeKind.TENSORS_CHANGED: outside_sentence,

@@ -24,13 +24,13 @@ CHANGES = [
         "layers without a source: 0, 1, 2, 3, 4, 5 ...",
     ),
     (Change(ChangeKind.WIDTH, 72, (96,)), "residual stream 72 wide instead of 96"),
-    (Change(ChangeKind.NEURONS, 192, (256,)), "192 instead of 256 neurons a layer"),
-    (Change(ChangeKind.HEADS, 48, (96,)), "query heads of 48 instead of 96 rows a layer"),
+    (Change(ChangeKind.NEURONS, 192, (256,)), "neurons pruned: 192 instead of 256 a layer"),
+    (Change(ChangeKind.HEADS, 48, (96,)), "query heads pruned: 48 instead of 96 rows a layer"),
     (
         Change(ChangeKind.KV_HEADS, 24, (48,)),
-        "key and value heads of 24 instead of 48 rows a layer",
+        "key and value heads pooled or pruned: 24 instead of 48 rows a layer",
     ),
-    (Change(ChangeKind.EXPERTS, 4, (1,)), "4 instead of 1 experts a layer"),
+    (Change(ChangeKind.EXPERTS, 4, (1,)), "experts added: 4 instead of 1 a layer"),
     (Change(ChangeKind.VOCABULARY_SIZE, 70, (80,)), "vocabulary of 70 instead of 80 tokens"),
     (Change(ChangeKind.STREAM_ROTATED), f"{REPARAMETERISED}: residual stream rotated or permuted"),
     (Change(ChangeKind.NORMS_FOLDED), f"{REPARAMETERISED}: norm gains folded into weights"),
@@ -51,6 +51,14 @@ CHANGES = [
     (Change(ChangeKind.QUANTISED, 1.585), "quantised to about 1.6 bits"),
     (Change(ChangeKind.QUANTISED, 4, ("Q4_K",)), "quantised to about 4 bits, stored as Q4_K"),
     (Change(ChangeKind.PRUNED, 0.5), "pruned: 50% of the weights became zero"),
+    (
+        Change(ChangeKind.PROJECTIONS_REMOVED, 4, ("query", "key")),
+        "projections removed within layers: query, key (4 matrices)",
+    ),
+    (
+        Change(ChangeKind.PROJECTIONS_ADDED, 1, ("gate",)),
+        "projections added within layers: gate (1 matrices)",
+    ),
     (Change(ChangeKind.PROJECTIONS_ZEROED, 1, ("h.0.v",)), "all zero: h.0.v"),
     (Change(ChangeKind.LORA_LIKE, 8), "LoRA-like: the change has rank 8"),
     (

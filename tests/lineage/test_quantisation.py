@@ -1,0 +1,59 @@
+"""registry.lineage.quantisation: to how many bits, by errors, zeros and the variety of values."""
+
+import models_made as made
+import pytest
+
+from registry.lineage.comparison import ModelComparison
+from registry.lineage.quantisation import (
+    TERNARY,
+    bits_of_error,
+    bits_of_variety,
+    quantisation_error,
+    quantised_bits,
+)
+
+ROOT = made.grown()
+
+
+@pytest.mark.parametrize(
+    ("size", "zeros", "bits"),
+    [
+        (0.01, 0.01, 8),  # int8, a scale for each row
+        (0.03, 0.05, 8),  # e4m3 without a scale
+        (0.1, 0.13, 4),  # int4, groups of 32
+        (0.14, 0.13, 4),  # the same, error-compensated
+        (0.09, 0.09, 4),  # quantiles of the normal distribution
+        (0.18, 0.0, 3),  # eight levels between the extremes
+        (0.41, 0.0, 2),  # four of them
+        (0.8, 0.7, 2),  # minus one, zero and one times the largest
+    ],
+)
+def test_errors_and_zeros_tell_the_bits(size, zeros, bits):
+    """What these ways of rounding give on weights of a normal distribution."""
+    assert bits_of_error(size, zeros) == bits
+
+
+def test_variety_alone_tells_fewer_bits():
+    """Where the axes are others, how far weights moved cannot be seen."""
+    assert [bits_of_variety(share) for share in (0.12, 0.25, 0.6)] == [2, 4, 8]
+
+
+def test_ternary_values_are_recognised(fingerprinted):
+    """Three values are fewer than 2 bits give."""
+
+    def ternary(t):
+        scale = t.abs().mean(1, keepdim=True)
+        return (t / scale).round().clamp(-1, 1) * scale
+
+    child = {name: ternary(t) if "proj" in name else t for name, t in ROOT.items()}
+    comparison = ModelComparison.of(fingerprinted("ternary", child), fingerprinted("root", ROOT))
+    assert quantised_bits(comparison) == TERNARY
+
+
+def test_unquantised_weights_have_no_bits(fingerprinted):
+    """Training leaves as many values as before."""
+    comparison = ModelComparison.of(
+        fingerprinted("fine-tuned", made.tuned(ROOT)), fingerprinted("root", ROOT)
+    )
+    assert quantised_bits(comparison) is None
+    assert quantisation_error(comparison) == 0
