@@ -31,6 +31,7 @@ from registry.lineage.features import KINDS, Sketches
 SKETCH = Half(256)
 ZEROS = literal((0.0,) * 256, SKETCH)
 COSINE_DISTANCE = "<=>"  # pgvector's operators
+EUCLIDEAN_DISTANCE = "<->"
 NEGATIVE_PRODUCT = "<#>"  # of unit vectors it orders as the cosine does, and takes less time
 
 
@@ -91,6 +92,40 @@ def by_start(session: Session, start: tuple[float, ...], k: int) -> list[StartLi
         named = NamedModel(name, family)
         likenesses.append(StartLikeness(named, cosine))
     return likenesses
+
+
+def by_own_axes(session: Session, fingerprint: Fingerprint, k: int) -> list[str]:
+    """Return the k models whose outlines in their own axes are nearest, nearest first.
+
+    Rotations, another vocabulary and another width leave these outlines about as they are.
+    """
+    vector = outline(fingerprint).own
+    if vector is None:
+        return []
+
+    column: Any = OutlineRow.own
+    parameter = bindparam(None, vector, type_=Half(64))
+    distance = column.op(EUCLIDEAN_DISTANCE, return_type=Double())(parameter)
+    query = of_same_kind(select(Model.name), fingerprint)
+    query = query.join(OutlineRow, OutlineRow.model_id == Model.id)
+    query = query.where(OutlineRow.own.is_not(None))
+    query = query.order_by(distance, Model.id).limit(k)
+    return list(session.scalars(query))
+
+
+def own_branches(session: Session, names: Sequence[str]) -> dict[str, list[Branch]]:
+    """Return the branches of some models that have sketches in own axes, those alone, by name."""
+    sent = func.halfvec_send(BranchRow.own)
+    query = select(Model.name, BranchRow.layer, BranchRow.branch, sent)
+    query = query.join(Model, Model.id == BranchRow.model_id)
+    query = query.where(Model.name.in_(names))
+    query = query.where(CURRENT)
+    query = query.where(BranchRow.own.is_not(None))
+
+    branches: dict[str, list[Branch]] = {name: [] for name in names}
+    for name, layer, branch, own in session.execute(query):
+        branches[name].append(Branch(layer, branch, (), None, halves(own)))
+    return branches
 
 
 def by_branch(session: Session, branch: Branch, k: int) -> dict[NamedModel, float]:

@@ -11,10 +11,12 @@ from registry.database.compared_models import compared_model
 from registry.database.nearest import Match
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
+from registry.lineage.calibration import null_distributions
 from registry.lineage.features import KINDS, ModelFeatures, Sketches
 from registry.lineage.judgement import ACCEPTED, CandidateCounts, std_p_value
 from registry.lineage.kinship import ComparedCandidate, verdict_among
 from registry.lineage.layer_alignment import align
+from registry.lineage.own_alignment import align_own, own_tables
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 
@@ -24,6 +26,7 @@ ALIGNED = 16  # of these, by their sketches
 ALONE = 0.5
 COMPARED = 12  # of these, in full
 STRANGERS = 2  # unrelated ones in a row, after which no more are compared
+OWN_SHORTLIST = 12  # where nothing else is related, aligned in own axes
 BY_RECIPE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
 
 
@@ -59,6 +62,11 @@ class Judge:
         """
         compared = self.compared()
         if any(candidate.verdict.related for candidate in compared):
+            return verdict_among(compared)
+
+        known = {candidate.name for candidate in compared}
+        compared += [self.compare_with(name) for name in self.by_own_axes() if name not in known]
+        if compared and compared[-1].verdict.related:
             return verdict_among(compared)
 
         by_recipe = self.by_recipe(matches[:BY_RECIPE])
@@ -120,6 +128,20 @@ class Judge:
             if alignment:
                 similarities.append(alignment.similarity)
         return max(similarities, default=0.0)
+
+    def by_own_axes(self) -> list[str]:
+        """Return the model that agrees best in own axes, if unrelated ones seldom do so well.
+
+        Nothing else finds a model whose vocabulary is new and whose stream was rotated.
+        """
+        near = near_sketches.by_own_axes(self.session, self.fingerprint, OWN_SHORTLIST)
+        best = None
+        largest = null_distributions()[EvidenceKind.OWN].start
+        for name, branches in near_sketches.own_branches(self.session, near).items():
+            alignment = align_own(self.features.own, own_tables(branches))
+            if alignment is not None and alignment.similarity > largest:
+                best, largest = name, alignment.similarity
+        return [] if best is None else [best]
 
     def by_recipe(self, matches: Sequence[Match]) -> list[str]:
         """Return the names of matches by their recipes, first those that may be of one family."""

@@ -62,6 +62,21 @@ def test_a_layer_finds_the_parent(session, child):
     assert cosines["root 0", "f0"] > LIKENESS > cosines["root 1", "f1"]
 
 
+def test_own_axes_find_the_parent_of_a_rotated_child(session, tmp_path):
+    """A new vocabulary and a rotated stream leave the outline as it is."""
+    hidden = made.rotated(made.vocabulary_anew(made.grown(0)))
+    child = registry.fingerprint(saved(tmp_path / "hidden", hidden))
+    assert near_sketches.by_own_axes(session, child, 5) == ["root 0", "root 1"]
+    assert near_sketches.by_own_axes(session, child, 1) == ["root 0"]
+
+
+def test_own_sketches_are_those_that_were_stored(session, child):
+    """Of every branch of every layer of a small model."""
+    branches = near_sketches.own_branches(session, ["root 0"])["root 0"]
+    stored = {(branch.layer, branch.branch) for branch in branches}
+    assert stored == {(branch.layer, branch.branch) for branch in child.branches}
+
+
 def test_sketches_are_those_that_were_stored(session, url):
     """Layers x 256 numbers of every branch; a model that is not registered has none."""
     sketches = near_sketches.sketches_of(session, ["root 1", "nobody"])

@@ -49,3 +49,12 @@ def test_one_branch_alone(small):
     attention = tuple(branch for branch in small.branches if branch.branch == "attention")
     found = outline(replace(small, branches=attention))
     assert not any(found.stream[HALF:])
+
+
+def test_the_outline_in_own_axes_needs_sketches_there(small):
+    """It is of length 1; without any sketch there is none."""
+    vector = outline(small).own
+    assert len(vector) == 64
+    assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
+    without = replace(small, branches=tuple(replace(b, own=None) for b in small.branches))
+    assert outline(without).own is None

@@ -53,6 +53,15 @@ def test_an_unrelated_model_is_unknown_beside_its_closest(known, tmp_path):
     assert verdict.chance > 0.05
 
 
+def test_a_new_vocabulary_and_a_rotated_stream_hide_no_parent(known, tmp_path):
+    """The model's own axes find it where nothing else is alike, among unrelated models."""
+    for seed in range(3):
+        known.ingest(saved(tmp_path / f"root {seed}", made.grown(seed)))
+    hidden = made.rotated(made.vocabulary_anew(made.grown(1)))
+    verdict = known.identify(saved(tmp_path / "hidden", hidden)).verdict
+    assert (verdict.verdict, verdict.model) == ("derived", "root 1")
+
+
 def test_the_same_weights_come_before_all(known, tmp_path):
     """Whatever else is alike."""
     known.ingest(saved(tmp_path / "one", ONE))
