@@ -189,6 +189,12 @@ class Registry:
         """
         return compare(self.resolve(a), self.resolve(b), **options)
 
+    def verify(self, a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
+        """Return what `compare` does, with the direction that other registered models show."""
+        from registry.workflows.verify import verify
+
+        return verify(self._opened, self.resolve(a), self.resolve(b), **options)
+
     def explain(self, name: str) -> StoredVerdict:
         """Return a registered model, the verdict that was stored with it, and when it was given."""
         with self._session() as session:

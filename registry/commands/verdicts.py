@@ -161,11 +161,21 @@ def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
     metavar="MODEL",
     help="The base model that is claimed: registered, or a source.",
 )
+@option(
+    "--strict",
+    is_flag=True,
+    help="Consistent only where the weights show that the base came first.",
+)
 @reading_options(rank=16, merging=False)
-def verify(source: str, claimed_base: str, json: bool, timing: bool, **options: Any) -> None:
+def verify(
+    source: str, claimed_base: str, strict: bool, json: bool, timing: bool, **options: Any
+) -> None:
     """Check the claim that a checkpoint was derived from a model.
 
-    Exit code 0 when it is consistent, 3 when it is contradicted, 4 when nothing decides.
+    Exit code 0 when it is consistent, 3 when it is contradicted, 4 when nothing decides. Where
+    the two are related, the weights often do not show which came first: that is said, and
+    consistent unless --strict is given. It is contradicted where they show that the base came
+    later, or that both come from another registered model.
 
     \b
     Example: registry verify ./child --claimed-base llama-small
@@ -177,11 +187,11 @@ def verify(source: str, claimed_base: str, json: bool, timing: bool, **options: 
     with Registry() as registry:
         with measured_run(source, json=json, timing=timing) as run:
             named = named_models(registry, (source, claimed_base))
-            verdict = registry.compare(*named.models, **options, timing=run.clock)
+            verdict = registry.verify(*named.models, **options, timing=run.clock)
         not_compared = say_not_compared(registry)
 
-    outcome = claim_outcome(verdict)
-    claim = {"source": source, "base": claimed_base, "outcome": outcome}
+    outcome = claim_outcome(verdict, strict=strict)
+    claim = {"source": source, "base": claimed_base, "outcome": outcome, "strict": strict}
     run.show(
         {**claim, **verdicts.verdict_json(verdict), **named.note, **not_compared},
         verdicts.verified_table(source, claimed_base, outcome, verdict),

@@ -18,7 +18,7 @@ from registry.lineage.features import ComparedMatrix, ModelFeatures
 from registry.lineage.weight_views import PART_OF, Places, SideBySide, energy_of, sketch_of
 
 ZEROS = 0.08  # share of weights that are zero in one model alone
-FITTING = (0.85, 1.15)  # what zeroing takes, of what it takes of a normal law's smallest values
+FITTING = (0.5, 1.3)  # what zeroing takes, of what it takes of a normal law's smallest values
 COARSE = 0.75  # of the other's variety of values, below which values stand on a grid
 # (|model|^2 - |other|^2) / |model - other|^2 of a rounded model; of one that was rounded first and
 # trained later it is -1 or less
@@ -27,10 +27,6 @@ FINE = 1e-3  # |model - other|^2 / |model|^2 of a rounding so fine that no train
 STRANGE = 0.3  # cosine of two layers' matrices below which neither began as a copy of the other
 COPIED = 0.6  # the same, above which one did
 TWO = 2
-NEAR = 1e-3  # of the squared distance to the origin: models that are apart by less are copies of it
-RIGHT = 0.25  # cosine up to which an angle is taken for a right one
-ACUTE = 0.15  # cosine above which one is acute
-BESIDE = 3  # models made from the origin apart, beside which a model must stand
 
 
 @dataclass(frozen=True)
@@ -57,11 +53,21 @@ class PairInOrder:
 
     @property
     def reversed(self) -> "PairInOrder":
-        """The same pair seen from the other; of several layers with one source the first counts."""
+        """The same pair seen from the other.
+
+        Of several layers with one source the first counts; a layer that is none's source, but like
+        one that is, comes from the same.
+        """
         places: list[int | None] = [None] * len(self.other.layers)
         for layer, place in enumerate(self.places):
             if place is not None and place < len(places) and places[place] is None:
                 places[place] = layer
+
+        known = [layer for layer, place in enumerate(places) if place is not None]
+        for layer in set(range(len(places))) - set(known):
+            copies = [one for one in known if layer_cosine(self.other, layer, one) > COPIED]
+            if copies:
+                places[layer] = places[copies[0]]
         return PairInOrder(self.other, self.model, tuple(places))
 
     @cached_property
@@ -225,29 +231,3 @@ def direction_of(pair: PairInOrder) -> DirectionShown:
     if len(later) != 1:
         return DirectionShown(Descent.UNDECIDED)
     return DirectionShown(Descent.CHILD if later.pop() else Descent.PARENT, signs[0].reason)
-
-
-def at_right_angles(gram: np.ndarray, place: int) -> bool:
-    """Return whether a model stands beside others that came from the candidate at `place`.
-
-    At their common origin the ways to models that were made from it apart are at right angles.
-    The model must stand beside at least BESIDE others, be the origin of none of them, and not be
-    the farthest: the way to what the origin itself was made from is as straight.
-
-    Args:
-        gram: Products of (model - candidate), candidates x candidates.
-        place: That of the candidate.
-    """
-    to_origin = gram[place]
-    origin = float(gram[place, place])
-    squares = np.diag(gram)
-    from_origin = squares - 2 * to_origin + origin
-    apart = from_origin > NEAR * origin
-    apart[place] = False
-    with np.errstate(invalid="ignore", divide="ignore"):
-        at_origin = (origin - to_origin) / np.sqrt(origin * from_origin)
-        at_model = to_origin / np.sqrt(origin * squares)
-    beside = apart & (np.abs(at_origin) < RIGHT) & (at_model > ACUTE)
-    behind = apart & (at_model < ACUTE) & (at_origin > 1 - RIGHT)
-    enough = beside.sum() >= BESIDE and not behind.any()
-    return bool(enough and (from_origin[beside] > origin).any())

@@ -7,12 +7,13 @@ import numpy as np
 
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.descent import Descent, DirectionReason, DirectionShown
-from registry.lineage.direction import PairInOrder, at_right_angles, direction_of
+from registry.lineage.direction import PairInOrder, direction_of
 from registry.lineage.features import ModelFeatures
 from registry.lineage.fits import Candidate, Fit, fits
 from registry.lineage.judgement import CandidateCounts, judge
 from registry.lineage.merge_shares import Merge, merge_of
 from registry.lineage.relatives import Ranking, ranked
+from registry.lineage.right_angles import standing, standing_of_candidate
 from registry.lineage.verdict import (
     TRAINING,
     Change,
@@ -108,16 +109,35 @@ def directions_of(
     """Return for each relative which of it and the model came first."""
     vectors = np.stack([fit.vector for fit in every])
     gram = vectors @ vectors.T
-    beside = {place for place in ranking.hub if at_right_angles(gram, place)}
+    origins = {place for place in ranking.hub if standing(gram, place).is_child}
     directions = []
     for place, candidate in enumerate(related):
         shown = direction_of(candidate.pair)
         if merge is not None and candidate.name in merge.names:
             shown = DirectionShown(Descent.CHILD, DirectionReason.MERGE)
-        elif shown.descent == Descent.UNDECIDED and place in beside:
+        elif shown.descent == Descent.UNDECIDED and place in origins:
             shown = DirectionShown(Descent.CHILD, DirectionReason.RIGHT_ANGLE)
+        elif origins and place not in ranking.tied | origins:
+            shown = beside_it(gram, place, every, min(origins)) or shown
         directions.append(shown)
     return directions
+
+
+def beside_it(
+    gram: np.ndarray, place: int, every: Sequence[Fit], origin: int
+) -> DirectionShown | None:
+    """Return that a relative was made apart from what the model was made from, if it was.
+
+    Args:
+        gram: Products of (model - relative), relatives x relatives.
+        place: That of the relative.
+        every: What each of them explains.
+        origin: Place of the one that the model was made from.
+    """
+    nearer = every[origin].better_than(every[place]).shown
+    if nearer and standing_of_candidate(gram, place, origin).is_near_child:
+        return DirectionShown(Descent.SIBLING, DirectionReason.RIGHT_ANGLE, every[origin].name)
+    return None
 
 
 def order_of(
@@ -183,3 +203,20 @@ def with_merge(verdict: Verdict, merge: Merge) -> Verdict:
     others = ", ".join(merge.names[1:])
     line = Evidence(EvidenceKind.MIXTURE, value=merge.left**0.5, null=1.0, model=others)
     return replace(verdict, changes=(change, *kept), evidence=(line, *verdict.evidence))
+
+
+def claimed_among(claimed: ComparedCandidate, others: Sequence[ComparedCandidate]) -> Verdict:
+    """Return the verdict on a claimed origin, with the direction that other relatives show.
+
+    Args:
+        claimed: The model and the one that it is said to come from.
+        others: The same model and others, none of them the claimed one.
+    """
+    verdict = claimed.verdict
+    if not verdict.related:
+        return verdict
+    among = verdict_among([claimed, *others])
+    for relative in among.relatives:
+        if relative.model == claimed.name:
+            return replace(verdict, direction=relative.direction, relatives=among.relatives)
+    return verdict

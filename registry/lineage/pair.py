@@ -1,6 +1,5 @@
 """The verdict on one pair of fingerprints, and whether it bears out a claim."""
 
-from dataclasses import replace
 from enum import StrEnum
 
 from registry.errors import NotComparable
@@ -14,8 +13,8 @@ from registry.lineage.adapter_base import (
 )
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.descent import Descent
-from registry.lineage.direction import PairInOrder, direction_of
 from registry.lineage.judgement import judge
+from registry.lineage.kinship import ComparedCandidate, claimed_among
 from registry.lineage.verdict import EvidenceKind, Relation, Verdict
 
 OPEN = 0.01  # p-value up to which a claim is not contradicted, though not shown either
@@ -54,12 +53,9 @@ def pair_verdict(
 
 
 def model_verdict(comparison: ModelComparison, name: str, family: str | None) -> Verdict:
-    """Return the verdict on two models, with the direction where they are related."""
+    """Return the verdict on two models, with what one explains of the other where related."""
     verdict = judge(comparison, name, family)
-    if not verdict.related:
-        return verdict
-    pair = PairInOrder(comparison.a, comparison.b, comparison.changes.places)
-    return replace(verdict, direction=direction_of(pair))
+    return claimed_among(ComparedCandidate(name, comparison, verdict), [])
 
 
 def claim_outcome(verdict: Verdict, *, strict: bool = False) -> Outcome:

@@ -5,7 +5,6 @@ docs/method.md, The nearest relative.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from registry.lineage.mixtures import mixture_of, relative_to
 DRIFT = 0.45
 HUB_FIRST = 0.6  # of the same: above, the hub is named and not the nearest
 DEEPER = 5.0  # times the squared distance: what another depth of the nearer candidate outweighs
+NO_BETTER = 1.1  # times what a mixture leaves: a candidate that leaves less is as good
 MIXED = 0.1  # of the squared distance to its nearest: a mixture of others leaves less
 DISTINCT = 1e-3  # of the weights' length: candidates that differ by less are one
 COPY = 0.01  # of the squared distance to the model: candidates that differ by less are one
@@ -100,25 +100,35 @@ def of_same_depth(every: Sequence[Fit], by_distance: np.ndarray) -> int | None:
 
 
 def unmixed(gram: np.ndarray, by_distance: np.ndarray) -> int:
-    """Return the nearest candidate that is no mixture of others, unless it is by far the nearest.
+    """Return the nearest candidate that is no mixture of others, or that is all of the model's own.
 
-    An average of runs is nearer to another run than the model that all began from.
+    An average of runs is nearer to another run than the model that all began from; a model made
+    from an average has in it what the average has of each.
 
     Args:
         gram: Products of (model - candidate), candidates x candidates.
         by_distance: Places of candidates, nearest first.
     """
     near = by_distance[:MOST]
-    for place, following in pairwise(near):
-        if gram[place, place] < gram[following, following] / 2:
-            return int(place)
+    for place in near:
         others = near[near != place]
-        products = relative_to(gram, place)[np.ix_(others, others)]
-        distance = float(products.diagonal().min())
-        is_copy = distance < DISTINCT * gram[place, place]
-        if is_copy or mixture_of(products).left > MIXED * distance:
+        if not is_mixture(gram, place, others):
+            return int(place)
+        without = mixture_of(gram[np.ix_(others, others)]).left
+        if gram[place, place] < NO_BETTER * without:
             return int(place)
     return int(by_distance[0])
+
+
+def is_mixture(gram: np.ndarray, place: int, others: np.ndarray) -> bool:
+    """Return whether a candidate is a mixture of others, and no copy of one of them."""
+    if len(others) < FEWEST - 1:
+        return False
+    products = relative_to(gram, place)[np.ix_(others, others)]
+    distance = float(products.diagonal().min())
+    if distance < COPY * gram[place, place]:
+        return False
+    return mixture_of(products).left < MIXED * distance
 
 
 def hub_of(gram: np.ndarray, by_distance: np.ndarray, energy: float) -> int | None:
@@ -128,8 +138,7 @@ def hub_of(gram: np.ndarray, by_distance: np.ndarray, energy: float) -> int | No
     """
     squares = np.diag(gram)[by_distance]
     near = by_distance[squares < ALONGSIDE * energy][:MOST]
-    best = None
-    least = float("inf")
+    crowded: dict[int, float] = {}
     for place in near:
         products = relative_to(gram, place)[np.ix_(near, near)]
         lengths = np.sqrt(np.clip(products.diagonal(), 0, None))
@@ -139,7 +148,9 @@ def hub_of(gram: np.ndarray, by_distance: np.ndarray, energy: float) -> int | No
         kept = products[np.ix_(distinct, distinct)]
         cosines = kept / np.outer(lengths[distinct], lengths[distinct])
         pairs = cosines[np.triu_indices(len(cosines), 1)]
-        crowding = float(np.mean(pairs**2))
-        if crowding < least:
-            best, least = int(place), crowding
-    return best
+        crowded[int(place)] = float(np.mean(pairs**2))
+
+    for place in sorted(crowded, key=crowded.__getitem__):
+        if not is_mixture(gram, place, near[near != place]):
+            return place
+    return None

@@ -14,7 +14,7 @@ from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank
 from registry.lineage.calibration import null_distributions
 from registry.lineage.features import KINDS, ModelFeatures, Sketches
 from registry.lineage.judgement import ACCEPTED, CandidateCounts, std_p_value
-from registry.lineage.kinship import ComparedCandidate, verdict_among
+from registry.lineage.kinship import ComparedCandidate, claimed_among, verdict_among
 from registry.lineage.layer_alignment import align
 from registry.lineage.own_alignment import align_own, own_tables
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
@@ -78,6 +78,19 @@ class Judge:
         if last.verdict.verdict == Relation.UNKNOWN:
             return likeliest.verdict
         return last.verdict
+
+    def verdict_on_claim(self, name: str, base: Fingerprint) -> Verdict:
+        """Return the verdict on a claimed base, with what other registered models show of it."""
+        claimed = ComparedCandidate.of(self.features, name, ModelFeatures.of(base))
+        if not claimed.verdict.related or claimed.comparison.same:
+            return claimed.verdict
+
+        themselves = {base.digest, self.fingerprint.digest}
+        others = []
+        for candidate in self.compared():
+            is_one_of_them = candidate.comparison.b.model.digest in themselves
+            others += [] if is_one_of_them else [candidate]
+        return claimed_among(claimed, others)
 
     def compare_with(self, name: str) -> ComparedCandidate:
         """Load a registered model and compare it in full."""

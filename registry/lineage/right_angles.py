@@ -1,0 +1,79 @@
+"""Where a model stands among others that were made from one: at right angles to them.
+
+Every number here is a product of differences of models, so that only their linear sketches are
+needed. What two runs change has little in common: at the model that both began from, the ways to
+them are at right angles (docs/method.md, Direction).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from registry.lineage.mixtures import relative_to
+
+NEAR = 1e-3  # of the squared distance to the origin: models that are apart by less are copies of it
+RIGHT = 0.25  # cosine up to which an angle is taken for a right one
+ACUTE = 0.15  # cosine above which one is acute
+BESIDE = 3  # models made from the origin apart, beside which a model must stand
+LEAST_BESIDE = 2  # times as many as are behind: what runs have in common can look like a way
+FARTHER = 2  # of these, that must be farther from the origin than the model
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How a model stands to others, seen from one that it may come from.
+
+    Attributes:
+        beside: How many others are at a right angle to it.
+        farther: How many of these are farther from the origin.
+        behind: How many others are reached through the model, so that it is their origin.
+    """
+
+    beside: int
+    farther: int
+    behind: int
+
+    @property
+    def is_child(self) -> bool:
+        """Whether it is one of several models that were made from the origin.
+
+        What the origin itself was made from is reached as straight; a model counts as made from it
+        only where others are farther.
+        """
+        leads_to_few = LEAST_BESIDE * self.behind <= self.beside
+        return self.beside >= BESIDE and self.farther >= FARTHER and leads_to_few
+
+    @property
+    def is_near_child(self) -> bool:
+        """Whether it is, and most of the others are farther from the origin."""
+        return self.is_child and self.farther > self.beside / 2
+
+
+def standing(gram: np.ndarray, origin: int) -> Standing:
+    """Return how a model stands to its candidates, seen from one of them.
+
+    Args:
+        gram: Products of (model - candidate), candidates x candidates.
+        origin: Place of the candidate that the model may come from.
+    """
+    products = gram[origin]
+    length = float(products[origin])
+    squares = np.diag(gram)
+    ways = np.clip(squares - 2 * products + length, 0, None)
+    apart = (ways > NEAR * length) & (squares > NEAR * length)
+    apart[origin] = False
+
+    others = np.flatnonzero(apart)
+    at_origin = (length - products[others]) / np.sqrt(length * ways[others])
+    at_model = products[others] / np.sqrt(length * squares[others])
+    beside = (np.abs(at_origin) < RIGHT) & (at_model > ACUTE)
+    behind = (np.abs(at_model) < ACUTE) & (at_origin > RIGHT)
+    farther = beside & (ways[others] > length)
+    return Standing(int(beside.sum()), int(farther.sum()), int(behind.sum()))
+
+
+def standing_of_candidate(gram: np.ndarray, place: int, origin: int) -> Standing:
+    """Return how a candidate stands to the others and to the model, seen from the origin."""
+    with_model = np.zeros((len(gram) + 1, len(gram) + 1))
+    with_model[:-1, :-1] = gram
+    return standing(relative_to(with_model, place), origin)
