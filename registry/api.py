@@ -167,10 +167,7 @@ class Registry:
             return identify_quick.identify_quickly(engine, source, download=download)
 
     def resolve(self, named: "Named", *, labelled: bool = False) -> "Resolved":
-        """Return what a name or source is taken for; methods that take one take the answer.
-
-        registry.workflows.resolve tells the order in which a text is tried.
-        """
+        """Return what a name or source is taken for; methods that take one take the answer."""
         from registry.workflows import resolve
 
         with self._session() as session:
@@ -183,10 +180,7 @@ class Registry:
         return resolve.fingerprint_of(self.resolve(named), options)
 
     def compare(self, a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
-        """Return whether `a` was derived from `b`.
-
-        Both are registered models, sources, or what registry.compare takes.
-        """
+        """Return whether `a` was derived from `b`; registered models or as for registry.compare."""
         return compare(self.resolve(a), self.resolve(b), **options)
 
     def verify(self, a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":

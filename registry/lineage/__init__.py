@@ -8,6 +8,9 @@ changes             what was done to the weights, in numbers (layer_sources, exp
                     it: depth_changes, size_changes, reparameterisations, rotated, quantisation,
                     training_changes, outside_changes
 judgement, verdict  from a comparison to a verdict, and the records that it consists of
-merge_shares        linear merges of two models
+kinship             the verdict among several relatives, with all of them ranked
+weight_views, fits  what one model leaves unexplained of another, in several views
+relatives, mixtures, merge_shares  which explains most, which equally, and merges of any number
+direction, right_angles, descent  which of two came first, and the records of that
 adapter_base        which base an adapter fits; adapter_comparison compares adapters
 """

@@ -58,6 +58,8 @@ def standing(gram: np.ndarray, origin: int) -> Standing:
     """
     products = gram[origin]
     length = float(products[origin])
+    if not length:
+        return Standing(0, 0, 0)
     squares = np.diag(gram)
     ways = np.clip(squares - 2 * products + length, 0, None)
     apart = (ways > NEAR * length) & (squares > NEAR * length)

@@ -13,26 +13,28 @@ def other_way(verdict: Verdict) -> str | None:
     if verdict.verdict == Relation.SAME_WEIGHTS or verdict.direction is None:
         return None
     sentence = OTHER_WAY.get(verdict.direction.descent)
-    return sentence.format(model=verdict.model) if sentence else None
+    if sentence is None:
+        return None
+    return sentence.format(model=verdict.model, origin=verdict.direction.origin)
 
 
 OTHER_WAY = {
     Descent.PARENT: "related: {model} is derived from it",
-    Descent.SIBLING: "related: {model} and it are derived from one model",
+    Descent.SIBLING: "related: both {model} and it are derived from {origin}",
 }
 
 
 def relative_lines(verdict: Verdict) -> list[str]:
     """Return which models fit as well, the runners-up, and what shows the direction."""
     lines = []
-    first, *others = verdict.relatives or (None,)
-    is_merge = verdict.has_changes(frozenset({ChangeKind.MERGED}))
-    alike = [relative.model for relative in others if relative.tied]
-    if alike and not is_merge:
-        lines.append(f"fits equally: {first.model if first else ''}, {few(alike)}")
-    behind = [described(relative) for relative in others if not relative.tied]
-    if first and behind:
-        lines.append(f"next: {few(behind)}; {first.model}: {first.explained:.1%} explained")
+    tied = [relative.model for relative in verdict.relatives if relative.tied]
+    if tied and not verdict.has_changes(frozenset({ChangeKind.MERGED})):
+        lines.append(f"fits {all_of(tied)} equally")
+
+    behind = [described(relative) for relative in verdict.relatives[1:] if not relative.tied]
+    if behind:
+        first = verdict.relatives[0]
+        lines.append(f"explained: {first.explained:.1%} by {first.model}; next: {few(behind)}")
 
     if verdict.related and verdict.verdict != Relation.SAME_WEIGHTS and verdict.direction:
         lines.append(direction_sentence(verdict.direction))
@@ -41,7 +43,15 @@ def relative_lines(verdict: Verdict) -> list[str]:
 
 def described(relative: Relative) -> str:
     """Return a relative's name and what it explains."""
-    return f"{relative.model} ({relative.explained:.1%} explained)"
+    return f"{relative.model} ({relative.explained:.1%})"
+
+
+def all_of(names: Sequence[str]) -> str:
+    """Return names as a list in words; the first few of many."""
+    if len(names) > NAMES_SHOWN:
+        return few(names)
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def few(names: Sequence[str]) -> str:

@@ -43,6 +43,15 @@ def test_a_claim(url, model, copy):
     assert (found["base"], found["outcome"]) == ("model", "consistent")
 
 
+def test_a_strict_claim(url, model, copy):
+    """Where nothing shows which came first, --strict leaves it open."""
+    run("ingest", model)
+    result = run("verify", copy, "--claimed-base", "model", "--strict")
+    assert result.exit_code == VERIFIED["undecidable"]
+    found = answer("verify", copy, "--claimed-base", "model")
+    assert (found["strict"], found["direction"]) == (False, "undecided")
+
+
 def test_a_claim_must_be_named(model):
     """Wrong usage without it."""
     result = run("verify", model)

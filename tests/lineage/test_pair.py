@@ -7,6 +7,7 @@ import pytest
 
 from registry.errors import NotComparable
 from registry.fingerprints.record import Adapter
+from registry.lineage.descent import Descent, DirectionShown
 from registry.lineage.pair import Outcome, claim_outcome, pair_verdict
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 
@@ -54,6 +55,22 @@ def test_two_adapters_are_compared_by_their_digests(fingerprinted):
 def test_what_becomes_of_a_claim(verdict, outcome):
     """Contradicted needs evidence that would have shown it."""
     assert claim_outcome(verdict) == outcome
+
+
+@pytest.mark.parametrize(
+    ("descent", "outcome", "strict"),
+    [
+        (Descent.CHILD, Outcome.CONSISTENT, Outcome.CONSISTENT),
+        (Descent.UNDECIDED, Outcome.CONSISTENT, Outcome.UNDECIDABLE),
+        (Descent.PARENT, Outcome.CONTRADICTED, Outcome.CONTRADICTED),
+        (Descent.SIBLING, Outcome.CONTRADICTED, Outcome.CONTRADICTED),
+    ],
+)
+def test_a_direction_that_is_shown_decides(descent, outcome, strict):
+    """Without one, only a strict check leaves the claim open."""
+    verdict = Verdict(Relation.DERIVED, direction=DirectionShown(descent))
+    assert claim_outcome(verdict) == outcome
+    assert claim_outcome(verdict, strict=True) == strict
 
 
 def test_outcomes_are_the_words_of_the_json():
