@@ -109,7 +109,9 @@ def directions_of(
     """Return for each relative which of it and the model came first."""
     vectors = np.stack([fit.vector for fit in every])
     gram = vectors @ vectors.T
-    origins = {place for place in ranking.hub if standing(gram, place).is_child}
+    origins = set()
+    if every[0].linear:
+        origins = {place for place in ranking.hub if standing(gram, place).is_child}
     directions = []
     for place, candidate in enumerate(related):
         shown = direction_of(candidate.pair)

@@ -75,6 +75,6 @@ def test_two_kinds_together_are_surer_than_each(fingerprinted):
 def test_one_equal_matrix_leaves_nothing_to_chance(fingerprinted):
     """A model with one layer of another comes from it."""
     taken = made.grown(1) | {name: t for name, t in ROOT.items() if ".layers.2." in name}
-    comparison = compared(fingerprinted("one layer", taken), fingerprinted("root", ROOT))
+    comparison = compared(fingerprinted("one layer taken", taken), fingerprinted("root", ROOT))
     assert comparison.equal_matrices == 7  # projections of the layer
     assert comparison.p_value < 1e-100
