@@ -89,11 +89,18 @@ class WeightChanges:
             if source is None or layer >= len(self.a.layers) or source >= len(self.b.layers):
                 continue
             later, earlier = self.a.layers[layer], self.b.layers[source]
-            experts = expert_sources(later, earlier)
             for spot, matrix in later.items():
-                partner = earlier.get(source_spot(spot, experts))
+                partner = earlier.get(source_spot(spot, self.experts[layer]))
                 if partner is not None:
                     yield MatrixPair(Place(layer, spot), matrix, partner)
+
+    @cached_property
+    def experts(self) -> list[dict[int, int]]:
+        """The sources of the experts of every layer, by their numbers (expert_sources)."""
+        matched = []
+        for layer, source in zip(self.a.layers, self.places, strict=False):
+            matched.append({} if source is None else expert_sources(layer, self.b.layers[source]))
+        return matched
 
     @cached_property
     def unmatched(self) -> Unmatched:

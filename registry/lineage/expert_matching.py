@@ -49,7 +49,7 @@ def expert_cosines(later: Layer, earlier: Layer) -> np.ndarray:
         one = stacked_sketches(later, projection, ours)
         other = stacked_sketches(earlier, projection, theirs)
         if one is not None and other is not None and one.shape[1] == other.shape[1]:
-            total += one @ other.T
+            total += np.einsum("ik,jk->ij", one, other)  # small: BLAS would wait for threads
             count += 1
     return total / max(1, count)
 

@@ -18,6 +18,7 @@ from registry.lineage.tensor_pairs import (
     ROUTER,
     TensorChanges,
     TensorPair,
+    relative_size,
 )
 from registry.lineage.verdict import TRAINING, Change, ChangeKind
 
@@ -129,13 +130,6 @@ def group_change(
         return
     amount = None if resized else size
     yield Change(ChangeKind.TENSORS_CHANGED, amount=amount, parts=(group,))
-
-
-def relative_size(pairs: Sequence[TensorPair]) -> float:
-    """Return |later - earlier| / |earlier| of all tensors of a group together."""
-    change = math.hypot(*(pair.distance for pair in pairs))
-    length = math.hypot(*(pair.earlier.length for pair in pairs))
-    return change / length if length else float(change > 0)
 
 
 def explained_size(comparison: ModelComparison, known: frozenset[ChangeKind]) -> float:

@@ -9,7 +9,7 @@ from registry.lineage.changes import WeightChanges
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.verdict import Change, ChangeKind
 
-PRUNED = 0.08  # share of weights that became zero
+PRUNED = 0.02  # share of weights that became zero
 COARSER = 0.85  # of the earlier model's variety of values: below, the later is quantised
 FEW = 0.05  # variety of ternary values, whatever the groups that share a scale
 TERNARY = math.log2(3)

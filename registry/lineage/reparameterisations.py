@@ -7,8 +7,7 @@ import numpy as np
 
 from registry.fingerprints.record import Tensor
 from registry.lineage.comparison import ModelComparison
-from registry.lineage.expert_matching import DENSE, Layer, expert_sources
-from registry.lineage.features import ModelFeatures
+from registry.lineage.expert_matching import DENSE, Layer
 from registry.lineage.quantisation import PRUNED, quantised_bits
 from registry.lineage.rotated import mapped_within_heads
 from registry.lineage.tensor_pairs import NORM, TensorChanges
@@ -17,24 +16,26 @@ from registry.lineage.verdict import Change, ChangeKind
 OTHER_AXES = 0.5  # cosine of two matrices' sketches below which they stand in other axes
 KEPT = 0.75  # cosine above which a matrix kept its axes, however it was trained
 VISIBLE = 0.1  # 1 - cosine of a matrix that is called rewritten
+RESCALED = 0.01  # 1 - cosine of a matrix whose columns were scaled
+VISIBLE_GAINS = 0.01  # |change| / |gains| that training alone seldom exceeds
+EXACT = 0.1  # of a matrix's own change, that rounding leaves of a branch
 FAITHFUL = 0.4  # of a matrix's own change: a branch that changed less was rewritten, not trained
 FAR = 0.5  # |change| / |weights| that no training of two projections alone comes to
 BEYOND = 0.25  # of it, that all others may have changed
 UNSEEN = 0.3  # cosine of the branches in the stream's axes, below which these say nothing
 FLAT = 1e-6  # relative difference of a norm's length from that of gains that are all one
-NEURONS = ("up", "down")
+NEURONS = ("up", "down")  # reading and writing
 HEADS = ("value", "output")
 QUERY_KEY = ("query", "key")
 READING = frozenset({"query", "key", "value", "gate", "up"})  # they take the gains of a norm
-BRANCH_OF = {"value": "attention", "output": "attention", "up": "mlp", "down": "mlp"}
+BRANCH_OF = {"output": "attention", "down": "mlp"}
 
 
 def reparameterisations(
     comparison: ModelComparison, tensors: TensorChanges | None
 ) -> Iterator[Change]:
     """Yield the rewritings of the whole stream, of norms, of neurons, of heads and of experts."""
-    folded = norms_folded(tensors)
-    if folded:
+    if norms_folded(tensors) or norms_rescaled(comparison, tensors):
         yield Change(ChangeKind.NORMS_FOLDED)
     if stream_rotated(comparison):
         yield Change(ChangeKind.STREAM_ROTATED)
@@ -91,20 +92,17 @@ def branch_similarity(comparison: ModelComparison) -> float:
 
 
 def rewritten(comparison: ModelComparison, projections: tuple[str, str]) -> bool:
-    """Return whether one of a branch's two matrices changed far more than their product.
+    """Return whether a branch's writing matrix changed far more than its product with the reading.
 
-    Rounding averages out in a product as well: of coarser weights, only other axes count.
+    Gains that are folded change what reads alone. Rounding averages out in a product as well: of
+    coarser weights, only other axes count.
     """
     coarser = quantised_bits(comparison) is not None or comparison.changes.zeros > PRUNED
     least = 1 - OTHER_AXES if coarser else VISIBLE
-    branch = comparison.branch_cosine(BRANCH_OF[projections[0]])
-    if branch is None:
-        return False
-    for projection in projections:
-        change = 1 - comparison.changes.cosines.get(projection, 1.0)
-        if change > least and 1 - branch < FAITHFUL * change:
-            return True
-    return False
+    _, writing = projections
+    branch = comparison.branch_cosine(BRANCH_OF[writing])
+    change = 1 - comparison.changes.cosines.get(writing, 1.0)
+    return branch is not None and change > least and 1 - branch < FAITHFUL * change
 
 
 def alone_in_other_axes(comparison: ModelComparison, projections: tuple[str, str]) -> bool:
@@ -152,6 +150,25 @@ def norms_folded(tensors: TensorChanges | None) -> bool:
     return 0 < changed < 2 * folded
 
 
+def norms_rescaled(comparison: ModelComparison, tensors: TensorChanges | None) -> bool:
+    """Return whether gains changed, and what reads them changed far more than the branches.
+
+    So it is where channels are scaled before quantisation, and the gains by the inverse.
+    """
+    if tensors is None or tensors.relative_size(NORM) < VISIBLE_GAINS:
+        return False
+    cosines = comparison.changes.cosines
+    for reading, writing in (HEADS, NEURONS):
+        branch = comparison.branch_cosine(BRANCH_OF[writing])
+        if branch is None:
+            continue
+        change = 1 - cosines.get(reading, 1.0)
+        unexplained = 1 - min(branch, cosines.get(writing, 1.0))
+        if change > RESCALED and unexplained < EXACT * change:
+            return True
+    return False
+
+
 def is_gain(tensor: Tensor) -> bool:
     """Return whether a norm's tensor holds gains, which stand beside biases."""
     return not tensor.name.endswith(("bias", "beta"))
@@ -172,21 +189,18 @@ def experts_reordered(comparison: ModelComparison) -> bool:
         source = changes.places[layer]
         if source is None:
             continue
-        experts = expert_sources(changes.a.layers[layer], changes.b.layers[source])
-        if moved_and_equal(changes.a, layer, changes.b.layers[source], experts):
+        later, earlier = changes.a.layers[layer], changes.b.layers[source]
+        if moved_and_equal(later, earlier, changes.experts[layer]):
             return True
     return False
 
 
-def moved_and_equal(
-    model: ModelFeatures, layer: int, earlier: Layer, experts: dict[int, int]
-) -> bool:
+def moved_and_equal(later: Layer, earlier: Layer, experts: dict[int, int]) -> bool:
     """Return whether an expert equals one that had another number, among as many."""
     if sorted(experts) != sorted(experts.values()) or DENSE in experts:
         return False
     for number, source in experts.items():
-        later = model.layers[layer].get(("down", number, 0))
-        partner = earlier.get(("down", source, 0))
-        if number != source and later and partner and later.bf16_digest == partner.bf16_digest:
+        matrix, partner = later.get(("down", number, 0)), earlier.get(("down", source, 0))
+        if number != source and matrix and partner and matrix.bf16_digest == partner.bf16_digest:
             return True
     return False

@@ -1,5 +1,6 @@
 """Tensors outside the projections, beside those of the earlier model that they come from."""
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -72,10 +73,21 @@ class TensorChanges:
         """Return the pairs of one group."""
         return [pair for pair in self.pairs if pair.later.group == group]
 
+    def relative_size(self, group: str) -> float:
+        """Return |later - earlier| / |earlier| of a group's tensors of one shape, together."""
+        return relative_size([pair for pair in self.of_group(group) if pair.same_shape])
+
     @property
     def groups(self) -> list[str]:
         """The groups of the pairs, in their order."""
         return list(dict.fromkeys(pair.later.group for pair in self.pairs))
+
+
+def relative_size(pairs: Sequence[TensorPair]) -> float:
+    """Return |later - earlier| / |earlier| of several tensors together."""
+    change = math.hypot(*(pair.distance for pair in pairs))
+    length = math.hypot(*(pair.earlier.length for pair in pairs))
+    return change / length if length else float(change > 0)
 
 
 def bf16_digest(tensor: Tensor) -> str:

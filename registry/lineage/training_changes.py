@@ -18,6 +18,14 @@ from registry.lineage.verdict import Change, ChangeKind
 HEAVY = 0.25  # |change| / |weights| from which training is called continued
 FAITHFUL_BRANCH = 0.98  # cosine of branches that rewriting and rounding alone leave
 VISIBLE = 3.0  # times the rounding, from which a norm or a bias is trained
+OUTGROWN = 0.005  # of a singular value, beyond what rounding gives
+REWRITTEN = frozenset(
+    {
+        ChangeKind.NORMS_FOLDED,
+        ChangeKind.NEURONS_REPARAMETERISED,
+        ChangeKind.HEADS_REPARAMETERISED,
+    }
+)
 COARSER = frozenset({ChangeKind.QUANTISED, ChangeKind.PRUNED})
 RESIZED = frozenset({ChangeKind.WIDTH, ChangeKind.HEADS, ChangeKind.KV_HEADS, ChangeKind.NEURONS})
 
@@ -41,10 +49,35 @@ def training(
     elif moved and ChangeKind.PRUNED not in known:
         kept = {pair.place.layer for pair in pairs} - {pair.place.layer for pair in moved}
         yield trained(comparison, moved, everywhere=not kept)
-    elif not pairs and not known & RESIZED and branch_similarity(comparison) < FAITHFUL_BRANCH:
+    elif shows_otherwise(comparison, pairs, known):
         yield Change(ChangeKind.FINE_TUNED)
     else:
         yield from training_of_inserted(comparison)
+
+
+def shows_otherwise(
+    comparison: ModelComparison, pairs: Sequence[MatrixPair], known: frozenset[ChangeKind]
+) -> bool:
+    """Return whether there was training where no matrix can be compared value by value."""
+    if known & RESIZED:
+        return not known & REWRITTEN and outgrown(comparison)
+    return not pairs and branch_similarity(comparison) < FAITHFUL_BRANCH
+
+
+def outgrown(comparison: ModelComparison) -> bool:
+    """Return whether a smaller matrix has a singular value beyond that of the larger one.
+
+    The k-th singular value of a part of a matrix is at most that of the whole (interlacing), so
+    that pruning alone cannot do it.
+    """
+    for pair in comparison.changes.pairs:
+        later, earlier = pair.later, pair.earlier
+        if pair.same_shape or later.rows > earlier.rows or later.cols > earlier.cols:
+            continue
+        values = zip(later.singular_values, earlier.singular_values, strict=False)
+        if any(now > (1 + OUTGROWN) * before for now, before in values):
+            return True
+    return False
 
 
 def vectors_moved(comparison: ModelComparison, tensors: TensorChanges | None) -> bool:

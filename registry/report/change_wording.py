@@ -35,7 +35,7 @@ LAYER_CHANGES = {
 }
 FIXED_CHANGES = {
     ChangeKind.STREAM_ROTATED: f"{REPARAMETERISED}: residual stream rotated or permuted",
-    ChangeKind.NORMS_FOLDED: f"{REPARAMETERISED}: norm gains folded into weights",
+    ChangeKind.NORMS_FOLDED: f"{REPARAMETERISED}: norm gains folded or scaled into weights",
     ChangeKind.NEURONS_REPARAMETERISED: f"{REPARAMETERISED}: MLP neurons permuted or rescaled",
     ChangeKind.HEADS_REPARAMETERISED: f"{REPARAMETERISED}: attention heads permuted or rescaled",
     ChangeKind.QUERY_KEY_REPARAMETERISED: (

@@ -72,6 +72,19 @@ def test_folded_norms_are_no_training(fingerprinted):
     assert changes == (Change(ChangeKind.NORMS_FOLDED),)
 
 
+def test_rescaled_gains_are_no_training(fingerprinted):
+    """Gains and what reads them changed against each other, and the branches did not."""
+    changes = changes_between(fingerprinted, "rescaled gains", resized.gains_rescaled(ROOT))
+    assert changes == (Change(ChangeKind.NORMS_FOLDED),)
+
+
+def test_a_smaller_matrix_cannot_outgrow_the_larger(fingerprinted):
+    """A singular value beyond that of the whole shows training beside the pruned width."""
+    child = resized.narrowed({name: 1.5 * t for name, t in ROOT.items()})
+    kinds = kinds_of(changes_between(fingerprinted, "narrow and trained", child))
+    assert kinds == {ChangeKind.WIDTH, ChangeKind.FINE_TUNED}
+
+
 def test_a_new_vocabulary_has_its_size_and_new_embeddings(fingerprinted):
     """Tokens that are others are told beside how many there are."""
     changes = changes_between(fingerprinted, "new vocabulary", made.vocabulary_anew(ROOT))

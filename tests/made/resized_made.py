@@ -87,6 +87,17 @@ def queries_mapped(tensors: Tensors) -> Tensors:
     return each_layer(tensors, change)
 
 
+def gains_rescaled(tensors: Tensors) -> Tensors:
+    """Channels scaled before attention, and the gains by the inverse, as some quantisers do first."""
+
+    def change(own, draw):
+        by = torch.exp(0.5 * torch.randn(HIDDEN, generator=draw))
+        reading = {name: own[name] * by for name in (Q, K, V)}
+        return reading | {NORMS[0]: own[NORMS[0]] / by}
+
+    return each_layer(tensors, change)
+
+
 def trained_alone(tensors: Tensors, ending: str, by: float = 0.2) -> Tensors:
     """The tensors of one name moved by a share of their size."""
     draw = torch.Generator().manual_seed(31)

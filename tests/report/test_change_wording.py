@@ -33,7 +33,10 @@ CHANGES = [
     (Change(ChangeKind.EXPERTS, 4, (1,)), "experts added: 4 instead of 1 a layer"),
     (Change(ChangeKind.VOCABULARY_SIZE, 70, (80,)), "vocabulary of 70 instead of 80 tokens"),
     (Change(ChangeKind.STREAM_ROTATED), f"{REPARAMETERISED}: residual stream rotated or permuted"),
-    (Change(ChangeKind.NORMS_FOLDED), f"{REPARAMETERISED}: norm gains folded into weights"),
+    (
+        Change(ChangeKind.NORMS_FOLDED),
+        f"{REPARAMETERISED}: norm gains folded or scaled into weights",
+    ),
     (
         Change(ChangeKind.NEURONS_REPARAMETERISED),
         f"{REPARAMETERISED}: MLP neurons permuted or rescaled",
