@@ -107,6 +107,14 @@ class ComparedMatrix:
             sketch=matrix.sketch,
         )
 
+    @cached_property
+    def square(self) -> np.ndarray:
+        """The sketch as a square of numbers; of size 0 without one."""
+        sketch = np.array(self.sketch if self.sketch is not None else ())
+        size = round(len(sketch) ** 0.5)
+        square: np.ndarray = sketch.reshape(size, size)
+        return square
+
     @property
     def bf16_digest(self) -> str:
         """The digest of the values in bf16."""

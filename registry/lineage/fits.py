@@ -16,6 +16,7 @@ from registry.lineage.weight_views import VIEWS, Part, Places, Residual, SideByS
 
 DEVIATIONS = 3.0  # standard deviations of its own error up to which a difference shows nothing
 SLIGHT = 1e-6  # of the weights' energy: what the rounding of sketches and types may leave
+SURE = 0.05  # of the weights' energy: where so little is left the axes are the same
 BLIND = 0.25  # of what the best candidate leaves: a view that is blind to more must leave less
 ALONGSIDE = 0.75  # of the weights' energy: candidates that leave more stand in other axes
 OUTSIDE_COUNTS = 0.1  # of the projections' energy
@@ -171,6 +172,8 @@ def best_view(pairs: Sequence[SideBySide], part: Part) -> SeenPart:
     best = SeenPart(View.MATRICES, [])
     least = float("inf")
     for view in VIEWS[part]:
+        if best.residuals and least < SURE * energy_in(best.residuals):
+            break
         residuals = [pair.residual(part, view) for pair in pairs]
         left = min((residual.square for residual in residuals), default=0.0)
         if view == View.SPECTRA and least < ALONGSIDE * energy_in(residuals):

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -92,37 +92,47 @@ class Residual:
     @classmethod
     def of(cls, blocks: Sequence[Block]) -> "Residual":
         """Return the residual of blocks, none of which leaves more than its energy."""
-        numbers = [np.zeros(0)]
-        places = [np.zeros(0, int)]
-        layers = [np.zeros(0, int)]
-        rows = [np.zeros(0, int)]
-        columns = [np.zeros(0, int)]
-        row_count = column_count = 0
-        energy = 0.0
-        for place, block in enumerate(blocks):
-            height, width = block.later.shape
-            row, column = np.divmod(np.arange(height * width), width)
-            numbers.append(left_over(block).ravel())
-            places.append(np.full(height * width, place))
-            layers.append(np.full(height * width, block.layer))
-            rows.append(row_count + row)
-            columns.append(column_count + column)
-            row_count += height
-            column_count += width
-            energy += block.energy
+        numbers = [np.zeros(0), *(left_over(block).ravel() for block in blocks)]
+        places = tuple((block.layer, *block.later.shape) for block in blocks)
+        layout = layout_of(places)
         return cls(
             numbers=np.concatenate(numbers),
-            blocks=np.concatenate(places),
-            layers=np.concatenate(layers),
-            rows=np.concatenate(rows),
-            columns=np.concatenate(columns),
-            energy=energy,
+            blocks=layout.blocks,
+            layers=layout.layers,
+            rows=layout.rows,
+            columns=layout.columns,
+            energy=sum(block.energy for block in blocks),
         )
 
     @cached_property
     def square(self) -> float:
         """What is left, as a sum of squares of weights."""
         return float(self.numbers @ self.numbers)
+
+
+class Layout(NamedTuple):
+    """Where every number of blocks that follow one another stands, as of Residual."""
+
+    blocks: np.ndarray
+    layers: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+@lru_cache(16)
+def layout_of(places: tuple[tuple[int, int, int], ...]) -> Layout:
+    """Return the layout of blocks of a layer, rows and columns each; one model's is used often."""
+    parts = [np.zeros((4, 0), int)]
+    row_count = column_count = 0
+    for number, (layer, height, width) in enumerate(places):
+        row, column = np.divmod(np.arange(height * width), width)
+        same = np.ones(height * width, int)
+        parts.append(
+            np.stack([number * same, layer * same, row_count + row, column_count + column])
+        )
+        row_count += height
+        column_count += width
+    return Layout(*np.concatenate(parts, axis=1))
 
 
 def left_over(block: Block) -> np.ndarray:
@@ -251,8 +261,7 @@ def sketch_of(matrix: ComparedMatrix) -> np.ndarray:
     """Return a matrix's square sketch; its length alone where none was recorded."""
     if matrix.sketch is None:
         return np.full((1, 1), energy_of(matrix) ** 0.5)
-    size = round(len(matrix.sketch) ** 0.5)
-    return np.reshape(matrix.sketch, (size, size))
+    return matrix.square
 
 
 def placed_name(name: str, layer: int | None) -> str:

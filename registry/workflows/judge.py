@@ -24,7 +24,7 @@ SHORTLIST = 32  # models that outlines give
 ALIGNED = 16  # of these, by their sketches
 # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
 ALONE = 0.5
-COMPARED = 12  # of these, in full
+COMPARED = 10  # of these, in full
 STRANGERS = 2  # unrelated ones in a row, after which no more are compared
 OWN_SHORTLIST = 12  # where nothing else is related, aligned in own axes
 BY_RECIPE = 5  # nearest by the papers' vectors, of which the family is named by its recipe

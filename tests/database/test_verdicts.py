@@ -22,7 +22,7 @@ VERDICT = Verdict(
     changes=(
         Change(ChangeKind.FINE_TUNED, 0.082),
         Change(ChangeKind.LAYERS_REMOVED, parts=(1, 2)),
-        Change(ChangeKind.MERGED, 0.3, ("base", "other")),
+        Change(ChangeKind.MERGED, 0.7, ("a", "b"), (0.7, 0.3), ((1.0, 0.0), (0.4, 0.6))),
     ),
     score=30.0,
     p_value=1e-30,

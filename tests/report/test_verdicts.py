@@ -1,6 +1,7 @@
 """registry.report.verdicts: a verdict as a table and as JSON."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 
@@ -8,9 +9,19 @@ import pytest
 from rich.console import Console
 
 from registry.database.nearest import Match
-from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
+from registry.lineage.descent import Descent, DirectionReason, DirectionShown
+from registry.lineage.verdict import (
+    Change,
+    ChangeKind,
+    Evidence,
+    EvidenceKind,
+    Relation,
+    Relative,
+    Verdict,
+)
 from registry.report.answers import answer
 from registry.report.verdicts import (
+    change_json,
     evidence_json,
     explained_json,
     families_line,
@@ -119,3 +130,37 @@ def test_a_stored_verdict_in_json(key):
     """The model's name and the time stand beside the verdict."""
     when = datetime(2026, 1, 2, tzinfo=UTC)
     assert key in explained_json(SimpleNamespace(name="child"), VERDICT, when)
+
+
+def test_relatives_and_direction_are_data():
+    """A direction is a word with its reason and measured error; relatives have their own."""
+    shown = DirectionShown(Descent.CHILD, DirectionReason.GRID)
+    relative = Relative("base", "f", Relation.DERIVED, 0.9, 1e-30, 30.0, True, (), shown)
+    content = verdict_json(replace(VERDICT, relatives=(relative,), direction=shown))
+    assert (content["direction"], content["direction_reason"]) == ("child", "grid")
+    assert 0 < content["direction_error"] < 1
+    assert content["relatives"] == [
+        {
+            "model": "base",
+            "family": "f",
+            "relation": "derived",
+            "explained": 0.9,
+            "p_value": 1e-30,
+            "score": 30.0,
+            "tied": True,
+            "changes": [],
+            "direction": "child",
+            "direction_reason": "grid",
+            "direction_error": content["direction_error"],
+        }
+    ]
+    assert verdict_json(VERDICT)["direction"] is None
+
+
+def test_a_merge_has_the_shares_of_all_parents():
+    """And by layer where they vary, else null."""
+    even = Change(ChangeKind.MERGED, 0.5, ("a", "b", "c"), (0.5, 0.3, 0.2))
+    assert change_json(even)["shares"] == [0.5, 0.3, 0.2]
+    assert change_json(even)["by_layer"] is None
+    layers = replace(even, by_layer=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+    assert change_json(layers)["by_layer"] == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
