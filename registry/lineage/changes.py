@@ -193,9 +193,14 @@ class WeightChanges:
         earlier_rounding = ROUNDING.get(self.b.model.dtype, UNKNOWN_TYPE)
         rounding = max(later_rounding, earlier_rounding)
 
-        sketches = [pair.sketches for pair in pairs if pair.sketches and not pair.same]
-        resolving = [sketch for sketch in sketches if len(sketch.later) > MOST_RANK]
-        ranks = [change_rank(later, earlier, rounding) for later, earlier in resolving]
+        ranks = []
+        for pair in pairs:
+            if pair.sketches is None or pair.same or len(pair.sketches.later) <= MOST_RANK:
+                continue
+            rank = change_rank(*pair.sketches, rounding)
+            fullest = min(pair.later.rows, pair.later.cols)
+            if 2 * rank <= fullest or rank > MOST_RANK:  # else too narrow a matrix to tell
+                ranks.append(rank)
         low = Counter(rank for rank in ranks if 0 < rank <= MOST_RANK)
         if low.total() * 2 <= len(ranks):
             return None

@@ -1,6 +1,7 @@
 """Quantisation and pruning: how few values are left, how far they moved, and how many are zero."""
 
 import math
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -9,6 +10,8 @@ from registry.lineage.changes import WeightChanges
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.verdict import Change, ChangeKind
 
+# the number in `4-bit`, or behind Q, fp, mxfp, nf and int
+BITS = re.compile(r"(\d+)(?=-bit)|(?<=Q)(\d)|(?<=fp|nf)(\d)|(?<=int)(\d)", re.IGNORECASE)
 PRUNED = 0.02  # share of weights that became zero
 COARSER = 0.85  # of the earlier model's variety of values: below, the later is quantised
 FEW = 0.05  # variety of ternary values, whatever the groups that share a scale
@@ -51,10 +54,19 @@ def quantised_bits(comparison: ModelComparison) -> float | None:
     expected = variety.earlier * variety.nonzero
     if variety.later > COARSER * expected and not stored_quantised:
         return None
+    stated = stated_bits(comparison.a.model.stored) if stored_quantised else None
+    if stated:
+        return stated
     if variety.later < FEW:
         return TERNARY
     size = size_in_same_axes(changes)
     return bits_of_variety(variety.later) if size is None else bits_of_error(size, changes.zeros)
+
+
+def stated_bits(stored: str | None) -> float | None:
+    """Return the bits that a format's name states: 4 of `gptq 4-bit`, `Q4_K` or `nf4`; or None."""
+    found = BITS.search(stored or "")
+    return float(found.group(found.lastindex or 0)) if found else None
 
 
 def size_in_same_axes(changes: WeightChanges) -> float | None:
@@ -85,6 +97,12 @@ def bits_of_variety(variety: float) -> int:
 
 
 def quantisation_error(comparison: ModelComparison) -> float:
-    """Return the |change| / |weights| that quantisation alone gives at most; 0 without any."""
+    """Return the |change| / |weights| that quantisation alone gives at most; 0 without any.
+
+    Of bits between those measured, that of the next fewer.
+    """
     bits = quantised_bits(comparison)
-    return ERRORS[bits] if bits else 0.0
+    if not bits:
+        return 0.0
+    measured = [known for known in ERRORS if known <= bits]
+    return ERRORS[max(measured, default=TERNARY)]

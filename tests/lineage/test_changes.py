@@ -35,3 +35,12 @@ def test_the_rank_is_that_of_most_matrices(fingerprinted):
     changes = ModelComparison.of(child, fingerprinted("root", ROOT)).changes
     assert changes.rank == 4
     assert changes.rank_of([]) is None
+
+
+def test_narrow_matrices_tell_no_rank(fingerprinted):
+    """No change of eight rows has more than rank 8, whatever was done."""
+    narrow = {name: t[:8] if name.endswith(made.V) else t for name, t in ROOT.items()}
+    root = fingerprinted("narrow values", narrow)
+    child = fingerprinted("narrow values tuned", made.tuned(narrow))
+    changes = ModelComparison.of(child, root).changes
+    assert changes.rank_of([pair for pair in changes.pairs if pair.projection == "value"]) is None

@@ -10,6 +10,7 @@ from registry.lineage.quantisation import (
     bits_of_variety,
     quantisation_error,
     quantised_bits,
+    stated_bits,
 )
 
 ROOT = made.grown()
@@ -36,6 +37,26 @@ def test_errors_and_zeros_tell_the_bits(size, zeros, bits):
 def test_variety_alone_tells_fewer_bits():
     """Where the axes are others, how far weights moved cannot be seen."""
     assert [bits_of_variety(share) for share in (0.12, 0.25, 0.6)] == [2, 4, 8]
+
+
+@pytest.mark.parametrize(
+    ("stored", "bits"),
+    [
+        ("gptq 4-bit", 4),
+        ("Q5_0", 5),
+        ("IQ2_XS", 2),
+        ("bitsandbytes nf4", 4),
+        ("bitsandbytes int8", 8),
+        ("fp8", 8),
+        ("mxfp4", 4),
+        ("mlx 6-bit", 6),
+        ("something", None),
+        (None, None),
+    ],
+)
+def test_names_of_formats_state_bits(stored, bits):
+    """What the file says comes before what the values show."""
+    assert stated_bits(stored) == bits
 
 
 def test_ternary_values_are_recognised(fingerprinted):
