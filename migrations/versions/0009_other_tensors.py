@@ -14,6 +14,7 @@ depends_on = None
 def upgrade() -> None:
     # A branch of a middle layer is above 2 kB: Postgres keeps `own` elsewhere, and scans of the others stay as fast.
     op.add_column("branches", sa.Column("own", HALFVEC(576)))
+    op.add_column("branches", sa.Column("scores", HALFVEC(576)))
     op.add_column("outlines", sa.Column("own", HALFVEC(64)))  # a row stays under 2 kB
     op.add_column(
         "fingerprints",
@@ -44,4 +45,5 @@ def downgrade() -> None:
     op.drop_column("fingerprints", "tied")
     op.drop_column("fingerprints", "zero")
     op.drop_column("outlines", "own")
+    op.drop_column("branches", "scores")
     op.drop_column("branches", "own")

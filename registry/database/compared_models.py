@@ -73,14 +73,14 @@ def branches_of(session: Session, model_id: int) -> tuple[Branch, ...]:
     stream = func.halfvec_send(BranchRow.stream)
     token = func.halfvec_send(BranchRow.token)
     own = func.halfvec_send(BranchRow.own)
-    query = select(BranchRow.layer, BranchRow.branch, stream, token, own)
+    scores = func.halfvec_send(BranchRow.scores)
+    query = select(BranchRow.layer, BranchRow.branch, stream, token, own, scores)
     query = query.where(BranchRow.model_id == model_id)
     query = query.order_by(BranchRow.layer, BranchRow.branch)
 
     branches = []
-    for layer, branch, sent_stream, sent_token, sent_own in session.execute(query):
-        sketches = (halves(sent_stream), halves(sent_token), halves(sent_own))
-        branches.append(Branch(layer, branch, *sketches))
+    for layer, branch, *sent in session.execute(query):
+        branches.append(Branch(layer, branch, *map(halves, sent)))
     return tuple(branches)
 
 

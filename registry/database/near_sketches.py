@@ -115,16 +115,17 @@ def by_own_axes(session: Session, fingerprint: Fingerprint, k: int) -> list[str]
 
 def own_branches(session: Session, names: Sequence[str]) -> dict[str, list[Branch]]:
     """Return the branches of some models that have sketches in own axes, those alone, by name."""
-    sent = func.halfvec_send(BranchRow.own)
-    query = select(Model.name, BranchRow.layer, BranchRow.branch, sent)
+    own = func.halfvec_send(BranchRow.own)
+    scores = func.halfvec_send(BranchRow.scores)
+    query = select(Model.name, BranchRow.layer, BranchRow.branch, own, scores)
     query = query.join(Model, Model.id == BranchRow.model_id)
     query = query.where(Model.name.in_(names))
     query = query.where(CURRENT)
     query = query.where(BranchRow.own.is_not(None))
 
     branches: dict[str, list[Branch]] = {name: [] for name in names}
-    for name, layer, branch, own in session.execute(query):
-        branches[name].append(Branch(layer, branch, (), None, halves(own)))
+    for name, layer, branch, *sent in session.execute(query):
+        branches[name].append(Branch(layer, branch, (), None, *map(halves, sent)))
     return branches
 
 

@@ -199,6 +199,7 @@ class BranchRow(Base):
     stream: Mapped[tuple[float, ...]] = mapped_column(Half(256))
     token: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     own: Mapped[tuple[float, ...] | None] = mapped_column(Half(576))
+    scores: Mapped[tuple[float, ...] | None] = mapped_column(Half(576))
 
 
 class SpaceRow(Base):

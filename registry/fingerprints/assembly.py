@@ -111,7 +111,13 @@ def with_own(
     branches: Sequence[Branch], own: dict[BranchPlace, tuple[float, ...]]
 ) -> tuple[Branch, ...]:
     """Return branches with their sketches in the model's own axes, where there are some."""
-    return tuple(replace(branch, own=own.get((branch.layer, branch.branch))) for branch in branches)
+    complete = []
+    for branch in branches:
+        sketch = own.get((branch.layer, branch.branch))
+        is_attention = branch.branch == "attention"
+        scores = own.get((branch.layer, "scores")) if is_attention else None
+        complete.append(replace(branch, own=sketch, scores=scores))
+    return tuple(complete)
 
 
 def most_common(values: Iterable[T]) -> T:

@@ -1,8 +1,8 @@
 """What the middle layers' branches do, in axes that the model itself gives, as sketches.
 
 Neither the tokens nor the axes of the residual stream are needed: the branches' products M
-(registry.fingerprints.branch_sketches) are written in the directions that they together use most,
-so that a rotated stream, a new vocabulary, another width and experts made of a dense layer change
+(registry.fingerprints.branch_sketches), and those of queries and keys, W_q^T W_k between the gains
+of the norm, are written in the directions that they together use most, so that a rotated stream, a new vocabulary, another width and experts made of a dense layer change
 little. The axes are known only once the products are: the tensors of at most six layers are read a
 second time.
 """
@@ -17,7 +17,6 @@ import torch
 
 from registry.architectures.layout import Layout
 from registry.architectures.residual_stream import ResidualStream
-from registry.architectures.roles import INWARD, OUTWARD
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.options import MeasureOptions
 from registry.fingerprints.value_heads import repeated_values
@@ -28,8 +27,16 @@ from registry.numerics.unit_vectors import unit
 LAYERS = 6  # in the middle of the model
 HELD = 1 << 30  # bytes of one branch's matrices that are kept while it is computed
 
+INNER = {"value": "attention", "up": "mlp", "key": "scores"}  # side of a product that reads
+OUTER = {"output": "attention", "down": "mlp", "query": "scores"}  # and its other side
+NORMS = {
+    "attention": ("attention_in", "attention_out"),
+    "mlp": ("mlp_in", "mlp_out"),
+    "scores": ("attention_in", "attention_in"),
+}  # before and after each product
+
 BranchPlace = tuple[int, str]
-"""A layer, and 'attention' or 'mlp'."""
+"""A layer, and 'attention', 'mlp' or 'scores', the product of queries and keys."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ def own_sketches(
     """Return the sketches of the middle layers' branches, 24 x 24 numbers each, of length 1.
 
     Args:
-        head: rows of one value head, where heads share values.
+        head: rows of one key or value head, where heads share these.
     """
     pairs = branch_pairs(layout, stream.width)
     chosen = middle_layers(sorted({layer for layer, _ in pairs}))
@@ -101,7 +108,7 @@ def branch_pairs(layout: Layout, width: int) -> dict[BranchPlace, list[SidePair]
         for index, (projection, expert) in enumerate(
             zip(tensor.parts, tensor.experts, strict=True)
         ):
-            branch = INWARD.get(projection) or OUTWARD.get(projection)
+            branch = INNER.get(projection) or OUTER.get(projection)
             if branch is not None:
                 number = -1 if expert is None else expert
                 sides[tensor.layer, branch, number].append(MatrixPlace(tensor, index))
@@ -117,12 +124,14 @@ def fitting_pairs(places: Sequence[MatrixPlace], width: int) -> Iterator[SidePai
 
     A side of another width, and one without a partner of its inner size, is left out.
     """
-    inwards = sorted((place for place in places if place.projection in INWARD), key=name_of)
-    outwards = sorted((place for place in places if place.projection in OUTWARD), key=name_of)
+    inwards = sorted((place for place in places if place.projection in INNER), key=name_of)
+    outwards = sorted((place for place in places if place.projection in OUTER), key=name_of)
     for inward in inwards:
         inner, read = inward.tensor.shapes[inward.index]
         for outward in outwards:
             written, outer = outward.tensor.shapes[outward.index]
+            if outward.projection == "query":
+                written, outer = outer, written
             if read == written == width and inner and outer % inner == 0:
                 outwards.remove(outward)
                 yield SidePair(inward, outward)
@@ -143,8 +152,9 @@ def square_map(
 ) -> SquareMap:
     """Return the product of a branch, summed over its experts, as a map of the residual stream."""
     layer, branch = place
-    reads = gain_column(stream, layer, f"{branch}_in").to(device)
-    writes = gain_column(stream, layer, f"{branch}_out").to(device)
+    before, after = NORMS[branch]
+    reads = gain_column(stream, layer, before).to(device)
+    writes = gain_column(stream, layer, after).to(device)
     load = partial(loaded, head=head, device=device)
     held = [load(pair) for pair in pairs] if bytes_of(pairs) <= HELD else None
 
@@ -186,9 +196,11 @@ def bytes_of(pairs: Sequence[SidePair]) -> int:
 
 
 def loaded(pair: SidePair, head: int, device: torch.device) -> Sides:
-    """Read both matrices of a pair; a value's rows come once for each query head they serve."""
+    """Read both matrices of a pair; a key's or value's rows come once for each head they serve."""
     inward, outward = (matrix_at(place).to(device) for place in pair.places)
-    if len(inward) != outward.shape[1]:
+    if pair.outward.projection == "query":
+        outward = outward.T
+    if len(inward) != outward.shape[1] and head and len(inward) % head == 0:
         inward = repeated_values(inward, outward.shape[1], head)
     return Sides(inward, outward)
 

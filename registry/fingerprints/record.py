@@ -100,6 +100,7 @@ class Branch:
         stream: 256 numbers, in the stream's own axes.
         token: 256 numbers, in the axes of the anchor tokens; None without an embedding.
         own: 24 x 24 numbers, row by row, in the model's own axes; None but in the middle layers.
+        scores: as many of the product of queries and keys, beside those of attention.
     """
 
     layer: int
@@ -107,6 +108,7 @@ class Branch:
     stream: tuple[float, ...]
     token: tuple[float, ...] | None
     own: tuple[float, ...] | None = None
+    scores: tuple[float, ...] | None = None
 
 
 @dataclass(frozen=True)

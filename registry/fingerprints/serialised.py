@@ -262,6 +262,7 @@ def check_sketches(fingerprint: Fingerprint) -> None:
         check_length("stream", branch.stream, BRANCH_NUMBERS)
         check_length("token", branch.token, BRANCH_NUMBERS)
         check_length("own", branch.own, OWN_NUMBERS)
+        check_length("scores", branch.scores, OWN_NUMBERS)
     for space in fingerprint.spaces:
         demand(space.side in ("reads", "writes"), f"{space.side!r} is no side")
         check_length("sketch", space.sketch, SPACE_NUMBERS)

@@ -200,7 +200,7 @@ class ModelFeatures:
 
     @cached_property
     def own(self) -> np.ndarray:
-        """The middle layers' sketches in the model's own axes: branches x layers x 24 x 24."""
+        """The middle layers' sketches in the model's own axes: products x layers x 24 x 24."""
         return own_tables(self.model.branches)
 
     @cached_property

@@ -12,10 +12,10 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from registry.fingerprints.outline import BRANCHES
 from registry.fingerprints.record import Branch
 
 AXES = 24
+PRODUCTS = ("attention", "mlp", "scores")
 EQUALISED = 0.25  # power of an axis's energy that it is divided by: strong channels count less
 LEAST_ENERGY = 1e-9  # of the strongest axis
 STARTS = 3  # rotations of which the best is refined
@@ -31,7 +31,7 @@ class OwnAlignment:
 
     Attributes:
         pairs: Matched layers (of a, of b), counted among those that have such sketches.
-        similarity: Mean cosine of the matched layers, over both branches.
+        similarity: Mean cosine of the matched layers, over the products that both have.
     """
 
     pairs: tuple[tuple[int, int], ...]
@@ -47,17 +47,18 @@ class Match(NamedTuple):
 
 
 def own_tables(branches: Sequence[Branch]) -> np.ndarray:
-    """Return the sketches in a model's own axes: branches x layers x 24 x 24, each of length 1.
+    """Return the sketches in a model's own axes: products x layers x 24 x 24, each of length 1.
 
     The axes are scaled by their energy to the power -1/4, so that one strong channel does not
     decide alone. Zeros where a sketch is missing; without any, there are no layers.
     """
-    layers = sorted({branch.layer for branch in branches if branch.own is not None})
-    tables = np.zeros((len(BRANCHES), len(layers), AXES, AXES))
+    layers = sorted({branch.layer for branch in branches if branch.own or branch.scores})
+    tables = np.zeros((len(PRODUCTS), len(layers), AXES, AXES))
     for branch in branches:
-        if branch.own is not None:
-            place = BRANCHES.index(branch.branch), layers.index(branch.layer)
-            tables[place] = np.reshape(branch.own, (AXES, AXES))
+        for product, sketch in ((branch.branch, branch.own), ("scores", branch.scores)):
+            if sketch is not None:
+                place = PRODUCTS.index(product), layers.index(branch.layer)
+                tables[place] = np.reshape(sketch, (AXES, AXES))
     if not tables.any():
         return tables
 
@@ -71,9 +72,11 @@ def own_tables(branches: Sequence[Branch]) -> np.ndarray:
 
 def align_own(a: np.ndarray, b: np.ndarray) -> OwnAlignment | None:
     """Match the layers of two models by their tables; None where one has none."""
-    if not a.any() or not b.any():
+    common = a.any((1, 2, 3)) & b.any((1, 2, 3))
+    if not common.any():
         return None
 
+    a, b = a[common], b[common]
     starts: list[tuple[float, int, np.ndarray]] = []
     for rotation in suggested_rotations(a, b):
         match = matched(a, b, rotation)

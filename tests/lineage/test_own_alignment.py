@@ -30,10 +30,10 @@ def random_rotation(seed: int) -> np.ndarray:
 
 
 def test_a_table_is_of_unit_length(fingerprinted):
-    """For both branches of every layer of a small model."""
+    """For three products of every layer of a small model."""
     tables = own(fingerprinted("root", ROOT))
-    assert tables.shape == (2, made.LAYERS, AXES, AXES)
-    assert np.linalg.norm(tables, axis=(2, 3)) == pytest.approx(np.ones((2, made.LAYERS)))
+    assert tables.shape == (3, made.LAYERS, AXES, AXES)
+    assert np.linalg.norm(tables, axis=(2, 3)) == pytest.approx(np.ones((3, made.LAYERS)))
 
 
 @pytest.mark.parametrize("name", ["rotated", "stream_permuted", "neurons_permuted"])
@@ -66,7 +66,9 @@ def test_an_independent_model_agrees_less(fingerprinted):
 def test_models_without_such_sketches_are_not_aligned(fingerprinted):
     """Nothing in common gives no alignment."""
     root = fingerprinted("root", ROOT)
-    without = replace(root, branches=tuple(replace(b, own=None) for b in root.branches))
+    without = replace(
+        root, branches=tuple(replace(b, own=None, scores=None) for b in root.branches)
+    )
     assert own_tables(without.branches).shape[1] == 0
     assert align_own(own(without), own(root)) is None
 

@@ -18,7 +18,7 @@ def whole(fingerprint: Fingerprint) -> Fingerprint:
     first, *others = fingerprint.branches
     return replace(
         fingerprint,
-        branches=(replace(first, own=own), *others),
+        branches=(replace(first, own=own, scores=own[::-1]), *others),
         tensors=(
             Tensor("embed.weight", "embedding", None, (80, 64), 7.25, DIGEST, DIGEST, sketch),
             Tensor("layers.0.norm.weight", "norm", 0, (64,), 0.0, DIGEST, None, sketch),
