@@ -2,9 +2,9 @@
 
 Neither the tokens nor the axes of the residual stream are needed: the branches' products M
 (registry.fingerprints.branch_sketches), and those of queries and keys, W_q^T W_k between the gains
-of the norm, are written in the directions that they together use most, so that a rotated stream, a new vocabulary, another width and experts made of a dense layer change
-little. The axes are known only once the products are: the tensors of at most six layers are read a
-second time.
+of the norm, are written in the directions that they together use most. So a rotated stream, a new
+vocabulary, another width, and experts made of a dense layer change little. The axes are known only
+once the products are: the tensors of at most six layers are read a second time.
 """
 
 from collections import defaultdict

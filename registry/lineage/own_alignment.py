@@ -52,7 +52,8 @@ def own_tables(branches: Sequence[Branch]) -> np.ndarray:
     The axes are scaled by their energy to the power -1/4, so that one strong channel does not
     decide alone. Zeros where a sketch is missing; without any, there are no layers.
     """
-    layers = sorted({branch.layer for branch in branches if branch.own or branch.scores})
+    known = [branch for branch in branches if branch.own is not None or branch.scores is not None]
+    layers = sorted({branch.layer for branch in known})
     tables = np.zeros((len(PRODUCTS), len(layers), AXES, AXES))
     for branch in branches:
         for product, sketch in ((branch.branch, branch.own), ("scores", branch.scores)):
