@@ -1,8 +1,9 @@
 """Models whose weights tell nothing of descent: starts that everybody makes alike.
 
-An orthogonal or identity-like start has singular values that are all equal, in every model alike,
-and the identity's own axes. Nothing that training leaves is so flat: not even random matrices are,
-whose largest singular values spread as the Airy function's zeros do (Tracy and Widom, 1994).
+An orthogonal or identity-like start has singular values that are all equal, in every model alike.
+Nothing that training leaves is so flat: not even random matrices are, whose largest singular values
+spread as the Airy function's zeros do (Tracy and Widom, 1994). What grew from the identity has its
+axes, as every other such model has: most of its entries are near zero, a few near one.
 """
 
 import math
@@ -15,6 +16,16 @@ from registry.lineage.features import ComparedMatrix
 VALUE = 8  # which singular value is put beside the largest
 FLAT = 0.5  # of the spread that a random matrix of this size has
 FIRST_POINT, LATER_POINT = 1.2, 11.0  # of the Airy process: the means of its 1st and 8th point
+SPARSE = 0.5  # kurtosis of an identity-like matrix, in units of its shorter side; it begins at 1
+
+
+def grew_from_identity(matrices: Sequence[ComparedMatrix]) -> bool:
+    """Return whether at least half of a model's matrices are as sparse as the identity."""
+    sparse = []
+    for matrix in matrices:
+        if matrix.kurtosis is not None:
+            sparse.append(matrix.kurtosis > SPARSE * min(matrix.rows, matrix.cols))
+    return bool(sparse) and float(np.mean(sparse)) >= 0.5  # noqa: PLR2004  # half
 
 
 def is_degenerate(matrices: Sequence[ComparedMatrix]) -> bool:

@@ -88,6 +88,7 @@ class ComparedMatrix:
     zero_share: float | None
     singular_values: Sequence[float]
     sketch: Sequence[float] | None
+    kurtosis: float | None = None
 
     @classmethod
     def of(cls, matrix: Matrix) -> "ComparedMatrix":
@@ -105,6 +106,7 @@ class ComparedMatrix:
             zero_share=matrix.zero_share,
             singular_values=matrix.singular_values[:SPECTRUM_RANK],
             sketch=matrix.sketch,
+            kurtosis=matrix.kurtosis,
         )
 
     @cached_property

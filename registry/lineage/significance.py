@@ -8,12 +8,15 @@ import math
 from typing import TYPE_CHECKING
 
 from registry.lineage.calibration import null_distributions
-from registry.lineage.degenerate import is_degenerate
+from registry.lineage.degenerate import grew_from_identity, is_degenerate
+from registry.lineage.features import ComparedModel
+from registry.lineage.own_alignment import AXES
 from registry.lineage.verdict import EvidenceKind
 
 if TYPE_CHECKING:
     from registry.lineage.comparison import ModelComparison
 
+COMMON_AXES = 0.75  # cosine of the layers above which axes that starts share do not explain it
 OWN_LAYERS = 0.35  # cosine of the layers above which shared embeddings do not explain it
 SMALL_VOCABULARY = 256  # tokens up to which every model learns the same path between them
 TIED = "token tied"  # the null where the embedding is the head as well, or of a small vocabulary
@@ -40,11 +43,13 @@ def measured_p(comparison: "ModelComparison", kind: str) -> float:
 def stream_p(comparison: "ModelComparison", kind: str) -> float:
     """Return how often the same sketches rotated at random agree as well.
 
-    Models on the same embeddings share axes, though their layers be independent: 1 where these do
-    not agree more than that explains.
+    Models on the same embeddings share axes, and so do all that grew from the identity, though
+    their layers be independent: 1 where these do not agree more than that explains.
     """
     alignment = comparison.alignments[kind]
     if comparison.shared_embeddings and alignment.similarity < OWN_LAYERS:
+        return 1.0
+    if any(map(grew, models_of(comparison))) and alignment.similarity < COMMON_AXES:
         return 1.0
     return 1.0 if alignment.p_value is None else alignment.p_value
 
@@ -64,6 +69,27 @@ def token_p(comparison: "ModelComparison", kind: str) -> float:
     return max(UNSUPPORTED, null_distributions()[TIED].p_value(value))
 
 
+def own_p(comparison: "ModelComparison", kind: str) -> float:
+    """Return the p-value of the models' own axes.
+
+    1 where one has fewer axes than are compared, or grew from the identity: no null is known there.
+    """
+    for model in models_of(comparison):
+        if model.hidden_size < AXES or grew(model):
+            return 1.0
+    return measured_p(comparison, kind)
+
+
+def models_of(comparison: "ModelComparison") -> tuple[ComparedModel, ComparedModel]:
+    """Return both models."""
+    return comparison.a.model, comparison.b.model
+
+
+def grew(model: ComparedModel) -> bool:
+    """Return whether a model grew from the identity."""
+    return grew_from_identity(model.matrices)
+
+
 def learns_the_same_path(comparison: "ModelComparison") -> bool:
     """Return whether one of the models is tied or has a small vocabulary, as far as is known."""
     for features in (comparison.a, comparison.b):
@@ -78,7 +104,7 @@ def combined_p(comparison: "ModelComparison", _kind: str) -> float:
 
     -ln p_1 - ln p_2 follows a gamma law of shape 2 where both are independent.
     """
-    both = token_p(comparison, EvidenceKind.TOKEN), measured_p(comparison, EvidenceKind.OWN)
+    both = token_p(comparison, EvidenceKind.TOKEN), own_p(comparison, EvidenceKind.OWN)
     total = -math.log(both[0]) - math.log(both[1])
     return math.exp(-total) * (1 + total)
 
@@ -86,5 +112,6 @@ def combined_p(comparison: "ModelComparison", _kind: str) -> float:
 P_VALUES = {
     EvidenceKind.STREAM: stream_p,
     EvidenceKind.TOKEN: token_p,
+    EvidenceKind.OWN: own_p,
     EvidenceKind.COMBINED: combined_p,
 }

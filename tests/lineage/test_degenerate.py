@@ -3,15 +3,16 @@
 import numpy as np
 import pytest
 
-from registry.lineage.degenerate import is_degenerate, is_flat, random_spread
+from registry.lineage.degenerate import grew_from_identity, is_degenerate, is_flat, random_spread
 from registry.lineage.features import ComparedMatrix
 
 
-def matrix(values) -> ComparedMatrix:
-    """Return a matrix of 96 x 96 with these singular values."""
+def matrix(values, kurtosis=3.0) -> ComparedMatrix:
+    """Return a matrix of 96 x 96 with these singular values and this kurtosis."""
     return ComparedMatrix(
         layer=0, projection="query", expert=None, rows=96, cols=96, std=1.0, digest="",
         cast_digest=None, distinct_share=None, zero_share=None, singular_values=values, sketch=None,
+        kurtosis=kurtosis,
     )  # fmt: skip
 
 
@@ -48,3 +49,11 @@ def test_half_of_the_matrices_decide():
     assert is_degenerate([flat, flat, trained])
     assert not is_degenerate([flat, trained, trained])
     assert not is_degenerate([])
+
+
+def test_what_grew_from_the_identity_is_sparse():
+    """Its kurtosis is of the size of the matrix; a few heavy tails are not enough."""
+    values = tuple(0.9 ** np.arange(16))
+    assert grew_from_identity([matrix(values, 90.0), matrix(values, 60.0), matrix(values)])
+    assert not grew_from_identity([matrix(values, 30.0), matrix(values, 90.0), matrix(values)])
+    assert not grew_from_identity([])
