@@ -21,11 +21,13 @@ SPARSE = 0.5  # kurtosis of an identity-like matrix, in units of its shorter sid
 
 def grew_from_identity(matrices: Sequence[ComparedMatrix]) -> bool:
     """Return whether at least half of a model's matrices are as sparse as the identity."""
-    sparse = []
-    for matrix in matrices:
-        if matrix.kurtosis is not None:
-            sparse.append(matrix.kurtosis > SPARSE * min(matrix.rows, matrix.cols))
+    sparse = [is_sparse(matrix) for matrix in matrices if matrix.kurtosis is not None]
     return bool(sparse) and float(np.mean(sparse)) >= 0.5  # noqa: PLR2004  # half
+
+
+def is_sparse(matrix: ComparedMatrix) -> bool:
+    """Return whether the kurtosis of a matrix is about that of the identity."""
+    return (matrix.kurtosis or 0.0) > SPARSE * min(matrix.rows, matrix.cols)
 
 
 def is_degenerate(matrices: Sequence[ComparedMatrix]) -> bool:

@@ -18,7 +18,7 @@ AXES = 24
 PRODUCTS = ("attention", "mlp", "scores")
 EQUALISED = 0.25  # power of an axis's energy that it is divided by: strong channels count less
 LEAST_ENERGY = 1e-9  # of the strongest axis
-CLIPPED = 2.0  # root mean squares beyond which an entry is cut: a few entries do not decide
+CLIPPED = 2.0  # root mean squares, at which larger entries are cut
 STARTS = 3  # rotations of which the best is refined
 ROUNDS = 3  # matches of the layers
 STEPS = 10  # of the rotation between two matches
@@ -51,7 +51,8 @@ def own_tables(branches: Sequence[Branch]) -> np.ndarray:
     """Return the sketches in a model's own axes: products x layers x 24 x 24, each of length 1.
 
     The axes are scaled by their energy to the power -1/4 and large entries are cut, so that one
-    strong channel does not decide alone. Zeros where a sketch is missing; without any, there are no layers.
+    strong channel does not decide alone. Zeros where a sketch is missing; without any, there are no
+    layers.
     """
     known = [branch for branch in branches if branch.own is not None or branch.scores is not None]
     layers = sorted({branch.layer for branch in known})
