@@ -63,7 +63,8 @@ def calibration(pairs: Sequence[Pair], fits: Sequence[float]) -> str:
     blocks = []
     for kind, by_class in values_by_class(pairs).items():
         blocks.append(str(covering(tails(kind, by_class))))
-    blocks.append(str(Tail.of("fit", np.array(fits))))
+    if fits:
+        blocks.append(str(Tail.of("fit", np.array(fits))))
     return HEADER + "\n".join(blocks)
 
 

@@ -33,6 +33,27 @@ class MergeTold:
 
 
 @dataclass(frozen=True)
+class Identified:
+    """What was said of one child among registered relatives.
+
+    Attributes:
+        nearest: The relative that was named; None where none was.
+        right: Whether it is a recorded parent, or one fits as well.
+        first: Whether it is a recorded parent.
+        ties: How many were said to fit as well as the first.
+        direction: Of the relative that was named.
+        merge: The parents, of a merge or where any were named.
+    """
+
+    nearest: str | None
+    right: bool
+    first: bool
+    ties: int
+    direction: Direction | None
+    merge: MergeTold | None
+
+
+@dataclass(frozen=True)
 class Child:
     """What was told of one child.
 
@@ -40,12 +61,9 @@ class Child:
         false: Changes that were told and did not happen.
         untold: Changes that happened and were not told.
         changes: What was told, in short.
-        nearest: The relative that was named; None where none was.
-        right: Whether it is a recorded parent, or one fits as well.
-        first: Whether it is a recorded parent.
-        ties: How many were said to fit as well as the first.
+        among_all: Among all models of its root, those made from the child itself too.
+        arriving: Without these, as a model that has just been published.
         pair_directions: Beside each parent alone, in both orders.
-        direction: Of the relative that was named among all.
     """
 
     name: str
@@ -53,40 +71,50 @@ class Child:
     false: tuple[str, ...]
     untold: tuple[str, ...]
     changes: tuple[str, ...]
-    nearest: str | None = None
-    right: bool = False
-    first: bool = False
-    ties: int = 0
+    among_all: Identified
+    arriving: Identified
     pair_directions: tuple[Direction, ...] = ()
-    direction: Direction | None = None
-    merge: MergeTold | None = None
 
 
 def look_at(zoo: Zoo, name: str) -> Child:
     """Identify a child among all its relatives, and compare it with its root and its parents."""
     model = zoo.models[name]
-    compared = compared_relatives(zoo, model)
-    related = any(candidate.verdict.related for candidate in compared)
-    verdict = verdict_among(compared) if related else None
-    changes, truth = changes_and_truth(zoo, model, verdict)
+    verdict = verdict_without(zoo, model, frozenset())
+    descendants = zoo.descendants(model)
+    arriving = verdict_without(zoo, model, descendants) if descendants else verdict
+    changes, truth = changes_and_truth(zoo, model, arriving)
     answer = told(changes, truth, covered(model))
-    merge = merge_told(zoo, model, verdict)
-    parents = copies(zoo, model.parents)
-    tied = {relative.model for relative in verdict.relatives if relative.tied} if verdict else set()
-    nearest = verdict.relatives[0].model if verdict else None
     return Child(
         name=name,
         change=model.change,
         false=answer.false,
         untold=answer.untold,
         changes=tuple(map(in_short, changes)),
+        among_all=identified(zoo, model, verdict),
+        arriving=identified(zoo, model, arriving),
+        pair_directions=tuple(directions_beside_parents(zoo, model)),
+    )
+
+
+def verdict_without(zoo: Zoo, model: ZooModel, left_out: frozenset[str]) -> Verdict | None:
+    """Return the verdict on a model among its relatives but for some; None where none is related."""
+    compared = compared_relatives(zoo, model, left_out)
+    related = any(candidate.verdict.related for candidate in compared)
+    return verdict_among(compared) if related else None
+
+
+def identified(zoo: Zoo, model: ZooModel, verdict: Verdict | None) -> Identified:
+    """Return how a verdict stands to what is recorded of a model."""
+    parents = copies(zoo, model.parents)
+    tied = {relative.model for relative in verdict.relatives if relative.tied} if verdict else set()
+    nearest = verdict.relatives[0].model if verdict else None
+    return Identified(
         nearest=nearest,
         right=nearest in parents or bool(tied & parents),
         first=nearest in parents,
         ties=len(tied),
-        pair_directions=tuple(directions_beside_parents(zoo, model)),
         direction=direction_told(zoo, model, verdict),
-        merge=merge,
+        merge=merge_told(zoo, model, verdict),
     )
 
 

@@ -29,12 +29,14 @@ def relatives_of(zoo: Zoo, model: ZooModel) -> list[str]:
     return [name for name in names if name != model.name]
 
 
-def compared_relatives(zoo: Zoo, model: ZooModel) -> list[ComparedCandidate]:
-    """Return the likeliest relatives compared in full, as registry.workflows.judge chooses them."""
+def compared_relatives(
+    zoo: Zoo, model: ZooModel, left_out: frozenset[str] = frozenset()
+) -> list[ComparedCandidate]:
+    """Return the likeliest relatives compared in full, but for some, as registry.workflows.judge chooses them."""
     features = zoo.features[model.name]
     compared = []
     strangers = 0
-    candidates = relatives_of(zoo, model)
+    candidates = [name for name in relatives_of(zoo, model) if name not in left_out]
     for name in likely(zoo, model, candidates)[:COMPARED]:
         candidate = ComparedCandidate.of(features, name, zoo.features[name])
         compared.append(candidate)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from verdicts.children import Child, MergeTold
+from verdicts.children import Child, Identified, MergeTold
 from verdicts.directions import Direction
 
 MIXED_OTHERWISE = {"merge-ties", "merge-dare-ties"}  # sums of parts of changes: of no stated shares
@@ -18,26 +18,40 @@ def counted(children: Sequence[Child], of_roots: Sequence[Direction]) -> dict:
         of_roots: The directions that are said of roots among their descendants.
     """
     pair_directions = [one for child in children for one in child.pair_directions]
-    among = [child.direction for child in children if child.direction is not None]
-    among += of_roots
-    merges = [child.merge for child in children if child.merge and child.merge.true]
-    stated = [merge for merge in merges if merge.change not in MIXED_OTHERWISE]
+    among_all = [child.among_all for child in children]
+    arriving = [child.arriving for child in children]
+    among = [one.direction for one in among_all if one.direction is not None]
     return {
         "children": len(children),
         "false_changes": share(bool(child.false) for child in children),
         "untold_changes": share(bool(child.untold) for child in children),
-        "nearest_relative": share(child.right for child in children),
-        "nearest_relative_first": share(child.first for child in children),
-        "median_ties": float(np.median([child.ties for child in children])),
         "direction_given": share(one.given for one in pair_directions),
         "direction_wrong": share(one.wrong for one in pair_directions if one.given),
-        "direction_given_among_relatives": share(one.given for one in among),
-        "direction_wrong_among_relatives": share(one.wrong for one in among if one.given),
-        "direction_reasons": reasons([*pair_directions, *among]),
+        "direction_reasons": reasons([*pair_directions, *among, *of_roots]),
+        "direction_given_of_roots": share(one.given for one in of_roots),
+        "direction_wrong_of_roots": share(one.wrong for one in of_roots if one.given),
+        **named(among_all),
+        "without_descendants": named(arriving),
+        "false_merges": [
+            c.name for c in children if c.arriving.merge and not c.arriving.merge.true
+        ],
+    }
+
+
+def named(every: Sequence[Identified]) -> dict:
+    """Return how often the right relative, direction and parents were named among relatives."""
+    directions = [one.direction for one in every if one.direction is not None]
+    merges = [one.merge for one in every if one.merge and one.merge.true]
+    stated = [merge for merge in merges if merge.change not in MIXED_OTHERWISE]
+    return {
+        "nearest_relative": share(one.right for one in every),
+        "nearest_relative_first": share(one.first for one in every),
+        "median_ties": float(np.median([one.ties for one in every])),
+        "direction_given_among_relatives": share(one.given for one in directions),
+        "direction_wrong_among_relatives": share(one.wrong for one in directions if one.given),
         "merge_parents": share(merge.fitting for merge in stated),
         "merge_parents_with_ties": share(merge.fitting for merge in merges),
         "merges": merges_by_change(merges),
-        "false_merges": [child.name for child in children if child.merge and not child.merge.true],
     }
 
 
@@ -80,15 +94,25 @@ def failures(children: Sequence[Child]) -> dict[str, list[str]]:
                 f"{child.name}: false {list(child.false)}, untold {list(child.untold)}, told {said}"
             )
             lines["false_changes" if child.false else "untold_changes"].append(line)
-        if not child.right:
-            lines["nearest_relative"].append(f"{child.name}: {child.nearest}, {child.ties} ties")
-        for direction in (*child.pair_directions, child.direction):
-            if direction is not None and direction.wrong:
-                text = f"{child.name} ({child.nearest}): {direction.said}, is {direction.true}, {direction.reason}"
-                lines["direction"].append(text)
-        if child.merge and not child.merge.fitting:
-            lines["merges"].append(f"{child.name}: {child.merge.said}, is {child.merge.true}")
+        for direction in child.pair_directions:
+            if direction.wrong:
+                lines["direction"].append(f"{child.name}: {in_words(direction)}")
+        for heading, one in (("", child.among_all), (" without descendants", child.arriving)):
+            if not one.right:
+                line = f"{child.name}: {one.nearest}, {one.ties} ties"
+                lines[f"nearest_relative{heading}"].append(line)
+            if one.direction is not None and one.direction.wrong:
+                line = f"{child.name} ({one.nearest}): {in_words(one.direction)}"
+                lines[f"direction{heading}"].append(line)
+            if one.merge and not one.merge.fitting:
+                line = f"{child.name}: {one.merge.said}, is {one.merge.true}"
+                lines[f"merges{heading}"].append(line)
     return dict(lines)
+
+
+def in_words(direction: Direction) -> str:
+    """Return a direction that was said, beside the true one."""
+    return f"{direction.said}, is {direction.true}, {direction.reason}"
 
 
 def direction_table(children: Sequence[Child], of_roots: Sequence[Direction]) -> str:

@@ -136,6 +136,14 @@ class Zoo:
                 waiting += self.models[name].parents if name in self.models else ()
         return frozenset(known)
 
+    def descendants(self, model: ZooModel) -> frozenset[str]:
+        """Return the names of all models that were made from one, or from its descendants."""
+        names = set()
+        for other in self.models.values():
+            if other.roots & model.roots and model.name in self.ancestors(other):
+                names.add(other.name)
+        return frozenset(names)
+
 
 def fingerprints(
     zoo: Path, models: Sequence[ZooModel], *, stored_only: bool
