@@ -82,15 +82,15 @@ KINDS = ("stream", "token", "token tied", "own axes", "spectra", "start", "layer
 def values_by_class(pairs: Sequence[Pair]) -> dict[str, dict[str, np.ndarray]]:
     """Return the numbers of independent pairs by kind of evidence and class of pair, `all` among these.
 
-    Flat starts, and models on each other's embeddings, are judged by other means.
+    Those that count for nothing between two models are left out.
     """
     values: dict[str, dict[str, list[float]]] = {kind: defaultdict(list) for kind in KINDS}
     for pair in pairs:
-        if pair.derived or pair.degenerate:
+        if pair.derived:
             continue
         for kind, value in pair.numbers.items():
             null = "token tied" if kind == "token" and pair.path else kind
-            if null not in values or (pair.shared and kind in {"stream", "token"}):
+            if null not in values or kind in pair.uncounted:
                 continue
             for name in ("all", pair.asked.hardness):
                 values[null][name].append(value)

@@ -13,9 +13,8 @@ from threadpoolctl import threadpool_limits
 
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.comparison import ModelComparison
-from registry.lineage.degenerate import is_degenerate
 from registry.lineage.judgement import judge
-from registry.lineage.significance import learns_the_same_path
+from registry.lineage.significance import learns_the_same_path, uncounted
 from registry.lineage.verdict import RELATED, Relation
 from verdicts.zoo_models import Zoo, ZooModel, hardness, near_twins, roots_of, share_ancestor
 
@@ -46,9 +45,8 @@ class Pair:
             partial read.
         p_values: Of each of the numbers that decide, alone.
         p_value: Of all together.
-        degenerate: Whether one of the two is a flat start.
+        uncounted: Kinds of evidence that count for nothing between two such models.
         path: Whether both learn the same path from token to token.
-        shared: Whether both stand on the same embeddings.
     """
 
     asked: Asked
@@ -57,9 +55,8 @@ class Pair:
     p_value: float
     score: float
     verdict: Relation
-    degenerate: bool
+    uncounted: frozenset[str]
     path: bool
-    shared: bool
 
     @property
     def derived(self) -> bool:
@@ -182,9 +179,8 @@ def compare(zoo: Zoo, asked: Asked) -> Pair:
         p_value=comparison.p_value,
         score=comparison.score,
         verdict=verdict.verdict,
-        degenerate=is_degenerate(first.matrices) or is_degenerate(second.matrices),
+        uncounted=uncounted(comparison),
         path=learns_the_same_path(comparison),
-        shared=comparison.shared_embeddings,
     )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from registry.lineage.calibration import null_distributions
 from registry.lineage.degenerate import grew_from_identity, is_degenerate
-from registry.lineage.features import ComparedModel
 from registry.lineage.own_alignment import AXES
 from registry.lineage.verdict import EvidenceKind
 
@@ -24,15 +23,36 @@ UNSUPPORTED = 1e-3  # least p-value of tokens' axes alone there: more has not be
 
 
 def p_values(comparison: "ModelComparison") -> dict[str, float]:
-    """Return the p-value of each number alone."""
-    if is_degenerate(comparison.a.model.matrices) or is_degenerate(comparison.b.model.matrices):
-        return dict.fromkeys(comparison.numbers, 1.0)
-
+    """Return the p-value of each number alone, 1 for those that count for nothing."""
+    without_null = uncounted(comparison)
     values = {}
     for kind in comparison.numbers:
         p_value = P_VALUES.get(EvidenceKind(kind), measured_p)
-        values[kind] = p_value(comparison, kind)
+        values[kind] = 1.0 if kind in without_null else p_value(comparison, kind)
     return values
+
+
+def uncounted(comparison: "ModelComparison") -> frozenset[str]:
+    """Return the kinds of evidence whose null was never measured for models such as these.
+
+    Of flat starts none counts. Models on the same embeddings share axes, and so do all that grew
+    from the identity, though their layers be independent: there the layers must agree more than
+    that explains. A model of fewer axes than are compared has too few.
+    """
+    models = comparison.a.model, comparison.b.model
+    if any(is_degenerate(model.matrices) for model in models):
+        return frozenset(comparison.numbers)
+
+    kinds: set[str] = set()
+    grown = any(grew_from_identity(model.matrices) for model in models)
+    for kind, alignment in comparison.alignments.items():
+        if comparison.shared_embeddings and alignment.similarity < OWN_LAYERS:
+            kinds.add(kind)
+        if kind == EvidenceKind.STREAM and grown and alignment.similarity < COMMON_AXES:
+            kinds.add(kind)
+    if grown or min(model.hidden_size for model in models) < AXES:
+        kinds |= {EvidenceKind.OWN, EvidenceKind.COMBINED}
+    return frozenset(kinds)
 
 
 def measured_p(comparison: "ModelComparison", kind: str) -> float:
@@ -41,17 +61,9 @@ def measured_p(comparison: "ModelComparison", kind: str) -> float:
 
 
 def stream_p(comparison: "ModelComparison", kind: str) -> float:
-    """Return how often the same sketches rotated at random agree as well.
-
-    Models on the same embeddings share axes, and so do all that grew from the identity, though
-    their layers be independent: 1 where these do not agree more than that explains.
-    """
-    alignment = comparison.alignments[kind]
-    if comparison.shared_embeddings and alignment.similarity < OWN_LAYERS:
-        return 1.0
-    if any(map(grew, models_of(comparison))) and alignment.similarity < COMMON_AXES:
-        return 1.0
-    return 1.0 if alignment.p_value is None else alignment.p_value
+    """Return how often the same sketches rotated at random agree as well."""
+    p_value = comparison.alignments[kind].p_value
+    return 1.0 if p_value is None else p_value
 
 
 def token_p(comparison: "ModelComparison", kind: str) -> float:
@@ -60,34 +72,10 @@ def token_p(comparison: "ModelComparison", kind: str) -> float:
     With tied embeddings, and among few tokens, layers carry what follows what, which every run
     learns: there the tokens' axes alone do not decide.
     """
-    if comparison.shared_embeddings and comparison.alignments[kind].similarity < OWN_LAYERS:
-        return 1.0
-
     value = comparison.numbers[kind]
     if not learns_the_same_path(comparison):
         return null_distributions()[kind].p_value(value)
     return max(UNSUPPORTED, null_distributions()[TIED].p_value(value))
-
-
-def own_p(comparison: "ModelComparison", kind: str) -> float:
-    """Return the p-value of the models' own axes.
-
-    1 where one has fewer axes than are compared, or grew from the identity: no null is known there.
-    """
-    for model in models_of(comparison):
-        if model.hidden_size < AXES or grew(model):
-            return 1.0
-    return measured_p(comparison, kind)
-
-
-def models_of(comparison: "ModelComparison") -> tuple[ComparedModel, ComparedModel]:
-    """Return both models."""
-    return comparison.a.model, comparison.b.model
-
-
-def grew(model: ComparedModel) -> bool:
-    """Return whether a model grew from the identity."""
-    return grew_from_identity(model.matrices)
 
 
 def learns_the_same_path(comparison: "ModelComparison") -> bool:
@@ -104,14 +92,14 @@ def combined_p(comparison: "ModelComparison", _kind: str) -> float:
 
     -ln p_1 - ln p_2 follows a gamma law of shape 2 where both are independent.
     """
-    both = token_p(comparison, EvidenceKind.TOKEN), own_p(comparison, EvidenceKind.OWN)
-    total = -math.log(both[0]) - math.log(both[1])
+    token = token_p(comparison, EvidenceKind.TOKEN)
+    own = measured_p(comparison, EvidenceKind.OWN)
+    total = -math.log(token) - math.log(own)
     return math.exp(-total) * (1 + total)
 
 
 P_VALUES = {
     EvidenceKind.STREAM: stream_p,
     EvidenceKind.TOKEN: token_p,
-    EvidenceKind.OWN: own_p,
     EvidenceKind.COMBINED: combined_p,
 }
