@@ -90,7 +90,7 @@ def values_by_class(pairs: Sequence[Pair]) -> dict[str, dict[str, np.ndarray]]:
             continue
         for kind, value in pair.numbers.items():
             null = "token tied" if kind == "token" and pair.path else kind
-            if null not in values or kind in pair.uncounted:
+            if null not in values or kind in pair.uncounted or is_odd(pair, kind):
                 continue
             for name in ("all", pair.asked.hardness):
                 values[null][name].append(value)
@@ -99,6 +99,11 @@ def values_by_class(pairs: Sequence[Pair]) -> dict[str, dict[str, np.ndarray]]:
     for kind, by_class in values.items():
         known[kind] = {name: np.array(numbers) for name, numbers in by_class.items()}
     return known
+
+
+def is_odd(pair: Pair, kind: str) -> bool:
+    """Return whether a number of a partial read is of models whose whole sketches count for nothing."""
+    return kind in {"start", "layer"} and "stream" in pair.uncounted
 
 
 def tails(kind: str, by_class: dict[str, np.ndarray]) -> dict[str, Tail]:

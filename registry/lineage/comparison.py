@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from registry.fingerprints.record import Fingerprint
+from registry.fingerprints.record import Fingerprint, Tensor
 from registry.lineage.calibration import SMALLEST, null_distributions
 from registry.lineage.changes import WeightChanges
 from registry.lineage.degenerate import is_flat
@@ -19,6 +19,7 @@ from registry.lineage.vector_distances import cosine_distance
 from registry.lineage.verdict import EvidenceKind
 
 MANY_VALUES = 256  # of a matrix that is equal to another by no chance
+TRAINED_ON = 0.5  # relative change up to which embeddings are another model's, trained on
 SURE = 1e-30  # p-value, for scores, where matrices are equal
 EXCESS = frozenset(
     {EvidenceKind.STREAM, EvidenceKind.TOKEN, EvidenceKind.OWN, EvidenceKind.SPECTRA}
@@ -85,16 +86,12 @@ class ModelComparison:
 
     @cached_property
     def shared_embeddings(self) -> bool:
-        """Whether both models have the same embeddings, value by value, once cast to bf16."""
-        one, other = (
-            {
-                tensor.cast_digest or tensor.digest
-                for tensor in features.model.tensors
-                if tensor.group == "embedding"
-            }
-            for features in (self.a, self.b)
-        )
-        return bool(one & other)
+        """Whether both models stand on the same embeddings, or one on the other's trained on."""
+        for one in embeddings_of(self.a):
+            for other in embeddings_of(self.b):
+                if one.shape == other.shape and change_of(one, other) < TRAINED_ON:
+                    return True
+        return False
 
     @cached_property
     def equal_matrices(self) -> int:
@@ -164,6 +161,19 @@ class ModelComparison:
     def changes(self) -> WeightChanges:
         """What was done to b to get a, if a comes from it."""
         return WeightChanges.between(self.a, self.b, self.alignments)
+
+
+def embeddings_of(features: ModelFeatures) -> list[Tensor]:
+    """Return the token embeddings of a model."""
+    return [tensor for tensor in features.model.tensors if tensor.group == "embedding"]
+
+
+def change_of(one: Tensor, other: Tensor) -> float:
+    """Return |one - other| / |other| as their sketches have it; 0 where they are equal."""
+    if (one.cast_digest or one.digest) == (other.cast_digest or other.digest):
+        return 0.0
+    difference = np.subtract(one.sketch, other.sketch)
+    return float(np.linalg.norm(difference) / (np.linalg.norm(other.sketch) or 1.0))
 
 
 def tells(matrix: ComparedMatrix) -> bool:

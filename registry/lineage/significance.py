@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from registry.lineage.comparison import ModelComparison
 
 COMMON_AXES = 0.75  # cosine of the layers above which axes that starts share do not explain it
+LEAST_LAYERS = 2  # that are matched in own axes: one can be rotated upon almost any other
 OWN_LAYERS = 0.35  # cosine of the layers above which shared embeddings do not explain it
 SMALL_VOCABULARY = 256  # tokens up to which every model learns the same path between them
 TIED = "token tied"  # the null where the embedding is the head as well, or of a small vocabulary
@@ -37,7 +38,7 @@ def uncounted(comparison: "ModelComparison") -> frozenset[str]:
 
     Of flat starts none counts. Models on the same embeddings share axes, and so do all that grew
     from the identity, though their layers be independent: there the layers must agree more than
-    that explains. A model of fewer axes than are compared has too few.
+    that explains. Own axes need as many axes as are compared, and more layers than one.
     """
     models = comparison.a.model, comparison.b.model
     if any(is_degenerate(model.matrices) for model in models):
@@ -50,9 +51,16 @@ def uncounted(comparison: "ModelComparison") -> frozenset[str]:
             kinds.add(kind)
         if kind == EvidenceKind.STREAM and grown and alignment.similarity < COMMON_AXES:
             kinds.add(kind)
-    if grown or min(model.hidden_size for model in models) < AXES:
+    narrow = min(model.hidden_size for model in models) < AXES
+    if grown or narrow or matched_in_own_axes(comparison) < LEAST_LAYERS:
         kinds |= {EvidenceKind.OWN, EvidenceKind.COMBINED}
     return frozenset(kinds)
+
+
+def matched_in_own_axes(comparison: "ModelComparison") -> int:
+    """Return how many layers were matched in own axes."""
+    alignment = comparison.own_alignment
+    return 0 if alignment is None else len(alignment.pairs)
 
 
 def measured_p(comparison: "ModelComparison", kind: str) -> float:
