@@ -162,7 +162,7 @@ def numbered(pair: Pair) -> str:
     numbers = []
     for kind, p_value in pair.p_values.items():
         numbers.append(f"{kind} {pair.numbers[kind]:.2f} p {p_value:.1e}")
-    words = pair.asked.hardness + (", same path" if pair.path else "")
+    words = pair.asked.hardness
     return f"{pair.name} ({words}): {pair.verdict}, score {pair.score:.2f}; {', '.join(numbers)}"
 
 

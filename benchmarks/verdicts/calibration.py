@@ -76,7 +76,7 @@ HEADER = """\
 # that of each the share beyond `start` is at most `above`.
 
 """
-KINDS = ("stream", "token", "token tied", "own axes", "spectra", "start", "layer")
+KINDS = ("stream", "token", "own axes", "spectra", "start", "layer")
 
 
 def values_by_class(pairs: Sequence[Pair]) -> dict[str, dict[str, np.ndarray]]:
@@ -89,11 +89,10 @@ def values_by_class(pairs: Sequence[Pair]) -> dict[str, dict[str, np.ndarray]]:
         if pair.derived:
             continue
         for kind, value in pair.numbers.items():
-            null = "token tied" if kind == "token" and pair.path else kind
-            if null not in values or kind in pair.uncounted or is_odd(pair, kind):
+            if kind not in values or kind in pair.uncounted or is_odd(pair, kind):
                 continue
             for name in ("all", pair.asked.hardness):
-                values[null][name].append(value)
+                values[kind][name].append(value)
     values["spectra"]["all"] += untrained()
     known: dict[str, dict[str, np.ndarray]] = {}
     for kind, by_class in values.items():
@@ -160,8 +159,7 @@ def shares_below(pairs: Sequence[Pair]) -> dict[str, dict[str, float]]:
         rows["all"].append(pair.p_value)
         rows[f"pairs: {pair.asked.hardness}"].append(pair.p_value)
         for kind, p_value in pair.p_values.items():
-            null = "token tied" if kind == "token" and pair.path else kind
-            rows[f"alone: {null}"].append(p_value)
+            rows[f"alone: {kind}"].append(p_value)
     table = {}
     for name, p_values in sorted(rows.items()):
         values = np.array(p_values)

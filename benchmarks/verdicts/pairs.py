@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.judgement import judge
-from registry.lineage.significance import learns_the_same_path, uncounted
+from registry.lineage.significance import uncounted
 from registry.lineage.verdict import RELATED, Relation
 from verdicts.zoo_models import Zoo, ZooModel, hardness, near_twins, roots_of, share_ancestor
 
@@ -46,7 +46,6 @@ class Pair:
         p_values: Of each of the numbers that decide, alone.
         p_value: Of all together.
         uncounted: Kinds of evidence that count for nothing between two such models.
-        path: Whether both learn the same path from token to token.
     """
 
     asked: Asked
@@ -56,7 +55,6 @@ class Pair:
     score: float
     verdict: Relation
     uncounted: frozenset[str]
-    path: bool
 
     @property
     def derived(self) -> bool:
@@ -180,7 +178,6 @@ def compare(zoo: Zoo, asked: Asked) -> Pair:
         score=comparison.score,
         verdict=verdict.verdict,
         uncounted=uncounted(comparison),
-        path=learns_the_same_path(comparison),
     )
 
 

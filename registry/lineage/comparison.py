@@ -87,11 +87,20 @@ class ModelComparison:
     @cached_property
     def shared_embeddings(self) -> bool:
         """Whether both models stand on the same embeddings, or one on the other's trained on."""
+        return self.embedding_change < TRAINED_ON
+
+    @cached_property
+    def embedding_change(self) -> float:
+        """The smallest relative change between embeddings of one shape; 0 where two are equal.
+
+        Infinite where none have one shape.
+        """
+        least = math.inf
         for one in embeddings_of(self.a):
             for other in embeddings_of(self.b):
-                if one.shape == other.shape and change_of(one, other) < TRAINED_ON:
-                    return True
-        return False
+                if one.shape == other.shape:
+                    least = min(least, change_of(one, other))
+        return least
 
     @cached_property
     def equal_matrices(self) -> int:

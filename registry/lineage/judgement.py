@@ -23,7 +23,8 @@ from registry.lineage.verdict import (
     Verdict,
 )
 
-CERTAIN = 0.001  # family-wise p up to which a base is named
+CERTAIN = 0.001  # family-wise p up to which an adapter's base, or one in a quick look, is named
+DERIVED = 1e-4  # the same of a whole model; of 20,000 independent pairs none comes near it
 ACCEPTED = 0.05  # family-wise p up to which a family is named
 UNRELATED_COSINE = 0.05  # of the matrices' sketches of unrelated models
 PERCENTILE = 0.05  # of unrelated pairs, that a line's null marks where lower is closer
@@ -49,7 +50,7 @@ def judge(
     evidence = tuple(evidence_of(comparison, candidates))
 
     changes: tuple[Change, ...] = ()
-    if comparison.same or chance <= CERTAIN:
+    if comparison.same or chance <= DERIVED:
         changes = changes_of(comparison)
         relation = derived_relation(comparison, changes)
     else:
@@ -184,7 +185,7 @@ def spectral_distance_of(closeness: float) -> float:
 
 def matrix_evidence(comparison: ModelComparison) -> Iterator[Evidence]:
     """Yield what is equal - matrices, embeddings - and the cosine of the matrices' sketches."""
-    if comparison.shared_embeddings:
+    if comparison.embedding_change == 0:
         yield Evidence(EvidenceKind.EQUAL_EMBEDDINGS, value=1.0, null=0.0)
     changes = comparison.changes
     if changes.equal:

@@ -18,9 +18,6 @@ if TYPE_CHECKING:
 COMMON_AXES = 0.75  # cosine of the layers above which axes that starts share do not explain it
 LEAST_LAYERS = 2  # that are matched in own axes: one can be rotated upon almost any other
 OWN_LAYERS = 0.35  # cosine of the layers above which shared embeddings do not explain it
-SMALL_VOCABULARY = 256  # tokens up to which every model learns the same path between them
-TIED = "token tied"  # the null where the embedding is the head as well, or of a small vocabulary
-UNSUPPORTED = 1e-3  # least p-value of tokens' axes alone there: more has not been measured
 
 
 def p_values(comparison: "ModelComparison") -> dict[str, float]:
@@ -74,33 +71,12 @@ def stream_p(comparison: "ModelComparison", kind: str) -> float:
     return 1.0 if p_value is None else p_value
 
 
-def token_p(comparison: "ModelComparison", kind: str) -> float:
-    """Return the p-value of the tokens' axes: by the wider null where every model agrees somewhat.
-
-    With tied embeddings, and among few tokens, layers carry what follows what, which every run
-    learns: there the tokens' axes alone do not decide.
-    """
-    value = comparison.numbers[kind]
-    if not learns_the_same_path(comparison):
-        return null_distributions()[kind].p_value(value)
-    return max(UNSUPPORTED, null_distributions()[TIED].p_value(value))
-
-
-def learns_the_same_path(comparison: "ModelComparison") -> bool:
-    """Return whether one of the models is tied or has a small vocabulary, as far as is known."""
-    for features in (comparison.a, comparison.b):
-        tokens = features.model.vocabulary or 0
-        if features.model.tied is not False or tokens <= SMALL_VOCABULARY:
-            return True
-    return False
-
-
 def combined_p(comparison: "ModelComparison", _kind: str) -> float:
     """Return the p-value of the tokens' and the own axes together (Fisher, 1925).
 
     -ln p_1 - ln p_2 follows a gamma law of shape 2 where both are independent.
     """
-    token = token_p(comparison, EvidenceKind.TOKEN)
+    token = measured_p(comparison, EvidenceKind.TOKEN)
     own = measured_p(comparison, EvidenceKind.OWN)
     total = -math.log(token) - math.log(own)
     return math.exp(-total) * (1 + total)
@@ -108,6 +84,5 @@ def combined_p(comparison: "ModelComparison", _kind: str) -> float:
 
 P_VALUES = {
     EvidenceKind.STREAM: stream_p,
-    EvidenceKind.TOKEN: token_p,
     EvidenceKind.COMBINED: combined_p,
 }

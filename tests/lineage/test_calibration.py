@@ -25,7 +25,7 @@ def test_a_tail_falls_by_e_for_every_scale():
 
 def test_every_kind_was_measured():
     """Each null stands on many pairs, and none of these came to what would name a base."""
-    sketches = {"stream", "token", "token tied", "own axes"}
+    sketches = {"stream", "token", "own axes"}
     assert null_distributions().keys() == sketches | {"spectra", "start", "layer", "fit"}
     assert all(
         null.p_value(null.strongest) * null.pairs > 0.05 for null in null_distributions().values()
