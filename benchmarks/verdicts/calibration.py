@@ -14,6 +14,7 @@ from registry.lineage.spectra import closeness, spectral_distance
 from verdicts.pairs import Pair
 
 TAIL = 0.05  # share of independent pairs that a tail is fitted to
+TAIL_OF = {"own axes": 0.01}  # that is lighter than exponential: it is fitted farther out
 CHECKED = (0.01, 0.001)  # p-values that must hold where a tail was fitted
 FEWEST = 400  # pairs of a class that has a tail of its own
 COVERED = (1e-3, 1e-6)  # p-values at which the tail of every class is covered
@@ -28,32 +29,34 @@ class Tail:
 
     kind: str
     pairs: int
+    above: float
     start: float
     scale: float
     strongest: float
 
     @classmethod
     def of(cls, kind: str, values: np.ndarray) -> "Tail":
-        """Fit an exponential beyond the 95th percentile, so wide that every checked share holds."""
-        start = float(np.quantile(values, 1 - TAIL))
+        """Fit an exponential beyond a percentile, so wide that every checked share holds."""
+        above = TAIL_OF.get(kind, TAIL)
+        start = float(np.quantile(values, 1 - above))
         beyond = values[values > start]
         scale = float((beyond - start).mean()) if len(beyond) else 0.0
         for share in CHECKED:
-            if share * len(values) >= 1:
+            if share < above and share * len(values) >= 1:
                 quantile = float(np.quantile(values, 1 - share))
-                scale = max(scale, (quantile - start) / math.log(TAIL / share))
+                scale = max(scale, (quantile - start) / math.log(above / share))
         scale = max(scale, LEAST_SCALE.get(kind, 0.0))
-        return cls(kind, len(values), start, scale, float(values.max()))
+        return cls(kind, len(values), above, start, scale, float(values.max()))
 
     def reach(self, p_value: float) -> float:
         """Return the value whose p is this."""
-        return self.start + self.scale * math.log(TAIL / p_value)
+        return self.start + self.scale * math.log(self.above / p_value)
 
     def __str__(self) -> str:
         """Return one block of calibration.toml."""
         name = f'"{self.kind}"' if " " in self.kind else self.kind
         return (
-            f"[{name}]\npairs = {self.pairs}\nabove = {TAIL}\nstart = {self.start:.3f}\n"
+            f"[{name}]\npairs = {self.pairs}\nabove = {self.above}\nstart = {self.start:.3f}\n"
             f"scale = {self.scale:.3f}\nstrongest = {self.strongest:.3f}\n"
         )
 
@@ -121,8 +124,10 @@ def covering(fitted: dict[str, Tail]) -> Tail:
     scale = 0.0
     for p_value in COVERED:
         reach = max(tail.reach(p_value) for tail in fitted.values())
-        scale = max(scale, (reach - start) / math.log(TAIL / p_value))
-    return Tail(everything.kind, everything.pairs, start, scale, everything.strongest)
+        scale = max(scale, (reach - start) / math.log(everything.above / p_value))
+    return Tail(
+        everything.kind, everything.pairs, everything.above, start, scale, everything.strongest
+    )
 
 
 def untrained() -> list[float]:
