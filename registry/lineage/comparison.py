@@ -13,13 +13,14 @@ from registry.lineage.degenerate import is_flat
 from registry.lineage.features import KINDS, ComparedMatrix, ModelFeatures
 from registry.lineage.layer_alignment import Alignment, align
 from registry.lineage.own_alignment import OwnAlignment, align_own
-from registry.lineage.significance import p_values
+from registry.lineage.significance import p_values, uncounted
 from registry.lineage.spectra import closeness, spectral_distance
 from registry.lineage.vector_distances import cosine_distance
 from registry.lineage.verdict import EvidenceKind
 
 MANY_VALUES = 256  # of a matrix that is equal to another by no chance
 TRAINED_ON = 0.5  # relative change up to which embeddings are another model's, trained on
+LEAST_SCORE = -100.0  # where nothing counts
 SURE = 1e-30  # p-value, for scores, where matrices are equal
 EXCESS = frozenset(
     {EvidenceKind.STREAM, EvidenceKind.TOKEN, EvidenceKind.OWN, EvidenceKind.SPECTRA}
@@ -135,7 +136,9 @@ class ModelComparison:
             surest = min(surest, SURE)
         if surest < 1:
             return -math.log10(max(SMALLEST, surest))
-        return max(tail_excess(kind, self.numbers[kind]) for kind in self.numbers if kind in EXCESS)
+        counted = EXCESS & self.numbers.keys() - uncounted(self)
+        excess = [tail_excess(kind, self.numbers[kind]) for kind in counted]
+        return min(0.0, max(excess, default=LEAST_SCORE))
 
     @property
     def std_distance(self) -> float | None:
