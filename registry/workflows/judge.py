@@ -20,11 +20,11 @@ from registry.lineage.own_alignment import align_own, own_tables
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 
-SHORTLIST = 32  # models that outlines give
-ALIGNED = 16  # of these, by their sketches
+SHORTLIST = 64  # models that outlines give
+ALIGNED = 64  # of these, by their sketches
 # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
 ALONE = 0.5
-COMPARED = 10  # of these, in full
+COMPARED = 32  # of these, in full: a parent that is not compared cannot be named
 STRANGERS = 2  # unrelated ones in a row, after which no more are compared
 OWN_SHORTLIST = 12  # where nothing else is related, aligned in own axes
 BY_RECIPE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
