@@ -14,7 +14,9 @@ from registry.lineage.spectra import closeness, spectral_distance
 from verdicts.pairs import Pair
 
 TAIL = 0.05  # share of independent pairs that a tail is fitted to
-TAIL_OF = {"own axes": 0.01, "spectra": 0.01}  # lighter than exponential: fitted farther out
+TAIL_OF = dict.fromkeys(
+    ("own axes", "spectra", "layer"), 0.01
+)  # lighter than exponential: fitted farther out
 CHECKED = (0.01, 0.001)  # p-values that must hold where a tail was fitted
 FEWEST = 400  # pairs of a class that has a tail of its own
 COVERED = (1e-3, 1e-6)  # p-values at which the tail of every class is covered
