@@ -15,7 +15,7 @@ class NullDistribution:
     """The upper tail of one kind of evidence among `pairs` unrelated pairs (calibration.toml).
 
     Attributes:
-        above: The share of pairs beyond `start`, the 95th percentile.
+        above: The share of pairs beyond `start`, the 95th or 99th percentile.
         scale: Beyond it, the share falls to 1/e over every such interval.
         strongest: The largest value that was seen.
     """

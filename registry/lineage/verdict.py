@@ -139,7 +139,8 @@ class Evidence:
 
     Attributes:
         value: The number itself; `direction` says whether higher or lower is closer.
-        null: The 95th percentile of unrelated pairs, the 5th where lower is closer.
+        null: The 95th or 99th percentile of unrelated pairs (calibration.toml: above); the 5th or
+            1st where lower is closer.
         strongest: The closest of `pairs` unrelated pairs.
         p_value: The p-value of this line alone, uncorrected.
         cosine: Mean cosine of matched layers.

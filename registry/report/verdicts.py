@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from registry.database.nearest import Match
     from registry.workflows.identify import Identification
 
-NUMBERS = ("score", "null, 95th pct.", "p-value")
+NUMBERS = ("score", "null", "p-value")
 DISTANCES = ("std distance", "clustering distance")
 
 
@@ -67,7 +67,7 @@ def score_text(line: Evidence) -> str:
 
 
 def null_text(line: Evidence) -> str:
-    """Return a line's null; of a calibrated distance it is marked as the 5th percentile."""
+    """Return a line's null; of a calibrated distance what few unrelated pairs come below."""
     if line.null is None:
         return ""
 
@@ -75,7 +75,7 @@ def null_text(line: Evidence) -> str:
     lower_is_closer = line.direction == Direction.LOWER
     calibrated = line.p_value is not None
     if lower_is_closer and calibrated:
-        return f"5th: {number}"
+        return f"below {number}"
     return number
 
 
