@@ -47,12 +47,6 @@ class SidePair:
     outward: MatrixPlace
 
     @property
-    def nbytes(self) -> int:
-        """Bytes of the tensors that hold them."""
-        entries = {place.tensor.entry.name: place.tensor.entry for place in self.places}
-        return sum(entry.nbytes for entry in entries.values())
-
-    @property
     def places(self) -> tuple[MatrixPlace, MatrixPlace]:
         """Both places."""
         return self.inward, self.outward
@@ -155,15 +149,11 @@ def square_map(
     before, after = NORMS[branch]
     reads = gain_column(stream, layer, before).to(device)
     writes = gain_column(stream, layer, after).to(device)
-    load = partial(loaded, head=head, device=device)
-    held = [load(pair) for pair in pairs] if bytes_of(pairs) <= HELD else None
+    load = partial(loaded, pairs, head, device)
+    held = list(load()) if bytes_of(pairs) <= HELD else None
 
     def each_pair() -> Iterator[Sides]:
-        if held is not None:
-            yield from held
-            return
-        for pair in pairs:
-            yield load(pair)
+        return load() if held is None else iter(held)
 
     def apply(block: torch.Tensor) -> torch.Tensor:
         gained = reads * block.to(device)
@@ -191,23 +181,33 @@ def gain_column(stream: ResidualStream, layer: int, where: str) -> torch.Tensor:
 
 
 def bytes_of(pairs: Sequence[SidePair]) -> int:
-    """Return the bytes of a branch's tensors."""
-    return sum(pair.nbytes for pair in pairs)
+    """Return the bytes of a branch's tensors, each counted once."""
+    entries = {}
+    for pair in pairs:
+        for place in pair.places:
+            entries[place.tensor_name] = place.tensor.entry
+    return sum(entry.nbytes for entry in entries.values())
 
 
-def loaded(pair: SidePair, head: int, device: torch.device) -> Sides:
-    """Read both matrices of a pair; a key's or value's rows come once for each head they serve."""
-    inward, outward = (matrix_at(place).to(device) for place in pair.places)
-    if pair.outward.projection == "query":
-        outward = outward.T
-    if len(inward) != outward.shape[1] and head and len(inward) % head == 0:
-        inward = repeated_values(inward, outward.shape[1], head)
-    return Sides(inward, outward)
+def loaded(pairs: Sequence[SidePair], head: int, device: torch.device) -> Iterator[Sides]:
+    """Read the matrices of pairs; a key's or value's rows come once for each head they serve.
 
+    A tensor that holds those of several pairs, as stacked experts are, is read once.
+    """
+    cut: dict[str, tuple[torch.Tensor, ...]] = {}
+    for pair in pairs:
+        names = {place.tensor_name for place in pair.places}
+        cut = {name: matrices for name, matrices in cut.items() if name in names}
+        for place in pair.places:
+            if place.tensor_name not in cut:
+                cut[place.tensor_name] = place.tensor.cut(place.tensor.entry.load())
 
-def matrix_at(place: MatrixPlace) -> torch.Tensor:
-    """Return the matrix that is stored at a place, outputs x inputs."""
-    return place.tensor.cut(place.tensor.entry.load())[place.index]
+        inward, outward = (cut[place.tensor_name][place.index].to(device) for place in pair.places)
+        if pair.outward.projection == "query":
+            outward = outward.T
+        if len(inward) != outward.shape[1] and head and len(inward) % head == 0:
+            inward = repeated_values(inward, outward.shape[1], head)
+        yield Sides(inward, outward)
 
 
 def trace_of(sides: Sides, gains: torch.Tensor) -> float:

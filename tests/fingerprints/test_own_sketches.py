@@ -7,8 +7,12 @@ import torch
 from checkpoints_made import write_folder
 
 import registry
+from registry.architectures.projection_tensors import ProjectionTensor
+from registry.architectures.residual_stream import ResidualStream
+from registry.checkpoints import Entry
 from registry.fingerprints import own_sketches
-from registry.fingerprints.own_sketches import LAYERS, middle_layers
+from registry.fingerprints.matrix_place import MatrixPlace
+from registry.fingerprints.own_sketches import LAYERS, SidePair, middle_layers, square_map
 
 AXES = 24
 
@@ -74,3 +78,39 @@ def test_a_zero_branch_has_no_sketch(tmp_path):
     places = {(branch.layer, branch.branch) for branch in found.branches if branch.own}
     assert (1, "mlp") not in places
     assert (1, "attention") in places
+
+
+@pytest.mark.parametrize("held", [1 << 30, 0])
+def test_stacked_experts_are_read_once_for_all(held, monkeypatch):
+    """A tensor that holds many experts is not read again for each of them."""
+    monkeypatch.setattr(own_sketches, "HELD", held)
+    reads = []
+    experts, inner, width = 4, 6, 8
+    pairs = stacked_pairs(experts, inner, width, reads)
+    stream = ResidualStream(width)
+    square = square_map((0, "mlp"), pairs, stream, 0, torch.device("cpu"))
+    before = len(reads)
+    square.apply(torch.eye(width))
+    assert before == 2
+    assert len(reads) - before == (0 if held else 2)
+
+
+def stacked_pairs(experts: int, inner: int, width: int, reads: list[str]) -> list[SidePair]:
+    """Return the pairs of an mlp whose experts are stacked, that note what is read."""
+    draw = torch.Generator().manual_seed(0)
+    tensors = {}
+    for part, shape in (("up", (experts, inner, width)), ("down", (experts, width, inner))):
+        values = torch.randn(*shape, generator=draw)
+
+        def read(part: str = part, values: torch.Tensor = values) -> torch.Tensor:
+            reads.append(part)
+            return values
+
+        entry = Entry(name=part, dtype=torch.float32, shape=shape, read=read)
+        tensors[part] = ProjectionTensor(
+            entry, "made", 0, (part,) * experts, tuple(range(experts)), False, (shape[1],), 1
+        )
+    return [
+        SidePair(MatrixPlace(tensors["up"], expert), MatrixPlace(tensors["down"], expert))
+        for expert in range(experts)
+    ]
