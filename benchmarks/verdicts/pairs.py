@@ -14,7 +14,6 @@ from threadpoolctl import threadpool_limits
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.judgement import judge
-from registry.lineage.significance import uncounted
 from registry.lineage.verdict import RELATED, Relation
 from verdicts.zoo_models import Zoo, ZooModel, hardness, near_twins, roots_of, share_ancestor
 
@@ -177,7 +176,7 @@ def compare(zoo: Zoo, asked: Asked) -> Pair:
         p_value=comparison.p_value,
         score=comparison.score,
         verdict=verdict.verdict,
-        uncounted=uncounted(comparison),
+        uncounted=comparison.uncounted,
     )
 
 

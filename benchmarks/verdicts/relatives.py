@@ -9,7 +9,7 @@ from registry.fingerprints.record import Fingerprint
 from registry.lineage.features import KINDS, ModelFeatures
 from registry.lineage.kinship import ComparedCandidate
 from registry.lineage.layer_alignment import align
-from registry.workflows.judge import ALIGNED, ALONE, COMPARED, SHORTLIST, STRANGERS
+from registry.workflows.judge import ALONE, COMPARED, SHORTLIST, STRANGERS
 from verdicts.zoo_models import Zoo, ZooModel
 
 OUTLINES = ("stream", "token", "start", "own")
@@ -61,7 +61,6 @@ def likely(zoo: Zoo, model: ZooModel, candidates: Sequence[str]) -> list[str]:
     alone = sum(cosines[name] > ALONE for name in near)
     if alone == 1:
         return [*same, *near]
-    near = near[: max(ALIGNED, alone)]
     likeness = {name: likeness_of(zoo.features[model.name], zoo.features[name]) for name in near}
     return [*same, *sorted(near, key=likeness.__getitem__, reverse=True)]
 

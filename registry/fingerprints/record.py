@@ -152,6 +152,11 @@ class Tensor:
     cast_digest: str | None
     sketch: tuple[float, ...]
 
+    @property
+    def bf16_digest(self) -> str:
+        """The digest of the values in bf16."""
+        return self.cast_digest or self.digest
+
 
 @dataclass(frozen=True)
 class Histogram:

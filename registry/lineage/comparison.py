@@ -13,8 +13,9 @@ from registry.lineage.degenerate import is_flat
 from registry.lineage.features import KINDS, ComparedMatrix, ModelFeatures
 from registry.lineage.layer_alignment import Alignment, align
 from registry.lineage.own_alignment import OwnAlignment, align_own
-from registry.lineage.significance import p_values, uncounted
+from registry.lineage.significance import p_values, uncounted_kinds
 from registry.lineage.spectra import closeness, spectral_distance
+from registry.lineage.tensor_pairs import TensorPair
 from registry.lineage.vector_distances import cosine_distance
 from registry.lineage.verdict import EvidenceKind
 
@@ -86,6 +87,11 @@ class ModelComparison:
         return p_values(self)
 
     @cached_property
+    def uncounted(self) -> frozenset[str]:
+        """The kinds of evidence that count for nothing between two such models."""
+        return uncounted_kinds(self)
+
+    @cached_property
     def shared_embeddings(self) -> bool:
         """Whether both models stand on the same embeddings, or one on the other's trained on."""
         return self.embedding_change < TRAINED_ON
@@ -99,8 +105,9 @@ class ModelComparison:
         least = math.inf
         for one in embeddings_of(self.a):
             for other in embeddings_of(self.b):
-                if one.shape == other.shape:
-                    least = min(least, change_of(one, other))
+                pair = TensorPair(later=one, earlier=other)
+                if pair.same_shape:
+                    least = min(least, sketched_change(pair))
         return least
 
     @cached_property
@@ -136,7 +143,7 @@ class ModelComparison:
             surest = min(surest, SURE)
         if surest < 1:
             return -math.log10(max(SMALLEST, surest))
-        counted = EXCESS & self.numbers.keys() - uncounted(self)
+        counted = EXCESS & self.numbers.keys() - self.uncounted
         excess = [tail_excess(kind, self.numbers[kind]) for kind in counted]
         return min(0.0, max(excess, default=LEAST_SCORE))
 
@@ -180,12 +187,10 @@ def embeddings_of(features: ModelFeatures) -> list[Tensor]:
     return [tensor for tensor in features.model.tensors if tensor.group == "embedding"]
 
 
-def change_of(one: Tensor, other: Tensor) -> float:
-    """Return |one - other| / |other| as their sketches have it; 0 where they are equal."""
-    if (one.cast_digest or one.digest) == (other.cast_digest or other.digest):
-        return 0.0
-    difference = np.subtract(one.sketch, other.sketch)
-    return float(np.linalg.norm(difference) / (np.linalg.norm(other.sketch) or 1.0))
+def sketched_change(pair: TensorPair) -> float:
+    """Return |later - earlier| / |earlier| as the sketches have both; 0 of equal tensors."""
+    length = float(np.linalg.norm(pair.earlier.sketch)) or 1.0
+    return pair.distance / length
 
 
 def tells(matrix: ComparedMatrix) -> bool:

@@ -8,10 +8,12 @@ axes, as every other such model has: most of its entries are near zero, a few ne
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from registry.lineage.features import ComparedMatrix
+if TYPE_CHECKING:
+    from registry.lineage.features import ComparedMatrix
 
 VALUE = 8  # which singular value is put beside the largest
 FLAT = 0.5  # of the spread that a random matrix of this size has
@@ -19,24 +21,24 @@ FIRST_POINT, LATER_POINT = 1.2, 11.0  # of the Airy process: the means of its 1s
 SPARSE = 0.5  # kurtosis of an identity-like matrix, in units of its shorter side; it begins at 1
 
 
-def grew_from_identity(matrices: Sequence[ComparedMatrix]) -> bool:
+def grew_from_identity(matrices: Sequence["ComparedMatrix"]) -> bool:
     """Return whether at least half of a model's matrices are as sparse as the identity."""
     sparse = [is_sparse(matrix) for matrix in matrices if matrix.kurtosis is not None]
     return bool(sparse) and float(np.mean(sparse)) >= 0.5  # noqa: PLR2004  # half
 
 
-def is_sparse(matrix: ComparedMatrix) -> bool:
+def is_sparse(matrix: "ComparedMatrix") -> bool:
     """Return whether the kurtosis of a matrix is about that of the identity."""
     return (matrix.kurtosis or 0.0) > SPARSE * min(matrix.rows, matrix.cols)
 
 
-def is_degenerate(matrices: Sequence[ComparedMatrix]) -> bool:
+def is_degenerate(matrices: Sequence["ComparedMatrix"]) -> bool:
     """Return whether at least half of a model's matrices are flatter than random ones."""
     flat = [is_flat(matrix) for matrix in matrices if len(matrix.singular_values) >= VALUE]
     return bool(flat) and float(np.mean(flat)) >= 0.5  # noqa: PLR2004  # half
 
 
-def is_flat(matrix: ComparedMatrix) -> bool:
+def is_flat(matrix: "ComparedMatrix") -> bool:
     """Return whether a matrix's eight largest singular values are more alike than random ones."""
     largest, later = matrix.singular_values[0], matrix.singular_values[VALUE - 1]
     if largest <= 0:

@@ -9,6 +9,7 @@ import numpy as np
 
 from registry.fingerprints.outline import BRANCHES
 from registry.fingerprints.record import Branch, Fingerprint, Matrix, Tensor
+from registry.lineage.degenerate import grew_from_identity, is_degenerate
 from registry.lineage.own_alignment import own_tables
 
 KINDS = ("stream", "token")  # axes of the branches' sketches
@@ -199,6 +200,16 @@ class ModelFeatures:
     def sketches(self) -> Sketches:
         """The tables of the branches' sketches."""
         return Sketches.of(self.model.branches)
+
+    @cached_property
+    def degenerate(self) -> bool:
+        """Whether the model is a flat start, that tells nothing of descent."""
+        return is_degenerate(self.model.matrices)
+
+    @cached_property
+    def grown_from_identity(self) -> bool:
+        """Whether it grew from the identity, whose axes every such model has."""
+        return grew_from_identity(self.model.matrices)
 
     @cached_property
     def own(self) -> np.ndarray:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
+from registry.fingerprints.outline import OWN_AXES as AXES
 from registry.fingerprints.record import Branch
 
-AXES = 24
 PRODUCTS = ("attention", "mlp", "scores")
 EQUALISED = 0.25  # power of an axis's energy that it is divided by: strong channels count less
 LEAST_ENERGY = 1e-9  # of the strongest axis

@@ -7,9 +7,8 @@ for nothing (docs/method.md, What is counted).
 import math
 from typing import TYPE_CHECKING
 
+from registry.fingerprints.outline import OWN_AXES
 from registry.lineage.calibration import null_distributions
-from registry.lineage.degenerate import grew_from_identity, is_degenerate
-from registry.lineage.own_alignment import AXES
 from registry.lineage.verdict import EvidenceKind
 
 if TYPE_CHECKING:
@@ -22,33 +21,32 @@ OWN_LAYERS = 0.35  # cosine of the layers above which shared embeddings do not e
 
 def p_values(comparison: "ModelComparison") -> dict[str, float]:
     """Return the p-value of each number alone, 1 for those that count for nothing."""
-    without_null = uncounted(comparison)
     values = {}
     for kind in comparison.numbers:
         p_value = P_VALUES.get(EvidenceKind(kind), measured_p)
-        values[kind] = 1.0 if kind in without_null else p_value(comparison, kind)
+        values[kind] = 1.0 if kind in comparison.uncounted else p_value(comparison, kind)
     return values
 
 
-def uncounted(comparison: "ModelComparison") -> frozenset[str]:
+def uncounted_kinds(comparison: "ModelComparison") -> frozenset[str]:
     """Return the kinds of evidence whose null was never measured for models such as these.
 
     Of flat starts none counts. Models on the same embeddings share axes, and so do all that grew
     from the identity, though their layers be independent: there the layers must agree more than
     that explains. Own axes need as many axes as are compared, and more layers than one.
     """
-    models = comparison.a.model, comparison.b.model
-    if any(is_degenerate(model.matrices) for model in models):
+    models = comparison.a, comparison.b
+    if any(features.degenerate for features in models):
         return frozenset(comparison.numbers)
 
     kinds: set[str] = set()
-    grown = any(grew_from_identity(model.matrices) for model in models)
+    grown = any(features.grown_from_identity for features in models)
     for kind, alignment in comparison.alignments.items():
         if comparison.shared_embeddings and alignment.similarity < OWN_LAYERS:
             kinds.add(kind)
         if kind == EvidenceKind.STREAM and grown and alignment.similarity < COMMON_AXES:
             kinds.add(kind)
-    narrow = min(model.hidden_size for model in models) < AXES
+    narrow = min(features.model.hidden_size for features in models) < OWN_AXES
     if grown or narrow or matched_in_own_axes(comparison) < LEAST_LAYERS:
         kinds |= {EvidenceKind.OWN, EvidenceKind.COMBINED}
     return frozenset(kinds)

@@ -4,6 +4,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import NamedTuple
 
 import numpy as np
@@ -34,7 +35,7 @@ class TensorPair:
     @property
     def same(self) -> bool:
         """Whether every value is equal, or is once it is cast to bf16."""
-        return bf16_digest(self.later) == bf16_digest(self.earlier)
+        return self.later.bf16_digest == self.earlier.bf16_digest
 
     @property
     def same_shape(self) -> bool:
@@ -88,11 +89,6 @@ def relative_size(pairs: Sequence[TensorPair]) -> float:
     change = math.hypot(*(pair.distance for pair in pairs))
     length = math.hypot(*(pair.earlier.length for pair in pairs))
     return change / length if length else float(change > 0)
-
-
-def bf16_digest(tensor: Tensor) -> str:
-    """Return the digest of the values in bf16."""
-    return tensor.cast_digest or tensor.digest
 
 
 def tensor_changes(changes: WeightChanges) -> TensorChanges | None:
@@ -153,7 +149,7 @@ def match(later: Sequence[Tensor], earlier: Sequence[Tensor]) -> list[TensorPair
     """Match the tensors of one group and layer one to one."""
     pairs: list[TensorPair] = []
     ours, theirs = list(later), list(earlier)
-    keys: tuple[Key, ...] = (bf16_digest, whole_name, last_name, shape_of, group_of)
+    keys: tuple[Key, ...] = (attrgetter("bf16_digest"), whole_name, last_name, shape_of, group_of)
     for key in keys:
         for tensor in tuple(ours):
             partner = first_with(theirs, key, key(tensor))

@@ -240,7 +240,7 @@ class SideBySide:
             earlier = np.zeros_like(later)
             other = others.get((placed_name(tensor.name, tensor.layer), place, tensor.shape))
             if other is not None:
-                same = (other.cast_digest or other.digest) == (tensor.cast_digest or tensor.digest)
+                same = other.bf16_digest == tensor.bf16_digest
                 earlier = later if same else np.reshape(other.sketch, later.shape)
             yield Block(layer, later, earlier, tensor.length**2)
 

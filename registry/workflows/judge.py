@@ -20,8 +20,7 @@ from registry.lineage.own_alignment import align_own, own_tables
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 
-SHORTLIST = 64  # models that outlines give
-ALIGNED = 64  # of these, by their sketches
+SHORTLIST = 64  # models that outlines give, which are then aligned by their sketches
 # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
 ALONE = 0.5
 COMPARED = 32  # of these, in full: a parent that is not compared cannot be named
@@ -128,7 +127,6 @@ class Judge:
         if alone == 1:
             return [*same, *near]
 
-        near = near[: max(ALIGNED, alone)]
         sketches = near_sketches.sketches_of(self.session, near)
         likeness = {name: self.likeness(sketches[name]) for name in near}
         return [*same, *sorted(near, key=likeness.__getitem__, reverse=True)]
