@@ -1,16 +1,23 @@
 """registry.checkpoints.formats.pickle."""
 
 import argparse
+import collections
+import datetime as dt
+import enum
+import functools
 import os
+import pathlib
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.formats.pickle import read_pickle as read_blob
-from registry.errors import BrokenFile, UnsafePickle
+from registry.errors import BrokenFile, FormatNotRead, UnsafePickle
 
 
 @dataclass
@@ -161,3 +168,73 @@ def test_equal_to_torch_load(data):
     found = tensors(path)
     assert set(found) == set(expected)
     assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+class Stage(enum.Enum):
+    """A setting of a training script, which pickles as a call of its class."""
+
+    LAST = 1
+
+
+class Settings(dict):
+    """A table of a training script, which pickles item by item."""
+
+
+class Call:
+    """Has a callable called when it is unpickled the careless way."""
+
+    def __init__(self, callable_: object, *arguments: object) -> None:
+        self.called = (callable_, arguments)
+
+    def __reduce__(self):
+        return self.called
+
+
+LEFT_BY_TRAINERS = {
+    "numpy-number": np.float64(1.5),
+    "numpy-array": np.arange(5),
+    "numpy-state": np.random.RandomState(0).get_state(),
+    "path": pathlib.PurePosixPath("/data/x"),
+    "namespace": argparse.Namespace(lr=np.float32(1.0)),
+    "defaultdict": collections.defaultdict(list, loss=[1.0]),
+    "date": dt.datetime(2024, 1, 1, tzinfo=dt.UTC),
+    "enum": Stage.LAST,
+    "own-table": Settings(width=3),
+    "set": {1, 2},
+    "partial": functools.partial(print, 1),
+}
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zip", "legacy"])
+@pytest.mark.parametrize("left", LEFT_BY_TRAINERS.values(), ids=LEFT_BY_TRAINERS)
+def test_values_beside_the_model_run_nothing(tmp_path, left, zipped):
+    """Numbers, paths, dates, enums and tables beside a model become stand-ins; the model is read."""
+    content = {"model": {"a": torch.ones(2, 2)}, "left": left}
+    path = saved(tmp_path, content, _use_new_zipfile_serialization=zipped)
+    assert tensors(path)["model.a"].tolist() == [[1, 1], [1, 1]]
+
+
+@pytest.mark.parametrize(
+    ("called", "name"),
+    [(eval, "builtins.eval"), (getattr, "builtins.getattr"), (subprocess.Popen, "commands.Popen")],
+    ids=["eval", "getattr", "process"],
+)
+def test_what_could_run_code_is_named(tmp_path, called, name):
+    """A function, and a class of the standard library that starts processes, are refused by name."""
+    path = saved(tmp_path, {"a": torch.ones(2), "b": Call(called, "1")})
+    with pytest.raises(UnsafePickle, match=f"asks for '{name}'"):
+        read_pickle(path)
+
+
+def test_arrays_in_the_place_of_tensors(tmp_path):
+    """A pickle whose weights are numpy arrays is named as one, with what to do."""
+    path = saved(tmp_path, {"layers.0.w": np.ones((3, 4))})
+    with pytest.raises(FormatNotRead, match=r"numpy arrays.*save its arrays as a safetensors"):
+        read_pickle(path)
+
+
+def test_another_protocol(tmp_path):
+    """A protocol that torch's safe reader does not know is named, not called damage."""
+    path = saved(tmp_path, {"a": torch.ones(2), "b": {1, 2}}, pickle_protocol=4)
+    with pytest.raises(FormatNotRead, match="another protocol than torch's own"):
+        read_pickle(path)

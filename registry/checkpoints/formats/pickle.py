@@ -7,6 +7,7 @@ that the pickle wants called is an error.
 """
 
 import re
+import warnings
 import zipfile
 from collections.abc import Iterator
 from pickle import UnpicklingError
@@ -14,23 +15,39 @@ from typing import Any, NamedTuple
 
 import torch
 from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.serialization import safe_globals
 
 from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, Span
+from registry.checkpoints.formats.stand_ins import (
+    ListStandIn,
+    StandIn,
+    TableStandIn,
+    allowed,
+    hold_arrays,
+    stand_in,
+)
 from registry.checkpoints.tensors import Entry
-from registry.errors import BrokenFile, RegistryError, UnsafePickle
+from registry.errors import BrokenFile, FormatNotRead, RegistryError, UnsafePickle
 
 # In torch's complaint about a class or function that it does not know.
 GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
+# In its complaints about what a class is not: a table or a list.
+SHAPES: dict[re.Pattern[str], type[StandIn]] = {
+    re.compile(r"Can only SETITEMS? for .* but got <class '([\w.]+)'>"): TableStandIn,
+    re.compile(r"Can only (?:append|extend) .* but got <class '([\w.]+)'>"): ListStandIn,
+}
+# The operations that protocols 4 and 5 added, of which torch's own pickles have none.
+PROTOCOL = re.compile(r"Unsupported operand (14\d|15[0-2])")
 MOST_CLASSES = 100  # no honest checkpoint pickles more of its own
 AVERAGE = re.compile(r"ema|average|avg|shadow|teacher", re.IGNORECASE)
 
 
-class StandIn:
-    """Takes the place of a pickled class: holds its attributes, does nothing."""
+class Pickled(NamedTuple):
+    """What a pickle holds, and whether numpy arrays are among it, which stand-ins replace."""
 
-    def __init__(self, *_: Any, **__: Any) -> None:
-        raise UnsafePickle(path="", function=f"{type(self).__module__}.{type(self).__qualname__}")
+    content: Any
+    arrays: bool
 
 
 class Named(NamedTuple):
@@ -50,6 +67,12 @@ def read_pickle(blob: Blob) -> list[Entry]:
         raise UnsafePickle(path=blob.label, function=exc.data["function"]) from exc
     except RegistryError:
         raise
+    except UnpicklingError as exc:
+        if PROTOCOL.search(str(exc)):
+            remedy = "load it with Python's pickle, and save its tensors as a safetensors file"
+            kind = "a pickle of another protocol than torch's own"
+            raise FormatNotRead(path=blob.label, format=kind, remedy=remedy) from exc
+        raise BrokenFile(path=blob.label, reason=reason(exc)) from exc
     except Exception as exc:  # a hostile pickle can make torch raise anything at all
         raise BrokenFile(path=blob.label, reason=reason(exc)) from exc
 
@@ -63,8 +86,8 @@ def is_zip(blob: Blob) -> bool:
 def in_place(blob: Blob) -> list[Entry]:
     """Return the tensors of a zip-format pickle (torch >= 1.6), which stay in the file."""
     with FakeTensorMode():
-        content = load(blob)
-    return [fake_entry(blob, named) for named in state_dict(content)]
+        pickled = load(blob)
+    return [fake_entry(blob, named) for named in named_tensors(blob, pickled)]
 
 
 def fake_entry(blob: Blob, named: Named) -> Entry:
@@ -85,38 +108,59 @@ def fake_entry(blob: Blob, named: Named) -> Entry:
 def in_memory(blob: Blob) -> list[Entry]:
     """Return the tensors of a pickle in torch's format before 1.6, which only loads as a whole."""
     entries = []
-    for name, tensor in state_dict(load(blob)):
+    for name, tensor in named_tensors(blob, load(blob)):
         dtype = dtypes.of(tensor.dtype)
         entries.append(Entry(name, dtype, tuple(tensor.shape), tensor.detach))
     return entries
 
 
-def load(blob: Blob) -> Any:
+def load(blob: Blob) -> Pickled:
     """Unpickle with torch's weights-only rules and a stand-in for every class they do not know.
 
     Raises UnsafePickle where the pickle asks for a function, and what torch raises.
     """
     stand_ins: dict[str, type[StandIn]] = {}
     while True:
-        allowed: list[Any] = [(kind, name) for name, kind in stand_ins.items()]
         try:
-            with torch.serialization.safe_globals(allowed), blob.open() as file:
-                return torch.load(file, map_location="cpu", weights_only=True)
+            with warnings.catch_warnings(), safe_globals(allowed(stand_ins)), blob.open() as file:
+                warnings.filterwarnings("ignore", "Detected pickle protocol")
+                content = torch.load(file, map_location="cpu", weights_only=True)
+                return Pickled(content, hold_arrays(stand_ins))
         except UnpicklingError as exc:
-            unknown = GLOBAL.search(str(exc))
-            if unknown is None:
-                raise
-            name = unknown[1]
-            # Refused whatever stands in for it, or one of too many.
-            if name in stand_ins or len(stand_ins) == MOST_CLASSES:
-                raise UnsafePickle(path=blob.label, function=name) from exc
-            stand_ins[name] = stand_in(name)
+            add_stand_in(stand_ins, exc)
 
 
-def stand_in(name: str) -> type[StandIn]:
-    """Return an inert class of the given dotted name."""
-    module, _, qualname = name.rpartition(".")
-    return type(qualname, (StandIn,), {"__module__": module, "__qualname__": qualname})
+def add_stand_in(stand_ins: dict[str, type[StandIn]], exc: UnpicklingError) -> None:
+    """Add what torch misses, or change it into the kind of table that torch takes it for.
+
+    Raises:
+        UnsafePickle: Where no stand-in helps.
+        UnpicklingError: Where torch complains of something else.
+    """
+    complaint = str(exc)
+    for pattern, base in SHAPES.items():
+        shaped = pattern.search(complaint)
+        if shaped and shaped[1] in stand_ins and not issubclass(stand_ins[shaped[1]], base):
+            stand_ins[shaped[1]] = stand_in(shaped[1], base)
+            return
+
+    unknown = GLOBAL.search(complaint)
+    if unknown is None:
+        raise exc
+    name = unknown[1]
+    # Refused whatever stands in for it, or one of too many.
+    if name in stand_ins or len(stand_ins) == MOST_CLASSES:
+        raise UnsafePickle(path="", function=name) from exc
+    stand_ins[name] = stand_in(name)
+
+
+def named_tensors(blob: Blob, pickled: Pickled) -> list[Named]:
+    """Return every named tensor. Raises FormatNotRead where there are numpy's arrays instead."""
+    tensors = state_dict(pickled.content)
+    if pickled.arrays and not tensors:
+        remedy = "save its arrays as a safetensors file"
+        raise FormatNotRead(path=blob.label, format="a pickle of numpy arrays", remedy=remedy)
+    return tensors
 
 
 def state_dict(content: Any) -> list[Named]:
