@@ -69,6 +69,17 @@ class ShardMismatch(CheckpointError):
     files again."""
 
 
+class PartOfModel(CheckpointError):
+    """{path!r} holds one rank's share of a model, {share}, which says nothing alone and is not put
+    together here; put the parts together with the software that wrote them and save the model as
+    safetensors."""
+
+
+class MissingPart(CheckpointError):
+    """{path!r} holds one rank's share of a model, whose other parts are missing ({missing}); fetch
+    them into the same folder."""
+
+
 class TensorTwice(CheckpointError):
     """The tensor {tensor!r} stands in both {first!r} and {second!r}; merge or remove one of the
     files."""

@@ -41,6 +41,7 @@ class Inspection:
         projections: The projections that are there, in the order of PROJECTIONS.
         ignored: Names of weights that are left out of the vectors on purpose.
         unknown: Names of matrices that no rule knows.
+        left_aside: Other files of weights in the same folder, which were not read.
     """
 
     source: str
@@ -57,6 +58,7 @@ class Inspection:
     projections: tuple[ProjectionSummary, ...]
     ignored: tuple[str, ...]
     unknown: tuple[str, ...]
+    left_aside: tuple[str, ...] = ()
 
 
 def inspect(source: str | Path) -> Inspection:
@@ -87,6 +89,7 @@ def inspect(source: str | Path) -> Inspection:
         projections=summaries(layout),
         ignored=tuple(ignored),
         unknown=tuple(sorted(unknown)),
+        left_aside=checkpoint.left_aside,
     )
 
 

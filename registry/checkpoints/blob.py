@@ -1,6 +1,7 @@
 """Bytes that can be read from any offset, in a local file or in one on a server."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
@@ -35,6 +36,10 @@ class Blob(Protocol):
 
     def open(self) -> IO[bytes]:
         """Return a seekable binary stream, for libraries that want one."""
+
+
+Files = Mapping[str, Blob]
+"""The files of a folder by their names within it."""
 
 
 @dataclass(frozen=True)

@@ -4,23 +4,24 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from registry.checkpoints.blob import Blob, read_bytes
+from registry.checkpoints.assembly import Part, assembled, check_ranks, names_of_parts, refused
+from registry.checkpoints.blob import Blob, Files, read_bytes
 from registry.checkpoints.folder import (
     EXPORT,
     INDEX,
     SUFFIXES,
-    Files,
+    UNREAD,
     no_weights,
     only_model,
     siblings,
 )
 from registry.checkpoints.formats.llama2c import is_llama2c, read_llama2c
 from registry.checkpoints.formats.safetensors import read_safetensors
-from registry.checkpoints.model_card import read_json
-from registry.checkpoints.tensors import Contents, Entry
+from registry.checkpoints.formats.signatures import SIGNED, UNREAD_SIGNATURES, WEB_PAGE, format_of
+from registry.checkpoints.model_card import beside, read_weight_map
+from registry.checkpoints.tensors import Contents, Entry, Piece
 from registry.errors import (
     BrokenFile,
-    BrokenJSON,
     FormatNotRead,
     MissingShard,
     ShardMismatch,
@@ -28,14 +29,6 @@ from registry.errors import (
     TensorTwice,
 )
 
-# Formats that are known and not read, by the bytes at an offset.
-SIGNATURES = {
-    (0, b"lmgg"): "GGML, which GGUF replaced in 2023",
-    (0, b"fmgg"): "GGML, which GGUF replaced in 2023",
-    (0, b"tjgg"): "GGML, which GGUF replaced in 2023",
-    (257, b"ustar"): "a tar archive, as torch wrote before 0.1.10",
-}
-SIGNED = 512  # bytes in which all of them lie
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
 
 
@@ -49,25 +42,40 @@ class Merged(NamedTuple):
 def open_folder(files: Files, source: str) -> Contents:
     """Index the model among the files of `source`. Raises CheckpointError."""
     names = only_model(files, source)
-    if names[0].endswith(INDEX):
+    if INDEX.search(names[0]):
         return open_index(files, files[names[0]])
+    if names_of_parts(names[0], names):
+        return open_parts(files, names)
     check_shards(files, names[0])
     return merge([files[name] for name in names]).contents
 
 
 def open_file(files: Files, name: str, source: str) -> Contents:
-    """Index one file of `source`: an index with its shards, a split GGUF whole.
+    """Index one file of `source`: an index with its shards, a split GGUF and parts whole.
 
     Raises CheckpointError.
     """
-    if name.endswith(INDEX):
+    if INDEX.search(name):
         return open_index(files, files[name])
-    if not name.endswith(SUFFIXES):
+    is_unread = PurePosixPath(name).suffix in UNREAD
+    if not name.endswith(SUFFIXES) and (is_unread or format_of(files[name]) is None):
         raise no_weights([name], source)
+    parts = names_of_parts(name, list(files))
+    if parts:
+        return open_parts(files, parts)
     if not name.endswith(".gguf"):
         return merge([files[name]]).contents
     check_shards(files, name)
     return merge([files[sibling] for sibling in siblings(name)]).contents
+
+
+def open_parts(files: Files, names: list[str]) -> Contents:
+    """Index a model that lies in the files of several ranks.
+
+    Raises PartOfModel where they cannot be put together, MissingPart where one is missing.
+    """
+    check_ranks(names, files[names[0]].label)
+    return assembled([Part(files[name].label, read_blob(files[name])) for name in names])
 
 
 def check_shards(files: Files, name: str) -> None:
@@ -101,21 +109,6 @@ def open_index(files: Files, index: Blob) -> Contents:
     return merged.contents
 
 
-def read_weight_map(index: Blob) -> dict[str, str]:
-    """Return the name of the shard that holds each tensor. Raises BrokenJSON."""
-    weight_map = read_json(index).get("weight_map")
-    if isinstance(weight_map, dict) and weight_map:
-        shards = weight_map.values()
-        if all(isinstance(shard, str) for shard in shards):
-            return weight_map
-    raise BrokenJSON(path=index.label, reason="it has no weight_map from tensors to files")
-
-
-def beside(index: Blob, shard: str) -> str:
-    """Return the name of a shard that stands beside an index."""
-    return (PurePosixPath(index.name).parent / shard).as_posix()
-
-
 def merge(blobs: list[Blob]) -> Merged:
     """Return the contents of several files as one. Raises TensorTwice and the files' errors."""
     entries: list[Entry] = []
@@ -126,6 +119,8 @@ def merge(blobs: list[Blob]) -> Merged:
         contents = read_blob(blob)
         config |= contents.config
         for entry in contents.entries:
+            if isinstance(entry, Piece) and entry.shape != entry.whole:
+                raise refused(blob.label, 1)
             if entry.name in owners:
                 raise TensorTwice(tensor=entry.name, first=owners[entry.name], second=blob.name)
             owners[entry.name] = blob.name
@@ -139,13 +134,16 @@ def merge(blobs: list[Blob]) -> Merged:
 def read_blob(blob: Blob) -> Contents:
     """Index one file with the reader for its suffix. Raises CheckpointError."""
     head = read_bytes(blob, 0, min(SIGNED, blob.size))
-    for (offset, signature), kind in SIGNATURES.items():
+    for (offset, signature), kind in UNREAD_SIGNATURES.items():
         if head.startswith(signature, offset):
             raise FormatNotRead(path=blob.label, format=kind, remedy=EXPORT)
+    if WEB_PAGE.match(head):
+        raise BrokenFile(path=blob.label, reason="it is a web page")
     if head.startswith(LFS_POINTER):
         reason = "it is a Git LFS pointer, the weights themselves are missing"
         raise BrokenFile(path=blob.label, reason=reason)
-    return READERS[blob.name.rpartition(".")[2]](blob)
+    suffix = blob.name.rpartition(".")[2]
+    return READERS[suffix if suffix in READERS else format_of(blob) or suffix](blob)
 
 
 def read_tensors(blob: Blob) -> Contents:
@@ -182,4 +180,4 @@ READERS: dict[str, Callable[[Blob], Contents]] = {
     "ckpt": read_pickle,
     "gguf": read_gguf,
 }
-"""By what follows the last dot of a file's name."""
+"""By what follows the last dot of a file's name, or by its first bytes where that says nothing."""

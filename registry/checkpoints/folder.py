@@ -1,59 +1,50 @@
 """Which files of a folder, here or on a hub, hold the model."""
 
-import os
 import re
-from collections.abc import Iterable, Mapping
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterable
+from pathlib import PurePosixPath
 
-from registry.checkpoints.blob import Blob, LocalBlob
+from registry.checkpoints.ranks import parts_of, without_rank
 from registry.errors import CheckpointError, FormatNotRead, NoWeights, SeveralCheckpoints
-
-Files = Mapping[str, Blob]
-"""The files of a folder by their names within it."""
 
 # The suffixes of the formats that are read, those first that are preferred beside others.
 FORMATS = ((".safetensors",), (".bin",), (".pt", ".pth", ".ckpt"), (".gguf",))
 SUFFIXES = tuple(suffix for suffixes in FORMATS for suffix in suffixes)
-INDEX = ".index.json"
-# Formats that are known and not read.
+INDEX = re.compile(r"\.(?P<format>safetensors|bin)\.index(\.[\w-]+)?\.json$")
+EXPORT = "save the model that it was made from as safetensors"
+# Formats that are known and not read, and what to do.
 UNREAD = {
-    ".onnx": "an ONNX graph, whose names are lost",
-    ".h5": "a Keras file",
-    ".keras": "a Keras file",
-    ".msgpack": "a Flax file",
-    ".tflite": "a TensorFlow Lite graph",
-    ".mlmodel": "a Core ML model",
-    ".distcp": "a sharded torch.distributed checkpoint",
+    ".onnx": ("an ONNX graph, whose names are lost", EXPORT),
+    ".h5": ("a Keras file", EXPORT),
+    ".keras": ("a Keras file", EXPORT),
+    ".msgpack": ("a Flax file", EXPORT),
+    ".tflite": ("a TensorFlow Lite graph", EXPORT),
+    ".mlmodel": ("a Core ML model", EXPORT),
+    ".distcp": ("a sharded torch.distributed checkpoint", EXPORT),
+    ".nemo": ("a NeMo archive", "unpack it with tar and give the weights in it"),
+    ".llamafile": (
+        "a llamafile, an executable around a GGUF file",
+        "unpack it with unzip and give the .gguf file in it",
+    ),
 }
-EXPORT = "save the model that it was made from as safetensors"  # the remedy for all of them
 # Training and quantising leave these beside the weights; a projector (mmproj) goes with a vision
 # model in GGUF.
 NOT_WEIGHTS = re.compile(
     r"(^|/)(training_args|training_state|optimizer|scheduler|scaler|rng_state(_\d+)?"
-    r"|adapter_model|.*optim_states)\.\w+$"
-    r"|(mmproj|imatrix)[^/]*\.gguf$"
+    r"|adapter_model|.*optim_states|(optim|extra_state)_world_size_\d+_rank_\d+"
+    r"|distrib_optim)\.\w+$"
+    r"|mmproj[^/]*\.gguf$|(^|/)imatrix[^/]*\.gguf$"
 )
+# In the name of a GGUF model; without it, imatrix in the name means the importance matrix itself.
+QUANTISATION = re.compile(r"(?<![a-z])(I?Q\d|B?F16|F32)(?!.*\.imatrix\.gguf$)", re.IGNORECASE)
 STANDARD = ("model.safetensors", "pytorch_model.bin")
 # Read where there is no whole model, the first before the second.
 ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
-SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>\.\w+)$")
+# The variant (fp16) of a model stands between the number and the format, or before the number.
+SHARD = re.compile(
+    r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>(\.[\w-]+)?\.\w+)$"
+)
 MOST_LISTED = 20  # names in a sentence
-DEPTH = 3  # levels of folders within folders
-
-
-def local_files(folder: Path, depth: int = DEPTH) -> Files:
-    """Return the files of a local folder and of the folders in it, `depth` levels down."""
-    files: dict[str, Blob] = {}
-    for place, folders, names in os.walk(folder):
-        inner = Path(place).relative_to(folder)
-        if len(inner.parts) < depth:
-            folders[:] = sorted(name for name in folders if not name.startswith("."))
-        else:
-            folders.clear()
-        for name in sorted(names):
-            within = (inner / name).as_posix()
-            files[within] = LocalBlob(Path(place, name), within)
-    return files
 
 
 def weight_files(names: Iterable[str]) -> list[str]:
@@ -86,16 +77,18 @@ def folder_of(name: str) -> str:
 def weights_of_one_folder(names: list[str]) -> list[str]:
     """Return the model's files among those of one folder."""
     candidates = [name for name in names if not NOT_WEIGHTS.search(name)]
+    models = [name for name in candidates if not is_secondary(name)]
 
     for suffixes in FORMATS:
-        index_suffixes = tuple(suffix + INDEX for suffix in suffixes)
-        files = [name for name in candidates if name.endswith(suffixes)]
-        indices = [name for name in candidates if name.endswith(index_suffixes)]
+        files = [name for name in models or candidates if name.endswith(suffixes)]
+        standard = [name for name in files if PurePosixPath(name).name in STANDARD]
+        if standard:  # as transformers does, whatever shards stand beside it
+            return standard
+        indices = [name for name in candidates if is_index_of(name, suffixes)]
         if indices:
             return indexed(files, min(indices, key=len))  # model before model.fp16
         if files:
-            standard = [name for name in files if PurePosixPath(name).name in STANDARD]
-            return standard or files
+            return files
 
     for adapter in ADAPTERS:
         for name in names:
@@ -104,11 +97,44 @@ def weights_of_one_folder(names: list[str]) -> list[str]:
     return []
 
 
+def is_secondary(name: str) -> bool:
+    """Return whether a GGUF file, by its name, is a draft head or an importance matrix.
+
+    Alone in its folder it may be the model all the same.
+    """
+    file = PurePosixPath(name).name
+    if not file.endswith(".gguf"):
+        return False
+    return file.startswith("mtp-") or ("imatrix" in file and not QUANTISATION.search(file))
+
+
+def is_index_of(name: str, suffixes: tuple[str, ...]) -> bool:
+    """Return whether a file is the index of shards of one of these formats."""
+    index = INDEX.search(name)
+    return index is not None and f".{index['format']}" in suffixes
+
+
+def left_aside(names: Iterable[str], chosen: list[str]) -> list[str]:
+    """Return what else in the folder of the chosen files could be weights, for people to see."""
+    folder = folder_of(chosen[0])
+    rest = []
+    for name in sorted(names):
+        is_weights = name.endswith(SUFFIXES) and not NOT_WEIGHTS.search(name)
+        if is_weights and name not in chosen and folder_of(name) == folder:
+            rest.append(name)
+    return rest
+
+
 def indexed(files: list[str], index: str) -> list[str]:
-    """Return an index and those of `files` that are called as its shards are."""
+    """Return an index and those of `files` that are called as its shards are.
+
+    That is model-00001-of-00002.safetensors, model.safetensors-00001-of-00002.safetensors, or with
+    the variant (.fp16) before or after the number.
+    """
     path = PurePosixPath(index)
     stem = index.removesuffix(path.name) + path.name.split(".")[0]
-    return [index, *(name for name in files if name.startswith(stem + "-"))]
+    shards = [name for name in files if name.startswith((stem + "-", stem + "."))]
+    return [index, *(name for name in shards if SHARD.fullmatch(name))]
 
 
 def only_model(names: Iterable[str], source: str, separator: str = "/") -> list[str]:
@@ -128,15 +154,20 @@ def only_model(names: Iterable[str], source: str, separator: str = "/") -> list[
     if not chosen:
         raise no_weights(names, source)
 
-    folders = sorted({folder_of(name) for name in chosen})
-    models = {SHARD.sub(r"\g<stem>-\g<total>\g<suffix>", name) for name in chosen}
+    models = {model_of(name) for name in chosen}
+    folders = sorted({folder_of(name) for name in models})
     example = f"{source.rstrip('/')}{separator}{chosen[0]}"
 
     if len(folders) > 1:
         raise SeveralCheckpoints(source=source, files=listed(folders), example=example)
-    if len(models) > 1 and not chosen[0].endswith(INDEX):
+    if len(models) > 1 and not INDEX.search(chosen[0]):
         raise SeveralCheckpoints(source=source, files=listed(chosen), example=example)
     return chosen
+
+
+def model_of(name: str) -> str:
+    """Return what all files of one model have in common: the name without shard and rank."""
+    return without_rank(SHARD.sub(r"\g<stem>-\g<total>\g<suffix>", name))
 
 
 def listed(names: list[str]) -> str:
@@ -152,7 +183,8 @@ def no_weights(names: Iterable[str], source: str) -> CheckpointError:
     for name in sorted(names):
         suffix = PurePosixPath(name).suffix
         if suffix in UNREAD:
-            return FormatNotRead(path=name, format=UNREAD[suffix], remedy=EXPORT)
+            kind, remedy = UNREAD[suffix]
+            return FormatNotRead(path=name, format=kind, remedy=remedy)
     return NoWeights(source=source)
 
 
@@ -170,8 +202,8 @@ def siblings(name: str) -> list[str]:
 
 def with_siblings(names: list[str], name: str) -> list[str]:
     """Return those of a folder's files that are read where one of them is asked for."""
-    if name.endswith(INDEX):
+    if INDEX.search(name):
         return indexed([other for other in names if other.endswith(SUFFIXES)], name)
     if name.endswith(".gguf"):
         return [other for other in siblings(name) if other in names]
-    return [name]
+    return parts_of(name, names)

@@ -6,6 +6,7 @@ They are shown and used for families, and prove nothing.
 import json
 import re
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from typing import Any
 
 from registry.checkpoints.blob import Blob, read_bytes
@@ -33,6 +34,26 @@ def read_json(blob: Blob) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise BrokenJSON(path=blob.label, reason="it is not an object")
     return content
+
+
+def read_weight_map(index: Blob) -> dict[str, str]:
+    """Return the name of the shard that holds each tensor. Raises BrokenJSON."""
+    weight_map = read_json(index).get("weight_map")
+    if isinstance(weight_map, dict) and weight_map:
+        shards = weight_map.values()
+        if all(isinstance(shard, str) for shard in shards):
+            return weight_map
+    raise BrokenJSON(path=index.label, reason="it has no weight_map from tensors to files")
+
+
+def beside(index: Blob, shard: str) -> str:
+    """Return the name of a shard that stands beside an index."""
+    return (PurePosixPath(index.name).parent / shard).as_posix()
+
+
+def shards_of(index: Blob) -> set[str]:
+    """Return the names of all shards of an index, from where its own name counts."""
+    return {beside(index, shard) for shard in read_weight_map(index).values()}
 
 
 def read_config(files: Mapping[str, Blob]) -> dict[str, Any]:

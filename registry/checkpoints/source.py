@@ -1,24 +1,35 @@
 """What a user names - a folder, a file, a hub id - becomes a checkpoint."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from registry.checkpoints.blob import LocalBlob
+from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.contents import open_file, open_folder
-from registry.checkpoints.folder import ADAPTERS, Files, local_files, weight_files
+from registry.checkpoints.folder import ADAPTERS, folder_of, left_aside, weight_files
+from registry.checkpoints.formats.signatures import format_of
+from registry.checkpoints.local import (
+    cached_commit,
+    cached_id,
+    local_files,
+    snapshot,
+    without_copies,
+)
 from registry.checkpoints.model_card import declared_base, read_config, read_json
 from registry.checkpoints.peft.adapter import adapter_entries, is_adapter
 from registry.checkpoints.quantised import dequantised
+from registry.checkpoints.ranks import without_rank
 from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
 ADAPTER_CONFIG = "adapter_config.json"
+BESIDE = ("config.json", ADAPTER_CONFIG, "README.md")
+SUFFIXED = re.compile(r"\.[A-Za-z]\w{0,20}$")  # of a file that says what it is
 HUB_ID = re.compile(
     r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)"
-    r"(?:@(?P<revision>[\w./-]+))?"
-    r"(?::(?P<file>[\w.][\w./+ -]*))?"
+    r"(?:@(?P<revision>[\w./+-]+))?"
+    r"(?::(?P<file>[^\\/\x00-\x1f][^\x00-\x1f]*))?"  # of any name that a trainer may give
 )
 
 
@@ -30,6 +41,7 @@ class Checkpoint:
         kind: 'model' or 'adapter'; an adapter's entries are its LoRA deltas (Delta), under the
             names of the weights that they change.
         remote: Whether loading a tensor waits for a network.
+        left_aside: Other files of weights in the same folder, which were not read.
     """
 
     source: str
@@ -40,6 +52,7 @@ class Checkpoint:
     entries: tuple[Entry, ...]
     remote: bool = False
     kind: str = "model"
+    left_aside: tuple[str, ...] = ()
 
     @property
     def architecture(self) -> str | None:
@@ -87,17 +100,28 @@ def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint
 
 def from_folder(source: str, path: Path) -> Checkpoint:
     """Index the one model in a folder; it is called as the folder is."""
-    files = local_files(path)
-    origin = Origin(source, path.resolve().name)
-    return checkpoint(origin, files, open_folder(files, source))
+    path = snapshot(path)
+    files = without_copies(path, local_files(path))
+    if not weight_files(files):
+        files = with_suffixless(files)
+    place = path.resolve()
+    origin = Origin(source, cached_id(place) or place.name, cached_commit(place))
+    contents = open_folder(files, source)
+    chosen = weight_files(files)
+    opened = checkpoint(origin, beside(files, chosen[0]), contents)
+    return replace(opened, left_aside=tuple(left_aside(files, chosen)))
 
 
 def from_file(source: str, path: Path) -> Checkpoint:
     """Index a single file, called by its folder too: half of all checkpoints are named model.pt."""
     folder = path.resolve().parent  # a cached file is a link to a blob without a name
     files = local_files(path.parent, 0)
+    if "#/" in without_rank(f"{folder.name}/{path.name}"):  # of ranks that have a folder each
+        path = Path(folder.name, path.name)
+        files = local_files(folder.parent, 1)
     origin = Origin(source, f"{folder.name}/{path.name}".lstrip("/"))
-    return checkpoint(origin, files, open_file(files, path.name, source))
+    name = path.as_posix() if path.as_posix() in files else path.name
+    return checkpoint(origin, files, open_file(files, name, source))
 
 
 def from_hub(source: str, *, download: bool) -> Checkpoint:
@@ -115,7 +139,43 @@ def from_hub(source: str, *, download: bool) -> Checkpoint:
     weights = listing.weights(model, list(files), file)
     remote = not all(isinstance(files[name], LocalBlob) for name in weights)
     contents = open_file(files, file, source) if file else open_folder(files, source)
-    return checkpoint(Origin(source, source, commit, remote), files, contents)
+    origin = Origin(source, source, commit, remote)
+    opened = checkpoint(origin, beside(files, weights[0]), contents)
+    if file:
+        return opened
+    return replace(opened, left_aside=tuple(left_aside(files, weights)))
+
+
+def with_suffixless(files: Files) -> Files:
+    """Return files with those of no suffix as weights, where their first bytes say so."""
+    named: dict[str, Blob] = dict(files)
+    for name, blob in files.items():
+        if SUFFIXED.search(name) or not isinstance(blob, LocalBlob) or not blob.path.is_file():
+            continue
+        suffix = format_of(blob)
+        if suffix:
+            named[f"{name}.{suffix}"] = LocalBlob(blob.path, f"{name}.{suffix}")
+    return named
+
+
+def beside(files: Files, weights: str) -> Files:
+    """Return what stands beside weights, as if their folder had been given.
+
+    What is missing there (a config, a card) is taken from the folder above, or from a folder
+    called as the library that writes it.
+    """
+    folder = folder_of(weights)
+    inside: dict[str, Blob] = {}
+    for name in BESIDE:
+        for place in dict.fromkeys((folder, f"{folder}/huggingface".lstrip("/"), "")):
+            path = f"{place}/{name}".lstrip("/")
+            if path in files:
+                inside[name] = files[path]
+                break
+    for name, blob in files.items():
+        if folder_of(name) == folder:
+            inside.setdefault(name.removeprefix(f"{folder}/"), blob)
+    return inside
 
 
 def checkpoint(origin: Origin, files: Files, contents: Contents) -> Checkpoint:

@@ -76,6 +76,19 @@ class Entry:
             raise TensorTooLarge(tensor=self.name, size=f"{self.nbytes:,}") from exc
 
 
+@dataclass(frozen=True, kw_only=True)
+class Piece(Entry):
+    """What one rank holds of a tensor, whose pieces lie one after the other along an axis.
+
+    Attributes:
+        whole: The shape of the tensor.
+        axis: The axis; None where every rank holds all of it.
+    """
+
+    whole: tuple[int, ...]
+    axis: int | None
+
+
 @dataclass(frozen=True)
 class Contents:
     """The tensors of one file or several.

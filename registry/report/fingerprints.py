@@ -136,7 +136,10 @@ def inspection_table(inspection: "Inspection") -> RenderableType:
 
     ignored = f"ignored: {short_list(inspection.ignored)}"
     unknown = f"unknown: {short_list(inspection.unknown)}"
-    return Group(Text("\n".join(facts)), drawn, Text(f"{ignored}\n{unknown}"))
+    left = [ignored, unknown]
+    if inspection.left_aside:
+        left.append(f"other files of weights, not read: {short_list(inspection.left_aside)}")
+    return Group(Text("\n".join(facts)), drawn, Text("\n".join(left)))
 
 
 def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:

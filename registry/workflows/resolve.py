@@ -21,6 +21,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from registry.checkpoints.folder import INDEX
 from registry.database import fingerprints, models
 from registry.errors import (
     BrokenFingerprintFile,
@@ -138,7 +139,7 @@ def on_disk(session: Session | None, text: str) -> Resolved:
 
 def is_fingerprint_file(path: Path) -> bool:
     """Return whether a file is a fingerprint by its name: JSON, but not the index of shards."""
-    return path.is_file() and path.suffix == ".json" and not path.name.endswith(".index.json")
+    return path.is_file() and path.suffix == ".json" and not INDEX.search(path.name)
 
 
 def read_fingerprint(path: Path, given: str) -> Fingerprint:

@@ -9,7 +9,7 @@ from checkpoints_made import llama, write_folder, write_raw, write_shards
 
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.contents import open_folder as open_files
-from registry.checkpoints.folder import local_files
+from registry.checkpoints.local import local_files
 from registry.errors import (
     BrokenFile,
     BrokenJSON,

@@ -1,13 +1,21 @@
 """registry.checkpoints.folder."""
 
+import zipfile
+
 import pytest
 import torch
 from checkpoints_made import llama, write_folder, write_shards
+from command_line import run
+from gguf.constants import GGMLQuantizationType as Kind
+from gguf_made import converted, write
 
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.contents import open_folder as open_files
-from registry.checkpoints.folder import local_files, weight_files
+from registry.checkpoints.folder import weight_files
+from registry.checkpoints.local import local_files
 from registry.errors import (
+    BrokenFile,
+    FormatNotRead,
     NoWeights,
     SeveralCheckpoints,
 )
@@ -82,6 +90,36 @@ CHOICES = {
         ["m-Q8_0.gguf", "mmproj-m.gguf", "imatrix.gguf"],
         ["m-Q8_0.gguf"],
     ),
+    "the whole file before shards, as transformers loads it": (
+        [
+            "model-00001-of-00001.safetensors",
+            "model.safetensors",
+            "model.safetensors.index.json",
+        ],
+        ["model.safetensors"],
+    ),
+    "shards named after the whole file": (
+        ["model.safetensors-00001-of-00001.safetensors", "model.safetensors.index.json"],
+        ["model.safetensors.index.json", "model.safetensors-00001-of-00001.safetensors"],
+    ),
+    "a variant after the number": (
+        ["model-00001-of-00001.fp16.safetensors", "model.safetensors.index.fp16.json"],
+        ["model.safetensors.index.fp16.json", "model-00001-of-00001.fp16.safetensors"],
+    ),
+    "GGUF quantised with an importance matrix": (
+        ["m-Q4_K_M-imatrix.gguf", "m.imatrix.gguf"],
+        ["m-Q4_K_M-imatrix.gguf"],
+    ),
+    "GGUF beside its draft head": (["m-Q4.gguf", "mtp-m-Q4.gguf"], ["m-Q4.gguf"]),
+    "a draft head alone": (["mtp-m-Q4.gguf"], ["mtp-m-Q4.gguf"]),
+    "ranks of verl": (
+        [
+            "extra_state_world_size_1_rank_0.pt",
+            "model_world_size_1_rank_0.pt",
+            "optim_world_size_1_rank_0.pt",
+        ],
+        ["model_world_size_1_rank_0.pt"],
+    ),
     "nothing": (["README.md", "config.json"], []),
 }
 
@@ -117,3 +155,41 @@ def test_a_file_of_another_kind(tmp_path):
     (tmp_path / "notes.txt").write_text("hello")
     with pytest.raises(NoWeights, match=r"notes\.txt"):
         open_file(tmp_path / "notes.txt")
+
+
+def test_a_llamafile_is_unpacked_as_advised(tmp_path):
+    """A llamafile is named, and the GGUF in it is found where the advice is followed."""
+    model = write(tmp_path / "m.gguf", converted(llama(), Kind.F32))
+    packed = tmp_path / "packed" / "m.llamafile"
+    packed.parent.mkdir()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.write(model, "m.gguf")
+    for source in (packed, packed.parent):
+        with pytest.raises(FormatNotRead, match=r"a llamafile.*unpack it with unzip"):
+            open_checkpoint(source)
+    zipfile.ZipFile(packed).extract("m.gguf", packed.parent)
+    assert len(open_checkpoint(packed.parent).entries) == 17
+
+
+def test_the_other_copy_is_told(tmp_path):
+    """Beside a whole file, shards of another model are left aside, and said."""
+    write_shards(tmp_path, llama(seed=1))
+    write_folder(tmp_path, llama())
+    opened = open_checkpoint(tmp_path)
+    entries = {entry.name: entry for entry in opened.entries}
+    name = "model.layers.0.mlp.up_proj.weight"
+    assert torch.equal(entries[name].load(), llama()[name])
+    assert opened.left_aside == (
+        "model-00001-of-00002.safetensors",
+        "model-00002-of-00002.safetensors",
+    )
+    told = run("inspect", tmp_path).stdout
+    assert "other files of weights, not read: model-00001-of-00002.safetensors" in told
+
+
+def test_what_a_web_page_is(tmp_path):
+    """A page saved under a weight's name is called one."""
+    for name in ("model.safetensors", "pytorch_model.bin", "m.gguf"):
+        (tmp_path / name).write_bytes(b"<!DOCTYPE html>\n<html></html>")
+        with pytest.raises(BrokenFile, match="it is a web page"):
+            open_checkpoint(tmp_path / name)

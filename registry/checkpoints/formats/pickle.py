@@ -6,7 +6,10 @@ that a training script pickled along (a config, a whole module) become inert sta
 that the pickle wants called is an error.
 """
 
+import importlib
+import logging
 import re
+import sys
 import warnings
 import zipfile
 from collections.abc import Iterator
@@ -27,7 +30,7 @@ from registry.checkpoints.formats.stand_ins import (
     hold_arrays,
     stand_in,
 )
-from registry.checkpoints.tensors import Entry
+from registry.checkpoints.tensors import Entry, Piece
 from registry.errors import BrokenFile, FormatNotRead, RegistryError, UnsafePickle
 
 # In torch's complaint about a class or function that it does not know.
@@ -39,6 +42,9 @@ SHAPES: dict[re.Pattern[str], type[StandIn]] = {
 }
 # The operations that protocols 4 and 5 added, of which torch's own pickles have none.
 PROTOCOL = re.compile(r"Unsupported operand (14\d|15[0-2])")
+DISTRIBUTED = "torch.distributed.tensor"  # the module that must be imported to unpickle DTensors
+# It warns of a DTensor's mesh that no process group is there for; none is wanted.
+logging.getLogger("torch.distributed.device_mesh").addFilter(lambda _: False)
 MOST_CLASSES = 100  # no honest checkpoint pickles more of its own
 AVERAGE = re.compile(r"ema|average|avg|shadow|teacher", re.IGNORECASE)
 
@@ -92,7 +98,7 @@ def in_place(blob: Blob) -> list[Entry]:
 
 def fake_entry(blob: Blob, named: Named) -> Entry:
     """Return where the bytes of a tensor without data lie in the file."""
-    fake = named.tensor
+    fake = local_tensor(named.tensor)
     storage: Any = fake.untyped_storage()
     offset = storage._checkpoint_offset  # noqa: SLF001  # documented
     offset += fake.storage_offset() * fake.dtype.itemsize
@@ -100,18 +106,56 @@ def fake_entry(blob: Blob, named: Named) -> Entry:
     shape = tuple(fake.shape)
     if fake.is_contiguous():
         span = Span(blob, offset, dtype, shape)
-        return Entry(named.name, dtype, shape, span.read, head=span.head)
-    span = Span(blob, offset, dtype, shape, fake.stride())
-    return Entry(named.name, dtype, shape, span.read)
+        entry = Entry(named.name, dtype, shape, span.read, head=span.head)
+    else:
+        span = Span(blob, offset, dtype, shape, fake.stride())
+        entry = Entry(named.name, dtype, shape, span.read)
+    return as_piece(entry, named.tensor)
 
 
 def in_memory(blob: Blob) -> list[Entry]:
     """Return the tensors of a pickle in torch's format before 1.6, which only loads as a whole."""
     entries = []
-    for name, tensor in named_tensors(blob, load(blob)):
+    for name, distributed in named_tensors(blob, load(blob)):
+        tensor = local_tensor(distributed)
         dtype = dtypes.of(tensor.dtype)
-        entries.append(Entry(name, dtype, tuple(tensor.shape), tensor.detach))
+        entry = Entry(name, dtype, tuple(tensor.shape), tensor.detach)
+        entries.append(as_piece(entry, distributed))
     return entries
+
+
+def local_tensor(tensor: torch.Tensor) -> torch.Tensor:
+    """Return what a rank holds of a DTensor; any other tensor as it is."""
+    local: torch.Tensor = getattr(tensor, "_local_tensor", tensor)
+    return local
+
+
+def as_piece(entry: Entry, tensor: torch.Tensor) -> Entry:
+    """Return the entry of a DTensor's local tensor as a piece; that of another as it is.
+
+    Raises FormatNotRead where it is cut along more than one axis, or holds sums in part.
+    """
+    spec = getattr(tensor, "_spec", None)
+    if spec is None:
+        return entry
+    axes = []
+    for placement in spec.placements:
+        if placement.is_shard():
+            axes.append(placement.dim)
+        elif not placement.is_replicate():
+            axes += [-1, -1]  # a sum that is not finished is no slice
+    if len(axes) > 1 or (axes and not spec.placements[-1].is_shard()):
+        remedy = "gather its tensors and save them as safetensors"
+        kind = "a checkpoint of tensors that are distributed over several axes"
+        raise FormatNotRead(path=entry.name, format=kind, remedy=remedy)
+    return Piece(
+        name=entry.name,
+        dtype=entry.dtype,
+        shape=entry.shape,
+        read=entry.read,
+        whole=tuple(tensor.shape),
+        axis=axes[0] if axes else None,
+    )
 
 
 def load(blob: Blob) -> Pickled:
@@ -143,6 +187,10 @@ def add_stand_in(stand_ins: dict[str, type[StandIn]], exc: UnpicklingError) -> N
         if shaped and shaped[1] in stand_ins and not issubclass(stand_ins[shaped[1]], base):
             stand_ins[shaped[1]] = stand_in(shaped[1], base)
             return
+
+    if DISTRIBUTED in complaint and DISTRIBUTED not in sys.modules:
+        importlib.import_module(DISTRIBUTED)  # makes its classes known to torch's unpickler
+        return
 
     unknown = GLOBAL.search(complaint)
     if unknown is None:

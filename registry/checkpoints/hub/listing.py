@@ -9,17 +9,19 @@ import huggingface_hub
 from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import OfflineModeIsEnabled
 
-from registry.checkpoints.blob import Blob, LocalBlob
+from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.folder import (
-    Files,
+    INDEX,
+    folder_of,
     listed,
-    local_files,
     only_model,
     weight_files,
     with_siblings,
 )
 from registry.checkpoints.hub.errors import patiently, translated
 from registry.checkpoints.hub.range_reads import RemoteBlob
+from registry.checkpoints.local import local_files
+from registry.checkpoints.model_card import shards_of
 from registry.checkpoints.parallel import side_by_side
 from registry.errors import HubFileNotFound, HubOffline, HubUnreachable
 
@@ -82,11 +84,26 @@ def download(model: str, revision: str | None, file: str | None = None) -> HubMo
             names = list_model(model, revision).names
         except OfflineModeIsEnabled:
             return cached(model, revision, file)
-        # By the revision, not by the sha: only so the cache knows, once offline, where a branch is.
-        snapshot = huggingface_hub.snapshot_download(
-            model, revision=revision, allow_patterns=needed_files(model, names, file)
-        )
-    return HubModel(local_files(Path(snapshot)), Path(snapshot).name)
+        needed = needed_files(model, names, file)
+        snapshot = kept(model, revision, needed)
+        shards = set()
+        for name in needed:
+            if INDEX.search(name):
+                shards |= shards_of(LocalBlob(snapshot / name, name))
+        further = sorted(shards.intersection(names).difference(needed))
+        if further:  # whose names do not tell
+            kept(model, revision, further)
+    return HubModel(local_files(snapshot), snapshot.name)
+
+
+def kept(model: str, revision: str | None, names: list[str]) -> Path:
+    """Download files into the cache and return the folder of the snapshot there."""
+    # Patterns: a bracket stands for itself in one of its own.
+    patterns = [re.sub(r"[\[*?]", r"[\g<0>]", name) for name in names]
+    # By the revision, not by the sha: only so the cache knows, once offline, where a branch is.
+    return Path(
+        huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=patterns)
+    )
 
 
 def cached(model: str, revision: str | None, file: str | None) -> HubModel:
@@ -114,9 +131,16 @@ def list_model(model: str, revision: str | None) -> Listing:
 
 
 def needed_files(model: str, names: list[str], file: str | None) -> list[str]:
-    """Return those of a model's files that will be read: weights, config and card."""
-    beside = [name for name in BESIDE if name in names]
-    return weights(model, names, file) + beside
+    """Return those of a model's files that will be read: weights, config and card.
+
+    Config and card may stand in the weights' own folder or in that of the repository.
+    """
+    chosen = weights(model, names, file)
+    beside = []
+    for folder in dict.fromkeys(("", folder_of(chosen[0]))):
+        paths = [f"{folder}/{name}".lstrip("/") for name in BESIDE]
+        beside += [path for path in paths if path in names]
+    return chosen + beside
 
 
 def weights(model: str, names: list[str], file: str | None) -> list[str]:

@@ -1,0 +1,86 @@
+"""The files of a folder on this machine, wherever its links lead."""
+
+import os
+import re
+from pathlib import Path, PurePosixPath
+
+from registry.checkpoints.blob import Blob, Files, LocalBlob
+from registry.checkpoints.folder import SUFFIXES
+
+DEPTH = 3  # levels of folders within folders
+CACHED = re.compile(r"models--(?P<id>.+)")  # a hub model's folder in the cache
+COMMIT = re.compile(r"[0-9a-f]{40,64}")
+
+
+def local_files(folder: Path, depth: int = DEPTH) -> Files:
+    """Return the files of a local folder and of the folders in it, `depth` levels down.
+
+    Links are followed.
+    """
+    files: dict[str, Blob] = {}
+    for place, folders, names in os.walk(folder, followlinks=True):  # the depth ends every loop
+        inner = Path(place).relative_to(folder)
+        if len(inner.parts) < depth:
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+        else:
+            folders.clear()
+        for name in sorted(names):
+            within = (inner / name).as_posix()
+            files[within] = LocalBlob(Path(place, name), within)
+    return files
+
+
+def without_copies(folder: Path, files: Files) -> Files:
+    """Return files less the weights that are reached in another way, too.
+
+    A link to another of the files is left out, and of links that lead to one place outside all but
+    the first.
+    """
+    root = os.path.realpath(folder)
+    at_home = {os.path.join(root, name) for name in files}  # noqa: PTH118
+    reached: set[tuple[str, str]] = set()
+
+    kept = {}
+    for name, blob in files.items():
+        place = os.path.realpath(folder / name)
+        is_link = place != os.path.join(root, name)  # noqa: PTH118
+        link = (place, PurePosixPath(name).name)
+        is_copy = is_link and (place in at_home or link in reached)
+        if is_copy and name.endswith(SUFFIXES):
+            continue
+        reached.add(link)
+        kept[name] = blob
+    return kept
+
+
+def snapshot(folder: Path) -> Path:
+    """Return where the files of a hub model lie, for its folder in the cache or the cache itself.
+
+    That is the snapshot that `refs/main` points to, else the only one. Other folders are returned
+    as they are.
+    """
+    models = sorted(folder.glob("models--*"))
+    if len(models) == 1 and not (folder / "snapshots").is_dir():
+        folder = models[0]
+    if not CACHED.fullmatch(folder.name) or not (folder / "snapshots").is_dir():
+        return folder
+    snapshots = sorted((folder / "snapshots").iterdir())
+    pointer = folder / "refs" / "main"
+    if pointer.is_file():
+        commit = pointer.read_text(encoding="ascii", errors="replace").strip()
+        snapshots = [path for path in snapshots if path.name == commit] or snapshots
+    return snapshots[0] if len(snapshots) == 1 else folder
+
+
+def cached_id(folder: Path) -> str | None:
+    """Return the hub id of a snapshot in the cache, None for any other folder."""
+    if folder.parent.name != "snapshots":
+        return None
+    model = CACHED.fullmatch(folder.parent.parent.name)
+    return model["id"].replace("--", "/") if model else None
+
+
+def cached_commit(folder: Path) -> str | None:
+    """Return the commit of a snapshot in the cache, None for any other folder."""
+    is_commit = cached_id(folder) is not None and COMMIT.fullmatch(folder.name)
+    return folder.name if is_commit else None
