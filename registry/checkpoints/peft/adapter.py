@@ -17,6 +17,7 @@ from registry.checkpoints.peft.methods import (
     matrix_shape,
     method_of,
 )
+from registry.checkpoints.peft.patterns import PatternError
 from registry.checkpoints.peft.shapes import MatrixShape
 from registry.checkpoints.tensors import Delta, Entry
 from registry.errors import BrokenAdapter, UnsupportedAdapter
@@ -175,10 +176,14 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
         reason = f"the delta of {module!r} would have the shape {list(shape)}"
         raise BrokenAdapter(source=source, reason=reason)
 
-    rank = config.rank(module)
-    if method.rank_role:
-        rank = parts[method.rank_role].shape[1]
-    scaling = config.scaling(module, rank, method.name)
+    try:
+        rank = config.rank(module)
+        if method.rank_role:
+            rank = parts[method.rank_role].shape[1]
+        scaling = config.scaling(module, rank, method.name)
+    except PatternError as exc:
+        reason = f"a pattern of its config {exc} for {module!r}"
+        raise BrokenAdapter(source=source, reason=reason) from exc
 
     stored = StoredDelta(method, parts, config.enabled, scaling)
     labels = [method.name, *["rslora"] * config.rslora, *["dora"] * bool(magnitude)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from registry.checkpoints.peft.patterns import Pattern, PatternError, compiled
 from registry.checkpoints.suffixes import suffixes
 from registry.errors import BrokenAdapter
 
@@ -14,9 +15,6 @@ LARGEST_SCALING = 1e9
 MOST_GROUPS = 8
 ADALORA_RANK = 1e-5  # AdaLoRA divides by the rank and this
 PLAIN_NAME = re.compile(r"[\w.-]*")
-# A name, or a pattern of the few signs that people use: nothing that could take forever to match.
-HARMLESS = re.compile(r"\^?(?:[\w.-]|\\[.d]\+?|\.\*|\[[\w-]+\]\+?|\((?:\?:)?[\w.|]+\))*\$?")
-MOST_REPEATS = 2
 MOST_PATTERNS = 100
 Number = int | float
 
@@ -35,13 +33,17 @@ class NumberByModule:
 
     numbers: Mapping[str, Number]
     places: Mapping[str, int]
-    patterns: Mapping[str, re.Pattern[str]]
+    patterns: Mapping[str, Pattern]
 
     def of(self, module: str) -> Number | None:
-        """Return the number for a module, None where no key fits."""
+        """Return the number for a module, None where no key fits.
+
+        Raises:
+            PatternError: Where a pattern takes too long to match.
+        """
         fitting = [suffix for suffix in suffixes(module) if suffix in self.numbers]
         for key, pattern in self.patterns.items():
-            if pattern.fullmatch(module):
+            if pattern.matches(module):
                 fitting.append(key)
         if not fitting:
             return None
@@ -96,11 +98,12 @@ def read_adapter_config(settings: Mapping[str, Any], source: str) -> AdapterConf
         BrokenAdapter: Where a setting is not of its kind or of no sane size.
     """
     alpha = settings.get("lora_alpha", settings.get("alpha", DEFAULT))
+    rank = settings.get("r")  # null where shapes are to tell it
     # AdaLoRA keeps masks in rank_pattern, and the tensors' shapes show their ranks
     rank_pattern = None if "target_r" in settings else settings.get("rank_pattern")
     return AdapterConfig(
         enabled=checked_flags(settings.get("enable_lora") or [], source),
-        r=checked_number(settings.get("r", DEFAULT), "r", source),
+        r=checked_number(DEFAULT if rank is None else rank, "r", source),
         alpha=checked_number(DEFAULT if alpha is None else alpha, "lora_alpha", source),
         rslora=settings.get("use_rslora") is True,
         ranks=checked_pattern(rank_pattern, "rank_pattern", source),
@@ -145,15 +148,17 @@ def checked_pattern(table: Any, name: str, source: str) -> NumberByModule:
         numbers[key] = checked_number(value, name, source)
 
     unusual = [key for key in numbers if not PLAIN_NAME.fullmatch(key)]
-    for key in unusual:
-        repeats = key.count("+") + key.count("*")
-        if not HARMLESS.fullmatch(key) or repeats > MOST_REPEATS:
-            reason = f"its {name} has the key {key[:60]!r}, no pattern of names"
-            raise BrokenAdapter(source=source, reason=reason)
     if len(unusual) > MOST_PATTERNS:
         reason = f"its {name} has more than {MOST_PATTERNS} patterns"
         raise BrokenAdapter(source=source, reason=reason)
 
+    patterns = {}
+    for key in unusual:
+        try:
+            patterns[key] = compiled(key)
+        except PatternError as exc:
+            reason = f"its {name} has the key {key[:60]!r}, which {exc}"
+            raise BrokenAdapter(source=source, reason=reason) from exc
+
     places = {key: place for place, key in enumerate(numbers)}
-    patterns = {key: re.compile(rf"(?:.*\.)?(?:{key})") for key in unusual}
     return NumberByModule(numbers, places, patterns)
