@@ -151,6 +151,12 @@ class BaseIsAdapter(CheckpointError):
     """The base {base!r} is itself an adapter; give the whole model that it was trained on."""
 
 
+class UnknownInitialBase(CheckpointError):
+    """The adapter {source!r} began with {initialisation!r}, which changed its base in a way that
+    neither of them tells; give the merged model, or the adapter as peft saves it converted
+    (path_initial_model_for_weight_conversion)."""
+
+
 class AdapterMismatch(CheckpointError):
     """The adapter {source!r} does not fit {base!r} ({reason}); give the base that it was trained
     on."""
@@ -228,6 +234,11 @@ class WeightsError(RegistryError):
 class NoProjections(WeightsError):
     """No transformer projections found in {source!r}: none of its {count} tensors has a known name
     ({examples}); give a transformer language model, or see `registry inspect`."""
+
+
+class NoDeltas(WeightsError):
+    """The adapter {source!r} changes no projection, but {names} alone, so that by itself there is
+    nothing to fingerprint; merge it into its base: pass --merge-into BASE."""
 
 
 class NotAMatrix(WeightsError):

@@ -4,7 +4,7 @@ from registry.architectures.adapter_layout import adapter_layout
 from registry.architectures.model_layout import model_layout
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.checkpoints import Checkpoint
-from registry.errors import NoProjections
+from registry.errors import NoDeltas, NoProjections
 
 __all__ = ["Layout", "ProjectionTensor", "layout_of", "require_projections"]
 
@@ -28,10 +28,14 @@ def require_projections(layout: Layout, checkpoint: Checkpoint) -> None:
     """Check that a checkpoint has a projection at all.
 
     Raises:
+        NoDeltas: Where an adapter changes other weights alone.
         NoProjections: Where it has none; the error names a few of the tensors that are there.
     """
     if layout.projections:
         return
+    if checkpoint.kind == "adapter" and not layout.unknown:
+        changed = [entry.name for entry in layout.others]
+        raise NoDeltas(source=checkpoint.source, names=", ".join(changed[:3]))
     names = [entry.name for entry in layout.unknown or checkpoint.entries]
     raise NoProjections(
         source=checkpoint.source,

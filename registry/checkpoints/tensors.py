@@ -4,9 +4,11 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import DType
+from registry.checkpoints.initialisation import Initialisation
 from registry.errors import TensorTooLarge
 
 if TYPE_CHECKING:
@@ -104,6 +106,26 @@ class Contents:
     finished: Callable[["Contents", str], "Contents"] = lambda contents, _: contents
 
 
+class HeadRows(Enum):
+    """Which heads the rows of a matrix belong to."""
+
+    QUERY = "num_attention_heads"
+    KEY = "num_key_value_heads"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenRows(Entry):
+    """The rows of some tokens alone, tokens x hidden, that an adapter sets in an embedding.
+
+    Attributes:
+        weight: The name of the whole embedding.
+        tokens: The rows' places in it.
+    """
+
+    weight: str
+    tokens: tuple[int, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delta(Entry):
     """What an adapter adds to one weight, which `name` and `shape` are those of.
@@ -119,6 +141,10 @@ class Delta(Entry):
         factors: Reads B and A, outputs x r and r x inputs, whose product times `scaling` it is;
             None where it is no such product.
         magnitude: The row lengths that DoRA sets, which stand beside it as an entry too.
+        initialisation: How the adapter began, where that changed the base that the delta is added
+            to; None for the base as it is.
+        heads: Which of the base's heads its rows are ordered by, where each head's two halves
+            alternate as in llama.cpp's files: HeadRows.QUERY or KEY.
     """
 
     method: str
@@ -128,6 +154,8 @@ class Delta(Entry):
     exact: Callable[[], "Tensor"]
     factors: Callable[[], tuple["Tensor", "Tensor"]] | None = None
     magnitude: Entry | None = None
+    initialisation: Initialisation | None = None
+    heads: HeadRows | None = None
 
     @property
     def count(self) -> int:

@@ -6,6 +6,7 @@ The fingerprint of an adapter is that of scaling * B A, for each projection and 
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import torch
 
@@ -21,6 +22,8 @@ from registry.numerics.lowrank import product, side
 from registry.numerics.moments import Moments, merge, moments
 from registry.numerics.sketches import thin_sketch
 
+STACK = 3  # dimensions of a stack of experts
+
 
 def delta_statistics(
     tensor: ProjectionTensor, delta: Delta, b: torch.Tensor, a: torch.Tensor, rank: int
@@ -28,13 +31,19 @@ def delta_statistics(
     """Compute the statistics of each projection in a LoRA delta, in the order of its parts.
 
     Args:
-        b: outputs x r.
-        a: r x inputs.
+        b: outputs x r, or experts x outputs x r.
+        a: r x inputs, or experts x r x inputs.
         rank: How many singular values.
 
     The rows of B are the rows of the weight, so that the delta of a fused weight is cut by cutting
     B.
     """
+    if a.ndim == STACK:
+        for expert, (expert_b, expert_a) in enumerate(zip(b, a, strict=True)):
+            of_expert = only_expert(tensor, expert)
+            yield from delta_statistics(of_expert, delta, expert_b, expert_a, rank)
+        return
+
     inputs_side = side(a.T)
     a_digest = tensor_digest(a)
     for part, projection in zip(tensor.cut(b), tensor.parts, strict=True):
@@ -52,6 +61,13 @@ def delta_statistics(
             sketch=image,
             gram=gram_sketch_of_factors(projection, part, a, triangles),
         )
+
+
+def only_expert(tensor: ProjectionTensor, expert: int) -> ProjectionTensor:
+    """Return one expert's place in a stack."""
+    count = len(tensor.sizes)
+    chosen = slice(expert * count, (expert + 1) * count)
+    return replace(tensor, parts=tensor.parts[chosen], experts=tensor.experts[chosen])
 
 
 def delta_digest(delta: Delta) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from adapters_made import CASES, make, query_factors, write_adapter
+from adapters_made import CASES, FURTHER, make, query_factors, write_adapter
 from checkpoints_made import llama, write_folder
 from safetensors.torch import load_file
 
@@ -116,6 +116,21 @@ def test_merged_bit_for_bit(peft_made, name):
         registry.fingerprint(case.adapter, base=case.base).digest
         == registry.fingerprint(case.merged).digest
     )
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_what_peft_merges_otherwise(tmp_path, name):
+    """Stacks of experts, a base that is changed on load, single tokens: the merge is peft's."""
+    case = make(tmp_path, FURTHER[name])
+    adapter = registry.fingerprint(case.adapter)
+    found = registry.fingerprint(case.adapter, base=case.base)
+    expected = registry.fingerprint(case.merged)
+    assert adapter.adapter.method == FURTHER[name].method
+    assert found.std == pytest.approx(expected.std, rel=1e-6)
+    weights = {entry.name: entry.load() for entry in open_checkpoint(case.merged).entries}
+    for entry in open_merged(case.adapter, case.base).entries:
+        assert torch.allclose(entry.load(), weights.pop(entry.name), rtol=1e-4, atol=1e-6)
+    assert not weights
 
 
 def test_bases_that_do_not_fit(peft_made, tmp_path):

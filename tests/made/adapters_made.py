@@ -124,6 +124,73 @@ CASES = {
 }
 
 
+EXPERTS = {"num_local_experts": 4, "num_experts_per_tok": 2}
+
+
+def qwen3_moe() -> torch.nn.Module:
+    experts = {"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24}
+    return tf.AutoModelForCausalLM.from_config(tf.Qwen3MoeConfig(**COMMON, **experts))
+
+
+def gpt_oss() -> torch.nn.Module:
+    """Experts stored inputs x outputs, gate and up row by row; 16 inner units beside 32."""
+    settings = {**COMMON, "intermediate_size": 24}
+    return tf.AutoModelForCausalLM.from_config(tf.GptOssConfig(**settings, **EXPERTS))
+
+
+STACKS = ["mlp.experts.down_proj", "mlp.experts.gate_up_proj"]
+
+
+def on_experts(**settings: object) -> Callable[[], peft.PeftConfig]:
+    return lambda: peft.LoraConfig(
+        r=2, lora_alpha=3, target_modules=["q_proj"], target_parameters=STACKS, **settings
+    )
+
+
+def begun(initialisation: str, **settings: object) -> Callable[[], peft.PeftConfig]:
+    return lambda: peft.LoraConfig(
+        r=4, lora_alpha=6, init_lora_weights=initialisation, **{"target_modules": ALL, **settings}
+    )
+
+
+# Adapters whose merge is not the base's weights and a delta of each module's weight.
+FURTHER = {
+    "stacks of experts": Case(qwen3_moe, on_experts(), "lora"),
+    "stacks of experts, patterns": Case(
+        qwen3_moe,
+        on_experts(
+            rank_pattern={r"layers\.(0|2)\.mlp\.experts\.gate_up_proj": 3},
+            alpha_pattern={"experts.down_proj": 5},
+        ),
+        "lora",
+    ),
+    "stacks, the other way round": Case(gpt_oss, on_experts(use_rslora=True), "lora+rslora"),
+    "one stack alone": Case(
+        qwen3_moe,
+        lambda: peft.LoraConfig(
+            r=2, target_modules=[], target_parameters=["mlp.experts.gate_up_proj"]
+        ),
+        "lora",
+    ),
+    "PiSSA": Case(llama, begun("pissa"), "lora+pissa"),
+    "PiSSA, rsLoRA, patterns": Case(
+        llama, begun("pissa", use_rslora=True, rank_pattern={"q_proj": 3}), "lora+rslora+pissa"
+    ),
+    "PiSSA, Conv1D": Case(gpt2, begun("pissa", **CONV1D), "lora+pissa"),
+    "OLoRA": Case(llama, begun("olora"), "lora+olora"),
+    "trainable tokens": Case(
+        llama,
+        lambda: peft.LoraConfig(r=4, target_modules=["q_proj"], trainable_token_indices=[3, 7, 1]),
+        "lora",
+    ),
+    "embedding, DoRA": Case(
+        llama,
+        lambda: peft.LoraConfig(r=4, target_modules=["embed_tokens", "q_proj"], use_dora=True),
+        "lora+dora",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Made:
     """Folders of a base, an adapter and peft's own merge of both; the updates in float64 by the base's names."""

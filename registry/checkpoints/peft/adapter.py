@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import F32, F64, DType
 from registry.checkpoints.peft.config import AdapterConfig, read_adapter_config
+from registry.checkpoints.peft.experts import NESTED, by_parameter, stacked_deltas
 from registry.checkpoints.peft.methods import (
     ADALORA,
     Factors,
@@ -19,7 +20,8 @@ from registry.checkpoints.peft.methods import (
 )
 from registry.checkpoints.peft.patterns import PatternError
 from registry.checkpoints.peft.shapes import MatrixShape
-from registry.checkpoints.tensors import Delta, Entry
+from registry.checkpoints.peft.tokens import ROWS, token_rows
+from registry.checkpoints.tensors import Delta, Entry, TokenRows
 from registry.errors import BrokenAdapter, UnsupportedAdapter
 
 if TYPE_CHECKING:
@@ -90,23 +92,56 @@ def adapter_entries(
 
         factor = FACTOR.fullmatch(entry.name)
         if factor and len(entry.shape) <= most_dimensions:
-            parts = modules.setdefault(base_name(factor["module"]), {})
+            parts = modules.setdefault(module_name(factor["module"]), {})
             if factor["role"] in parts:
                 reason = f"it holds several adapters for {factor['module']!r}"
                 raise BrokenAdapter(source=source, reason=reason)
             parts[factor["role"]] = entry
+        elif rows := ROWS.fullmatch(entry.name):
+            module = base_name(rows["module"])
+            beside.append(token_rows(entry, module, settings, source))
         elif FROZEN not in entry.name:
             beside.append(replace(entry, name=base_name(entry.name)))
 
-    if not modules:
+    only_tokens = bool(beside) and all(isinstance(entry, TokenRows) for entry in beside)
+    if not modules and not only_tokens:
         raise UnsupportedAdapter(source=source, kind=str(settings.get("peft_type"))[:40])
 
-    deltas = [delta_of(module, parts, config, source) for module, parts in modules.items()]
+    deltas = deltas_of(modules, config, source)
     changed = {delta.name for delta in deltas}
     magnitudes = [delta.magnitude for delta in deltas if delta.magnitude]
     # one of the same name as a delta is the base's own weight, saved with the adapter
     others = [entry for entry in beside if entry.name not in changed]
     return [*deltas, *magnitudes, *others]
+
+
+def deltas_of(
+    modules: dict[str, dict[str, Entry]], config: AdapterConfig, source: str
+) -> list[Delta]:
+    """Return the deltas of all modules; of stacks of experts one a stack.
+
+    Raises:
+        BrokenAdapter: Where tensors do not go together, or a pattern of the config takes too long.
+    """
+    parameters = by_parameter(modules, config.target_parameters, source)
+    of_parameters = {factors.module for factors in parameters.values()}
+    try:
+        deltas = stacked_deltas(parameters, config, source)
+        for module, parts in modules.items():
+            if module not in of_parameters:
+                deltas.append(delta_of(module, parts, config, source))
+    except PatternError as exc:
+        reason = f"a pattern of its config {exc}"
+        raise BrokenAdapter(source=source, reason=reason) from exc
+    return deltas
+
+
+def module_name(name: str) -> str:
+    """Return a module's name in the base, with a `.base_layer` for each adapter around it."""
+    module = name
+    while module.endswith(NESTED):
+        module = module.removesuffix(NESTED)
+    return base_name(module) + name[len(module) :]
 
 
 def base_name(name: str) -> str:
@@ -163,6 +198,7 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
 
     Raises:
         BrokenAdapter: Where the parts are not whole, do not fit or are too large.
+        PatternError: Where a pattern of the config takes too long to match.
     """
     magnitude = parts.pop(MAGNITUDE, None)
     try:
@@ -176,17 +212,13 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
         reason = f"the delta of {module!r} would have the shape {list(shape)}"
         raise BrokenAdapter(source=source, reason=reason)
 
-    try:
-        rank = config.rank(module)
-        if method.rank_role:
-            rank = parts[method.rank_role].shape[1]
-        scaling = config.scaling(module, rank, method.name)
-    except PatternError as exc:
-        reason = f"a pattern of its config {exc} for {module!r}"
-        raise BrokenAdapter(source=source, reason=reason) from exc
+    rank = config.rank(module)
+    if method.rank_role:
+        rank = parts[method.rank_role].shape[1]
+    scaling = config.scaling(module, rank, method.name)
 
     stored = StoredDelta(method, parts, config.enabled, scaling)
-    labels = [method.name, *["rslora"] * config.rslora, *["dora"] * bool(magnitude)]
+    labels = [method.name, *config.labels, *["dora"] * bool(magnitude)]
     return Delta(
         name=f"{module}.weight",
         dtype=next(iter(parts.values())).dtype,
@@ -199,6 +231,7 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
         rank=int(rank),
         parts=tuple(parts.values()),
         magnitude=magnitude and replace(magnitude, name=f"{module}.{MAGNITUDE}"),
+        initialisation=config.initialisation,
     )
 
 

@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from registry.checkpoints.initialisation import Initialisation, read_initialisation
 from registry.checkpoints.peft.patterns import Pattern, PatternError, compiled
 from registry.checkpoints.suffixes import suffixes
 from registry.errors import BrokenAdapter
 
+SCALING = "scaling"  # stated itself by trainers other than peft, which states alpha
 DEFAULT = 8  # r and alpha where the file leaves them out
 LARGEST_SCALING = 1e9
 MOST_GROUPS = 8
@@ -63,6 +65,9 @@ class AdapterConfig:
             them.
         ranks: Ranks of single modules.
         alphas: Alphas of single modules.
+        target_parameters: Parameters that have factors of their own, such as stacks of experts.
+        initialisation: How the adapter began, where that changed its base.
+        exact_scaling: The scaling itself, where the config states it.
     """
 
     r: Number
@@ -71,6 +76,17 @@ class AdapterConfig:
     enabled: tuple[bool, ...]
     ranks: NumberByModule
     alphas: NumberByModule
+    target_parameters: tuple[str, ...] = ()
+    initialisation: Initialisation | None = None
+    exact_scaling: float | None = None
+
+    @property
+    def labels(self) -> list[str]:
+        """What is said of the method beside its name."""
+        labels = ["rslora"] * self.rslora
+        if self.initialisation:
+            labels.append(self.initialisation.label)
+        return labels
 
     def rank(self, module: str) -> Number:
         """Return the rank as configured, for factors whose shapes do not tell it."""
@@ -81,6 +97,8 @@ class AdapterConfig:
 
         It is alpha / r, and alpha / sqrt(r) with rsLoRA.
         """
+        if self.exact_scaling is not None:
+            return self.exact_scaling
         alpha = self.alphas.of(module)
         if alpha is None:
             alpha = self.alpha
@@ -98,6 +116,7 @@ def read_adapter_config(settings: Mapping[str, Any], source: str) -> AdapterConf
         BrokenAdapter: Where a setting is not of its kind or of no sane size.
     """
     alpha = settings.get("lora_alpha", settings.get("alpha", DEFAULT))
+    scaling = settings.get(SCALING)
     rank = settings.get("r")  # null where shapes are to tell it
     # AdaLoRA keeps masks in rank_pattern, and the tensors' shapes show their ranks
     rank_pattern = None if "target_r" in settings else settings.get("rank_pattern")
@@ -108,7 +127,22 @@ def read_adapter_config(settings: Mapping[str, Any], source: str) -> AdapterConf
         rslora=settings.get("use_rslora") is True,
         ranks=checked_pattern(rank_pattern, "rank_pattern", source),
         alphas=checked_pattern(settings.get("alpha_pattern"), "alpha_pattern", source),
+        target_parameters=checked_names(settings.get("target_parameters") or [], source),
+        initialisation=read_initialisation(settings, source),
+        exact_scaling=None if scaling is None else checked_number(scaling, "scaling", source),
     )
+
+
+def checked_names(names: Any, source: str) -> tuple[str, ...]:
+    """Return target_parameters, a list of names.
+
+    Raises:
+        BrokenAdapter: Where it is anything else.
+    """
+    is_short_list = isinstance(names, list) and len(names) <= MOST_PATTERNS
+    if not is_short_list or not all(isinstance(name, str) for name in names):
+        raise BrokenAdapter(source=source, reason="target_parameters is no list of a few names")
+    return tuple(names)
 
 
 def checked_flags(flags: Any, source: str) -> tuple[bool, ...]:

@@ -32,7 +32,7 @@ class PatternError(ValueError):
 
 @dataclass(frozen=True)
 class Pattern:
-    """A regular expression that is to match the end of a module's name, as peft matches it.
+    r"""A regular expression that is to match the end of a module's name, as peft matches it.
 
     From a dot or the start of the name to its end: `(.*\\.)?(KEY)$` (peft.utils.get_pattern_key).
     """

@@ -1,0 +1,126 @@
+"""How one weight of a base is changed when it is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from registry.architectures.initial_base import initial_base
+from registry.architectures.projection_tensors import ProjectionTensor
+from registry.checkpoints import Delta, Entry
+from registry.checkpoints.dtypes import F32, F64, DType
+from registry.checkpoints.tensors import TokenRows
+
+STACK = 3  # dimensions of a stack of experts
+
+
+def with_delta(weight: Entry, delta: Delta, *, transposed: bool, heads: int | None) -> Entry:
+    """Return a weight's entry whose delta is added when it is read, in the weight's own type.
+
+    With DoRA (arXiv 2402.09353, equation 5) every output's weights are then scaled to the length
+    that was learnt; an embedding's outputs are its columns.
+
+    Args:
+        transposed: Whether the weight is stored inputs x outputs.
+        heads: How many heads the delta's rows are ordered by, where their halves alternate.
+    """
+
+    def load() -> torch.Tensor:
+        stored = weight.load()
+        change = delta.load()
+        if heads:
+            change = in_halves(change, heads)
+        base = initial_base(stored, delta)
+        total = base + (change.mT if transposed else change)
+        if delta.magnitude:
+            magnitude = delta.magnitude.load().flatten()
+            by_column = transposed or len(magnitude) != len(total)
+            lengths = torch.linalg.vector_norm(total, dim=0 if by_column else 1, keepdim=True)
+            total = magnitude.reshape(lengths.shape) / lengths * total
+        return total.to(stored.dtype)
+
+    return Entry(weight.name, weight.dtype, weight.shape, load)
+
+
+def in_halves(change: torch.Tensor, heads: int) -> torch.Tensor:
+    """Return rows with each head's even ones before its odd ones."""
+    pairs = change.view(heads, -1, 2, change.shape[-1])
+    return pairs.transpose(1, 2).reshape(change.shape)
+
+
+def with_rows(weight: Entry, rows: TokenRows) -> Entry:
+    """Return an embedding's entry in which some rows are set when it is read."""
+
+    def load() -> torch.Tensor:
+        stored = weight.load()
+        places = torch.tensor(rows.tokens)
+        return stored.index_copy(0, places, rows.load().to(stored.dtype))
+
+    return Entry(weight.name, weight.dtype, weight.shape, load)
+
+
+@dataclass(frozen=True)
+class MatrixDelta:
+    """One of the matrices that a delta is cut into, read whenever it is asked for.
+
+    Attributes:
+        delta: The delta of a fused weight or a stack of experts.
+        tensor: How it is cut.
+        index: Which of its matrices it is.
+    """
+
+    delta: Delta
+    tensor: ProjectionTensor
+    index: int
+
+    def factors(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Read B and A of this matrix alone."""
+        assert self.delta.factors
+        b, a = self.delta.factors()
+        expert, part = divmod(self.index, len(self.tensor.sizes))
+        if a.ndim == STACK:
+            b, a = b[expert], a[expert]
+        return self.tensor.split(b)[part], a
+
+    def product(self, dtype: DType) -> torch.Tensor:
+        """Read the matrix, outputs x inputs, with its scaling."""
+        if self.delta.factors is None:
+            whole = self.delta.exact()
+            return self.tensor.cut(whole)[self.index].to(dtype.torch)
+        b, a = self.factors()
+        product: torch.Tensor = b.to(dtype.torch) @ a.to(dtype.torch)
+        return product * self.delta.scaling
+
+    def magnitude(self) -> torch.Tensor:
+        """Read the row lengths of this matrix that DoRA sets."""
+        assert self.delta.magnitude
+        lengths = self.delta.magnitude.load().reshape(-1, 1)
+        return self.tensor.split(lengths)[self.index]
+
+
+def matrix_delta(delta: Delta, tensor: ProjectionTensor, index: int) -> Delta:
+    """Return the delta of one of the matrices that a delta is cut into."""
+    matrix = MatrixDelta(delta, tensor, index)
+    magnitude = delta.magnitude
+    return replace(
+        delta,
+        shape=tensor.shapes[index],
+        read=lambda: matrix.product(F32),
+        exact=lambda: matrix.product(F64),
+        factors=matrix.factors if delta.factors else None,
+        magnitude=magnitude and replace(magnitude, read=matrix.magnitude),
+    )
+
+
+def heads_of(delta: Delta, config: Mapping[str, Any]) -> int | None:
+    """Return how many heads a delta's rows are ordered by, as the base's config counts them.
+
+    None where its rows are in the base's order, 0 where the config counts none that divide them.
+    """
+    if delta.heads is None:
+        return None
+    count = config.get(delta.heads.value, config.get("num_attention_heads"))
+    if type(count) is not int or count < 1 or delta.shape[0] % (2 * count):
+        return 0
+    return count
