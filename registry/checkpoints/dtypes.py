@@ -74,6 +74,8 @@ F16 = DType("float16", 2)
 BF16 = DType("bfloat16", 2)
 F8_E4M3 = DType("float8_e4m3fn", 1)
 F8_E5M2 = DType("float8_e5m2", 1)
+F8_E4M3FNUZ = DType("float8_e4m3fnuz", 1)
+F8_E5M2FNUZ = DType("float8_e5m2fnuz", 1)
 F8_E8M0 = DType("float8_e8m0fnu", 1)
 I64 = DType("int64", 8)
 I32 = DType("int32", 4)
@@ -85,6 +87,8 @@ U16 = DType("uint16", 2)
 U8 = DType("uint8", 1)
 BOOL = DType("bool", 1)
 C64 = DType("complex64", 8)
+# Two numbers a byte, the first in the low half; read as bytes, half as many along the last axis.
+F4_PAIRS = DType("float4_e2m1fn_x2", 1)
 
 # What weights are computed in; the 8-bit floats mean nothing without scales.
 FLOATING = (F64, F32, F16, BF16)

@@ -21,6 +21,7 @@ from quantised_made import (
 )
 
 from registry.checkpoints.quantised import dequantised
+from registry.checkpoints.quantised.schemes import REFUSED
 from registry.errors import BrokenQuantisation, IncompleteQuantisation, UnknownQuantisation
 
 # Parts that may be missing, that common names are shared with, or without which it is another scheme.
@@ -95,8 +96,34 @@ def test_stored_twice_is_refused():
         dequantised(entries, {})
 
 
-@pytest.mark.parametrize("part", [".codebooks", ".Qidxs", ".q_invperm", ".trellis"])
+@pytest.mark.parametrize("part", REFUSED)
 def test_schemes_that_are_not_read_are_named(part):
     """A scheme that is known but not read is refused by its name."""
     with pytest.raises(UnknownQuantisation, match=STEM + part):
         dequantised(in_memory({STEM + part: torch.ones(3)}), {})
+
+
+def test_marlins_order_is_named():
+    """Two parts of one stem tell GPTQ in Marlin's order."""
+    parts = {STEM + ".B": torch.ones(4, 8, dtype=torch.int32), STEM + ".s": torch.ones(1, 8).half()}
+    with pytest.raises(UnknownQuantisation, match="GPTQ in Marlin's order"):
+        dequantised(in_memory(parts), {})
+
+
+def test_a_method_of_the_config_is_named():
+    """Parts that no scheme explains are of the config's method, where that is none that is read."""
+    parts = in_memory({STEM + ".weight_scale": torch.ones(1)})
+    with pytest.raises(UnknownQuantisation, match="stored quantised as sinq"):
+        dequantised(parts, {"quantization_config": {"quant_method": "sinq"}})
+    with pytest.raises(IncompleteQuantisation, match="lacks"):
+        dequantised(parts, {"quantization_config": {"quant_method": "fp8"}})
+
+
+def test_six_bits_are_named():
+    """MXFP6 has the parts of packed MXFP4, and is told from it by their shapes."""
+    parts = {
+        ".weight_packed": torch.zeros(8, 48, dtype=torch.uint8),
+        ".weight_scale": torch.zeros(8, 2, dtype=torch.uint8),
+    }
+    with pytest.raises(UnknownQuantisation, match="MXFP6"):
+        dequantised(in_memory(under(STEM, parts)), {})

@@ -8,6 +8,8 @@ import functools
 import os
 import pathlib
 import subprocess
+import sys
+import types
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -237,4 +239,30 @@ def test_another_protocol(tmp_path):
     """A protocol that torch's safe reader does not know is named, not called damage."""
     path = saved(tmp_path, {"a": torch.ones(2), "b": {1, 2}}, pickle_protocol=4)
     with pytest.raises(FormatNotRead, match="another protocol than torch's own"):
+        read_pickle(path)
+
+
+def test_a_librarys_own_tensors_are_named(tmp_path, monkeypatch):
+    """A tensor of a class that only its library can build is refused by the library's name."""
+    library = types.ModuleType("torchao.dtypes")
+    library.Quantised = type("Quantised", (torch.Tensor,), {"__module__": "torchao.dtypes"})
+    monkeypatch.setitem(sys.modules, "torchao", types.ModuleType("torchao"))
+    monkeypatch.setitem(sys.modules, "torchao.dtypes", library)
+    wrapped = torch.Tensor._make_wrapper_subclass(library.Quantised, (2, 2))
+    monkeypatch.setattr(
+        library.Quantised,
+        "__reduce_ex__",
+        lambda self, _: (
+            torch._tensor._rebuild_from_type_v2,
+            (
+                torch._utils._rebuild_wrapper_subclass,
+                library.Quantised,
+                (library.Quantised, self.dtype, (2, 2), (2, 1), 0, self.layout, self.device, False),
+                {},
+            ),
+        ),
+    )
+    path = saved(tmp_path, {"a": wrapped})
+    monkeypatch.undo()
+    with pytest.raises(FormatNotRead, match=r"torchao's quantised tensors.*give the model in bf16"):
         read_pickle(path)

@@ -3,6 +3,7 @@
 import re
 from functools import partial
 
+import further_quantisers as f
 import pytest
 import quantisers as q
 import torch
@@ -110,6 +111,65 @@ WRITERS = {
     "nvfp4": (q.fp4, None, "nvfp4"),
     "nvfp4 modelopt": (partial(q.fp4, layout="modelopt"), None, "nvfp4"),
     "mxfp4 packed": (partial(q.fp4, layout="mx", size=32), None, "mxfp4"),
+    "bitnet": (f.bitnet, None, "bitnet"),
+    "bitnet, multiplied": (
+        partial(f.bitnet, multiplies=True),
+        {"quantization_config": {"quant_method": "bitnet", "linear_class": "autobitlinear"}},
+        "bitnet",
+    ),
+    "quanto int8": (
+        partial(f.in_pieces, part=".weight._data", scale=".weight._scale"),
+        None,
+        "int8",
+    ),
+    "quanto fp8": (
+        partial(f.in_pieces, part=".weight._data", scale=".weight._scale", dtype=FP8),
+        None,
+        "fp8 e4m3",
+    ),
+    "torchao fp8": (
+        partial(f.in_pieces, part="._weight_qdata", scale="._weight_scale", dtype=FP8),
+        None,
+        "fp8 e4m3",
+    ),
+    "torchao int8": (
+        partial(
+            f.in_pieces,
+            part="._weight_qdata",
+            scale="._weight_scale",
+            zeros="._weight_zero_point",
+        ),
+        None,
+        "int8",
+    ),
+    "fp8 of other exponents": (
+        partial(f.in_pieces, part=".weight", scale=".weight_scale", dtype=torch.float8_e4m3fnuz),
+        None,
+        "fp8 e4m3fnuz",
+    ),
+    "Mistral's fp8": (
+        partial(f.in_pieces, part=".weight", scale=".qscale_weight", dtype=FP8),
+        None,
+        "fp8 e4m3",
+    ),
+    "sparse 2:4": (f.sparse, None, "compressed-tensors sparse"),
+    "sparse": (partial(f.sparse, two_of_four=False), None, "compressed-tensors sparse"),
+    "sparse 2:4 in fp8": (partial(f.sparse, fp8=True), None, "compressed-tensors sparse"),
+    "weight_g and weight_v": (
+        partial(f.normalised, lengths=".weight_g", directions=".weight_v"),
+        None,
+        None,
+    ),
+    "weight normalisation": (
+        partial(
+            f.normalised,
+            lengths=".parametrizations.weight.original0",
+            directions=".parametrizations.weight.original1",
+        ),
+        None,
+        None,
+    ),
+    "pruned with a mask": (f.masked, None, None),
 }
 WHOLE = ("gptq 3-bit", "awq", "bitsandbytes int8", "nf4 nested", "fp8 blocks", "compressed asymmetric", "mlx 6-bit",
          "hqq 3-bit", "nvfp4")  # fmt: skip

@@ -3,12 +3,14 @@
 import pytest
 import torch
 from checkpoints_made import write_raw
+from further_quantisers import float4_pairs
 from safetensors.torch import save_file
 
 from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.formats.safetensors import DTYPES
 from registry.checkpoints.formats.safetensors import read_safetensors as read_blob
-from registry.errors import BrokenFile
+from registry.checkpoints.quantised import dequantised
+from registry.errors import BrokenFile, QuantisedWeights
 
 
 def read_safetensors(path):
@@ -90,4 +92,35 @@ def test_a_header_of_100_megabytes_is_refused_unread(tmp_path):
         file.write((100_000_000).to_bytes(8, "little"))
         file.truncate(100_000_100)
     with pytest.raises(BrokenFile, match="100,000,000 bytes is longer than any model needs"):
+        read_safetensors(path)
+
+
+def test_pairs_of_four_bit_floats(tmp_path):
+    """The type F4 with powers of two beside it is MXFP4, under either name of the scales."""
+    octets, exponents, expected = float4_pairs((4, 64))
+    for scales in ("x.weight_scale", "x.scale"):
+        header = {
+            "x.weight": {"dtype": "F4", "shape": [4, 64], "data_offsets": [0, 128]},
+            scales: {"dtype": "F8_E8M0", "shape": [4, 2], "data_offsets": [128, 136]},
+        }
+        body = octets.numpy().tobytes() + exponents.numpy().tobytes()
+        path = write_raw(tmp_path / "x.safetensors", header, body)
+        (entry,) = dequantised(read_safetensors(path), {})
+        assert (entry.name, entry.shape, entry.stored) == ("x.weight", (4, 64), "mxfp4")
+        assert torch.equal(entry.load(), expected)
+
+
+def test_types_across_bytes_are_named(tmp_path):
+    """Floats of six bits are refused by their type, with what to do, not called damage."""
+    header = {"x.weight": {"dtype": "F6_E2M3", "shape": [4, 4], "data_offsets": [0, 12]}}
+    path = write_raw(tmp_path / "x.safetensors", header, bytes(12))
+    with pytest.raises(QuantisedWeights, match=r"'x.weight'.*\(F6_E2M3\).* give the model in bf16"):
+        read_safetensors(path)
+
+
+def test_an_odd_number_of_half_bytes(tmp_path):
+    """F4 counts in pairs along the last axis."""
+    header = {"x.weight": {"dtype": "F4", "shape": [4, 3], "data_offsets": [0, 6]}}
+    path = write_raw(tmp_path / "x.safetensors", header, bytes(6))
+    with pytest.raises(BrokenFile, match="pairs of numbers cannot have"):
         read_safetensors(path)

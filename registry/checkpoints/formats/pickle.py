@@ -27,6 +27,7 @@ from registry.checkpoints.formats.stand_ins import (
     StandIn,
     TableStandIn,
     allowed,
+    foreign_tensors,
     hold_arrays,
     stand_in,
 )
@@ -170,17 +171,25 @@ def load(blob: Blob) -> Pickled:
                 warnings.filterwarnings("ignore", "Detected pickle protocol")
                 content = torch.load(file, map_location="cpu", weights_only=True)
                 return Pickled(content, hold_arrays(stand_ins))
-        except UnpicklingError as exc:
+        except Exception as exc:
+            kind = foreign_tensors(stand_ins)
+            if not isinstance(exc, UnpicklingError) and kind:
+                remedy = "give the model in bf16, fp16 or fp32, as safetensors"
+                raise FormatNotRead(
+                    path=blob.label, format=f"a pickle of {kind}", remedy=remedy
+                ) from exc
             add_stand_in(stand_ins, exc)
 
 
-def add_stand_in(stand_ins: dict[str, type[StandIn]], exc: UnpicklingError) -> None:
+def add_stand_in(stand_ins: dict[str, type[StandIn]], exc: Exception) -> None:
     """Add what torch misses, or change it into the kind of table that torch takes it for.
 
     Raises:
         UnsafePickle: Where no stand-in helps.
-        UnpicklingError: Where torch complains of something else.
+        Exception: Where torch complains of something else.
     """
+    if not isinstance(exc, UnpicklingError):
+        raise exc
     complaint = str(exc)
     for pattern, base in SHAPES.items():
         shaped = pattern.search(complaint)

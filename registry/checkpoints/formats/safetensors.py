@@ -15,7 +15,7 @@ from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, Span, read_bytes
 from registry.checkpoints.dtypes import DType
 from registry.checkpoints.tensors import Entry
-from registry.errors import BrokenFile
+from registry.errors import BrokenFile, QuantisedWeights
 
 LENGTH = 8  # bytes of the header's own length, at the start of the file
 HEADER_LIMIT = 32 << 20  # bytes; 100,000 tensors need about 15 MB
@@ -27,6 +27,8 @@ DTYPES = {
     "BF16": dtypes.BF16,
     "F8_E4M3": dtypes.F8_E4M3,
     "F8_E5M2": dtypes.F8_E5M2,
+    "F8_E4M3FNUZ": dtypes.F8_E4M3FNUZ,
+    "F8_E5M2FNUZ": dtypes.F8_E5M2FNUZ,
     "F8_E8M0": dtypes.F8_E8M0,
     "I64": dtypes.I64,
     "I32": dtypes.I32,
@@ -39,6 +41,11 @@ DTYPES = {
     "BOOL": dtypes.BOOL,
     "C64": dtypes.C64,
 }
+
+
+# Types that the format knows and torch does not: numbers across bytes.
+UNREAD = ("F6_E2M3", "F6_E3M2")
+PAIRS = "F4"
 
 
 class Header(NamedTuple):
@@ -69,7 +76,8 @@ def read_safetensors(blob: Blob) -> list[Entry]:
     check_layout(blob, rows, header.end - header.begin)
     entries = []
     for row in rows:
-        span = Span(blob, header.begin + row.begin, row.dtype, row.shape)
+        read_as = dtypes.U8 if row.dtype is dtypes.F4_PAIRS else row.dtype
+        span = Span(blob, header.begin + row.begin, read_as, row.shape)
         entries.append(Entry(row.name, row.dtype, row.shape, span.read, head=span.head))
     return entries
 
@@ -108,10 +116,15 @@ def distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def read_row(blob: Blob, name: str, content: Any) -> Row:
     """Return one tensor as its header row states it.
 
-    Raises BrokenFile where the row is malformed, or its shape and bytes contradict each other.
+    Numbers of half a byte count in pairs, along the last axis. Raises BrokenFile where the row is
+    malformed, or its shape and bytes contradict each other; QuantisedWeights for a type of numbers
+    that torch does not have.
     """
     try:
-        dtype = DTYPES[content["dtype"]]
+        kind = content["dtype"]
+        if kind in UNREAD:
+            raise QuantisedWeights(tensor=name, dtype=kind)
+        dtype = dtypes.F4_PAIRS if kind == PAIRS else DTYPES[kind]
         shape = tuple(content["shape"])
         begin, end = content["data_offsets"]
     except (KeyError, TypeError, ValueError) as exc:
@@ -121,6 +134,11 @@ def read_row(blob: Blob, name: str, content: Any) -> Row:
         if type(number) is not int or number < 0:  # a bool is an int
             reason = f"the header's row for {name!r} holds a number that is none"
             raise BrokenFile(path=blob.label, reason=reason)
+    if kind == PAIRS:
+        if not shape or shape[-1] % 2:
+            reason = f"the header gives {name!r} a shape that pairs of numbers cannot have"
+            raise BrokenFile(path=blob.label, reason=reason)
+        shape = (*shape[:-1], shape[-1] // 2)
     if end - begin != math.prod(shape) * dtype.itemsize:
         reason = f"the header gives {name!r} a shape that its bytes do not have"
         raise BrokenFile(path=blob.label, reason=reason)

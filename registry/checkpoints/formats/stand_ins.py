@@ -31,6 +31,15 @@ CLASS = re.compile(r"_*[A-Z]\w*")  # the case of a class's name
 # dictionary alone.
 TABLES = ("collections.defaultdict",)
 ARRAYS = re.compile(r"numpy\.(core|_core)\.(multiarray\._reconstruct|numeric\._frombuffer)")
+# Tensors of a library's own class, which cannot be built without it, by its name.
+FOREIGN_TENSORS = {
+    "torchao": "torchao's quantised tensors",
+    "optimum.quanto": "quanto's quantised tensors",
+    "quanto": "quanto's quantised tensors",
+    "bitsandbytes": "bitsandbytes' tensors",
+    "transformer_engine": "Transformer Engine's tensors",
+    "torch.distributed": "torch.distributed's tensors as another version of torch keeps them",
+}
 
 
 class StandIn:
@@ -119,3 +128,12 @@ def allowed(stand_ins: dict[str, type[StandIn]]) -> list[Any]:
 def hold_arrays(names: Iterable[str]) -> bool:
     """Return whether a pickle that names these keeps numpy arrays."""
     return any(ARRAYS.fullmatch(name) for name in names)
+
+
+def foreign_tensors(names: Iterable[str]) -> str | None:
+    """Return whose own tensors a pickle that names these keeps; None where it is nobody's."""
+    for name in names:
+        for library, kind in FOREIGN_TENSORS.items():
+            if name.startswith(f"{library}."):
+                return kind
+    return None

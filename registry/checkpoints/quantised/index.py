@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from registry.checkpoints.dtypes import F64
 from registry.checkpoints.parallel import side_by_side
 from registry.checkpoints.quantised.group import PLAIN, Group
-from registry.checkpoints.quantised.schemes import MARKS, REFUSED, SCHEMES, Scheme
+from registry.checkpoints.quantised.schemes import (
+    MARKS,
+    READ_METHODS,
+    REFUSED,
+    REFUSED_PAIRS,
+    SCHEMES,
+    Scheme,
+)
 from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenQuantisation, IncompleteQuantisation, UnknownQuantisation
 
@@ -46,7 +53,8 @@ def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Ent
         UnknownQuantisation: For a scheme that is not read.
     """
     index = {entry.name: entry for entry in entries}
-    tensors = with_shapes_read(list(find(index, quantisation_settings(config))))
+    settings = quantisation_settings(config)
+    tensors = with_shapes_read(list(find(index, settings)))
 
     by_weights: dict[str, QuantisedTensor] = {}
     used: set[str] = set()
@@ -54,7 +62,7 @@ def dequantised(entries: Sequence[Entry], config: Mapping[str, Any]) -> list[Ent
         weights = tensor.group.parts[tensor.scheme.weights]
         by_weights[weights.name] = tensor
         used.update(part.name for part in tensor.group.parts.values())
-    check_leftovers(index, used)
+    check_leftovers(index, used, settings.get("quant_method"))
 
     plain = []
     for entry in entries:
@@ -86,11 +94,17 @@ def find(index: Mapping[str, Entry], settings: Mapping[str, Any]) -> Iterator[Qu
                 continue
             stem = entry.name.removesuffix(scheme.weights)
             parts = parts_of(scheme, stem, index)
-            if scheme.needs.keys() <= parts.keys():
+            is_whole = scheme.needs.keys() <= parts.keys()
+            if is_whole and not (scheme.strict and misfits(scheme, parts)):
                 yield QuantisedTensor(
                     scheme, Group(stem + scheme.plain, scheme.name, parts, settings)
                 )
                 break
+
+
+def misfits(scheme: Scheme, parts: Mapping[str, Entry]) -> list[str]:
+    """Return the needed parts that are of other types than the scheme's."""
+    return [part for part, types in scheme.needs.items() if parts[part].dtype not in types]
 
 
 def parts_of(scheme: Scheme, stem: str, index: Mapping[str, Entry]) -> dict[str, Entry]:
@@ -143,8 +157,13 @@ def plain_entry(tensor: QuantisedTensor, index: Mapping[str, Entry]) -> Entry:
     return scheme.entry(group)
 
 
-def check_leftovers(index: Mapping[str, Entry], used: set[str]) -> None:
+def check_leftovers(index: Mapping[str, Entry], used: set[str], method: object) -> None:
     """Check that no part of a quantised tensor is left over.
+
+    Args:
+        index: All tensors.
+        used: Those that are parts of tensors that are read.
+        method: What the config calls the quantisation.
 
     Raises:
         UnknownQuantisation: For a part of a scheme that is not read.
@@ -155,9 +174,18 @@ def check_leftovers(index: Mapping[str, Entry], used: set[str]) -> None:
         for part, scheme in REFUSED.items():
             if name.endswith(part):
                 raise UnknownQuantisation(tensor=name, scheme=scheme)
+        for (first, second), scheme in REFUSED_PAIRS.items():
+            if name.endswith(first) and name.removesuffix(first) + second in index:
+                raise UnknownQuantisation(tensor=name, scheme=scheme)
+    is_read = not isinstance(method, str) or method in READ_METHODS
     for name in left:
         if name.endswith(MARKS):
-            check_leftover(name, index)
+            try:
+                check_leftover(name, index)
+            except IncompleteQuantisation as exc:
+                if is_read:
+                    raise
+                raise UnknownQuantisation(tensor=name, scheme=method) from exc
 
 
 def check_leftover(name: str, index: Mapping[str, Entry]) -> None:

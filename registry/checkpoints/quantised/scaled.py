@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry.checkpoints.dtypes import F8_E4M3, F8_E5M2, I8
+from registry.checkpoints.dtypes import F8_E4M3, F8_E4M3FNUZ, F8_E5M2, F8_E5M2FNUZ, I8
 from registry.checkpoints.quantised.bits import fill_rows, numbered
 from registry.checkpoints.quantised.group import Group
 from registry.checkpoints.tensors import Entry
@@ -20,8 +20,14 @@ from registry.checkpoints.tensors import Entry
 if TYPE_CHECKING:
     from torch import Tensor
 
-KINDS = {I8: "int8", F8_E4M3: "fp8 e4m3", F8_E5M2: "fp8 e5m2"}
-ZERO = ".weight_zero_point"
+KINDS = {
+    I8: "int8",
+    F8_E4M3: "fp8 e4m3",
+    F8_E5M2: "fp8 e5m2",
+    F8_E4M3FNUZ: "fp8 e4m3fnuz",
+    F8_E5M2FNUZ: "fp8 e5m2fnuz",
+}
+ZEROS = (".weight_zero_point", "._weight_zero_point")  # the second of torchao
 BLOCK_SIZE = 128  # where the config is silent and the shapes leave it open
 
 
@@ -33,11 +39,13 @@ class ScaleTable:
         part: The suffix of their part.
         shape: As many dimensions as the weight has.
         sizes: Along each axis, how many elements share a scale.
+        zeros: The suffix of the zero points, None where there are none.
     """
 
     part: str
     shape: tuple[int, ...]
     sizes: tuple[int, ...]
+    zeros: str | None = None
 
 
 def scaled(part: str, scales_part: str, group: Group) -> Entry:
@@ -64,11 +72,12 @@ def scaled(part: str, scales_part: str, group: Group) -> Entry:
         sizes.append(block_size(group, count, scale_count, axis))
     group.need(0 not in sizes, misfit)
 
-    if ZERO in group.parts:
-        has_all = group.parts[ZERO].count == math.prod(shape)
-        group.need(has_all, "'weight_zero_point' does not go with its scales")
+    zeros = next((zeros for zeros in ZEROS if zeros in group.parts), None)
+    if zeros:
+        has_all = group.parts[zeros].count == math.prod(shape)
+        group.need(has_all, f"{zeros[1:]!r} does not go with its scales")
 
-    table = ScaleTable(scales_part, shape, tuple(sizes))
+    table = ScaleTable(scales_part, shape, tuple(sizes), zeros)
     load = partial(load_scaled, group, part, table)
     return group.entry(weight.shape, group.dtype(scales_part), KINDS[weight.dtype], load)
 
@@ -109,8 +118,8 @@ def load_scaled(group: Group, part: str, table: ScaleTable) -> "Tensor":
     """Read the weight, of its numbers' shape."""
     scales = group.scales(table.part).reshape(table.shape)
     zeros = None
-    if ZERO in group.parts:
-        zeros = group.read(ZERO).to(scales.dtype).reshape(table.shape)
+    if table.zeros:
+        zeros = group.read(table.zeros).to(scales.dtype).reshape(table.shape)
     weight = group.read(part)
     blocks = [numbered(count, size) for count, size in zip(weight.shape, table.sizes, strict=True)]
 

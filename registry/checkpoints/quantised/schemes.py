@@ -8,8 +8,12 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from registry.checkpoints.dtypes import (
+    BOOL,
+    F4_PAIRS,
     F8_E4M3,
+    F8_E4M3FNUZ,
     F8_E5M2,
+    F8_E5M2FNUZ,
     F8_E8M0,
     F32,
     I8,
@@ -19,6 +23,7 @@ from registry.checkpoints.dtypes import (
     U32,
     DType,
 )
+from registry.checkpoints.quantised.bitnet import bitnet
 from registry.checkpoints.quantised.bitsandbytes import STATE, four_bits, int8
 from registry.checkpoints.quantised.compressed import packed
 from registry.checkpoints.quantised.fp4 import Fp4Format, fp4
@@ -27,7 +32,9 @@ from registry.checkpoints.quantised.group import PLAIN, Group
 from registry.checkpoints.quantised.hqq import SETTINGS, hqq
 from registry.checkpoints.quantised.mlx import mlx
 from registry.checkpoints.quantised.mxfp4 import mxfp4
+from registry.checkpoints.quantised.reparameterised import masked, normalised
 from registry.checkpoints.quantised.scaled import KINDS, scaled
+from registry.checkpoints.quantised.sparse import sparse
 from registry.checkpoints.tensors import Entry
 
 Types = tuple[DType, ...]
@@ -37,7 +44,9 @@ FLAG: Types = (U8, I8)
 INDEX: Types = (I32, I64)
 SCALE: Types = (*PLAIN, F8_E8M0)
 NUMBERS: Types = tuple(KINDS)
-FP8: Types = (F8_E4M3, F8_E5M2)
+FP8: Types = (F8_E4M3, F8_E5M2, F8_E4M3FNUZ, F8_E5M2FNUZ)
+EXPONENT: Types = (F8_E8M0, U8)
+PAIRS: Types = (F4_PAIRS,)
 E4M3: Types = (F8_E4M3,)
 SINGLE: Types = (F32,)
 # FSDP wants one type for all parameters, so bitsandbytes can keep its bytes in any.
@@ -57,6 +66,7 @@ class Scheme:
         unused: Suffixes of parts that say nothing of the weights.
         plain: The suffix that takes the place of the weights'.
         telling: The part that `entry` reads, for it states the shape.
+        strict: Whether the types of all needed parts tell the scheme from others of their names.
     """
 
     name: str
@@ -66,6 +76,7 @@ class Scheme:
     unused: tuple[str, ...] = ()
     plain: str = ".weight"
     telling: str | None = None
+    strict: bool = False
 
     @property
     def weights(self) -> str:
@@ -86,6 +97,8 @@ CALIBRATION = (
     ".input_scale_ub",
     ".weight_scale_ub",
     ".input_global_scale",
+    ".output_scale",
+    ".qscale_act",
 )
 
 
@@ -121,12 +134,50 @@ def scaled_numbers(part: str, scales: str, types: Types) -> Scheme:
     )
 
 
-def float4(stored_as: Fp4Format, name: str, scales: Mapping[str, Types]) -> Scheme:
+def in_pieces(library: str, part: str, scales: str, zeros: str | None = None) -> Scheme:
+    """Return the scheme of a library that saves a tensor of its own class in pieces."""
+    return Scheme(
+        name=library,
+        entry=partial(scaled, part, scales),
+        needs={part: NUMBERS, scales: SCALE},
+        may={zeros: (I8, I32, *KINDS, *PLAIN)} if zeros else {},
+        unused=CALIBRATION,
+    )
+
+
+def sparse_numbers(types: Types, scales: Mapping[str, Types] | None = None) -> Scheme:
+    """Return the scheme of a sparse matrix of these numbers, with scales where they need them."""
+    return Scheme(
+        name="compressed-tensors' sparse",
+        entry=sparse,
+        needs={
+            ".weight.compressed": types,
+            ".weight.bitmask": OCTET,
+            ".weight.shape": INDEX,
+            **(scales or {}),
+        },
+        unused=(".weight.row_offsets", *CALIBRATION),
+        telling=".weight.shape",
+    )
+
+
+def weight_normalised(lengths: str, directions: str) -> Scheme:
+    """Return the scheme of torch's weight normalisation, by the names that one of its forms has."""
+    return Scheme(
+        name="weight normalisation",
+        entry=partial(normalised, lengths, directions),
+        needs={directions: PLAIN, lengths: PLAIN},
+    )
+
+
+def float4(
+    stored_as: Fp4Format, name: str, scales: Mapping[str, Types], types: Types = OCTET
+) -> Scheme:
     """Return the scheme of 4-bit floats with these scales."""
     return Scheme(
         name=name,
         entry=partial(fp4, stored_as),
-        needs={stored_as.weights: OCTET, **scales},
+        needs={stored_as.weights: types, **scales},
         unused=CALIBRATION,
     )
 
@@ -157,6 +208,7 @@ SCHEMES = (
     ),
     scaled_numbers(".weight", ".weight_scale_inv", FP8),
     scaled_numbers(".weight", ".weight_scale", NUMBERS),
+    scaled_numbers(".weight", ".qscale_weight", FP8),  # Mistral's own
     scaled_numbers("_proj", "_proj_scale_inv", FP8),  # experts in one tensor
     scaled_numbers("_proj", "_proj_scale", NUMBERS),
     Scheme(
@@ -180,6 +232,35 @@ SCHEMES = (
         name="MXFP4",
         scales={".weight_scale": OCTET},
     ),
+    float4(
+        Fp4Format("mxfp4", 32, ".weight"),
+        name="MXFP4",
+        scales={".weight_scale": EXPONENT},
+        types=PAIRS,
+    ),
+    float4(
+        Fp4Format("mxfp4", 32, ".weight", ".scale"),
+        name="MXFP4",
+        scales={".scale": (F8_E8M0,)},
+        types=PAIRS,
+    ),
+    Scheme(
+        name="BitNet",
+        entry=bitnet,
+        needs={".weight": OCTET, ".weight_scale": PLAIN},
+        strict=True,
+    ),
+    in_pieces("quanto", ".weight._data", ".weight._scale"),
+    in_pieces("torchao", "._weight_qdata", "._weight_scale", "._weight_zero_point"),
+    sparse_numbers(PLAIN),
+    sparse_numbers(NUMBERS, {".weight_scale": PLAIN}),
+    weight_normalised(".weight_g", ".weight_v"),
+    weight_normalised(".parametrizations.weight.original0", ".parametrizations.weight.original1"),
+    Scheme(
+        name="pruning with a mask",
+        entry=masked,
+        needs={".weight_orig": PLAIN, ".weight_mask": (*PLAIN, BOOL)},
+    ),
     Scheme(
         name="HQQ",
         entry=hqq,
@@ -194,12 +275,52 @@ SCHEMES = (
     ),
 )
 # Suffixes that other models use too; one of these alone proves no quantisation.
-COMMON = {".weight", "_proj", ".scales", ".biases", ".scale", ".zero", ".shape"}
+COMMON = {
+    ".weight",
+    "_proj",
+    ".scales",
+    ".biases",
+    ".scale",
+    ".zero",
+    ".shape",
+    ".weight_g",
+    ".weight_v",
+    ".weight_orig",
+    ".weight_mask",
+    ".parametrizations.weight.original0",
+    ".parametrizations.weight.original1",
+}
 MARKS = tuple({part for scheme in SCHEMES for part in scheme.read_parts} - COMMON)
 # Schemes that are known but not read, by a part that only they have.
 REFUSED = {
     ".codebooks": "AQLM",
+    ".centroids.weight": "VPTQ",
+    ".tables2": "HIGGS",
     ".Qidxs": "QuIP#",
     ".q_invperm": "EXL2",
     ".trellis": "EXL3",
+    ".scale_packed": "Marlin with 2:4 sparsity",
+    ".weight_scales": "EETQ",
+    ".dense_weights": "SpQR",
+    ".weight._data._data": "quanto's numbers of less than 8 bits",
+    "._weight_qdata": "torchao, in numbers of less than 8 bits or a layout of its own",
+    "._weight_packed": "torchao, in packed numbers",
+}
+# The same, by two parts of one stem.
+REFUSED_PAIRS = {(".B", ".s"): "GPTQ in Marlin's order"}
+# What configs call the methods whose parts are read; of another one the error gives the name.
+READ_METHODS = {
+    "gptq",
+    "awq",
+    "auto-round",
+    "bitsandbytes",
+    "compressed-tensors",
+    "fp8",
+    "fbgemm_fp8",
+    "mxfp4",
+    "modelopt",
+    "hqq",
+    "bitnet",
+    "quanto",
+    "torchao",
 }
