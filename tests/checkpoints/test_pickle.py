@@ -245,24 +245,19 @@ def test_another_protocol(tmp_path):
 def test_a_librarys_own_tensors_are_named(tmp_path, monkeypatch):
     """A tensor of a class that only its library can build is refused by the library's name."""
     library = types.ModuleType("torchao.dtypes")
-    library.Quantised = type("Quantised", (torch.Tensor,), {"__module__": "torchao.dtypes"})
+    quantised = type("Quantised", (), {"__module__": "torchao.dtypes"})
+    library.Quantised = quantised
     monkeypatch.setitem(sys.modules, "torchao", types.ModuleType("torchao"))
     monkeypatch.setitem(sys.modules, "torchao.dtypes", library)
-    wrapped = torch.Tensor._make_wrapper_subclass(library.Quantised, (2, 2))
-    monkeypatch.setattr(
-        library.Quantised,
-        "__reduce_ex__",
-        lambda self, _: (
-            torch._tensor._rebuild_from_type_v2,
-            (
-                torch._utils._rebuild_wrapper_subclass,
-                library.Quantised,
-                (library.Quantised, self.dtype, (2, 2), (2, 1), 0, self.layout, self.device, False),
-                {},
-            ),
-        ),
+    sizes = ((2, 2), (2, 1), 0, torch.strided, torch.device("cpu"), False)
+    rebuilt = Call(
+        torch._tensor._rebuild_from_type_v2,
+        torch._utils._rebuild_wrapper_subclass,
+        quantised,
+        (quantised, torch.float32, *sizes),
+        {},
     )
-    path = saved(tmp_path, {"a": wrapped})
+    path = saved(tmp_path, {"a": rebuilt})
     monkeypatch.undo()
     with pytest.raises(FormatNotRead, match=r"torchao's quantised tensors.*give the model in bf16"):
         read_pickle(path)
