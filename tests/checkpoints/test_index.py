@@ -21,7 +21,7 @@ from quantised_made import (
 )
 
 from registry.checkpoints.quantised import dequantised
-from registry.checkpoints.quantised.schemes import REFUSED
+from registry.checkpoints.quantised.refused import REFUSED
 from registry.errors import BrokenQuantisation, IncompleteQuantisation, UnknownQuantisation
 
 # Parts that may be missing, that common names are shared with, or without which it is another scheme.

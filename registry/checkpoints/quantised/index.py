@@ -11,14 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from registry.checkpoints.dtypes import F64
 from registry.checkpoints.parallel import side_by_side
 from registry.checkpoints.quantised.group import PLAIN, Group
-from registry.checkpoints.quantised.schemes import (
-    MARKS,
-    READ_METHODS,
-    REFUSED,
-    REFUSED_PAIRS,
-    SCHEMES,
-    Scheme,
-)
+from registry.checkpoints.quantised.refused import READ_METHODS, REFUSED, REFUSED_PAIRS
+from registry.checkpoints.quantised.schemes import MARKS, SCHEMES, Scheme
 from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenQuantisation, IncompleteQuantisation, UnknownQuantisation
 
