@@ -132,6 +132,12 @@ class BrokenAdapter(CheckpointError):
     """The adapter {source!r} cannot be read ({reason}); fetch it again or save it anew."""
 
 
+class UnmergedAdapter(CheckpointError):
+    """{source!r} holds LoRA factors ({tensor!r}) beside the weights that they change, unmerged,
+    and no adapter_config.json, which gives the scaling; put that file into the same folder, or
+    merge the adapter and give the merged model."""
+
+
 class UnsupportedAdapter(CheckpointError):
     """{source!r} is an adapter of type {kind!r}, which has no low-rank delta to fingerprint; merge
     it into its base model and give the merged model."""

@@ -8,10 +8,11 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 
-from registry.architectures.adapter_weights import heads_of, matrix_delta, with_delta, with_rows
+from registry.architectures.adapter_weights import heads_of, matrix_delta
 from registry.architectures.layout import ProjectionTensor, layout_of
 from registry.checkpoints import Checkpoint, Delta, Entry, open_checkpoint
 from registry.checkpoints.initialisation import BaseChange
+from registry.checkpoints.peft.weights import with_delta, with_rows
 from registry.checkpoints.suffixes import suffixes
 from registry.checkpoints.tensors import TokenRows
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter, UnknownInitialBase

@@ -1,4 +1,4 @@
-"""How one weight of a base is changed when it is read."""
+"""The matrices of a delta one by one, for a base that keeps them otherwise than the adapter."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -6,58 +6,11 @@ from typing import Any
 
 import torch
 
-from registry.architectures.initial_base import initial_base
 from registry.architectures.projection_tensors import ProjectionTensor
-from registry.checkpoints import Delta, Entry
+from registry.checkpoints import Delta
 from registry.checkpoints.dtypes import F32, F64, DType
-from registry.checkpoints.tensors import TokenRows
 
 STACK = 3  # dimensions of a stack of experts
-
-
-def with_delta(weight: Entry, delta: Delta, *, transposed: bool, heads: int | None) -> Entry:
-    """Return a weight's entry whose delta is added when it is read, in the weight's own type.
-
-    With DoRA (arXiv 2402.09353, equation 5) every output's weights are then scaled to the length
-    that was learnt; an embedding's outputs are its columns.
-
-    Args:
-        transposed: Whether the weight is stored inputs x outputs.
-        heads: How many heads the delta's rows are ordered by, where their halves alternate.
-    """
-
-    def load() -> torch.Tensor:
-        stored = weight.load()
-        change = delta.load()
-        if heads:
-            change = in_halves(change, heads)
-        base = initial_base(stored, delta)
-        total = base + (change.mT if transposed else change)
-        if delta.magnitude:
-            magnitude = delta.magnitude.load().flatten()
-            by_column = transposed or len(magnitude) != len(total)
-            lengths = torch.linalg.vector_norm(total, dim=0 if by_column else 1, keepdim=True)
-            total = magnitude.reshape(lengths.shape) / lengths * total
-        return total.to(stored.dtype)
-
-    return Entry(weight.name, weight.dtype, weight.shape, load)
-
-
-def in_halves(change: torch.Tensor, heads: int) -> torch.Tensor:
-    """Return rows with each head's even ones before its odd ones."""
-    pairs = change.view(heads, -1, 2, change.shape[-1])
-    return pairs.transpose(1, 2).reshape(change.shape)
-
-
-def with_rows(weight: Entry, rows: TokenRows) -> Entry:
-    """Return an embedding's entry in which some rows are set when it is read."""
-
-    def load() -> torch.Tensor:
-        stored = weight.load()
-        places = torch.tensor(rows.tokens)
-        return stored.index_copy(0, places, rows.load().to(stored.dtype))
-
-    return Entry(weight.name, weight.dtype, weight.shape, load)
 
 
 @dataclass(frozen=True)

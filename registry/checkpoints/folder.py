@@ -31,7 +31,7 @@ UNREAD = {
 # model in GGUF.
 NOT_WEIGHTS = re.compile(
     r"(^|/)(training_args|training_state|optimizer|scheduler|scaler|rng_state(_\d+)?"
-    r"|adapter_model|.*optim_states|(optim|extra_state)_world_size_\d+_rank_\d+"
+    r"|adapter_model|adapters|.*optim_states|(optim|extra_state)_world_size_\d+_rank_\d+"
     r"|distrib_optim)\.\w+$"
     r"|mmproj[^/]*\.gguf$|(^|/)imatrix[^/]*\.gguf$"
 )
@@ -39,7 +39,17 @@ NOT_WEIGHTS = re.compile(
 QUANTISATION = re.compile(r"(?<![a-z])(I?Q\d|B?F16|F32)(?!.*\.imatrix\.gguf$)", re.IGNORECASE)
 STANDARD = ("model.safetensors", "pytorch_model.bin")
 # Read where there is no whole model, the first before the second.
-ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin")
+ADAPTERS = ("adapter_model.safetensors", "adapter_model.bin", "adapters.safetensors")
+ADAPTER_CONFIG = "adapter_config.json"
+# What trainers leave beside an adapter: the head of a reward model, a projector trained whole.
+BESIDE_ADAPTER = re.compile(
+    r"(^|/)(?P<stem>(v|value)_head|non_lora_trainables)\.(safetensors|bin)$"
+)
+# What is a whole model even beside an adapter and its config.
+WHOLE = re.compile(
+    r"(^|/)((pytorch_)?model|consolidated)[^/]*$|^(?!.*(lora|adapter)[^/]*$).*\.gguf$",
+    re.IGNORECASE,
+)
 # The variant (fp16) of a model stands between the number and the format, or before the number.
 SHARD = re.compile(
     r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>(\.[\w-]+)?\.\w+)$"
@@ -77,6 +87,11 @@ def folder_of(name: str) -> str:
 def weights_of_one_folder(names: list[str]) -> list[str]:
     """Return the model's files among those of one folder."""
     candidates = [name for name in names if not NOT_WEIGHTS.search(name)]
+    is_configured = any(PurePosixPath(name).name == ADAPTER_CONFIG for name in names)
+    if is_configured and not any(is_whole(name) for name in candidates):
+        adapter = adapter_files(names)
+        if adapter:
+            return adapter
     models = [name for name in candidates if not is_secondary(name)]
 
     for suffixes in FORMATS:
@@ -90,11 +105,36 @@ def weights_of_one_folder(names: list[str]) -> list[str]:
         if files:
             return files
 
+    return adapter_files(names)
+
+
+def adapter_files(names: list[str]) -> list[str]:
+    """Return the adapter among the files of one folder and what was trained beside it; or none."""
     for adapter in ADAPTERS:
         for name in names:
             if PurePosixPath(name).name == adapter:
-                return [name]
+                return [name, *trained_beside(names)]
     return []
+
+
+def trained_beside(names: list[str]) -> list[str]:
+    """Return the files beside an adapter that hold what was trained whole; of copies, one each."""
+    by_stem: dict[str, str] = {}
+    for name in sorted(names, reverse=True):  # .safetensors before .bin
+        match = BESIDE_ADAPTER.search(name)
+        if match:
+            by_stem.setdefault(match["stem"], name)
+    return list(by_stem.values())
+
+
+def is_of_adapter(name: str) -> bool:
+    """Return whether a file is an adapter by its name, or what was trained beside one."""
+    return PurePosixPath(name).name in ADAPTERS or bool(BESIDE_ADAPTER.search(name))
+
+
+def is_whole(name: str) -> bool:
+    """Return whether a file is a model by its name, or a part of one."""
+    return bool(WHOLE.search(name)) and name.endswith((*SUFFIXES, ".json"))
 
 
 def is_secondary(name: str) -> bool:
@@ -154,7 +194,8 @@ def only_model(names: Iterable[str], source: str, separator: str = "/") -> list[
     if not chosen:
         raise no_weights(names, source)
 
-    models = {model_of(name) for name in chosen}
+    models = {model_of(name) for name in chosen if not BESIDE_ADAPTER.search(name)}
+    models = models or set(chosen)
     folders = sorted({folder_of(name) for name in models})
     example = f"{source.rstrip('/')}{separator}{chosen[0]}"
 

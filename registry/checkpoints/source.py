@@ -1,13 +1,14 @@
 """What a user names - a folder, a file, a hub id - becomes a checkpoint."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.contents import open_file, open_folder
-from registry.checkpoints.folder import ADAPTERS, folder_of, left_aside, weight_files
+from registry.checkpoints.folder import folder_of, is_of_adapter, left_aside, weight_files
 from registry.checkpoints.formats.signatures import format_of
 from registry.checkpoints.local import (
     cached_commit,
@@ -18,6 +19,13 @@ from registry.checkpoints.local import (
 )
 from registry.checkpoints.model_card import declared_base, read_config, read_json
 from registry.checkpoints.peft.adapter import adapter_entries, is_adapter
+from registry.checkpoints.peft.dialects import GGUF_ADAPTER, in_pefts_words
+from registry.checkpoints.peft.unmerged import (
+    base_alone,
+    is_unmerged,
+    merged_entries,
+    taken_apart,
+)
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.ranks import without_rank
 from registry.checkpoints.tensors import Contents, Entry
@@ -108,7 +116,7 @@ def from_folder(source: str, path: Path) -> Checkpoint:
     origin = Origin(source, cached_id(place) or place.name, cached_commit(place))
     contents = open_folder(files, source)
     chosen = weight_files(files)
-    opened = checkpoint(origin, beside(files, chosen[0]), contents)
+    opened = checkpoint(origin, beside(files, chosen[0]), contents, chosen)
     return replace(opened, left_aside=tuple(left_aside(files, chosen)))
 
 
@@ -121,7 +129,7 @@ def from_file(source: str, path: Path) -> Checkpoint:
         files = local_files(folder.parent, 1)
     origin = Origin(source, f"{folder.name}/{path.name}".lstrip("/"))
     name = path.as_posix() if path.as_posix() in files else path.name
-    return checkpoint(origin, files, open_file(files, name, source))
+    return checkpoint(origin, files, open_file(files, name, source), [name])
 
 
 def from_hub(source: str, *, download: bool) -> Checkpoint:
@@ -140,7 +148,7 @@ def from_hub(source: str, *, download: bool) -> Checkpoint:
     remote = not all(isinstance(files[name], LocalBlob) for name in weights)
     contents = open_file(files, file, source) if file else open_folder(files, source)
     origin = Origin(source, source, commit, remote)
-    opened = checkpoint(origin, beside(files, weights[0]), contents)
+    opened = checkpoint(origin, beside(files, weights[0]), contents, weights)
     if file:
         return opened
     return replace(opened, left_aside=tuple(left_aside(files, weights)))
@@ -178,33 +186,73 @@ def beside(files: Files, weights: str) -> Files:
     return inside
 
 
-def checkpoint(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
+def checkpoint(
+    origin: Origin, files: Files, contents: Contents, chosen: Sequence[str]
+) -> Checkpoint:
     """Return tensors together with what stands beside them.
 
     Quantised tensors are joined into what they stand for, those of an adapter into LoRA deltas.
-    Raises MissingAdapterConfig, BrokenJSON and what the two joins raise.
+    Raises MissingAdapterConfig, UnmergedAdapter, BrokenJSON and what the joins raise.
+
+    Args:
+        files: What stands in the folder of the weights.
+        chosen: The names of the files that were read.
     """
+    entries = contents.entries
     configured = ADAPTER_CONFIG in files
-    alone = configured and set(weight_files(files)) <= set(ADAPTERS)  # of whatever method
-    if alone or is_adapter(contents.entries, configured=configured):
-        return adapter(origin, files, contents)
+    alone = configured and all(is_of_adapter(name) for name in chosen)  # of whatever method
     config = read_config(files) or contents.config
+    if not alone and is_unmerged(entries):
+        return model_with_adapter(origin, files, entries, config)
+    if alone or GGUF_ADAPTER in contents.config or is_adapter(entries, configured=configured):
+        return adapter(origin, files, contents)
+    return model(origin, files, entries, config)
+
+
+def model(
+    origin: Origin, files: Files, entries: Sequence[Entry], config: dict[str, Any]
+) -> Checkpoint:
+    """Return a model. Raises what joining quantised tensors raises."""
     return Checkpoint(
         source=origin.source,
         name=origin.name,
         revision=origin.revision,
         config=config,
         base=declared_base(files, config),
-        entries=tuple(dequantised(contents.entries, config)),
+        entries=tuple(dequantised(entries, config)),
         remote=origin.remote,
     )
 
 
+def model_with_adapter(
+    origin: Origin, files: Files, entries: Sequence[Entry], config: dict[str, Any]
+) -> Checkpoint:
+    """Return the model that weights and the adapter on them compute.
+
+    Raises UnmergedAdapter where nothing says how, BrokenAdapter and what reading raises.
+    """
+    unmerged = taken_apart(entries)
+    if ADAPTER_CONFIG not in files:
+        without = base_alone(unmerged, config, origin.source)
+        return model(origin, files, without, config)
+    settings = read_json(files[ADAPTER_CONFIG])
+    base = model(origin, files, unmerged.base, config)
+    together = merged_entries(base.entries, unmerged.changes, settings, origin.source)
+    declared = declared_base(files, {"_name_or_path": settings.get("base_model_name_or_path")})
+    return replace(base, entries=tuple(together), base=declared)
+
+
 def adapter(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
     """Return an adapter's LoRA deltas. Raises MissingAdapterConfig and what reading raises."""
-    if ADAPTER_CONFIG not in files:
-        raise MissingAdapterConfig(source=origin.source)
-    settings = read_json(files[ADAPTER_CONFIG])
+    entries = contents.entries
+    settings = contents.config
+    if GGUF_ADAPTER not in settings:
+        if ADAPTER_CONFIG not in files:
+            raise MissingAdapterConfig(source=origin.source)
+        settings = read_json(files[ADAPTER_CONFIG])
+    spoken = in_pefts_words(entries, settings, origin.source)
+    if spoken:
+        entries, settings = spoken
     base_name = settings.get("base_model_name_or_path")
     return Checkpoint(
         source=origin.source,
@@ -212,7 +260,7 @@ def adapter(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
         revision=origin.revision,
         config=read_config(files),
         base=declared_base(files, {"_name_or_path": base_name}),
-        entries=tuple(adapter_entries(contents.entries, settings, origin.source)),
+        entries=tuple(adapter_entries(entries, settings, origin.source)),
         remote=origin.remote,
         kind="adapter",
     )

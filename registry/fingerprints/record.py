@@ -176,7 +176,8 @@ class Adapter:
     """What only an adapter has.
 
     Attributes:
-        method: lora, adalora, loha or lokr, with +rslora and +dora.
+        method: lora, adalora, loha or lokr, with +rslora and +dora, and the initialisation where
+            that changed the base, as in lora+pissa.
         rank: the largest.
         magnitude: mean of DoRA's magnitude vectors, for each of the seven projections, 0 where
             there is none; empty without DoRA.
@@ -190,6 +191,13 @@ class Adapter:
     magnitude: tuple[float, ...]
     beside: tuple[str, ...]
     untouched: tuple[str, ...]
+
+    @property
+    def initialisation(self) -> str | None:
+        """How it began, where that changed the base that the deltas are added to; else None."""
+        _, *labels = self.method.split("+")
+        further = [label for label in labels if label not in ("rslora", "dora")]
+        return further[0] if further else None
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,12 @@ def notes(fingerprint: Fingerprint) -> list[str]:
         )
 
     adapter = fingerprint.adapter
+    if adapter and adapter.initialisation:
+        lines.append(
+            f"it began with {adapter.initialisation}, which took a part out of the base: the LoRA"
+            " delta is not the difference from the declared base; --merge-into gives the merged"
+            " weights"
+        )
     if adapter:
         lines += left_out("full tensors beside the LoRA deltas were left out", adapter.beside)
         lines += left_out("LoRA deltas are zero and were left out", adapter.untouched)

@@ -4,11 +4,14 @@ import zipfile
 
 import pytest
 import torch
+from adapters_made import query_factors, write_adapter
 from checkpoints_made import llama, write_folder, write_shards
 from command_line import run
 from gguf.constants import GGMLQuantizationType as Kind
 from gguf_made import converted, write
+from safetensors.torch import save_file
 
+import registry
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.contents import open_folder as open_files
 from registry.checkpoints.folder import weight_files
@@ -42,6 +45,33 @@ CHOICES = {
     "an adapter alone": (
         ["training_args.bin", "adapter_model.bin", "adapter_model.safetensors"],
         ["adapter_model.safetensors"],
+    ),
+    "an adapter with the head of a reward model": (
+        ["adapter_config.json", "adapter_model.safetensors", "value_head.bin", "training_args.bin"],
+        ["adapter_model.safetensors", "value_head.bin"],
+    ),
+    "an adapter with what was trained whole, twice": (
+        [
+            "adapter_config.json",
+            "adapter_model.bin",
+            "config.json",
+            "non_lora_trainables.bin",
+            "value_head.bin",
+            "value_head.safetensors",
+        ],
+        ["adapter_model.bin", "value_head.safetensors", "non_lora_trainables.bin"],
+    ),
+    "an adapter beside anything else": (
+        ["adapter_config.json", "adapter_model.safetensors", "reward.safetensors", "a-lora.gguf"],
+        ["adapter_model.safetensors"],
+    ),
+    "an adapter of MLX with its copies": (
+        ["0000100_adapters.safetensors", "adapter_config.json", "adapters.safetensors"],
+        ["adapters.safetensors"],
+    ),
+    "an adapter and its merged model": (
+        ["adapter_config.json", "adapter_model.safetensors", "model-Q4_K_M.gguf"],
+        ["model-Q4_K_M.gguf"],
     ),
     "an adapter beside its model": (
         ["adapter_model.safetensors", "model.safetensors"],
@@ -193,3 +223,21 @@ def test_what_a_web_page_is(tmp_path):
         (tmp_path / name).write_bytes(b"<!DOCTYPE html>\n<html></html>")
         with pytest.raises(BrokenFile, match="it is a web page"):
             open_checkpoint(tmp_path / name)
+
+
+def test_what_was_trained_beside_an_adapter(tmp_path):
+    """The head of a reward model is listed beside the adapter, and no model of its own."""
+    folder = write_adapter(tmp_path, query_factors())
+    torch.save({"v_head.summary.weight": torch.ones(1, 16)}, folder / "value_head.bin")
+    save_file({"x": torch.ones(2)}, folder / "reward.safetensors")
+    fingerprint = registry.fingerprint(folder)
+    assert (fingerprint.kind, fingerprint.layers) == ("adapter", 2)
+    assert fingerprint.adapter.beside == ("v_head.summary.weight",)
+    assert open_checkpoint(folder).left_aside == ("reward.safetensors",)
+
+
+def test_an_adapter_in_a_folder_of_its_name(tmp_path):
+    """An adapter with a name is saved in a folder of its own, with its config there."""
+    inner = write_adapter(tmp_path / "run" / "LoraAdapter", query_factors())
+    torch.save({"state": {}}, tmp_path / "run" / "optimizer.pt")
+    assert registry.fingerprint(tmp_path / "run") == registry.fingerprint(inner)

@@ -11,6 +11,7 @@ from rich.console import Console
 import registry
 from registry.architectures.inspection import inspect
 from registry.architectures.roles import PROJECTIONS
+from registry.fingerprints.record import Adapter
 from registry.report.fingerprints import (
     by_projection,
     fingerprint_json,
@@ -65,6 +66,14 @@ def test_notes_tell_what_to_beware_of(tiny):
         "4 matrices of unknown names were left out: u1, u2, u3",
         "1 matrices hold nothing but zeros and were left out: z1",
     ]
+
+
+def test_an_adapter_whose_base_was_changed(tiny):
+    """A delta that began as a part of the base is no difference from it, and is told so."""
+    adapter = Adapter("lora+rslora+pissa", 4, (), (), ())
+    [note] = notes(replace(tiny, adapter=adapter))
+    assert note.startswith("it began with pissa, which took a part out of the base")
+    assert notes(replace(tiny, adapter=replace(adapter, method="lora+rslora+dora"))) == []
 
 
 def test_labels_by_projection(tiny):

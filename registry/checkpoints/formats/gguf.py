@@ -15,6 +15,7 @@ from registry.checkpoints.blob import Blob, Span, read_bytes
 from registry.checkpoints.dtypes import BF16, F16, F32, F64, I8, I16, I32, I64, DType
 from registry.checkpoints.formats.gguf_header import Row, read_header
 from registry.checkpoints.formats.gguf_restore import restored
+from registry.checkpoints.peft.dialects import GGUF_ADAPTER
 from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import QuantisedWeights
 
@@ -73,6 +74,8 @@ def config(facts: dict[str, Any]) -> dict[str, Any]:
     base_url = facts.get("general.base_model.0.repo_url")
     if isinstance(base_url, str):
         settings["_name_or_path"] = "/".join(base_url.split("/")[-2:])
+    if facts.get("general.type") == "adapter":
+        settings[GGUF_ADAPTER] = {"alpha": facts.get("adapter.lora.alpha")}
     for key, value in settings.items():
         if isinstance(value, np.ndarray):
             settings[key] = value.tolist()

@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import F32, F64, DType
 from registry.checkpoints.peft.config import AdapterConfig, read_adapter_config
-from registry.checkpoints.peft.experts import NESTED, by_parameter, stacked_deltas
+from registry.checkpoints.peft.dialects import is_foreign
+from registry.checkpoints.peft.experts import (
+    NESTED,
+    STACK,
+    by_parameter,
+    stack_delta,
+    stacked_deltas,
+)
 from registry.checkpoints.peft.methods import (
     ADALORA,
     Factors,
@@ -21,7 +28,7 @@ from registry.checkpoints.peft.methods import (
 from registry.checkpoints.peft.patterns import PatternError
 from registry.checkpoints.peft.shapes import MatrixShape
 from registry.checkpoints.peft.tokens import ROWS, token_rows
-from registry.checkpoints.tensors import Delta, Entry, TokenRows
+from registry.checkpoints.tensors import Delta, Entry, HeadRows, TokenRows
 from registry.errors import BrokenAdapter, UnsupportedAdapter
 
 if TYPE_CHECKING:
@@ -38,11 +45,13 @@ MAGNITUDE = "lora_magnitude_vector"
 # What PEFT, DDP, torch.compile, FSDP and gradient checkpointing put around a module.
 PREFIX = re.compile(r"^(?:(?:base_model\.model|module)\.)+")
 WRAPPER = re.compile(
-    r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|base_layer)\."
+    r"(?<![^.])(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module|base_layer|token_adapter)\."
 )
 SAVED = re.compile(r"\.modules_to_save\.[\w-]+(?=\.)")
 FROZEN = ".original_module."  # the base's own weight, kept beside a module that was trained whole
 BASE_LAYER = ".base_layer.weight"  # the base's own weight, kept beside the factors
+# What llama.cpp calls the projections whose rows it orders by head.
+HEADS = {"attn_q": HeadRows.QUERY, "attn_k": HeadRows.KEY}
 LONGEST_NAME = 1000
 LARGEST_DELTA = 1 << 28  # elements that are ever multiplied out; 70B models' matrices have as many
 
@@ -58,7 +67,7 @@ def is_adapter(entries: Iterable[Entry], *, configured: bool) -> bool:
         configured: Whether adapter_config.json is at hand.
     """
     names = [entry.name for entry in entries]
-    has_factors = any(FACTOR.fullmatch(name) for name in names)
+    has_factors = any(FACTOR.fullmatch(name) or is_foreign(name) for name in names)
     if not has_factors or configured:
         return has_factors
     return not any(name.endswith(BASE_LAYER) for name in names)
@@ -81,7 +90,7 @@ def adapter_entries(
         UnsupportedAdapter: Where none of its tensors is a factor.
     """
     config = read_adapter_config(settings, source)
-    most_dimensions = 3 if config.enabled else 2  # a convolution's have four
+    most_dimensions = 3 if config.enabled or config.stacked else 2  # a convolution's have four
     modules: dict[str, dict[str, Entry]] = {}
     beside: list[Entry] = []
 
@@ -105,7 +114,8 @@ def adapter_entries(
 
     only_tokens = bool(beside) and all(isinstance(entry, TokenRows) for entry in beside)
     if not modules and not only_tokens:
-        raise UnsupportedAdapter(source=source, kind=str(settings.get("peft_type"))[:40])
+        kind = settings.get("peft_type") or settings.get("fine_tune_type")
+        raise UnsupportedAdapter(source=source, kind=str(kind)[:40])
 
     deltas = deltas_of(modules, config, source)
     changed = {delta.name for delta in deltas}
@@ -200,6 +210,8 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
         BrokenAdapter: Where the parts are not whole, do not fit or are too large.
         PatternError: Where a pattern of the config takes too long to match.
     """
+    if config.stacked and all(len(part.shape) == STACK for part in parts.values()):
+        return stack_delta(module, parts, config, source)
     magnitude = parts.pop(MAGNITUDE, None)
     try:
         method = method_of(parts)
@@ -232,6 +244,7 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
         parts=tuple(parts.values()),
         magnitude=magnitude and replace(magnitude, name=f"{module}.{MAGNITUDE}"),
         initialisation=config.initialisation,
+        heads=HEADS.get(module.rpartition(".")[2]) if config.paired else None,
     )
 
 

@@ -11,7 +11,10 @@ from registry.checkpoints.peft.patterns import Pattern, PatternError, compiled
 from registry.checkpoints.suffixes import suffixes
 from registry.errors import BrokenAdapter
 
-SCALING = "scaling"  # stated itself by trainers other than peft, which states alpha
+# What other trainers' adapters state, in settings that peft has no words for.
+SCALING = "scaling"
+STACKED = "stacked"
+PAIRED = "paired"
 DEFAULT = 8  # r and alpha where the file leaves them out
 LARGEST_SCALING = 1e9
 MOST_GROUPS = 8
@@ -68,6 +71,8 @@ class AdapterConfig:
         target_parameters: Parameters that have factors of their own, such as stacks of experts.
         initialisation: How the adapter began, where that changed its base.
         exact_scaling: The scaling itself, where the config states it.
+        stacked: Whether factors of three dimensions are those of stacks of experts.
+        paired: Whether the halves of each head of query and key alternate, row by row.
     """
 
     r: Number
@@ -79,6 +84,8 @@ class AdapterConfig:
     target_parameters: tuple[str, ...] = ()
     initialisation: Initialisation | None = None
     exact_scaling: float | None = None
+    stacked: bool = False
+    paired: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -130,6 +137,8 @@ def read_adapter_config(settings: Mapping[str, Any], source: str) -> AdapterConf
         target_parameters=checked_names(settings.get("target_parameters") or [], source),
         initialisation=read_initialisation(settings, source),
         exact_scaling=None if scaling is None else checked_number(scaling, "scaling", source),
+        stacked=settings.get(STACKED) is True,
+        paired=settings.get(PAIRED) is True,
     )
 
 

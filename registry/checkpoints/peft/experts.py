@@ -27,6 +27,7 @@ NESTED = ".base_layer"
 # The order in which transformers' experts define their parameters.
 ORDER = ("gate_up_proj", "gate_proj", "up_proj", "w1", "w3", "down_proj", "w2")
 PAIR = 2
+STACK = 3  # dimensions
 
 
 @dataclass(frozen=True)
@@ -131,8 +132,8 @@ class StackedDelta:
     """The deltas of all experts of one stack, read whenever they are asked for.
 
     Attributes:
-        a: (experts * r) x inputs.
-        b: outputs x (r * experts).
+        a: experts x r x inputs, or peft's (experts * r) x inputs.
+        b: experts x outputs x r, or peft's outputs x (r * experts).
         experts: How many.
         turned: Whether A has the outputs and B the inputs.
         scaling: What the products are multiplied by.
@@ -146,10 +147,11 @@ class StackedDelta:
 
     def factors(self, dtype: DType | None = None) -> Factors:
         """Read B, experts x outputs x r, and A, experts x r x inputs."""
-        a = self.a.load().to((dtype or self.a.dtype).torch)
-        b = self.b.load().to((dtype or self.b.dtype).torch)
-        right = a.reshape(self.experts, -1, a.shape[-1])
-        left = b.reshape(b.shape[0], -1, self.experts).permute(2, 0, 1).contiguous()
+        right = self.a.load().to((dtype or self.a.dtype).torch)
+        left = self.b.load().to((dtype or self.b.dtype).torch)
+        if right.ndim < STACK:
+            right = right.reshape(self.experts, -1, right.shape[-1])
+            left = left.reshape(left.shape[0], -1, self.experts).permute(2, 0, 1).contiguous()
         if self.turned:
             return Factors(right.mT.contiguous(), left.mT.contiguous())
         return Factors(left, right)
@@ -160,17 +162,60 @@ class StackedDelta:
         delta: Tensor = left @ right
         return delta * self.scaling
 
+    def delta(self, name: str, matrix: tuple[int, int], rank: int, method: str) -> Delta:
+        """Return what is stated of it in the index.
+
+        Args:
+            name: The base's name of the stack.
+            matrix: Outputs x inputs.
+        """
+        return Delta(
+            name=name,
+            dtype=self.a.dtype,
+            shape=(self.experts, *matrix),
+            read=partial(self.product, F32),
+            exact=partial(self.product, F64),
+            factors=self.factors,
+            method=method,
+            scaling=self.scaling,
+            rank=rank,
+            parts=(self.a, self.b),
+        )
+
+
+def stack_delta(
+    module: str, parts: Mapping[str, Entry], config: AdapterConfig, source: str
+) -> Delta:
+    """Return the deltas of a stack whose factors are stacks themselves; nothing is read.
+
+    Raises:
+        BrokenAdapter: Where the factors do not fit.
+    """
+    try:
+        a, b = parts["lora_A"], parts["lora_B"]
+    except KeyError as exc:
+        reason = f"the factors of {module!r} are not whole or do not fit"
+        raise BrokenAdapter(source=source, reason=reason) from exc
+    experts, rank, inputs = a.shape
+    if b.shape[::2] != (experts, rank):
+        reason = f"the factors of {module!r} are not whole or do not fit"
+        raise BrokenAdapter(source=source, reason=reason)
+    scaling = config.scaling(module, rank, "lora")
+    stored = StackedDelta(a, b, experts, turned=False, scaling=scaling)
+    return stored.delta(f"{module}.weight", (b.shape[1], inputs), rank, "lora")
+
 
 def stacked_deltas(
     parameters: Mapping[str, ModuleFactors], config: AdapterConfig, source: str
 ) -> list[Delta]:
-    """Return the deltas of stacks of experts; nothing is read.
+    """Return the deltas of stacks of experts, target_parameters of peft; nothing is read.
 
     Raises:
         BrokenAdapter: Where the rank of the config does not divide the factors.
         PatternError: Where a pattern of the config takes too long.
     """
     turned = turned_modules(parameters)
+    method = "+".join(["lora", *config.labels])
     deltas = []
     for name, factors in parameters.items():
         rank = int(config.rank(name))
@@ -180,25 +225,12 @@ def stacked_deltas(
             reason = f"the factors of {name!r} have {rows} rows, no multiple of the rank {rank}"
             raise BrokenAdapter(source=source, reason=reason)
 
-        experts = rows // rank
         is_turned = name.rpartition(".")[0] in turned
+        matrix = (factors.outputs, factors.inputs)
         scaling = config.scaling(name, rank, "lora")
-        stored = StackedDelta(a, b, experts, is_turned, scaling)
-        outputs, inputs = factors.outputs, factors.inputs
-        shape = (inputs, outputs) if is_turned else (outputs, inputs)
-        delta = Delta(
-            name=name,
-            dtype=a.dtype,
-            shape=(experts, *shape),
-            read=partial(stored.product, F32),
-            exact=partial(stored.product, F64),
-            factors=stored.factors,
-            method="+".join(["lora", *config.labels]),
-            scaling=scaling,
-            rank=rank,
-            parts=(a, b),
-        )
-        deltas.append(delta if experts > 1 else flat(delta))
+        stored = StackedDelta(a, b, rows // rank, is_turned, scaling)
+        delta = stored.delta(name, matrix[::-1] if is_turned else matrix, rank, method)
+        deltas.append(delta if stored.experts > 1 else flat(delta))
     return deltas
 
 

@@ -1,4 +1,4 @@
-"""registry.architectures.initial_base: what an initialisation of LoRA leaves of the base."""
+"""registry.checkpoints.peft.initial_base: what an initialisation of LoRA leaves of the base."""
 
 import bitsandbytes.functional as bnb
 import pytest
@@ -7,7 +7,7 @@ from adapters_made import query_factors, write_adapter
 from checkpoints_made import llama, write_folder
 
 from registry.architectures.adapter_merge import open_merged
-from registry.architectures.initial_base import (
+from registry.checkpoints.peft.initial_base import (
     leading_part,
     loftq_base,
     normal_floats,

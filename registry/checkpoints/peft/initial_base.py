@@ -5,8 +5,8 @@ PiSSA: arXiv 2404.02948, section 3; OLoRA: 2406.01775, algorithm 1; LoftQ: 2310.
 
 import torch
 
-from registry.checkpoints import Delta
 from registry.checkpoints.initialisation import BaseChange
+from registry.checkpoints.tensors import Delta
 
 BLOCK = 64  # values that share a scale in bitsandbytes' 4-bit types
 AT_ONCE = 1 << 20  # values that are quantised at a time, whole blocks
