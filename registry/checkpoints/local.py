@@ -6,9 +6,11 @@ from pathlib import Path, PurePosixPath
 
 from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.folder import SUFFIXES
+from registry.checkpoints.formats.signatures import format_of
 
 DEPTH = 3  # levels of folders within folders
 CACHED = re.compile(r"models--(?P<id>.+)")  # a hub model's folder in the cache
+SUFFIXED = re.compile(r"\.[A-Za-z]\w{0,20}$")  # of a file that says what it is
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
 
 
@@ -51,6 +53,18 @@ def without_copies(folder: Path, files: Files) -> Files:
         reached.add(link)
         kept[name] = blob
     return kept
+
+
+def with_suffixless(files: Files) -> Files:
+    """Return files with those of no suffix as weights, where their first bytes say so."""
+    named: dict[str, Blob] = dict(files)
+    for name, blob in files.items():
+        if SUFFIXED.search(name) or not isinstance(blob, LocalBlob) or not blob.path.is_file():
+            continue
+        suffix = format_of(blob)
+        if suffix:
+            named[f"{name}.{suffix}"] = LocalBlob(blob.path, f"{name}.{suffix}")
+    return named
 
 
 def snapshot(folder: Path) -> Path:

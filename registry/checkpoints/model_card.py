@@ -15,7 +15,22 @@ from registry.errors import BrokenJSON
 CARD_HEAD = 1 << 16  # bytes of a model card that may hold its metadata
 LIMIT = 64 << 20  # bytes of JSON; the index of a thousand experts takes about 10 MB
 
-FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
+FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n(?:---|\.\.\.)\s*(?:\n|\Z)", re.DOTALL)
+# A model on a hub by its address, and in the hub's cache by its folder.
+ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+/[\w.-]+)")
+CACHED = re.compile(r"(?:^|[/\\])models--(?P<id>[^/\\]+)")
+# Folders that training leaves, which name a step and no model.
+STEP = re.compile(
+    r"(checkpoint|ckpt|(global[_-]?)?step|iter(ation)?|epoch)s?[_-]?\d+|(epoch|step)[=_-]?\d+.*",
+    re.IGNORECASE,
+)
+# The same, or a role in a run: in a path on somebody's disk.
+RUN = re.compile(
+    STEP.pattern
+    + r"|(checkpoint|ckpt|version|run|trial|seed)s?[_-]?\d*|last|best|latest|final|merged|huggingface|hf|safetensors|weights"
+    r"|(model|output|result|out|save|tmp|log)s?|actor|adapter(_model)?|pytorch_model\w*|[0-9a-f]{40}",
+    re.IGNORECASE,
+)
 
 
 def read_json(blob: Blob) -> dict[str, Any]:
@@ -67,21 +82,52 @@ def read_config(files: Mapping[str, Blob]) -> dict[str, Any]:
     return read_json(files["config.json"])
 
 
-def declared_base(files: Mapping[str, Blob], config: dict[str, Any]) -> str | None:
+def declared_base(
+    files: Mapping[str, Blob], config: dict[str, Any], own_name: str | None = None
+) -> str | None:
     """Return the base that the card (`base_model`) or the config (`_name_or_path`) declares.
 
-    Of a path, which nobody else has, it is the last part alone.
+    Of several it is the first. Of an address it is the hub id in it, of a path, which nobody else
+    has, the last part that names a model. It is never the model's own name.
     """
     card = card_metadata(files["README.md"]) if "README.md" in files else {}
-    base = card.get("base_model") or config.get("_name_or_path")
-    if isinstance(base, list):
-        base = base[0] if base else None
-    if not isinstance(base, str) or not base.strip("/\\. "):
+    declarations = as_list(card.get("base_model")) + as_list(config.get("_name_or_path"))
+    for declared in declarations:
+        base = model_named(declared)
+        if base and base != own_name:
+            return base
+    return None
+
+
+def as_list(declared: object) -> list[object]:
+    """Return what a card declares as a list; a table gives its `name`."""
+    items = declared if isinstance(declared, list) else [declared]
+    return [item.get("name") if isinstance(item, dict) else item for item in items]
+
+
+def model_named(declared: object) -> str | None:
+    """Return the model that a text names: a hub id, or the last part of a path that is no run's."""
+    if not isinstance(declared, str):
         return None
-    is_path = base.startswith(("/", ".", "~")) or base.count("/") > 1 or "\\" in base or ":" in base
-    if not is_path:
+    base = declared.strip()
+    cached = CACHED.search(base)
+    if cached:
+        return cached["id"].replace("--", "/")
+    address = ADDRESS.match(base)
+    if address:
+        return address["id"]
+    parts = [part for part in re.split(r"[/\\]", base) if part.strip(". ~")]
+    starts_as_path = base.startswith(("/", ".", "~"))
+    is_path = starts_as_path or base.count("/") > 1 or "\\" in base or ":" in base
+    if not is_path and parts and not RUN.fullmatch(parts[-1]):
         return base
-    return re.split(r"[/\\]", base.rstrip("/\\"))[-1]
+    named = [part for part in parts if not RUN.fullmatch(part) and not part.endswith(":")]
+    return named[-1] if named else None
+
+
+def is_step(name: str) -> bool:
+    """Return whether a folder is called after a step of a run, and not after a model."""
+    return bool(STEP.fullmatch(name))
 
 
 def card_metadata(blob: Blob) -> dict[str, Any]:
@@ -94,7 +140,7 @@ def card_metadata(blob: Blob) -> dict[str, Any]:
         import yaml  # noqa: PLC0415  # a bare machine has none
     except ModuleNotFoundError:
         return {}
-    head = read_bytes(blob, 0, min(blob.size, CARD_HEAD)).decode(errors="replace")
+    head = read_bytes(blob, 0, min(blob.size, CARD_HEAD)).decode("utf-8-sig", "replace")
     block = FRONT_MATTER.match(head.replace("\r\n", "\n"))
     if block is None:
         return {}

@@ -9,15 +9,15 @@ from typing import Any, NamedTuple
 from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.contents import open_file, open_folder
 from registry.checkpoints.folder import folder_of, is_of_adapter, left_aside, weight_files
-from registry.checkpoints.formats.signatures import format_of
 from registry.checkpoints.local import (
     cached_commit,
     cached_id,
     local_files,
     snapshot,
+    with_suffixless,
     without_copies,
 )
-from registry.checkpoints.model_card import declared_base, read_config, read_json
+from registry.checkpoints.model_card import declared_base, is_step, read_config, read_json
 from registry.checkpoints.peft.adapter import adapter_entries, is_adapter
 from registry.checkpoints.peft.dialects import GGUF_ADAPTER, in_pefts_words
 from registry.checkpoints.peft.unmerged import (
@@ -29,11 +29,11 @@ from registry.checkpoints.peft.unmerged import (
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.ranks import without_rank
 from registry.checkpoints.tensors import Contents, Entry
+from registry.checkpoints.wrappers import check_whole, unwrapped
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
 ADAPTER_CONFIG = "adapter_config.json"
 BESIDE = ("config.json", ADAPTER_CONFIG, "README.md")
-SUFFIXED = re.compile(r"\.[A-Za-z]\w{0,20}$")  # of a file that says what it is
 HUB_ID = re.compile(
     r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)"
     r"(?:@(?P<revision>[\w./+-]+))?"
@@ -61,6 +61,14 @@ class Checkpoint:
     remote: bool = False
     kind: str = "model"
     left_aside: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """What its family is called where it declares no base: its name, without a run's folder."""
+        folder, _, last = self.name.rpartition("/")
+        if folder and is_step(last):
+            return folder
+        return self.name
 
     @property
     def architecture(self) -> str | None:
@@ -107,13 +115,17 @@ def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint
 
 
 def from_folder(source: str, path: Path) -> Checkpoint:
-    """Index the one model in a folder; it is called as the folder is."""
+    """Index the one model in a folder; it is called as the folder is.
+
+    That of a run's folder (checkpoint-100) is called by the folder above, too.
+    """
     path = snapshot(path)
     files = without_copies(path, local_files(path))
     if not weight_files(files):
         files = with_suffixless(files)
     place = path.resolve()
-    origin = Origin(source, cached_id(place) or place.name, cached_commit(place))
+    own_name = f"{place.parent.name}/{place.name}" if is_step(place.name) else place.name
+    origin = Origin(source, cached_id(place) or own_name.lstrip("/"), cached_commit(place))
     contents = open_folder(files, source)
     chosen = weight_files(files)
     opened = checkpoint(origin, beside(files, chosen[0]), contents, chosen)
@@ -154,18 +166,6 @@ def from_hub(source: str, *, download: bool) -> Checkpoint:
     return replace(opened, left_aside=tuple(left_aside(files, weights)))
 
 
-def with_suffixless(files: Files) -> Files:
-    """Return files with those of no suffix as weights, where their first bytes say so."""
-    named: dict[str, Blob] = dict(files)
-    for name, blob in files.items():
-        if SUFFIXED.search(name) or not isinstance(blob, LocalBlob) or not blob.path.is_file():
-            continue
-        suffix = format_of(blob)
-        if suffix:
-            named[f"{name}.{suffix}"] = LocalBlob(blob.path, f"{name}.{suffix}")
-    return named
-
-
 def beside(files: Files, weights: str) -> Files:
     """Return what stands beside weights, as if their folder had been given.
 
@@ -198,6 +198,8 @@ def checkpoint(
         files: What stands in the folder of the weights.
         chosen: The names of the files that were read.
     """
+    check_whole(contents.entries, origin.source)
+    contents = replace(contents, entries=unwrapped(contents.entries))
     entries = contents.entries
     configured = ADAPTER_CONFIG in files
     alone = configured and all(is_of_adapter(name) for name in chosen)  # of whatever method
@@ -218,7 +220,7 @@ def model(
         name=origin.name,
         revision=origin.revision,
         config=config,
-        base=declared_base(files, config),
+        base=declared_base(files, config, origin.name),
         entries=tuple(dequantised(entries, config)),
         remote=origin.remote,
     )
@@ -259,7 +261,7 @@ def adapter(origin: Origin, files: Files, contents: Contents) -> Checkpoint:
         name=origin.name,
         revision=origin.revision,
         config=read_config(files),
-        base=declared_base(files, {"_name_or_path": base_name}),
+        base=declared_base(files, {"_name_or_path": base_name}, origin.name),
         entries=tuple(adapter_entries(entries, settings, origin.source)),
         remote=origin.remote,
         kind="adapter",

@@ -68,6 +68,8 @@ def ingest(
     if rank > fingerprint.rank:
         deeper: Options = {**options, "rank": rank}
         checkpoint, fingerprint = read(source, **deeper)
+    if not (family or name or checkpoint.base):
+        family = checkpoint.family
     origin = Origin(
         source=checkpoint.source,
         revision=checkpoint.revision,

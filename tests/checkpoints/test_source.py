@@ -45,6 +45,32 @@ BASES = {
     "not a string": (None, {"_name_or_path": 3}, None),
     "broken card": ("---\nbase_model: [\n---\n", {}, None),
     "card without a head": ("# Model\n---\nbase_model: x\n---\n", {}, None),
+    "card with a table": ("---\nbase_model: {name: org/base}\n---\n", {}, "org/base"),
+    "card with a list that begins with null": (
+        "---\nbase_model: [null, org/two]\n---\n",
+        {},
+        "org/two",
+    ),
+    "card with an address": (
+        "---\nbase_model: https://huggingface.co/org/base\n---\n",
+        {},
+        "org/base",
+    ),
+    "card that begins with a byte order mark": (
+        "\ufeff---\nbase_model: org/base\n---\n",
+        {},
+        "org/base",
+    ),
+    "card that ends with dots": ("---\nbase_model: org/base\n...\n", {}, "org/base"),
+    "card with a date": ("---\nbase_model: 2024-01-01\n---\n", {}, None),
+    "card that names the model itself": ("---\nbase_model: m\n---\n", {}, None),
+    "a run's folder": (None, {"_name_or_path": "/runs/llama-sft/checkpoint-180000"}, "llama-sft"),
+    "nothing but a run's folders": (None, {"_name_or_path": "output/checkpoint-180000"}, None),
+    "the hub's cache": (
+        None,
+        {"_name_or_path": "/root/hub/models--org--base/snapshots/" + "0" * 40},
+        "org/base",
+    ),
     "nothing": (None, {}, None),
 }
 
@@ -65,6 +91,15 @@ def test_names(tmp_path, monkeypatch):
     assert open_checkpoint(folder / "model.safetensors").name == "some-model/model.safetensors"
     monkeypatch.chdir(folder)
     assert open_checkpoint(".").name == "some-model"
+
+
+def test_a_runs_folder_is_no_family(tmp_path):
+    """A step of a run is called by the run's folder too, which names its family."""
+    folder = write_folder(tmp_path / "llama-sft" / "checkpoint-180000", llama())
+    opened = open_checkpoint(folder)
+    assert opened.name == "llama-sft/checkpoint-180000"
+    assert opened.family == "llama-sft"
+    assert open_checkpoint(write_folder(tmp_path / "llama", llama())).family == "llama"
 
 
 @pytest.mark.parametrize(
