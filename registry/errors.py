@@ -247,6 +247,11 @@ class NoDeltas(WeightsError):
     nothing to fingerprint; merge it into its base: pass --merge-into BASE."""
 
 
+class NothingKnown(WeightsError):
+    """{source!r} holds {count} tensors, and none of them is a known projection of a transformer;
+    give a transformer language model, or ask for its names to be added."""
+
+
 class NotAMatrix(WeightsError):
     """The projection {tensor!r} has shape {shape}, not rows by columns, and cannot be
     fingerprinted; check the checkpoint."""

@@ -35,7 +35,7 @@ class Inspection:
         architecture: The model type that config.json states, 'unknown' without one.
         naming: The table of names that most projections follow, None without projections.
         tensors: How many tensors there are.
-        bytes: What they take in memory.
+        bytes: What they take where they are stored.
         dtypes: Tensors by storage type, the most frequent first.
         layers: How many layers have a projection.
         projections: The projections that are there, in the order of PROJECTIONS.
@@ -83,7 +83,7 @@ def inspect(source: str | Path) -> Inspection:
         architecture="unknown" if checkpoint.architecture is None else checkpoint.architecture,
         naming=layout.naming if layout.projections else None,
         tensors=len(checkpoint.entries),
-        bytes=sum(entry.nbytes for entry in checkpoint.entries),
+        bytes=sum(entry.stored_bytes for entry in checkpoint.entries),
         dtypes=dict(dtypes.most_common()),
         layers=len({tensor.layer for tensor in layout.projections}),
         projections=summaries(layout),

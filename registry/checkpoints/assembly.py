@@ -141,7 +141,8 @@ def joined(pieces: Sequence[Entry], axis: int) -> Entry:
     shape = list(first.shape)
     shape[axis] = sum(piece.shape[axis] for piece in pieces)
     read = partial(load_joined, tuple(pieces), axis)
-    return Entry(first.name, first.dtype, tuple(shape), read, first.stored)
+    stored = sum(piece.stored_bytes for piece in pieces)
+    return Entry(first.name, first.dtype, tuple(shape), read, first.stored, bytes_stored=stored)
 
 
 def load_joined(pieces: Sequence[Entry], axis: int) -> "Tensor":

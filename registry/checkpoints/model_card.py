@@ -27,8 +27,9 @@ STEP = re.compile(
 # The same, or a role in a run: in a path on somebody's disk.
 RUN = re.compile(
     STEP.pattern
-    + r"|(checkpoint|ckpt|version|run|trial|seed)s?[_-]?\d*|last|best|latest|final|merged|huggingface|hf|safetensors|weights"
-    r"|(model|output|result|out|save|tmp|log)s?|actor|adapter(_model)?|pytorch_model\w*|[0-9a-f]{40}",
+    + r"|(checkpoint|ckpt|version|run|trial|seed)s?[_-]?\d*|last|best|latest|final|merged"
+    r"|huggingface|hf|safetensors|weights|(model|output|result|out|save|tmp|log)s?|actor"
+    r"|adapter(_model)?|pytorch_model\w*|[0-9a-f]{40}",
     re.IGNORECASE,
 )
 
@@ -119,7 +120,7 @@ def model_named(declared: object) -> str | None:
     parts = [part for part in re.split(r"[/\\]", base) if part.strip(". ~")]
     starts_as_path = base.startswith(("/", ".", "~"))
     is_path = starts_as_path or base.count("/") > 1 or "\\" in base or ":" in base
-    if not is_path and parts and not RUN.fullmatch(parts[-1]):
+    if not is_path and parts and not is_step(parts[-1]):
         return base
     named = [part for part in parts if not RUN.fullmatch(part) and not part.endswith(":")]
     return named[-1] if named else None

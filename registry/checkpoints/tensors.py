@@ -30,6 +30,7 @@ class Entry:
         stored: The format where the file keeps it in another one (`gptq 4-bit`, `Q4_K`): `read`
             then dequantises.
         head: Reads the first values alone, row by row, where the file keeps them so.
+        bytes_stored: Bytes that it takes where it is stored, if these are others than in memory.
     """
 
     name: str
@@ -38,6 +39,12 @@ class Entry:
     read: Callable[[], "Tensor"]
     stored: str | None = None
     head: Callable[[int], "Tensor"] | None = None
+    bytes_stored: int | None = None
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes that the tensor takes where it is stored."""
+        return self.nbytes if self.bytes_stored is None else self.bytes_stored
 
     @property
     def count(self) -> int:
@@ -161,3 +168,8 @@ class Delta(Entry):
     def count(self) -> int:
         """Number of elements in the parts: they are what is stored."""
         return sum(part.count for part in self.parts)
+
+    @property
+    def stored_bytes(self) -> int:
+        """Bytes of the parts."""
+        return sum(part.stored_bytes for part in self.parts)

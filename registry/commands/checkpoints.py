@@ -18,7 +18,7 @@ from registry.commands.options import (
 )
 from registry.commands.printing import json_text, say_notes, show, show_json, show_text
 from registry.commands.versions import say_not_compared
-from registry.errors import RegistryError
+from registry.errors import NothingKnown, RegistryError
 from registry.files import write_whole
 
 if TYPE_CHECKING:
@@ -168,7 +168,8 @@ def fingerprint(source: str, output: Path | None, json: bool, timing: bool, **op
 def inspect(source: str, json: bool) -> None:
     """List what a checkpoint holds, from its headers alone.
 
-    Says which tensors are projections, which are ignored and which are unknown.
+    Says which tensors are projections, which are ignored and which are unknown. Exit code 1 where
+    none is a projection.
 
     \b
     Example: registry inspect ./model
@@ -178,3 +179,5 @@ def inspect(source: str, json: bool) -> None:
 
     inspection = read_headers(source)
     show(answers.plain(inspection), fingerprints.inspection_table(inspection), json=json)
+    if not inspection.projections:
+        raise NothingKnown(source=inspection.source, count=inspection.tensors)

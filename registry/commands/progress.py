@@ -22,13 +22,17 @@ COLUMNS = (
 
 
 class Bar:
-    """A bar for what takes more than a second: tensors done, and bytes per second."""
+    """A bar for what takes more than a second: tensors done, and bytes per second.
+
+    It is drawn on a terminal alone: what stderr is redirected into gets no bars.
+    """
 
     PATIENCE = 1.0  # seconds
     WIDTH = 40  # columns for the title
 
     def __init__(self, title: str) -> None:
         self.title = title if len(title) <= self.WIDTH else f"...{title[-self.WIDTH :]}"
+        self.console = Console(stderr=True)
         self.start = 0.0
         self.bytes = 0
         self.progress: Progress | None = None
@@ -46,10 +50,10 @@ class Bar:
         """Show that a tensor is done."""
         self.bytes += nbytes
         elapsed = time.monotonic() - self.start
-        if elapsed < self.PATIENCE:
+        if elapsed < self.PATIENCE or not self.console.is_terminal:
             return
         if not self.progress:
-            self.progress = Progress(*COLUMNS, TimeRemainingColumn(), console=Console(stderr=True))
+            self.progress = Progress(*COLUMNS, TimeRemainingColumn(), console=self.console)
             self.task = self.progress.add_task(self.title, rate="")
             self.progress.start()
         rate = f"{self.bytes / elapsed / 1e6:.0f} MB/s"

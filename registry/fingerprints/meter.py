@@ -88,7 +88,7 @@ class Meter:
         Raises whatever reading a tensor raises.
         """
         batches = Batches(self.options.batch_bytes, self.options.threads)
-        reports = OrderedProgress(progress, [tensor.entry.nbytes for tensor in wanted])
+        reports = OrderedProgress(progress, [tensor.entry.stored_bytes for tensor in wanted])
         jobs = [
             Job(tensor.entry.nbytes, partial(self.tensor_tasks, tensor, batches))
             for tensor in wanted

@@ -28,8 +28,8 @@ class BranchTensors:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the tensors."""
-        return sum(tensor.entry.nbytes for tensor in self.tensors)
+        """Bytes of the tensors where they are stored."""
+        return sum(tensor.entry.stored_bytes for tensor in self.tensors)
 
 
 class Glimpse:
@@ -39,7 +39,7 @@ class Glimpse:
         source: what the user named.
         layout: which tensors hold projections.
         config: what config.json says.
-        total: bytes of all tensors.
+        total: bytes of all tensors, where they are stored.
         read: bytes read so far.
         looked: how many branches were read.
     """
@@ -50,7 +50,7 @@ class Glimpse:
         self.source = checkpoint.source
         self.layout = layout_of(replace(checkpoint, entries=entries))
         self.config = checkpoint.config
-        self.total = sum(entry.nbytes for entry in checkpoint.entries)
+        self.total = sum(entry.stored_bytes for entry in checkpoint.entries)
         self.read = 0
         self.looked = 0
 
@@ -109,12 +109,12 @@ def counted(glimpse: Glimpse, entry: Entry) -> Entry:
     head = entry.head
 
     def read_whole() -> torch.Tensor:
-        glimpse.read += entry.nbytes
+        glimpse.read += entry.stored_bytes
         return entry.read()
 
     def read_first(count: int) -> torch.Tensor:
         assert head is not None
-        glimpse.read += count * entry.dtype.itemsize
+        glimpse.read += -(-count * entry.stored_bytes // max(1, entry.count))
         return head(count)
 
     return replace(entry, read=read_whole, head=None if head is None else read_first)

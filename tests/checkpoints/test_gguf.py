@@ -12,6 +12,7 @@ from gguf.constants import GGMLQuantizationType as Kind
 from gguf.quants import dequantize, quantize
 from gguf_made import converted, loaded, write
 
+from registry.architectures.inspection import inspect
 from registry.architectures.layout import layout_of
 from registry.checkpoints import open_checkpoint
 from registry.errors import (
@@ -213,3 +214,22 @@ def test_two_split_models(small, tmp_path):
             (tmp_path / f"{name}-0000{number}-of-00002.gguf").write_bytes(small.read_bytes())
     with pytest.raises(SeveralCheckpoints, match=r"Q4-00001-of-00002\.gguf, .*Q8-00002"):
         open_checkpoint(tmp_path)
+
+
+def test_bytes_are_those_of_the_file(tmp_path):
+    """A quantised tensor counts with its bytes in the file, and its first values cost as many blocks."""
+    path = write(tmp_path / "m.gguf", converted(llama(hidden=256, inner=256), Kind.Q8_0))
+    name = "blk.0.ffn_up.weight"
+    entry = {entry.name: entry for entry in open_checkpoint(path).entries}[name]
+    assert entry.stored_bytes == 256 * 256 // 32 * 34
+    assert entry.nbytes == 256 * 256 * 4
+    assert torch.equal(entry.first(300), entry.load().flatten()[:300])
+    answer = inspect(path)
+    assert answer.bytes <= path.stat().st_size
+
+
+def test_first_values_in_the_restored_order(tmp_path):
+    """Of query and key, whose rows the converter permutes, the first values are the restored ones."""
+    path = write(tmp_path / "m.gguf", converted(llama(hidden=64, inner=64, keys=32), Kind.Q8_0))
+    for entry in open_checkpoint(path).entries:
+        assert torch.equal(entry.first(70), entry.load().flatten()[:70])

@@ -6,6 +6,7 @@ import time
 
 import psycopg
 import pytest
+import torch
 from checkpoints_made import llama, write_folder
 from command_line import answer, run, start
 
@@ -158,3 +159,13 @@ def wait_for(url, moment, process):
     with psycopg.connect(url, autocommit=True) as own:
         while process.poll() is None and own.execute(query).fetchone() == (0,):
             time.sleep(0.001)
+
+
+def test_inspecting_what_is_no_model(tmp_path):
+    """Where no tensor is a projection, the listing is followed by a sentence, and the exit code is 1."""
+    folder = write_folder(tmp_path / "m", {"encoder.thing": torch.ones(2, 2)})
+    result = run("inspect", folder)
+    assert result.exit_code == 1
+    assert "encoder.thing" in result.stdout
+    assert "holds 1 tensors, and none of them is a known projection" in result.stderr
+    assert json.loads(run("inspect", folder, "--json").stdout)["unknown"] == ["encoder.thing"]

@@ -92,7 +92,10 @@ def entry(blob: Blob, row: Row) -> Entry:
         return Entry(row.name, span.dtype, span.shape, span.read)
     if not readable(row.kind):
         raise QuantisedWeights(tensor=row.name, dtype=row.kind.name)
-    return Entry(row.name, F32, row.shape, partial(dequantised, blob, row), row.kind.name)
+    read = partial(dequantised, blob, row)
+    return Entry(
+        row.name, F32, row.shape, read, row.kind.name, partial(first, blob, row), row.nbytes
+    )
 
 
 @cache
@@ -104,6 +107,17 @@ def readable(kind: GGMLQuantizationType) -> bool:
     except NotImplementedError:
         return False
     return True
+
+
+def first(blob: Blob, row: Row, count: int) -> "Tensor":
+    """Read the first values of a quantised tensor, flat, and of its bytes no more than needed."""
+    block, width = GGML_QUANT_SIZES[row.kind]  # elements and bytes
+    blocks = -(-count // block)
+    raw = np.frombuffer(read_bytes(blob, row.offset, blocks * width), np.uint8)
+    tensor = F32.empty(blocks * block)
+    with np.errstate(all="ignore"):  # the scale of a damaged block may be infinite
+        tensor.numpy()[:] = dequantize(raw[None], row.kind)[0]
+    return tensor[:count]
 
 
 def dequantised(blob: Blob, row: Row) -> "Tensor":

@@ -77,7 +77,7 @@ def unpermuted(entry: Entry, config: dict[str, Any], label: str) -> Entry:
     if type(heads) is not int or heads < 1 or entry.shape[0] % (2 * heads):
         reason = f"it has {heads} heads, which {entry.name!r} does not divide into"
         raise BrokenFile(path=label, reason=reason)
-    return replace(entry, read=partial(in_halves, entry, heads))
+    return replace(entry, read=partial(in_halves, entry, heads), head=None)
 
 
 def in_halves(entry: Entry, heads: int) -> "Tensor":
@@ -124,7 +124,7 @@ def joined(entry: Entry) -> Entry:
     if transposed:
         rows, latent = latent, rows
     read = partial(one_below_the_other, entry, transposed)
-    return replace(entry, shape=(heads * rows, latent), read=read)
+    return replace(entry, shape=(heads * rows, latent), read=read, head=None)
 
 
 def one_below_the_other(entry: Entry, transposed: bool) -> "Tensor":

@@ -192,7 +192,10 @@ def entry(blob: Blob, group: int, place: Place) -> Entry:
         span = Span(blob, place.offset, F32, place.shape)
         return Entry(place.name, F32, place.shape, span.read)
     load = partial(dequantised, blob, place, group)
-    return Entry(place.name, F32, place.shape, load, f"int8 in groups of {group}")
+    count = math.prod(place.shape)
+    stored = f"int8 in groups of {group}"
+    size = count + count // group * SCALE
+    return Entry(place.name, F32, place.shape, load, stored, bytes_stored=size)
 
 
 def dequantised(blob: Blob, place: Place, group: int) -> "Tensor":

@@ -148,7 +148,8 @@ def plain_entry(tensor: QuantisedTensor, index: Mapping[str, Entry]) -> Entry:
     if scheme.plain != scheme.weights and group.name in index:
         reason = "it is there unquantised, too"
         raise BrokenQuantisation(tensor=group.name, scheme=group.scheme, reason=reason)
-    return scheme.entry(group)
+    entry = scheme.entry(group)
+    return replace(entry, bytes_stored=sum(part.stored_bytes for part in group.parts.values()))
 
 
 def check_leftovers(index: Mapping[str, Entry], used: set[str], method: object) -> None:
