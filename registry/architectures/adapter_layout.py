@@ -1,5 +1,6 @@
 """Which projections an adapter's LoRA deltas (B A) belong to, derived from headers alone."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
@@ -12,6 +13,9 @@ from registry.checkpoints import Checkpoint, Delta, Entry
 from registry.checkpoints.dtypes import FLOATING
 from registry.data import load
 from registry.errors import CannotSplit
+
+GPT_OSS = "gpt_oss"
+GPT_OSS_NAME = re.compile(r"gpt[-_]?oss", re.IGNORECASE)
 
 
 class PublishedHeads(NamedTuple):
@@ -38,12 +42,30 @@ def adapter_layout(checkpoint: Checkpoint) -> Layout:
         elif entry.dtype in FLOATING:
             beside.append(entry)
     layout = model_layout(deltas, with_heads(checkpoint.config, deltas))
+    halves = not is_gpt_oss(checkpoint)
     with_output = {tensor.layer for tensor in layout.projections if "output" in tensor.parts}
     projections = []
     for tensor in layout.projections:
         has_width = tensor.layer in with_output
-        projections.append(tensor if has_width else with_square_query(tensor))
+        whole = tensor if has_width else with_square_query(tensor)
+        projections.append(whole if halves else row_by_row(whole))
     return replace(layout, projections=tuple(projections), others=(*layout.others, *beside))
+
+
+def is_gpt_oss(checkpoint: Checkpoint) -> bool:
+    """Return whether an adapter is one of gpt-oss, by what it says of its base.
+
+    Its deltas have the names of other experts, whose gate stands before up and not row by row.
+    """
+    stated = checkpoint.config.get("model_type")
+    return stated == GPT_OSS or bool(GPT_OSS_NAME.search(checkpoint.base or ""))
+
+
+def row_by_row(tensor: ProjectionTensor) -> ProjectionTensor:
+    """Return a stack of gate and up cut row by row, as gpt-oss has them; any other as it is."""
+    if not tensor.entry.name.endswith(".experts.gate_up_proj"):
+        return tensor
+    return replace(tensor, naming=GPT_OSS, groups=tensor.sizes[0])
 
 
 def with_square_query(tensor: ProjectionTensor) -> ProjectionTensor:

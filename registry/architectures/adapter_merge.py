@@ -3,24 +3,41 @@
 It is a checkpoint whose weights are summed up one by one, when they are read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
-from registry.architectures.adapter_weights import heads_of, matrix_delta
+from registry.architectures.adapter_weights import (
+    ChangedPart,
+    heads_of,
+    matrix_delta,
+    with_parts,
+)
+from registry.architectures.base_tensors import BaseTensors, cut_alike, is_transposed
 from registry.architectures.layout import ProjectionTensor, layout_of
 from registry.checkpoints import Checkpoint, Delta, Entry, open_checkpoint
 from registry.checkpoints.initialisation import BaseChange
 from registry.checkpoints.peft.weights import with_delta, with_rows
-from registry.checkpoints.suffixes import suffixes
 from registry.checkpoints.tensors import TokenRows
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter, UnknownInitialBase
 
 HEAD = "lm_head.weight"
 MATRIX = 2  # dimensions
-Parts = tuple[int, tuple[str, ...], tuple[int | None, ...]]
-"""What a tensor holds: its layer, and the projection and expert of each of its matrices."""
+# What stands outside the layers, by llama.cpp's names and by transformers'.
+LLAMA_CPP = {
+    "token_embd.weight": ("embed_tokens.weight", "wte.weight", "embed_in.weight"),
+    "output.weight": (HEAD, "embed_out.weight"),
+}
+
+
+class BasePlace(NamedTuple):
+    """A projection of the base: the tensor that holds it, and which of its matrices it is."""
+
+    tensor: ProjectionTensor
+    number: int
+
 
 MERGED_INTO = " merged into "
 """Between the adapter's source and the base's in the source of the merged model."""
@@ -65,6 +82,15 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
     )
 
 
+def has_known_base(adapter: Checkpoint) -> bool:
+    """Return whether what an adapter is added to can be made of its base."""
+    for entry in adapter.entries:
+        initialisation = entry.initialisation if isinstance(entry, Delta) else None
+        if initialisation and initialisation.change is BaseChange.UNKNOWN:
+            return False
+    return True
+
+
 def merged_entries(base: Checkpoint, adapter: Checkpoint) -> list[Entry]:
     """Return the base's tensors, those that the adapter changes with its deltas.
 
@@ -81,7 +107,7 @@ def merged_entries(base: Checkpoint, adapter: Checkpoint) -> list[Entry]:
             merge.set_rows(entry)
         elif entry not in merge.magnitudes:  # trained whole, such as a classifier head
             merge.put(entry)
-    return list(merge.entries.values())
+    return merge.merged()
 
 
 class Merge:
@@ -95,6 +121,7 @@ class Merge:
         self.projections = layout_of(base).projections
         self.transposed = {tensor.entry.name for tensor in self.projections if tensor.transposed}
         deltas = [entry for entry in adapter.entries if isinstance(entry, Delta)]
+        self.parts: dict[str, list[ChangedPart]] = {}
         self.magnitudes = [delta.magnitude for delta in deltas if delta.magnitude]
 
     def put(self, entry: Entry) -> None:
@@ -136,37 +163,47 @@ class Merge:
         initialisation = delta.initialisation
         if initialisation and initialisation.change is BaseChange.UNKNOWN:
             raise UnknownInitialBase(source=self.adapter.source, initialisation=initialisation.name)
-        weight = self.base_tensors.find(delta.name)
+        weight = self.find(delta.name)
         if weight:
             self.change(weight, delta)
-            return
-        for matrix in self.matrices_of(delta):
-            self.change(*matrix)
+        else:
+            self.change_matrices(delta)
 
-    def matrices_of(self, delta: Delta) -> list[tuple[Entry, Delta]]:
-        """Return the base's weights for a delta that has no name of its own there, with its parts.
+    def find(self, name: str) -> Entry | None:
+        """Return the base's weight by an adapter's name, or by llama.cpp's; None without it."""
+        for alias in (name, *LLAMA_CPP.get(name, ())):
+            weight = self.base_tensors.find(alias)
+            if weight:
+                return weight
+        return None
+
+    def change_matrices(self, delta: Delta) -> None:
+        """Add a delta to the projections that it is made of, where these have other names.
 
         The two may be stored otherwise: experts one by one or stacked, under llama.cpp's names.
 
         Raises:
-            AdapterMismatch: Where the base lacks one of them.
+            AdapterMismatch: Where the base lacks one of them, or has it in another shape.
         """
         absent = self.mismatch(f"it changes {delta.name!r}, which is not there")
         tensors = [tensor for tensor in self.delta_tensors if tensor.entry.name == delta.name]
         if not tensors:
             raise absent
         [tensor] = tensors
-        same_cut = self.by_parts.get((tensor.layer, tensor.parts, tensor.experts))
-        if same_cut:
-            return [(same_cut, delta)]
+        first = self.matrices.get((tensor.layer, tensor.parts[0], tensor.experts[0]))
+        if first and cut_alike(first.tensor, tensor):
+            self.change(first.tensor.entry, delta)
+            return
 
-        matrices = []
         for index, (part, expert) in enumerate(zip(tensor.parts, tensor.experts, strict=True)):
-            weight = self.by_parts.get((tensor.layer, (part,), (expert,)))
-            if weight is None:
+            place = self.matrices.get((tensor.layer, part, expert))
+            if place is None or place.tensor.groups > 1:
                 raise absent
-            matrices.append((weight, matrix_delta(delta, tensor, index)))
-        return matrices
+            of_matrix = matrix_delta(delta, tensor, index)
+            if len(place.tensor.parts) == 1:
+                self.change(place.tensor.entry, of_matrix)
+            else:
+                self.change_part(place, of_matrix)
 
     @cached_property
     def delta_tensors(self) -> tuple[ProjectionTensor, ...]:
@@ -174,12 +211,25 @@ class Merge:
         return layout_of(self.adapter).projections
 
     @cached_property
-    def by_parts(self) -> dict[Parts, Entry]:
-        """The base's tensors by the projections that they hold."""
-        tensors = {}
+    def matrices(self) -> dict[tuple[int, str, int | None], BasePlace]:
+        """Where each projection of each layer and expert is in the base."""
+        places = {}
         for tensor in self.projections:
-            tensors[tensor.layer, tensor.parts, tensor.experts] = tensor.entry
-        return tensors
+            for index, (part, expert) in enumerate(zip(tensor.parts, tensor.experts, strict=True)):
+                places[tensor.layer, part, expert] = BasePlace(tensor, index)
+        return places
+
+    def change_part(self, place: BasePlace, delta: Delta) -> None:
+        """Add a delta to one of the projections that a tensor holds.
+
+        Raises:
+            AdapterMismatch: Where it has another shape.
+        """
+        shape = place.tensor.shapes[place.number]
+        if shape != delta.shape:
+            raise self.other_shape(place.tensor.entry.name, delta, shape)
+        part = ChangedPart(place.tensor, place.number, delta, self.heads(delta))
+        self.parts.setdefault(place.tensor.entry.name, []).append(part)
 
     def change(self, weight: Entry, delta: Delta) -> None:
         """Add a delta to one weight.
@@ -189,50 +239,38 @@ class Merge:
         """
         *stack, rows, columns = delta.shape
         if weight.shape not in ((*stack, rows, columns), (*stack, columns, rows)):
-            stored = " x ".join(map(str, weight.shape))
-            changed = " x ".join(map(str, delta.shape))
-            reason = f"it changes {weight.name!r} as {changed}, which is {stored} there"
-            raise self.mismatch(reason)
+            raise self.other_shape(weight.name, delta, weight.shape)
+        transposed = is_transposed(weight, delta, weight.name in self.transposed)
+        entry = self.entries[weight.name]
+        self.entries[weight.name] = with_delta(
+            entry, delta, transposed=transposed, heads=self.heads(delta)
+        )
 
+    def merged(self) -> list[Entry]:
+        """Return the tensors with all changes."""
+        for name, parts in self.parts.items():
+            self.entries[name] = with_parts(self.entries[name], parts)
+        return list(self.entries.values())
+
+    def heads(self, delta: Delta) -> int | None:
+        """Return how many heads a delta's rows are ordered by; None where they are not.
+
+        Raises:
+            AdapterMismatch: Where the base does not say.
+        """
         heads = heads_of(delta, self.base.config)
         if heads == 0:
             reason = f"the heads that order the rows of {delta.name!r} are not in its config.json"
             raise self.mismatch(reason)
-        transposed = is_transposed(weight, delta, weight.name in self.transposed)
-        entry = self.entries[weight.name]
-        self.entries[weight.name] = with_delta(entry, delta, transposed=transposed, heads=heads)
+        return heads
+
+    def other_shape(self, name: str, delta: Delta, shape: Sequence[int]) -> AdapterMismatch:
+        """Return the error for a weight of another shape than its delta."""
+        stored = " x ".join(map(str, shape))
+        changed = " x ".join(map(str, delta.shape))
+        return self.mismatch(f"it changes {name!r} as {changed}, which is {stored} there")
 
     def mismatch(self, reason: str) -> AdapterMismatch:
         """Return the error for an adapter of another base."""
         source, base = self.adapter.source, self.base.source
         return AdapterMismatch(source=source, base=base, reason=reason)
-
-
-class BaseTensors:
-    """The base's tensors by an adapter's names: either may have been saved with a prefix."""
-
-    def __init__(self, entries: Iterable[Entry]) -> None:
-        self.by_name = {entry.name: entry for entry in entries}
-        self.by_suffix: dict[str, list[Entry]] = {}
-        for entry in self.by_name.values():
-            for suffix in suffixes(entry.name):
-                self.by_suffix.setdefault(suffix, []).append(entry)
-
-    def find(self, name: str) -> Entry | None:
-        """Return the tensor whose name ends `name`, or the only one whose name `name` ends.
-
-        None where there is none.
-        """
-        for suffix in suffixes(name):
-            if suffix in self.by_name:
-                return self.by_name[suffix]
-        longer = self.by_suffix.get(name, [])
-        return longer[0] if len(longer) == 1 else None
-
-
-def is_transposed(weight: Entry, delta: Delta, stored_transposed: bool) -> bool:
-    """Return whether a weight is kept inputs x outputs: by its shape, by its name if square."""
-    rows, columns = delta.shape[-2:]
-    if rows == columns:
-        return stored_transposed
-    return weight.shape[-2:] == (columns, rows)

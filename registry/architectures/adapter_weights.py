@@ -1,14 +1,15 @@
 """The matrices of a delta one by one, for a base that keeps them otherwise than the adapter."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from registry.architectures.projection_tensors import ProjectionTensor
-from registry.checkpoints import Delta
+from registry.checkpoints import Delta, Entry
 from registry.checkpoints.dtypes import F32, F64, DType
+from registry.checkpoints.peft.weights import with_delta
 
 STACK = 3  # dimensions of a stack of experts
 
@@ -64,6 +65,37 @@ def matrix_delta(delta: Delta, tensor: ProjectionTensor, index: int) -> Delta:
         factors=matrix.factors if delta.factors else None,
         magnitude=magnitude and replace(magnitude, read=matrix.magnitude),
     )
+
+
+class ChangedPart(NamedTuple):
+    """One of the matrices of a base's tensor, and what is added to it.
+
+    Attributes:
+        tensor: How the base's tensor is cut; its parts do not alternate.
+        number: Which of its matrices is changed.
+        delta: Outputs x inputs.
+        heads: How many heads the delta's rows are ordered by, where their halves alternate.
+    """
+
+    tensor: ProjectionTensor
+    number: int
+    delta: Delta
+    heads: int | None
+
+
+def with_parts(weight: Entry, parts: Sequence[ChangedPart]) -> Entry:
+    """Return a fused weight's entry, or a stack's, some of whose matrices have deltas."""
+
+    def load() -> torch.Tensor:
+        stored = weight.load()
+        for part in parts:
+            matrix = part.tensor.cut(stored)[part.number]  # a view of what was read
+            alone = Entry(weight.name, weight.dtype, tuple(matrix.shape), matrix.detach)
+            changed = with_delta(alone, part.delta, transposed=False, heads=part.heads)
+            matrix.copy_(changed.load())
+        return stored
+
+    return Entry(weight.name, weight.dtype, weight.shape, load)
 
 
 def heads_of(delta: Delta, config: Mapping[str, Any]) -> int | None:

@@ -181,6 +181,10 @@ def adapter_table(adapter: ComparedAdapter, base: tuple[str, Fingerprint] | None
     form = adapter.delta.adapter
     if form:
         facts.append(f"{form.method}, rank {form.rank}")
+    if form and form.initialisation:
+        facts.append("B A began as a part of the base and is not what training changed")
+        if base and not adapter.merged:
+            facts.append("the merged weights are not known")
     if adapter.data:
         facts.append(f"trained on {adapter.data}")
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.architectures.adapter_merge import merged
+from registry.architectures.adapter_merge import has_known_base, merged
 from registry.checkpoints import open_checkpoint
 from registry.database import nearest
 from registry.errors import UntrainedAdapter
@@ -43,7 +43,8 @@ def read_adapter(
 
     Args:
         weights_of: Gives the source of a base's weights by the name that the adapter declares, or
-            None; an adapter whose weights are read is merged into these, too.
+            None; an adapter whose weights are read is merged into these, too, if what it began with
+            is known.
     """
     model = resolve(None, named, labelled=True)
     label, source = model.label, model.source or model.given
@@ -57,7 +58,7 @@ def read_adapter(
     except UntrainedAdapter:
         return ComparedAdapter(checkpoint.name, source, label, checkpoint.base, None)
 
-    base = weights_of(checkpoint.base)
+    base = weights_of(checkpoint.base) if has_known_base(checkpoint) else None
     together = compute(merged(checkpoint, open_checkpoint(base)), rank=RANK) if base else None
     return ComparedAdapter(checkpoint.name, source, label, checkpoint.base, delta, together)
 

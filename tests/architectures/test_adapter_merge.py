@@ -10,16 +10,11 @@ from checkpoints_made import llama, write_folder
 from safetensors.torch import load_file
 
 import registry
-from registry.architectures.adapter_merge import BaseTensors, is_transposed, merged, open_merged
-from registry.checkpoints import Delta, Entry, open_checkpoint
-from registry.checkpoints.dtypes import F32
+from registry.architectures.adapter_merge import merged, open_merged
+from registry.checkpoints import Delta, open_checkpoint
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter
 
 WEIGHT = "model.layers.0.self_attn.q_proj"
-
-
-def entry(name, shape=(2, 2)):
-    return Entry(name, F32, shape, lambda: torch.zeros(shape))
 
 
 @pytest.fixture
@@ -65,30 +60,6 @@ def test_an_adapter_of_another_base(tmp_path, adapter, tensors, reason):
     other = write_folder(tmp_path / "other", tensors or {"x.weight": torch.ones(2, 2)})
     with pytest.raises(AdapterMismatch, match=reason):
         open_merged(adapter, other)
-
-
-@pytest.mark.parametrize(
-    ("name", "found"),
-    [("h.0.c.weight", "h.0.c.weight"), ("transformer.h.0.c.weight", "h.0.c.weight"),
-     ("c.weight", "h.0.c.weight"), ("d.weight", None), ("e.weight", None)],
-    ids=["same", "longer", "shorter", "several", "none"],
-)  # fmt: skip
-def test_either_name_may_have_a_prefix(name, found):
-    """A tensor is found by the end of its name, if it is the only one."""
-    tensors = BaseTensors([entry("h.0.c.weight"), entry("h.0.d.weight"), entry("h.1.d.weight")])
-    place = tensors.find(name)
-    assert (place and place.name) == found
-
-
-@pytest.mark.parametrize(
-    ("stored", "delta", "by_name", "expected"),
-    [((2, 3), (2, 3), True, False), ((3, 2), (2, 3), False, True),
-     ((2, 2), (2, 2), True, True), ((2, 2), (2, 2), False, False)],
-    ids=["as it is", "the other way", "square, Conv1D", "square"],
-)  # fmt: skip
-def test_orientation_is_derived_from_the_shape(stored, delta, by_name, expected):
-    """Where a weight is square its name decides."""
-    assert is_transposed(entry("w", stored), entry("w", delta), by_name) is expected
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -188,3 +159,71 @@ def test_a_merged_model_is_as_far_as_its_parts(peft_made, near, far):
     )
     found = merged(replace(adapter, remote=near), replace(base, remote=far))
     assert (found.remote, found.kind) == (near or far, "model")
+
+
+def fused(layers=2):
+    """The made-up Llama with query, key and value in one tensor."""
+    tensors = llama(layers=layers)
+    for layer in range(layers):
+        attention = f"model.layers.{layer}.self_attn"
+        parts = [tensors.pop(f"{attention}.{part}_proj.weight") for part in "qkv"]
+        tensors[f"{attention}.qkv_proj.weight"] = torch.cat(parts)
+    return tensors
+
+
+def test_parts_of_a_fused_weight(tmp_path):
+    """Deltas of query and value go into their rows of a weight that holds both."""
+    factors = {}
+    for part, outputs in (("q", 16), ("v", 8)):
+        name = f"base_model.model.model.layers.0.self_attn.{part}_proj.lora_{{}}.weight"
+        factors |= {name.format("A"): torch.randn(2, 16), name.format("B"): torch.ones(outputs, 2)}
+    adapter = write_adapter(tmp_path / "adapter", factors, r=2, lora_alpha=2)
+    apart = open_merged(adapter, write_folder(tmp_path / "apart", llama()))
+    together = open_merged(adapter, write_folder(tmp_path / "fused", fused()))
+    expected = {entry.name: entry.load() for entry in apart.entries}
+    name = "model.layers.0.self_attn.{}_proj.weight"
+    [weight] = [entry for entry in together.entries if entry.name == name.format("qkv")]
+    stacked = torch.cat([expected[name.format(part)] for part in "qkv"])
+    assert torch.equal(weight.load(), stacked)
+
+
+@pytest.mark.parametrize("is_transposed", [False, True])
+def test_single_experts_of_a_stack(tmp_path, is_transposed):
+    """Deltas of experts one by one go into the stack that holds them all, either way round."""
+    draw = torch.Generator().manual_seed(0)
+    expert = "model.layers.0.mlp.experts.{}.{}_proj"
+    factors = {}
+    changes = {}
+    for number in range(3):
+        for part, (outputs, inputs) in {"gate": (10, 16), "up": (10, 16), "down": (16, 10)}.items():
+            a = torch.randn(2, inputs, generator=draw)
+            b = torch.randn(outputs, 2, generator=draw)
+            name = f"base_model.model.{expert.format(number, part)}"
+            factors |= {f"{name}.lora_A.weight": a, f"{name}.lora_B.weight": b}
+            changes[number, part] = b @ a * 2
+    adapter = write_adapter(tmp_path / "adapter", factors, r=2, lora_alpha=4)
+
+    tensors = llama(layers=1)
+    gate_up, down = torch.randn(3, 20, 16, generator=draw), torch.randn(3, 16, 10, generator=draw)
+    stacks = {"gate_up": gate_up, "down": down}
+    for part, stack in stacks.items():
+        stored = stack.mT if is_transposed else stack
+        tensors[f"model.layers.0.mlp.experts.{part}_proj"] = stored.contiguous()
+    merged_stacks = open_merged(adapter, write_folder(tmp_path / "base", tensors)).entries
+    weights = {entry.name: entry.load() for entry in merged_stacks}
+    for number in range(3):
+        change = torch.cat([changes[number, "gate"], changes[number, "up"]])
+        expected = {"gate_up": gate_up[number] + change, "down": down[number]}
+        expected["down"] = down[number] + changes[number, "down"]
+        for part, matrix in expected.items():
+            stored = weights[f"model.layers.0.mlp.experts.{part}_proj"][number]
+            assert torch.allclose(stored.T if is_transposed else stored, matrix, atol=1e-5)
+
+
+def test_a_part_of_another_shape(tmp_path):
+    """Rows that a fused weight does not have are told."""
+    name = "base_model.model.model.layers.0.self_attn.v_proj.lora_{}.weight"
+    factors = {name.format("A"): torch.ones(2, 16), name.format("B"): torch.ones(12, 2)}
+    adapter = write_adapter(tmp_path / "adapter", factors, r=2)
+    with pytest.raises(AdapterMismatch, match="as 12 x 16, which is 8 x 16 there"):
+        open_merged(adapter, write_folder(tmp_path / "fused", fused()))

@@ -84,6 +84,10 @@ def test_doras_magnitudes_stand_beside_their_deltas():
 BROKEN = {
     "a factor alone": ([factors()[0]], "not whole"),
     "ranks that differ": ([factors()[0], factors(rank=3)[1]], "do not fit"),
+    "lengths of another number": (
+        [*factors(), entry(f"{QUERY}.lora_magnitude_vector", 4)],
+        "do not fit",
+    ),
     "two adapters": (
         [*factors(), entry(f"{QUERY}.lora_A.other.weight", 2, 5)],
         "several adapters",

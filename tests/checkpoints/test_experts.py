@@ -115,3 +115,13 @@ def test_stacks_that_do_not_fit_the_config(tmp_path, factors, settings, reason):
     """The config must name the parameters, and the rank of one expert."""
     with pytest.raises(BrokenAdapter, match=reason):
         open_checkpoint(write(tmp_path, factors, **settings))
+
+
+@pytest.mark.parametrize("base", ["openai/gpt-oss-20b", "org/other"])
+def test_gate_and_up_row_by_row(tmp_path, factors, base):
+    """The deltas of gpt-oss have the names of other experts: its rows of gate and up alternate."""
+    folder = write(tmp_path, factors, base_model_name_or_path=base)
+    rows = product(factors, NESTED) * 2
+    gate = rows[:, ::2] if "oss" in base else rows[:, :INNER]
+    fingerprint = registry.fingerprint(folder)
+    assert fingerprint.std.gate == pytest.approx(float(gate.std(correction=0)), rel=1e-9)

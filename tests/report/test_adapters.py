@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from places import EXAMPLES
 from rich.console import Console
 
 import registry
+from registry.fingerprints.record import Adapter
 from registry.lineage.adapter_comparison import ComparedAdapter
 from registry.lora_init.initialisation import Initialised, OutputShift
 from registry.report.adapters import (
@@ -58,6 +60,18 @@ def test_tables(report):
     assert "three: untrained adapter, B A is zero everywhere" in text
     assert "std distances" in text
     assert "registered, most like one" in text
+
+
+def test_an_adapter_that_began_as_a_part_of_its_base(report):
+    """B A is then no difference from the base, and the merged weights may not be known."""
+    first = report.adapters[0]
+    began = replace(first.delta, adapter=Adapter("lora+corda", 4, (), (), ()))
+    alone = replace(report, adapters=(replace(first, delta=began),))
+    text = " ".join(text_of(adapters_table(alone)).split())
+    assert "lora+corda, rank 4, B A began as a part of the base" in text
+    assert "the merged weights are not known" in text
+    merged = replace(first, delta=began, merged=first.delta)
+    assert "not known" not in text_of(adapters_table(replace(report, adapters=(merged,))))
 
 
 def test_too_little_in_common():

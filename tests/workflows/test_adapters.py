@@ -52,3 +52,13 @@ def test_it_is_merged_into_the_weights_at_hand(folder, tmp_path):
     adapter = read_adapter(str(folder), lambda _: str(base))
     assert adapter.merged.kind == "model"
     assert adapter.delta.kind == "adapter"
+
+
+def test_no_merge_where_the_base_cannot_be_known(tmp_path):
+    """What CorDA took out of the base is not kept: the delta is shown, no merged weights."""
+    settings = {"init_lora_weights": "corda", "r": 2}
+    corda = write_adapter(tmp_path / "corda", factors(), **settings)
+    base = write_folder(tmp_path / "base", llama(layers=2, hidden=32, keys=32))
+    adapter = read_adapter(str(corda), lambda _: str(base))
+    assert adapter.merged is None
+    assert adapter.delta.adapter.method == "lora+corda"

@@ -216,6 +216,7 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
     try:
         method = method_of(parts)
         shape = delta_shape(method, parts, config.enabled)
+        check_lengths(magnitude, shape)
     except (LookupError, ValueError) as exc:
         reason = f"the factors of {module!r} are not whole or do not fit"
         raise BrokenAdapter(source=source, reason=reason) from exc
@@ -246,6 +247,16 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
         initialisation=config.initialisation,
         heads=HEADS.get(module.rpartition(".")[2]) if config.paired else None,
     )
+
+
+def check_lengths(magnitude: Entry | None, shape: tuple[int, ...]) -> None:
+    """Check that DoRA sets a length for every output, or for every column of an embedding.
+
+    Raises:
+        ValueError: Where it does not.
+    """
+    if magnitude and math.prod(magnitude.shape) not in shape:
+        raise ValueError(magnitude.shape)
 
 
 def delta_shape(

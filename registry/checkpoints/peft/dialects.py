@@ -32,7 +32,7 @@ EMBEDDING = re.compile(r"(.+\.)?(embed_tokens|tok_embeddings|word_embeddings|wte
 SWITCH = re.compile(r"(?P<block>.+)\.switch_mlp\.(?P<part>\w+)")
 # How experts' matrices are called beside `block_sparse_moe`.
 MIXTRAL = {"gate_proj": "w1", "down_proj": "w2", "up_proj": "w3"}
-STACK = 3  # dimensions
+MATRIX, STACK = 2, 3  # dimensions
 GGUF_ADAPTER = "gguf_adapter"
 """What a GGUF file states of an adapter, among its facts in config.json's words."""
 
@@ -84,13 +84,16 @@ def of_mlx(entries: Iterable[Entry], settings: Mapping[str, Any], source: str) -
         module = match["module"] if match else ""
         if match is None or f"{module}.lora_a" not in by_name:
             spoken.append(entry)
-        elif (
-            len(by_name[f"{module}.lora_b"].shape if f"{module}.lora_b" in by_name else ()) == STACK
-        ):
+        elif is_stack(by_name.get(f"{module}.lora_b")):
             spoken += of_experts(entry, match, by_name[f"{module}.lora_b"].shape[0])
         else:
             spoken.append(mlx_part(entry, match))
     return Spoken(spoken, {"base_model_name_or_path": settings.get("model"), SCALING: scale})
+
+
+def is_stack(factor: Entry | None) -> bool:
+    """Return whether a factor is one of all experts."""
+    return factor is not None and len(factor.shape) == STACK
 
 
 def mlx_part(entry: Entry, match: re.Match[str]) -> Entry:
@@ -106,7 +109,8 @@ def of_experts(entry: Entry, match: re.Match[str], experts: int) -> list[Entry]:
     """Return what each expert has of a factor of all experts."""
     role = f"lora_{match['role'][-1].upper()}"
     place = SWITCH.fullmatch(match["module"])
-    if place is None or not experts or entry.shape[0] % experts:
+    rows = entry.shape[0] if entry.shape else 1
+    if place is None or not experts or rows % experts or role == "lora_M":
         return [entry]
     block, part = place["block"], place["part"]
     if block.endswith("block_sparse_moe"):
@@ -136,7 +140,9 @@ class Slice(NamedTuple):
 
 
 def turned(entry: Entry, name: str) -> Entry:
-    """Return the transpose of a tensor, by another name."""
+    """Return the transpose of a matrix, by another name; what is none stays as it is."""
+    if len(entry.shape) != MATRIX:
+        return replace(entry, name=name)
 
     def read() -> "Tensor":
         return entry.load().mT.contiguous()
@@ -148,6 +154,7 @@ def of_llama_cpp(entries: Iterable[Entry], settings: Mapping[str, Any]) -> Spoke
     """Return an adapter of llama.cpp in peft's words; an alpha of 0 stands for a scaling of 1."""
     stated = settings.get(GGUF_ADAPTER) or {}
     alpha = stated.get("alpha")
+    is_absent = alpha is None or (isinstance(alpha, int | float) and not alpha)
     spoken: list[Entry] = []
     for entry in entries:
         match = LLAMA_CPP.fullmatch(entry.name)
@@ -167,5 +174,5 @@ def of_llama_cpp(entries: Iterable[Entry], settings: Mapping[str, Any]) -> Spoke
         STACKED: True,
         PAIRED: settings.get("model_type") in PERMUTED,
     }
-    scaled = {"lora_alpha": alpha} if alpha else {SCALING: 1.0}
+    scaled = {SCALING: 1.0} if is_absent else {"lora_alpha": alpha}
     return Spoken(spoken, {**words, **scaled})
