@@ -172,6 +172,13 @@ def read_gguf(blob: Blob) -> Contents:
     return gguf.read_gguf(blob)
 
 
+def read_onnx(blob: Blob) -> Contents:
+    """Index an ONNX graph."""
+    from registry.checkpoints.formats import onnx  # noqa: PLC0415  # other formats need no onnx
+
+    return Contents(onnx.read_onnx(blob))
+
+
 READERS: dict[str, Callable[[Blob], Contents]] = {
     "safetensors": read_tensors,
     "bin": read_bin,
@@ -179,5 +186,6 @@ READERS: dict[str, Callable[[Blob], Contents]] = {
     "pth": read_pickle,
     "ckpt": read_pickle,
     "gguf": read_gguf,
+    "onnx": read_onnx,
 }
 """By what follows the last dot of a file's name, or by its first bytes where that says nothing."""

@@ -8,13 +8,12 @@ from registry.checkpoints.ranks import parts_of, without_rank
 from registry.errors import CheckpointError, FormatNotRead, NoWeights, SeveralCheckpoints
 
 # The suffixes of the formats that are read, those first that are preferred beside others.
-FORMATS = ((".safetensors",), (".bin",), (".pt", ".pth", ".ckpt"), (".gguf",))
+FORMATS = ((".safetensors",), (".bin",), (".pt", ".pth", ".ckpt"), (".gguf",), (".onnx",))
 SUFFIXES = tuple(suffix for suffixes in FORMATS for suffix in suffixes)
 INDEX = re.compile(r"\.(?P<format>safetensors|bin)\.index(\.[\w-]+)?\.json$")
 EXPORT = "save the model that it was made from as safetensors"
 # Formats that are known and not read, and what to do.
 UNREAD = {
-    ".onnx": ("an ONNX graph, whose names are lost", EXPORT),
     ".h5": ("a Keras file", EXPORT),
     ".keras": ("a Keras file", EXPORT),
     ".msgpack": ("a Flax file", EXPORT),
@@ -247,4 +246,6 @@ def with_siblings(names: list[str], name: str) -> list[str]:
         return indexed([other for other in names if other.endswith(SUFFIXES)], name)
     if name.endswith(".gguf"):
         return [other for other in siblings(name) if other in names]
+    if name.endswith(".onnx"):  # the data of a large graph lie beside it
+        return [name, *(other for other in names if other.startswith(name) and other != name)]
     return parts_of(name, names)

@@ -149,7 +149,8 @@ def weights(model: str, names: list[str], file: str | None) -> list[str]:
     Raises NoWeights, SeveralCheckpoints and HubFileNotFound.
     """
     if file is None:
-        return only_model(names, model, separator=":")
+        chosen = only_model(names, model, separator=":")
+        return with_siblings(names, chosen[0]) if chosen[0].endswith(".onnx") else chosen
     if file not in names:
         available = listed(weight_files(names)) or "no weights"
         raise HubFileNotFound(model=model, file=file, files=available)
