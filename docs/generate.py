@@ -26,8 +26,10 @@ expert is a matrix of its own; the vectors pool them.
 """
 IGNORED = {
     "matrices": "Matrices ignored",
+    "outside": "Matrices ignored outside the layers",
     "modules": "Modules ignored with all that is in them",
     "towers": "Towers reported and not fingerprinted, unless nothing else is there",
+    "state": "State of the training, left out of the digest too, with all that is in it",
     "buffers": "Constants, left out of the digest too",
 }
 

@@ -36,11 +36,14 @@ def adapter_layout(checkpoint: Checkpoint) -> Layout:
     """
     deltas: list[Entry] = []
     beside: list[Entry] = []
+    ignored: list[Entry] = []
     for entry in checkpoint.entries:
         if isinstance(entry, Delta):
             deltas.append(entry)
         elif entry.dtype in FLOATING:
             beside.append(entry)
+        else:
+            ignored.append(entry)
     layout = model_layout(deltas, with_heads(checkpoint.config, deltas))
     halves = not is_gpt_oss(checkpoint)
     with_output = {tensor.layer for tensor in layout.projections if "output" in tensor.parts}
@@ -49,7 +52,12 @@ def adapter_layout(checkpoint: Checkpoint) -> Layout:
         has_width = tensor.layer in with_output
         whole = tensor if has_width else with_square_query(tensor)
         projections.append(whole if halves else row_by_row(whole))
-    return replace(layout, projections=tuple(projections), others=(*layout.others, *beside))
+    return replace(
+        layout,
+        projections=tuple(projections),
+        others=(*layout.others, *beside),
+        ignored=(*layout.ignored, *ignored),
+    )
 
 
 def is_gpt_oss(checkpoint: Checkpoint) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from registry.architectures.layout import Layout, layout_of
+from registry.architectures.ledger import ledger
+from registry.architectures.ledger_line import LedgerLine
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Entry, open_checkpoint
 
@@ -20,6 +22,19 @@ class ProjectionSummary:
     matrices: int
     layers: int
     shapes: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True)
+class TowerSummary:
+    """A tower or another model beside the language model: where it stands, and its size.
+
+    `SOURCE#path` asks for it alone.
+    """
+
+    path: str
+    tensors: int
+    parameters: int
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -40,7 +55,9 @@ class Inspection:
         layers: How many layers have a projection.
         projections: The projections that are there, in the order of PROJECTIONS.
         ignored: Names of weights that are left out of the vectors on purpose.
-        unknown: Names of matrices that no rule knows.
+        unknown: Names of tensors that no rule knows.
+        ledger: What became of every tensor, each in exactly one line.
+        towers: Other models and parts of another kind that stand beside the language model.
         left_aside: Other files of weights in the same folder, which were not read.
     """
 
@@ -58,6 +75,8 @@ class Inspection:
     projections: tuple[ProjectionSummary, ...]
     ignored: tuple[str, ...]
     unknown: tuple[str, ...]
+    ledger: tuple[LedgerLine, ...]
+    towers: tuple[TowerSummary, ...]
     left_aside: tuple[str, ...] = ()
 
 
@@ -89,8 +108,21 @@ def inspect(source: str | Path) -> Inspection:
         projections=summaries(layout),
         ignored=tuple(ignored),
         unknown=tuple(sorted(unknown)),
+        ledger=ledger(checkpoint.entries, layout),
+        towers=tower_summaries(layout),
         left_aside=checkpoint.left_aside,
     )
+
+
+def tower_summaries(layout: Layout) -> tuple[TowerSummary, ...]:
+    """Return the towers of a checkpoint, by their paths, with their sizes."""
+    summaries = []
+    for path in layout.towers:
+        inside = [entry for entry in layout.others if entry.name.startswith(f"{path}.")]
+        parameters = sum(entry.count for entry in inside)
+        size = sum(entry.nbytes for entry in inside)
+        summaries.append(TowerSummary(path, len(inside), parameters, size))
+    return tuple(summaries)
 
 
 def storage_type(entry: Entry) -> str:

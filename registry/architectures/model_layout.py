@@ -14,6 +14,8 @@ from registry.architectures.names import Kind, LayerPlace, marked_namings, recog
 from registry.architectures.orientation import MatchedTensor, orientation_of
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
+from registry.architectures.stacks import choose, draft_layers
+from registry.architectures.tensor_groups import OTHER, group_of
 from registry.checkpoints import Entry
 from registry.checkpoints.dtypes import FLOATING
 from registry.errors import NotAMatrix, QuantisedWeights
@@ -45,37 +47,62 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
     in_towers: list[MatchedTensor] = []
     others: list[Entry] = []
     unknown: list[Entry] = []
+    ignored: list[Entry] = []
     towers: set[str] = set()
 
     for entry in entries:
-        kind, match, tower = recognise(entry.name, marked)
+        kind, match, tower, _ = recognise(entry.name, marked)
         if match and tower:
             in_towers.append(MatchedTensor(entry, match))
         elif match:
             matched.append(MatchedTensor(entry, match))
-        elif kind is Kind.BUFFER or not holds_weights(entry):
+        elif is_constant(entry, kind):
+            ignored.append(entry)
             continue
         else:
             others.append(entry)
         if tower:
             towers.add(tower)
-        if kind is Kind.UNKNOWN and len(entry.shape) > 1:
+        if kind is Kind.UNKNOWN and is_unknown(entry):
             unknown.append(entry)
 
     if not matched:  # a vision model of its own is no tower of another
-        return Layout(projection_tensors(in_towers, config), tuple(others), tuple(unknown))
-    others += [entry for entry, _ in in_towers]
+        projections = projection_tensors(in_towers, config)
+        return Layout(projections, tuple(others), tuple(unknown), ignored=tuple(ignored))
+
+    drafts = draft_layers(entries)
+    drafting = [tensor for tensor in matched if tensor.entry.name.startswith(drafts)]
+    if len(drafting) == len(matched):
+        drafts, drafting = (), []
+    lasting = [tensor for tensor in matched if not tensor.entry.name.startswith(drafts)]
+    chosen = choose(lasting, others)
+    others += [entry for entry, _ in (*in_towers, *drafting, *chosen.beside)]
     return Layout(
-        projections=projection_tensors(matched, config),
+        projections=projection_tensors(chosen.model, config),
         others=tuple(others),
         unknown=tuple(unknown),
-        towers=tuple(sorted(towers)),
+        towers=tuple(sorted(towers.union(chosen.paths))),
+        ignored=tuple(ignored),
+        second=tuple(entry for entry, _ in chosen.beside),
+        drafts=drafts,
     )
 
 
-def holds_weights(entry: Entry) -> bool:
-    """Return whether a tensor could hold weights: no scalar, and floating numbers."""
-    return bool(entry.shape) and entry.dtype in FLOATING
+def is_constant(entry: Entry, kind: Kind) -> bool:
+    """Return whether a tensor is no weight: what the program computes, by its name.
+
+    `attn.bias` is the mask of GPT-2's attention, but a row of numbers is a bias.
+    """
+    is_row = len(entry.shape) == 1
+    return kind is Kind.BUFFER and not (is_row and entry.name.endswith(".bias"))
+
+
+def is_unknown(entry: Entry) -> bool:
+    """Return whether a tensor of a name that no table has is to be called unknown.
+
+    Norms, biases and scales are rows of numbers: most of their names tell what they are.
+    """
+    return len(entry.shape) > 1 or group_of(entry.name) == OTHER
 
 
 def projection_tensors(
@@ -111,6 +138,7 @@ def projection_tensors(
             transposed=transposed,
             sizes=split.sizes,
             groups=split.groups,
+            number=row.layer,
         )
         projections.append(projection)
     return tuple(sorted(projections, key=reading_order))

@@ -117,10 +117,29 @@ def rows_by_form() -> dict[str, list[Row]]:
 @cache
 def ignored(kind: str) -> frozenset[str]:
     """Return all the names under [ignored.kind], as forms."""
-    forms: set[str] = set()
-    for names in table()["ignored"][kind].values():
-        forms.update(SLOT.sub("#", name) for name in names)
-    return frozenset(forms)
+    return frozenset(reasons(kind))
+
+
+@cache
+def reasons(kind: str) -> dict[str, str]:
+    """Return why the names under [ignored.kind] are left out, by their forms."""
+    by_form: dict[str, str] = {}
+    for reason, names in table()["ignored"][kind].items():
+        for name in names:
+            by_form[SLOT.sub("#", name)] = reason
+    return by_form
+
+
+@cache
+def layer_lists() -> frozenset[str]:
+    """Return what lists of layers are called: the parts that stand before a layer's number."""
+    lists = set()
+    for row in rows():
+        before, _, _ = row.name.partition(".{layer}")
+        name = before.rpartition(".")[2]
+        if "{" not in name:
+            lists.add(name)
+    return frozenset(lists)
 
 
 @cache

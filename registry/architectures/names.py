@@ -4,12 +4,21 @@ A name is looked up by its form: every number a `#`. A checkpoint of 60,000 expe
 forms, so each form is compared with the name table once.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
-from registry.architectures.name_table import NUMBER, Row, ignored, markers, rows_by_form
+from registry.architectures.name_table import (
+    NUMBER,
+    Row,
+    ignored,
+    layer_lists,
+    markers,
+    reasons,
+    rows_by_form,
+)
 from registry.checkpoints.suffixes import suffixes
 
 FORMS = 1 << 14  # forms remembered; a real checkpoint has under a thousand
@@ -20,7 +29,7 @@ class Kind(Enum):
     """What a tensor is, by its name."""
 
     PROJECTION = "projection"
-    BUFFER = "buffer"  # a constant of the architecture: no weight
+    BUFFER = "buffer"  # a constant of the architecture, or state of the training: no weight
     MODULE = "module"  # inside a module that is ignored as a whole
     TOWER = "tower"  # inside a part of another kind, such as a vision tower
     MATRIX = "matrix"  # ignored by its own name, such as an embedding
@@ -63,11 +72,14 @@ class Recognition(NamedTuple):
         match: Its row of the name table, for projections alone.
         tower: The part of the name that leads to a tower of another kind (`model.vision_tower`),
             whatever the tensor is there.
+        reason: Why projections.toml leaves the tensor out; of one in a tower, what kind of tower it
+            is. None for projections and unknown tensors.
     """
 
     kind: Kind
     match: Match | None
     tower: str | None
+    reason: str | None = None
 
 
 class Form(NamedTuple):
@@ -97,7 +109,8 @@ def recognise(name: str, marked: frozenset[str] = frozenset()) -> Recognition:
             continue
         if all(numbers[place] == number for place, number in row.stated):
             match = match_of(row, form, numbers)
-            return Recognition(Kind.PROJECTION, match, known.without_row.tower)
+            without = known.without_row
+            return Recognition(Kind.PROJECTION, match, without.tower, without.reason)
     return known.without_row
 
 
@@ -129,25 +142,55 @@ def look_up(form: str) -> Form:
     """Return what the table says of the names of one form."""
     endings = suffixes(form, DEPTH)
     tower = tower_of(form)
+    module = module_of(form)
 
-    if not ignored("buffers").isdisjoint(endings):
+    reason = reason_for("buffers", endings) or reason_for("state", form.split("."))
+    if reason is not None:
         kind = Kind.BUFFER
-    elif in_module(form):
-        kind = Kind.MODULE
+    elif module is not None:
+        kind, reason = Kind.MODULE, reasons("modules")[module]
     elif tower is not None:
-        kind = Kind.TOWER
-    elif not ignored("matrices").isdisjoint(endings):
-        kind = Kind.MATRIX
+        kind, reason = Kind.TOWER, reasons("towers")[tower.rpartition(".")[2]]
     else:
-        kind = Kind.UNKNOWN
+        reason = reason_for("matrices", endings) or reason_outside_layers(form, endings)
+        kind = Kind.MATRIX if reason else Kind.UNKNOWN
 
-    rows = () if in_module(form) else matching_rows(endings)
-    return Form(rows, Recognition(kind, None, tower))
+    rows = () if module is not None else matching_rows(endings)
+    return Form(rows, Recognition(kind, None, tower, reason))
 
 
-def in_module(form: str) -> bool:
-    """Return whether a tensor lies inside a module that is ignored as a whole."""
-    return not ignored("modules").isdisjoint(form.split("."))
+def reason_for(kind: str, endings: Iterable[str]) -> str | None:
+    """Return why [ignored.kind] leaves out a name with these endings; None where it does not."""
+    known = reasons(kind)
+    for ending in endings:
+        if ending in known:
+            return known[ending]
+    return None
+
+
+def reason_outside_layers(form: str, endings: Sequence[str]) -> str | None:
+    """Return why [ignored.outside] leaves out a name; None of one that stands within a layer."""
+    reason = reason_for("outside", endings)
+    if reason is None or in_layer(form, form.count(".")):
+        return None
+    return reason
+
+
+def in_layer(form: str, position: int) -> bool:
+    """Return whether a part of a name, counted from 0, stands after a layer's number."""
+    parts = form.split(".")
+    for before, part in pairwise(parts[: position + 1]):
+        if part == "#" and before in layer_lists():
+            return True
+    return False
+
+
+def module_of(form: str) -> str | None:
+    """Return the module ignored as a whole that a tensor lies in; None for none."""
+    for part in form.split("."):
+        if part in ignored("modules"):
+            return part
+    return None
 
 
 def tower_of(form: str) -> str | None:

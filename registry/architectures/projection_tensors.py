@@ -23,6 +23,7 @@ class ProjectionTensor:
         transposed: Whether it is stored inputs x outputs.
         sizes: Rows (outputs) of each part of one expert.
         groups: How many times the parts alternate; 1 where they are stacked.
+        number: Which of the numbers in its name is the layer's, counted from the end: -1 the last.
     """
 
     entry: Entry
@@ -33,6 +34,7 @@ class ProjectionTensor:
     transposed: bool
     sizes: tuple[int, ...]
     groups: int
+    number: int = -1
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
@@ -66,15 +68,23 @@ class Layout:
 
     Attributes:
         projections: Tensors that hold projections, by layer and in the order of PROJECTIONS.
-        others: Tensors with weights that are no projection; buffers are left out.
-        unknown: Those matrices among the others that no rule knows.
+        others: Tensors with weights that are no projection.
+        unknown: Those among the others that no rule knows.
         towers: Where parts of another kind stand (`model.vision_tower`) that are not fingerprinted.
+        ignored: Constants that the program computes: no weights.
+        second: Those among the others that are projections of other models beside the language
+            model.
+        drafts: What names of layers begin with that predict tokens further ahead; they are among
+            the others.
     """
 
     projections: tuple[ProjectionTensor, ...]
     others: tuple[Entry, ...]
     unknown: tuple[Entry, ...]
     towers: tuple[str, ...] = ()
+    ignored: tuple[Entry, ...] = ()
+    second: tuple[Entry, ...] = ()
+    drafts: tuple[str, ...] = ()
 
     @property
     def naming(self) -> str:

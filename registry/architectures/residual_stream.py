@@ -9,6 +9,7 @@ import torch
 
 from registry.architectures.layout import Layout, ProjectionTensor
 from registry.architectures.name_table import NUMBER
+from registry.architectures.residual_names import embedding_names
 from registry.architectures.roles import INWARD
 from registry.checkpoints import Entry
 from registry.data import load
@@ -126,7 +127,7 @@ def stream_width(tensors: Sequence[ProjectionTensor]) -> int:
 
 def find_embedding(others: Sequence[Entry], width: int) -> Entry | None:
     """Return the embedding of the tokens, by name; None unless it is as wide as the stream."""
-    for name in table()["embedding"]:
+    for name in embedding_names():
         for entry in others:
             is_named = entry.name == name or entry.name.endswith("." + name)
             if is_named and entry.shape[1:] == (width,):

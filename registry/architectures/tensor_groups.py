@@ -1,13 +1,10 @@
 """What a tensor outside the seven projections does; tensor_groups.toml has the rules."""
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
-from registry.architectures.name_table import NUMBER
-from registry.architectures.names import FORMS, form_of, tower_of
-from registry.architectures.projection_tensors import Layout
+from registry.architectures.names import FORMS, form_of, in_layer, tower_of
 from registry.checkpoints.suffixes import suffixes
 from registry.data import load
 
@@ -28,6 +25,12 @@ def groups() -> tuple[str, ...]:
     return (*names, OTHER)
 
 
+@cache
+def reason_of_group(group: str) -> str:
+    """Return what tensors of a group do."""
+    return next(str(rule["why"]) for rule in rules() if rule["group"] == group)
+
+
 def group_of(name: str) -> str:
     """Return what a tensor does, by its name; `other` where nothing fits."""
     return group_of_form(form_of(name))
@@ -46,50 +49,20 @@ def group_of_form(form: str) -> str:
 
 def matches(rule: dict[str, Any], form: str) -> bool:
     """Return whether a rule's parts or names match a form."""
-    for pattern in rule.get("parts", ()):
-        for part in form.split("."):
-            if fnmatchcase(part, pattern):
-                return True
+    parts = form.split(".")
+    for position, part in enumerate(parts):
+        if matches_any(part, rule) and counts_at(rule, form, position):
+            return True
     endings = set(suffixes(form, DEPTH))
-    return not endings.isdisjoint(rule.get("names", ()))
+    is_named = not endings.isdisjoint(rule.get("names", ()))
+    return is_named and counts_at(rule, form, len(parts) - 1)
 
 
-@dataclass(frozen=True)
-class LayerNumbers:
-    """Which layer of the fingerprint a tensor's name stands for.
+def matches_any(part: str, rule: dict[str, Any]) -> bool:
+    """Return whether one part of a name matches any of a rule's."""
+    return any(fnmatchcase(part, pattern) for pattern in rule.get("parts", ()))
 
-    Attributes:
-        by_prefix: Layers by what their tensors' names begin with, up to the first number.
-        shifts: By what stands before that number, what is added to it where all layers agree.
-    """
 
-    by_prefix: dict[str, int]
-    shifts: dict[str, int]
-
-    @classmethod
-    def of(cls, layout: Layout) -> "LayerNumbers":
-        """Return the numbers of a checkpoint's layers, as its projections have them."""
-        by_prefix = {}
-        shifts: dict[str, set[int]] = {}
-        for tensor in layout.projections:
-            number = NUMBER.search(tensor.entry.name)
-            if number is None:
-                continue
-            by_prefix[tensor.entry.name[: number.end()]] = tensor.layer
-            stack = tensor.entry.name[: number.start()]
-            shifts.setdefault(stack, set()).add(tensor.layer - int(number.group()))
-
-        agreed = {stack: min(shift) for stack, shift in shifts.items() if len(shift) == 1}
-        return cls(by_prefix, agreed)
-
-    def layer_of(self, name: str) -> int | None:
-        """Return the layer that a tensor belongs to, counted from 0; None outside the layers."""
-        number = NUMBER.search(name)
-        if number is None:
-            return None
-        prefix, stack = name[: number.end()], name[: number.start()]
-        if prefix in self.by_prefix:
-            return self.by_prefix[prefix]
-        if stack in self.shifts:
-            return int(number.group()) + self.shifts[stack]
-        return None
+def counts_at(rule: dict[str, Any], form: str, position: int) -> bool:
+    """Return whether a rule counts for the part of a name there: some do not within a layer."""
+    return not rule.get("outside") or not in_layer(form, position)

@@ -6,7 +6,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from registry.database.models import CURRENT
-from registry.database.schema import BranchRow, FingerprintRow, MatrixRow, Model, TensorRow
+from registry.database.schema import BranchRow, FingerprintRow, MatrixRow, Model
+from registry.database.tensor_rows import TensorRow
 from registry.database.wire import halves, numbers
 from registry.fingerprints.record import Branch, Tensor
 from registry.lineage.features import SPECTRUM_RANK, ComparedMatrix, ComparedModel

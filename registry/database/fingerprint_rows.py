@@ -16,11 +16,13 @@ from registry.database.schema import (
     Model,
     OutlineRow,
     SpaceRow,
-    TensorRow,
 )
+from registry.database.tensor_rows import LedgerRow, TensorRow
 from registry.fingerprints.outline import outline
 from registry.fingerprints.record import Clustering, Fingerprint
 
+NumberedRow = MatrixRow | TensorRow | LedgerRow
+"""Rows that keep the order of a fingerprint's records."""
 REPLACED: dict[Any, str] = {
     MatrixRow: "matrices",
     ClusteringRow: "clusterings",
@@ -29,6 +31,7 @@ REPLACED: dict[Any, str] = {
     OutlineRow: "outline",
     HistogramRow: "histograms",
     TensorRow: "tensors",
+    LedgerRow: "ledger",
 }
 """Tables whose rows a deeper fingerprint replaces, and a model's attributes that hold them."""
 
@@ -38,6 +41,7 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     model.clusterings = [clustering_row(clustering) for clustering in fingerprint.clusterings]
     add_numbered(session, model, MatrixRow, fingerprint.matrices)
     add_numbered(session, model, TensorRow, fingerprint.tensors)
+    add_numbered(session, model, LedgerRow, fingerprint.ledger)
     model.cast_digest = fingerprint.cast_digest
     model.fingerprint.vocabulary = fingerprint.vocabulary
     model.fingerprint.zero = fingerprint.zero
@@ -55,7 +59,7 @@ def clustering_row(clustering: Clustering) -> ClusteringRow:
 
 
 def add_numbered(
-    session: Session, model: Model, table: type[MatrixRow | TensorRow], records: Sequence[Any]
+    session: Session, model: Model, table: type[NumberedRow], records: Sequence[Any]
 ) -> None:
     """Store records with their positions in one statement, without an object for each."""
     rows = []

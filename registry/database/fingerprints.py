@@ -6,6 +6,7 @@ from typing import NamedTuple
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from registry.architectures.ledger_line import LedgerLine
 from registry.database.fingerprint_rows import add_spectra, replace_spectra, replace_version
 from registry.database.models import (
     Summary,
@@ -26,6 +27,7 @@ from registry.database.schema import (
     Model,
 )
 from registry.errors import FingerprintNewer, ModelNotFound, NameTaken
+from registry.fingerprints.digest_lines import digest_of_version_1
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     Adapter,
@@ -88,7 +90,7 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
     older version is replaced, and where it was read from with it.
     """
     wait_for_others(session)
-    known = of_digest(session, fingerprint.digest)
+    known = of_weights(session, fingerprint)
     if known is None:
         model = add(session, origin, fingerprint)
         return Saved(summary(model), Outcome.NEW, None)
@@ -106,7 +108,7 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
 
 def rank_to_keep(session: Session, fingerprint: Fingerprint) -> int:
     """Return the rank that a fingerprint needs to take an older version's place; else its own."""
-    known = of_digest(session, fingerprint.digest)
+    known = of_weights(session, fingerprint)
     if known is None or known.fingerprint_version >= fingerprint.version:
         return fingerprint.rank
     return max(known.fingerprint.rank, fingerprint.rank)
@@ -124,12 +126,21 @@ def refresh(session: Session, name: str, fingerprint: Fingerprint, tool_version:
     Raises ModelNotFound where it was removed meanwhile.
     """
     wait_for_others(session)
-    known = of_digest(session, fingerprint.digest)
+    known = of_weights(session, fingerprint)
     if known is None:
         raise ModelNotFound(name=name)
     if known.fingerprint_version < fingerprint.version:
         replace_version(session, known, fingerprint, tool_version)
     return summary(known)
+
+
+def of_weights(session: Session, fingerprint: Fingerprint) -> Model | None:
+    """Return the row of the model with exactly these weights, of any fingerprint version."""
+    known = of_digest(session, fingerprint.digest)
+    if known is not None:
+        return known
+    earlier = of_digest(session, digest_of_version_1(fingerprint))
+    return earlier if earlier is not None and earlier.fingerprint_version == 1 else None
 
 
 def outcome_of(session: Session, known: Model, fingerprint: Fingerprint) -> Outcome:
@@ -154,6 +165,8 @@ def outcome_of(session: Session, known: Model, fingerprint: Fingerprint) -> Outc
 def lacks(session: Session, known: Model, fingerprint: Fingerprint) -> bool:
     """Return whether a model was stored before there were parts that are at hand now."""
     if known.outline is None or len(known.histograms) < len(fingerprint.histograms):
+        return True
+    if len(known.ledger) < len(fingerprint.ledger):
         return True
     if fingerprint.error is None:
         return False
@@ -216,6 +229,7 @@ def load(session: Session, name: str) -> Stored:
         start=model.outline.start if model.outline else None,
         histograms=records_of(model.histograms, Histogram),
         tensors=records_of(model.tensors, Tensor),
+        ledger=records_of(model.ledger, LedgerLine),
     )
     return Stored(summary(model), fingerprint)
 

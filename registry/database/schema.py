@@ -24,8 +24,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from registry.database.column_types import Base, Half, ModelKey, Single
+from registry.database.tensor_rows import LedgerRow, TensorRow
 
-REVISION = "0009"  # the migration that these tables correspond to
+REVISION = "0010"  # the migration that these tables correspond to
 OWNED: dict[str, Any] = {"cascade": "all, delete-orphan", "passive_deletes": True}
 """Options of a relationship to rows that go with the model."""
 
@@ -87,7 +88,8 @@ class Model(Base):
     verdict: Mapped["VerdictRow | None"] = relationship(**OWNED)
     outline: Mapped["OutlineRow | None"] = relationship(**OWNED)
     matrices: Mapped[list["MatrixRow"]] = relationship(order_by="MatrixRow.position", **OWNED)
-    tensors: Mapped[list["TensorRow"]] = relationship(order_by="TensorRow.position", **OWNED)
+    tensors: Mapped[list[TensorRow]] = relationship(order_by="TensorRow.position", **OWNED)
+    ledger: Mapped[list[LedgerRow]] = relationship(order_by="LedgerRow.position", **OWNED)
 
 
 class FingerprintRow(Base):
@@ -168,23 +170,6 @@ class MatrixRow(Base):
     sketch: Mapped[tuple[float, ...] | None] = mapped_column(Single)
     distinct_share: Mapped[float | None]
     zero_share: Mapped[float | None]
-
-
-class TensorRow(Base):
-    """A tensor outside the projections."""
-
-    __tablename__ = "tensors"
-
-    model_id: Mapped[ModelKey]
-    position: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str]
-    group: Mapped[str] = mapped_column("tensor_group", key="group")  # GROUP is a word of SQL
-    layer: Mapped[int | None]
-    shape: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
-    length: Mapped[float]
-    digest: Mapped[str]
-    cast_digest: Mapped[str | None]
-    sketch: Mapped[tuple[float, ...]] = mapped_column(Single)
 
 
 class BranchRow(Base):

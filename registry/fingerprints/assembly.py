@@ -8,15 +8,17 @@ from typing import TypeVar
 import numpy as np
 
 from registry.architectures.layout import Layout
+from registry.architectures.ledger import ledger
 from registry.architectures.residual_stream import ResidualStream
 from registry.architectures.roles import PROJECTIONS, WRITING
-from registry.checkpoints import Checkpoint
+from registry.checkpoints import Checkpoint, Entry
+from registry.checkpoints.dtypes import FLOATING
 from registry.fingerprints.branch_sketches import BranchProducts
 from registry.fingerprints.clustering import Clustered
 from registry.fingerprints.digests import OtherTensor, content_digest, digest_of_cast
 from registry.fingerprints.lora_deltas import adapter_facts
 from registry.fingerprints.matrix import MeasuredMatrix
-from registry.fingerprints.other_tensors import tensor_records, tied_embedding
+from registry.fingerprints.other_tensors import placed, tensor_records, tied_embedding
 from registry.fingerprints.own_sketches import BranchPlace
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import VERSION, Branch, Fingerprint, Histogram, Matrix
@@ -73,7 +75,7 @@ def assemble(
 ) -> Fingerprint:
     """Return the fingerprint from what was measured and clustered."""
     checkpoint, layout = origin.checkpoint, origin.layout
-    others = readings.others
+    others = placed(layout, readings.others, checkpoint.kind)
     records = tuple(matrix.record for matrix in clustered.matrices)
     every_matrix = (*records, *readings.zero)
     is_adapter = checkpoint.kind == "adapter"
@@ -104,6 +106,7 @@ def assemble(
         tensors=tensors,
         tied=tied_embedding(tensors, origin.stream.vocabulary, checkpoint.config),
         zero=tuple(matrix.tensor for matrix in readings.zero),
+        ledger=ledger(checkpoint.entries, layout),
     )
 
 
@@ -131,11 +134,18 @@ def count_parameters(layout: Layout, others: Iterable[OtherTensor]) -> int:
     count = sum(tensor.entry.count for tensor in layout.projections)
     tied: dict[str, int] = {}
     for other in others:
+        if not is_number(other.entry):
+            continue
         if len(other.entry.shape) > 1:
             tied[other.digests.digest] = other.entry.count
         elif len(other.entry.shape) == 1:
             count += other.entry.count
     return count + sum(tied.values())
+
+
+def is_number(entry: Entry) -> bool:
+    """Return whether a tensor's values are weights, not whole numbers or truth values."""
+    return entry.dtype in FLOATING
 
 
 def hidden_size(matrices: Iterable[Matrix]) -> int:

@@ -1,12 +1,12 @@
 """SHA-256 digests of tensors and of whole checkpoints."""
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
 
 from registry.checkpoints import Entry
+from registry.fingerprints.digest_lines import digest_of_lines, placed_digest
 from registry.fingerprints.record import Matrix
 from registry.numerics.digest import cast_digest, tensor_digest
 from registry.numerics.flat_sketches import WIDTH, FlatSketch
@@ -35,38 +35,45 @@ class OtherTensor:
         entry: its name, type and shape.
         digests: of its values.
         sketch: its length and signed sums; zeros for an adapter's.
+        layer: that it belongs to; None outside the layers, and for an adapter's.
     """
 
     entry: Entry
     digests: TensorDigests
     sketch: FlatSketch = NO_SKETCH
+    layer: int | None = None
 
 
 def tensor_digests(tensor: torch.Tensor) -> TensorDigests:
     """Return the digests of a tensor of any type and shape."""
+    if not tensor.is_floating_point():
+        return TensorDigests(tensor_digest(as_floats(tensor)).hex())
     cast = cast_digest(tensor)
     return TensorDigests(tensor_digest(tensor).hex(), cast.hex() if cast else None)
 
 
-def content_digest(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) -> str:
-    """Return the SHA-256 over the digests of every weight, each once.
+def as_floats(tensor: torch.Tensor) -> torch.Tensor:
+    """Return whole numbers, truth values or complex numbers as floats that hold each of them.
 
-    Projections count with their place, other tensors by value alone. So the format, the sharding,
-    the names and whether tied weights are stored twice leave it unchanged.
+    Whole numbers beyond 2^53 are rounded: no table of a model has them.
     """
-    lines = {placed_digest(matrix) for matrix in matrices}
-    for other in others:
-        lines.add(f"other {other.digests.digest}")
-
-    text = "\n".join(sorted(lines))
-    return hashlib.sha256(text.encode()).hexdigest()
+    if tensor.is_complex():
+        return torch.view_as_real(tensor)
+    return tensor.to(torch.float16 if tensor.dtype.itemsize == 1 else torch.float64)
 
 
-def placed_digest(matrix: Matrix) -> str:
-    """Return a matrix's line in the content digest: layer, projection, expert if any, digest."""
-    if matrix.expert is None:
-        return f"{matrix.layer} {matrix.projection} {matrix.digest}"
-    return f"{matrix.layer} {matrix.projection} {matrix.expert} {matrix.digest}"
+def content_digest(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) -> str:
+    """Return the SHA-256 over the digests of every weight.
+
+    Projections count with their place, other tensors of a layer with that layer, and as often as
+    they stand there; outside the layers by value alone, each once. So the format, the sharding, the
+    names and whether tied weights are stored twice leave it unchanged.
+    """
+    lines = list({placed_digest(matrix) for matrix in matrices})
+    outside = {f"other {other.digests.digest}" for other in others if other.layer is None}
+    lines += outside
+    lines += [f"{o.layer} other {o.digests.digest}" for o in others if o.layer is not None]
+    return digest_of_lines(lines)
 
 
 def digest_of_cast(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) -> str | None:

@@ -12,7 +12,7 @@ from registry.architectures.layout import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
 from registry.checkpoints import Delta, Entry
 from registry.fingerprints.batches import Batch, Batches
-from registry.fingerprints.digests import OtherTensor, TensorDigests, tensor_digests
+from registry.fingerprints.digests import OtherTensor, TensorDigests, as_floats, tensor_digests
 from registry.fingerprints.lora_deltas import delta_digest, delta_statistics
 from registry.fingerprints.matrix import (
     HashedMatrix,
@@ -189,7 +189,8 @@ class Meter:
         with self.timing.stage("digest"):
             digests = tensor_digests(tensor)
         with self.timing.stage("sketches"):
-            return [OtherTensor(entry, digests, flat_sketch(tensor))]
+            numbers = tensor if tensor.is_floating_point() else as_floats(tensor)
+            return [OtherTensor(entry, digests, flat_sketch(numbers))]
 
     def digest_delta(self, delta: Delta) -> TaskResults:
         """Return the digest of an adapter's delta that is no projection's."""

@@ -1,12 +1,22 @@
 """The records of the tensors outside the seven projections; whether embedding and head are one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+from registry.architectures.layer_numbers import LayerNumbers
 from registry.architectures.layout import Layout
-from registry.architectures.tensor_groups import LayerNumbers, group_of
+from registry.architectures.ledger import Accounts
 from registry.fingerprints.digests import OtherTensor
 from registry.fingerprints.record import Tensor
+
+
+def placed(layout: Layout, others: Sequence[OtherTensor], kind: str) -> list[OtherTensor]:
+    """Return a model's other tensors with the layers that they belong to; an adapter's as given."""
+    if kind == "adapter":
+        return list(others)
+    numbers = LayerNumbers.of(layout)
+    return [replace(other, layer=numbers.layer_of(other.entry.name)) for other in others]
 
 
 def tensor_records(layout: Layout, others: Sequence[OtherTensor]) -> tuple[Tensor, ...]:
@@ -14,14 +24,14 @@ def tensor_records(layout: Layout, others: Sequence[OtherTensor]) -> tuple[Tenso
 
     Those outside the layers come first, then by layer; by name within, whatever the files' order.
     """
-    numbers = LayerNumbers.of(layout)
+    accounts = Accounts(layout)
     records = []
     for other in others:
         name = other.entry.name
         record = Tensor(
             name=name,
-            group=group_of(name),
-            layer=numbers.layer_of(name),
+            group=accounts.of(name).group,
+            layer=other.layer,
             shape=tuple(other.entry.shape),
             length=other.sketch.length,
             digest=other.digests.digest,

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from registry.architectures.ledger_line import LedgerLine
 from registry.fingerprints.projection_vector import ProjectionVector
 
 VERSION = 2
@@ -221,7 +222,7 @@ class Fingerprint:
         clusterings: one for each of RANKS up to the rank.
         matrices: by layer and projection; labels of clusterings follow the same order.
         nonfinite: how many weights are NaN or infinite.
-        unknown: names of the matrices that no rule knows.
+        unknown: names of the tensors that no rule knows.
         stored: quantisation of most projections (`gptq 4-bit`); None where they are stored plain.
         adapter: what only an adapter has; None for a model.
         branches: sketches of what every branch does, by layer.
@@ -233,6 +234,8 @@ class Fingerprint:
         tensors: those outside the projections, by layer and name; none of an adapter.
         zero: names of the projections' matrices without a value but zero, left out of `matrices`.
         tied: whether the embedding is the head as well; None where that cannot be known.
+        ledger: what became of every tensor of the source, each in one line; empty in records from
+            before there were ledgers.
     """
 
     version: int
@@ -260,6 +263,7 @@ class Fingerprint:
     tensors: tuple[Tensor, ...] = ()
     zero: tuple[str, ...] = ()
     tied: bool | None = None
+    ledger: tuple[LedgerLine, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -14,6 +14,7 @@ from itertools import pairwise
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
+from registry.architectures.ledger_line import Fate
 from registry.architectures.roles import PROJECTIONS
 from registry.errors import BrokenFingerprintFile, FingerprintVersionDiffers
 from registry.fingerprints.projection_vector import ProjectionVector
@@ -21,6 +22,7 @@ from registry.fingerprints.record import RANKS, VERSION, Fingerprint, Matrix, Te
 
 FORMAT = 1
 """Of this serialisation; the fingerprint has a version of its own."""
+FATES = frozenset(Fate)
 SHA256 = re.compile(r"[0-9a-f]{64}")
 SKETCH_NUMBERS = dict.fromkeys(PROJECTIONS, 36) | {"query": 324, "value": 324}
 BRANCH_NUMBERS = 256
@@ -211,6 +213,8 @@ def check(fingerprint: Fingerprint) -> None:
     check_sketches(fingerprint)
     for tensor in fingerprint.tensors:
         check_tensor(tensor)
+    for line in fingerprint.ledger:
+        demand(line.fate in FATES, f"the ledger has the unknown fate {line.fate!r}")
 
 
 def demand(condition: object, otherwise: str) -> None:

@@ -81,6 +81,8 @@ TRAINED_CHANGES = {
 GROUPS = {
     "embedding": "embeddings",
     "head": "head",
+    "draft": "draft heads or layers",
+    "scale": "scales of heads, branches or layers",
     "position": "position embeddings",
     "norm": "norms",
     "router": "routers",

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Adapter, Clustering, Fingerprint, Tensor
+from registry.report.ledgers import ledger_table, tower_tables
 from registry.report.tables import short_count, short_list, table
 
 if TYPE_CHECKING:
@@ -140,12 +141,18 @@ def inspection_table(inspection: "Inspection") -> RenderableType:
     numbers = ("matrices", "layers")
     drawn = table("projection", *numbers, "shapes", rows=rows, right=numbers)
 
-    ignored = f"ignored: {short_list(inspection.ignored)}"
     unknown = f"unknown: {short_list(inspection.unknown)}"
-    left = [ignored, unknown]
+    left = [unknown]
     if inspection.left_aside:
         left.append(f"other files of weights, not read: {short_list(inspection.left_aside)}")
-    return Group(Text("\n".join(facts)), drawn, Text("\n".join(left)))
+    return Group(
+        Text("\n".join(facts)),
+        drawn,
+        Text("what became of every tensor"),
+        ledger_table(inspection.ledger),
+        *tower_tables(inspection),
+        Text("\n".join(left)),
+    )
 
 
 def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
@@ -182,6 +189,7 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "zero": fingerprint.zero,
         "tied": fingerprint.tied,
         "tensors": tensors_json(fingerprint.tensors),
+        "ledger": [asdict(line) for line in fingerprint.ledger],
     }
 
 

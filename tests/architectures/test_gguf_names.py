@@ -179,7 +179,8 @@ def convert(folder: Path, path: Path, architecture: int, steps: list[Step]) -> P
             f"{name}.weight", (".weight",)
         )
         assert own or tensor.ndim == 1, name
-        writer.add_tensor(own or name, tensor.numpy())
+        without_a_name = re.sub(r"^.*?(layers|h)\.(?=\d)", "blk.", name)
+        writer.add_tensor(own or without_a_name, tensor.numpy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()

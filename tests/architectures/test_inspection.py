@@ -158,7 +158,7 @@ def test_the_command_imports_little(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", COMMAND, *sources], capture_output=True, text=True, check=True
     )
-    assert done.stdout.count("query") == len(sources)
+    assert done.stdout.count("tensor naming scheme: ") == len(sources)
     assert done.stderr.strip() == ""
 
 

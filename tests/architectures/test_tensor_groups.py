@@ -1,12 +1,8 @@
 """registry.architectures.tensor_groups: what a tensor outside the projections does."""
 
 import pytest
-import torch
 
-from registry.architectures.model_layout import model_layout
-from registry.architectures.tensor_groups import LayerNumbers, group_of, groups
-from registry.checkpoints.dtypes import F32
-from registry.checkpoints.tensors import Entry
+from registry.architectures.tensor_groups import group_of, groups
 
 NAMES = {
     "model.embed_tokens.weight": "embedding",
@@ -18,7 +14,7 @@ NAMES = {
     "score.weight": "head",
     "v_head.summary.weight": "head",
     "embed_out.weight": "head",
-    "model.mtp.layers.0.eh_proj.weight": "head",
+    "model.mtp.layers.0.eh_proj.weight": "draft",
     "transformer.wpe.weight": "position",
     "bert.embeddings.position_embeddings.weight": "position",
     "model.layers.3.input_layernorm.weight": "norm",
@@ -57,20 +53,3 @@ def test_every_group_is_listed():
     """Each group that a name can have is among `groups`, with the rest as `other`."""
     assert {group_of(name) for name in NAMES} <= set(groups())
     assert groups()[-1] == "other"
-
-
-def test_a_layer_without_projections_keeps_its_number():
-    """A tensor's layer is its projections' where there are any, else counted like its neighbours."""
-    names = [f"model.layers.{layer}.self_attn.q_proj.weight" for layer in (0, 2)]
-    entries = [Entry(name, F32, (4, 4), torch.empty) for name in names]
-    numbers = LayerNumbers.of(model_layout(entries, {}))
-    assert numbers.layer_of("model.layers.2.input_layernorm.weight") == 2
-    assert numbers.layer_of("model.layers.1.self_attn.linear_attn.weight") == 1
-
-
-def test_what_stands_outside_the_layers_has_none():
-    """Embeddings, final norms and towers have no layer."""
-    entries = [Entry("model.layers.0.self_attn.q_proj.weight", F32, (4, 4), torch.empty)]
-    numbers = LayerNumbers.of(model_layout(entries, {}))
-    assert numbers.layer_of("model.norm.weight") is None
-    assert numbers.layer_of("vision_tower.layers.0.mlp.fc1.bias") is None

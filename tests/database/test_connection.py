@@ -159,6 +159,7 @@ def of_old(fingerprint: Fingerprint) -> Fingerprint:
         tensors=(),
         zero=(),
         tied=None,
+        ledger=(),
     )
 
 
@@ -192,7 +193,7 @@ def test_other_tensors_and_a_downgrade(url, model):
     branches = tuple(replace(branch, own=None, scores=None) for branch in whole.branches)
     with registry.Registry(url) as known:
         stored = known.show("m")[1]
-    assert stored == replace(whole, branches=branches, tensors=(), zero=(), tied=None)
+    assert stored == replace(whole, branches=branches, tensors=(), zero=(), tied=None, ledger=())
 
 
 def test_downgrade_leaves_nothing(url):

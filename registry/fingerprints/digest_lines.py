@@ -1,0 +1,32 @@
+"""The lines that a content digest is made of; needs no torch."""
+
+import hashlib
+from collections.abc import Iterable
+
+from registry.fingerprints.record import Fingerprint, Matrix
+
+
+def digest_of_version_1(fingerprint: Fingerprint) -> str:
+    """Return the digest that the same weights have in a fingerprint of version 1.
+
+    There no tensor outside the projections has a place, and single numbers do not count. Matrices
+    of zeros, which version 1 refused, are left out.
+    """
+    if fingerprint.adapter:
+        return fingerprint.digest
+    lines = {placed_digest(matrix) for matrix in fingerprint.matrices}
+    lines |= {f"other {tensor.digest}" for tensor in fingerprint.tensors if tensor.shape}
+    return digest_of_lines(lines)
+
+
+def digest_of_lines(lines: Iterable[str]) -> str:
+    """Return the SHA-256 of some lines, whatever their order."""
+    text = "\n".join(sorted(lines))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def placed_digest(matrix: Matrix) -> str:
+    """Return a matrix's line in the content digest: layer, projection, expert if any, digest."""
+    if matrix.expert is None:
+        return f"{matrix.layer} {matrix.projection} {matrix.digest}"
+    return f"{matrix.layer} {matrix.projection} {matrix.expert} {matrix.digest}"
