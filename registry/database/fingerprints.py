@@ -28,13 +28,13 @@ from registry.database.schema import (
 )
 from registry.errors import FingerprintNewer, ModelNotFound, NameTaken
 from registry.fingerprints.digest_lines import digest_of_version_1
+from registry.fingerprints.histogram_record import Histogram
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
     Adapter,
     Branch,
     Clustering,
     Fingerprint,
-    Histogram,
     Matrix,
     Space,
     Tensor,

@@ -17,7 +17,8 @@ from registry.characteristic.vectors import (
     within,
 )
 from registry.errors import CharacteristicError, NothingToDraw
-from registry.fingerprints.record import Clustering, Fingerprint, Histogram
+from registry.fingerprints.histogram_record import Histogram
+from registry.fingerprints.record import Clustering, Fingerprint
 from registry.numerics.histograms import edges
 from registry.numerics.unit_vectors import normalised
 

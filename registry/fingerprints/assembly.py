@@ -16,12 +16,13 @@ from registry.checkpoints.dtypes import FLOATING
 from registry.fingerprints.branch_sketches import BranchProducts
 from registry.fingerprints.clustering import Clustered
 from registry.fingerprints.digests import OtherTensor, content_digest, digest_of_cast
+from registry.fingerprints.histogram_record import Histogram
 from registry.fingerprints.lora_deltas import adapter_facts
 from registry.fingerprints.matrix import MeasuredMatrix
 from registry.fingerprints.other_tensors import placed, tensor_records, tied_embedding
 from registry.fingerprints.own_sketches import BranchPlace
 from registry.fingerprints.projection_vector import ProjectionVector
-from registry.fingerprints.record import VERSION, Branch, Fingerprint, Histogram, Matrix
+from registry.fingerprints.record import VERSION, Branch, Fingerprint, Matrix
 from registry.fingerprints.subspace_sketches import subspaces
 from registry.numerics.moments import Moments, merge
 from registry.numerics.unit_vectors import unit

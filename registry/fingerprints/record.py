@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from registry.architectures.ledger_line import LedgerLine
+from registry.fingerprints.histogram_record import Histogram
 from registry.fingerprints.projection_vector import ProjectionVector
 
 VERSION = 2
@@ -157,19 +158,6 @@ class Tensor:
     def bf16_digest(self) -> str:
         """The digest of the values in bf16."""
         return self.cast_digest or self.digest
-
-
-@dataclass(frozen=True)
-class Histogram:
-    """How the weights of one projection are distributed, all layers together.
-
-    Attributes:
-        projection: query, key, value, output, gate, up or down.
-        counts: weights in each bin of registry.numerics.histograms.
-    """
-
-    projection: str
-    counts: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,8 @@
 
 from registry.database.rows import column_values, field_values, records_of, rows_of
 from registry.database.schema import ClusteringRow, HistogramRow
-from registry.fingerprints.record import Clustering, Histogram
+from registry.fingerprints.histogram_record import Histogram
+from registry.fingerprints.record import Clustering
 
 HISTOGRAMS = (Histogram("query", (1, 2)), Histogram("up", (3, 4)))
 
