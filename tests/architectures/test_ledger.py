@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from architectures import ARCHITECTURES
-from checkpoints_made import llama, write_folder
+from checkpoints_made import write_folder
 
 from registry.architectures.layout import layout_of
 from registry.architectures.ledger import ledger
@@ -101,7 +101,7 @@ def test_heads_that_are_joined_are_projections(tmp_path):
         for head in range(2)
         for part in ("query", "key", "value")
     }
-    checkpoint = open_checkpoint(write_folder(tmp_path, llama() | names))
+    checkpoint = open_checkpoint(write_folder(tmp_path, names))
     lines = ledger([e for e in checkpoint.entries if e.name in names], layout_of(checkpoint))
     counts = {line.group: line.tensors for line in lines if line.fate == Fate.PROJECTION}
     assert counts == {"query": 2, "key": 2, "value": 2}
