@@ -120,7 +120,7 @@ def tower_summaries(layout: Layout) -> tuple[TowerSummary, ...]:
     for path in layout.towers:
         inside = [entry for entry in layout.others if entry.name.startswith(f"{path}.")]
         parameters = sum(entry.count for entry in inside)
-        size = sum(entry.nbytes for entry in inside)
+        size = sum(entry.stored_bytes for entry in inside)
         summaries.append(TowerSummary(path, len(inside), parameters, size))
     return tuple(summaries)
 

@@ -41,7 +41,7 @@ class Sums:
         """Count one tensor."""
         self.tensors += 1
         self.parameters += entry.count
-        self.bytes += entry.nbytes
+        self.bytes += entry.stored_bytes
         self.names.append(entry.name)
 
 

@@ -28,7 +28,7 @@ class LedgerLine:
         reason: Why tensors of this group end there.
         tensors: How many there are.
         parameters: Their elements, together.
-        bytes: What these take in memory.
+        bytes: What these take where they are stored.
         names: A few of their names, the first in alphabetical order.
     """
 

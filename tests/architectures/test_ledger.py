@@ -73,7 +73,7 @@ def test_every_tensor_of_every_architecture_is_in_one_line(saved, name):
     entries = checkpoint.entries
     assert sum(line.tensors for line in lines) == len(entries)
     assert sum(line.parameters for line in lines) == sum(entry.count for entry in entries)
-    assert sum(line.bytes for line in lines) == sum(entry.nbytes for entry in entries)
+    assert sum(line.bytes for line in lines) == sum(entry.stored_bytes for entry in entries)
     assert [line for line in lines if line.fate == Fate.UNKNOWN] == []
     assert all(line.reason and line.names for line in lines)
 
