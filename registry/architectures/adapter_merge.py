@@ -19,8 +19,8 @@ from registry.architectures.base_tensors import BaseTensors, cut_alike, is_trans
 from registry.architectures.layout import ProjectionTensor, layout_of
 from registry.checkpoints import Checkpoint, Delta, Entry, open_checkpoint
 from registry.checkpoints.initialisation import BaseChange
-from registry.checkpoints.peft.weights import with_delta, with_rows
-from registry.checkpoints.tensors import TokenRows
+from registry.checkpoints.peft.weights import with_bias, with_delta, with_rows
+from registry.checkpoints.tensors import BiasDelta, TokenRows
 from registry.errors import AdapterMismatch, BaseIsAdapter, NotAnAdapter, UnknownInitialBase
 
 HEAD = "lm_head.weight"
@@ -105,6 +105,8 @@ def merged_entries(base: Checkpoint, adapter: Checkpoint) -> list[Entry]:
             merge.add_delta(entry)
         elif isinstance(entry, TokenRows):
             merge.set_rows(entry)
+        elif isinstance(entry, BiasDelta):
+            merge.add_bias(entry)
         elif entry not in merge.magnitudes:  # trained whole, such as a classifier head
             merge.put(entry)
     return merge.merged()
@@ -152,6 +154,19 @@ class Merge:
                 reason = f"it changes row {last} of {changed.name!r}, which has {changed.shape[0]}"
                 raise self.mismatch(reason)
             self.entries[changed.name] = with_rows(self.entries[changed.name], rows)
+
+    def add_bias(self, delta: BiasDelta) -> None:
+        """Add to a bias.
+
+        Raises:
+            AdapterMismatch: Where it is not there, or of another length.
+        """
+        bias = self.base_tensors.find(delta.weight)
+        if bias is None or bias.shape != delta.shape:
+            raise self.mismatch(
+                f"it changes {delta.weight!r}, which is not there or of another length"
+            )
+        self.entries[bias.name] = with_bias(self.entries[bias.name], delta)
 
     def add_delta(self, delta: Delta) -> None:
         """Add a delta to the weight of its name, else to the projections that it is made of.

@@ -92,3 +92,8 @@ F4_PAIRS = DType("float4_e2m1fn_x2", 1)
 
 # What weights are computed in; the 8-bit floats mean nothing without scales.
 FLOATING = (F64, F32, F16, BF16)
+
+
+def computable(dtype: DType) -> DType:
+    """Return a type that can be computed in: itself, or float32 for 8-bit floats and integers."""
+    return dtype if dtype in FLOATING else F32

@@ -134,6 +134,19 @@ class TokenRows(Entry):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BiasDelta(Entry):
+    """What an adapter adds to a bias, before it is scaled (`lora_bias` of peft).
+
+    Attributes:
+        weight: The name of the bias.
+        scaling: What it is multiplied by.
+    """
+
+    weight: str
+    scaling: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Delta(Entry):
     """What an adapter adds to one weight, which `name` and `shape` are those of.
 

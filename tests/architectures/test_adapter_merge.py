@@ -220,6 +220,14 @@ def test_single_experts_of_a_stack(tmp_path, is_transposed):
             assert torch.allclose(stored.T if is_transposed else stored, matrix, atol=1e-5)
 
 
+def test_a_bias_that_is_not_there(tmp_path):
+    """What B adds to a bias needs one."""
+    bias = {"base_model.model.model.layers.0.self_attn.q_proj.lora_B.bias": torch.ones(16)}
+    adapter = write_adapter(tmp_path / "adapter", query_factors() | bias)
+    with pytest.raises(AdapterMismatch, match="q_proj.bias', which is not there"):
+        open_merged(adapter, write_folder(tmp_path / "base", llama()))
+
+
 def test_a_part_of_another_shape(tmp_path):
     """Rows that a fused weight does not have are told."""
     name = "base_model.model.model.layers.0.self_attn.v_proj.lora_{}.weight"

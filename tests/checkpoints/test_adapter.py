@@ -60,6 +60,18 @@ def test_a_delta_is_the_scaled_product():
     assert torch.equal(right, a.load())
 
 
+def test_factors_of_eight_bits():
+    """Factors in 8-bit floats are computed with in float32."""
+    stored = []
+    for factor in factors():
+        tensor = factor.load().to(torch.float8_e4m3fn)
+        stored.append(Entry(factor.name, of(tensor.dtype), tuple(tensor.shape), tensor.detach))
+    [delta] = adapter_entries(stored, {"r": 2, "lora_alpha": 2}, "x")
+    left, right = delta.factors()
+    assert left.dtype == right.dtype == torch.float32
+    assert torch.equal(delta.load(), left @ right)
+
+
 def test_full_tensors_stand_beside():
     """A module trained whole keeps its tensors; the base's frozen copy and own weight are left out."""
     beside = [

@@ -100,6 +100,17 @@ def test_single_tokens(tmp_path, place):
     assert torch.equal(weights["model.embed_tokens.weight"], expected)
 
 
+def test_biases(tmp_path):
+    """What B adds to a bias is scaled as the factors are."""
+    tensors = dumped()
+    module = f"{PREFIX}{QUERY.format(0)}"
+    tensors[f"{module}.base_layer.bias"] = torch.ones(16)
+    tensors[f"{module}.lora_B.default.bias"] = torch.full((16,), 3.0)
+    entries = open_checkpoint(write(tmp_path, tensors, SETTINGS)).entries
+    weights = {entry.name: entry.load() for entry in entries}
+    assert torch.equal(weights[f"{QUERY.format(0)}.bias"], torch.full((16,), 7.0))
+
+
 def test_square_weights_of_conv1d(tmp_path):
     """Which way round a square weight is stands in the adapter's config."""
     upright = write(tmp_path / "a", dumped(), SETTINGS)

@@ -183,6 +183,11 @@ FURTHER = {
         lambda: peft.LoraConfig(r=4, target_modules=["q_proj"], trainable_token_indices=[3, 7, 1]),
         "lora",
     ),
+    "biases of B": Case(
+        gpt2,
+        lambda: peft.LoraConfig(r=4, lora_alpha=6, lora_bias=True, **CONV1D),
+        "lora",
+    ),
     "embedding, DoRA": Case(
         llama,
         lambda: peft.LoraConfig(r=4, target_modules=["embed_tokens", "q_proj"], use_dora=True),

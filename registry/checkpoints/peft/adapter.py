@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from registry.checkpoints.dtypes import F32, F64, DType
+from registry.checkpoints.dtypes import F32, F64, DType, computable
 from registry.checkpoints.peft.config import AdapterConfig, read_adapter_config
 from registry.checkpoints.peft.dialects import is_foreign
 from registry.checkpoints.peft.experts import (
@@ -28,7 +28,7 @@ from registry.checkpoints.peft.methods import (
 from registry.checkpoints.peft.patterns import PatternError
 from registry.checkpoints.peft.shapes import MatrixShape
 from registry.checkpoints.peft.tokens import ROWS, token_rows
-from registry.checkpoints.tensors import Delta, Entry, HeadRows, TokenRows
+from registry.checkpoints.tensors import BiasDelta, Delta, Entry, HeadRows, TokenRows
 from registry.errors import BrokenAdapter, UnsupportedAdapter
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ FACTOR = re.compile(
     r"|lokr_[wt][12](?:_[ab])?)"
     r"(?:\.(?!(?:weight|bias)$)[\w-]+)?(?:\.weight)?"
 )
+# Of lora_bias: B has a bias too, which is added to the base's.
+BIAS = re.compile(r"(?P<module>.+)\.lora_B(?:\.[\w-]+)?\.bias")
 MAGNITUDE = "lora_magnitude_vector"
 # What PEFT, DDP, torch.compile, FSDP and gradient checkpointing put around a module.
 PREFIX = re.compile(r"^(?:(?:base_model\.model|module)\.)+")
@@ -122,7 +124,29 @@ def adapter_entries(
     magnitudes = [delta.magnitude for delta in deltas if delta.magnitude]
     # one of the same name as a delta is the base's own weight, saved with the adapter
     others = [entry for entry in beside if entry.name not in changed]
+    scalings = {delta.name.removesuffix(".weight"): delta.scaling for delta in deltas}
+    others = [bias_delta(entry, scalings) for entry in others]
     return [*deltas, *magnitudes, *others]
+
+
+def bias_delta(entry: Entry, scalings: Mapping[str, float]) -> Entry:
+    """Return what is added to a bias, where a tensor is that; any other as it is.
+
+    Args:
+        scalings: Those of the factors, by module.
+    """
+    bias = BIAS.fullmatch(entry.name)
+    if bias is None or bias["module"] not in scalings:
+        return entry
+    module = bias["module"]
+    return BiasDelta(
+        name=f"{module}.lora_B.bias",
+        dtype=entry.dtype,
+        shape=entry.shape,
+        read=entry.read,
+        weight=f"{module}.bias",
+        scaling=scalings[module],
+    )
 
 
 def deltas_of(
@@ -176,10 +200,10 @@ class StoredDelta:
     scaling: float
 
     def matrices(self, dtype: DType | None) -> dict[str, "Tensor"]:
-        """Read the parts, in a type or (None) in their own."""
+        """Read the parts, in a type or (None) in their own, if one can compute in it."""
         matrices = {}
         for role, part in self.parts.items():
-            wanted = dtype or part.dtype
+            wanted = dtype or computable(part.dtype)
             # a pickled factor may be a transpose, which torch.kron cannot take
             stored = part.load().to(wanted.torch).contiguous()
             matrices[role] = as_matrix(role, stored, self.enabled)

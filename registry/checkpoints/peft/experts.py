@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry.checkpoints.dtypes import F32, F64, DType
+from registry.checkpoints.dtypes import F32, F64, DType, computable
 from registry.checkpoints.peft.config import AdapterConfig
 from registry.checkpoints.peft.methods import Factors
 from registry.checkpoints.tensors import Delta, Entry
@@ -147,8 +147,8 @@ class StackedDelta:
 
     def factors(self, dtype: DType | None = None) -> Factors:
         """Read B, experts x outputs x r, and A, experts x r x inputs."""
-        right = self.a.load().to((dtype or self.a.dtype).torch)
-        left = self.b.load().to((dtype or self.b.dtype).torch)
+        right = self.a.load().to((dtype or computable(self.a.dtype)).torch)
+        left = self.b.load().to((dtype or computable(self.b.dtype)).torch)
         if right.ndim < STACK:
             right = right.reshape(self.experts, -1, right.shape[-1])
             left = left.reshape(left.shape[0], -1, self.experts).permute(2, 0, 1).contiguous()

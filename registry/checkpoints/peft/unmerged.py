@@ -10,12 +10,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.peft.adapter import (
+    BIAS,
     FACTOR,
     FROZEN,
     adapter_entries,
     base_name,
 )
-from registry.checkpoints.tensors import Delta, Entry, TokenRows
+from registry.checkpoints.tensors import BiasDelta, Delta, Entry, TokenRows
 from registry.errors import BrokenAdapter, UnmergedAdapter
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def taken_apart(entries: Iterable[Entry]) -> Unmerged:
     changes: list[Entry] = []
     for entry in entries:
         name = base_name(entry.name.replace(FROZEN, "."))
-        if FACTOR.fullmatch(entry.name) or "trainable_tokens_" in entry.name:
+        is_factor = FACTOR.fullmatch(entry.name) or BIAS.fullmatch(entry.name)
+        if is_factor or "trainable_tokens_" in entry.name:
             changes.append(entry)
         elif FROZEN in entry.name:  # of a module that was trained whole, or has single tokens
             frozen[name] = replace(entry, name=name)
@@ -110,10 +112,10 @@ def merged_entries(
     transposed = settings.get("fan_in_fan_out") is True
     weights = {entry.name: entry for entry in base}
     for change in adapter_entries(changes, settings, source):
-        name = change.weight if isinstance(change, TokenRows) else change.name
-        weight = weights.get(name)
-        if not isinstance(change, Delta | TokenRows):
+        if not isinstance(change, Delta | TokenRows | BiasDelta):
             continue  # DoRA's lengths, which their delta has
+        name = change.name if isinstance(change, Delta) else change.weight
+        weight = weights.get(name)
         if weight is None or (isinstance(change, Delta) and not fits(weight, change)):
             reason = f"the weight that it changes, {name!r}, is not there or has another shape"
             raise BrokenAdapter(source=source, reason=reason)
@@ -127,12 +129,16 @@ def fits(weight: Entry, delta: Delta) -> bool:
     return weight.shape in (delta.shape, (*delta.shape[:-2], *delta.shape[:-3:-1]))
 
 
-def read_changed(weight: Entry, change: Delta | TokenRows, transposed: bool) -> "Tensor":
+def read_changed(
+    weight: Entry, change: Delta | TokenRows | BiasDelta, transposed: bool
+) -> "Tensor":
     """Read a weight with its change."""
     from registry.checkpoints.peft import weights  # noqa: PLC0415  # only whoever reads needs torch
 
     if isinstance(change, TokenRows):
         return weights.with_rows(weight, change).load()
+    if isinstance(change, BiasDelta):
+        return weights.with_bias(weight, change).load()
     if change.shape[-1] != change.shape[-2]:
         transposed = weight.shape != change.shape
     delta = replace(change, initialisation=None)

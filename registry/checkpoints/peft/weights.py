@@ -3,7 +3,7 @@
 import torch
 
 from registry.checkpoints.peft.initial_base import initial_base
-from registry.checkpoints.tensors import Delta, Entry, TokenRows
+from registry.checkpoints.tensors import BiasDelta, Delta, Entry, TokenRows
 
 
 def with_delta(weight: Entry, delta: Delta, *, transposed: bool, heads: int | None) -> Entry:
@@ -49,3 +49,13 @@ def with_rows(weight: Entry, rows: TokenRows) -> Entry:
         return stored.index_copy(0, places, rows.load().to(stored.dtype))
 
     return Entry(weight.name, weight.dtype, weight.shape, load)
+
+
+def with_bias(bias: Entry, delta: BiasDelta) -> Entry:
+    """Return a bias's entry to which a scaled vector is added when it is read."""
+
+    def load() -> torch.Tensor:
+        stored = bias.load()
+        return (stored + delta.scaling * delta.load()).to(stored.dtype)
+
+    return Entry(bias.name, bias.dtype, bias.shape, load)
