@@ -21,9 +21,11 @@ import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
+from fuzz_formats import MAKERS
 from gguf import GGUFWriter
 from safetensors.torch import save_file
 
@@ -165,6 +167,11 @@ def quantised(folder: Path) -> str:
     return "model.safetensors"
 
 
+def further(name: str, folder: Path) -> str:
+    """A checkpoint of a format of fuzz_formats."""
+    return MAKERS[name](folder, tensors())
+
+
 FORMATS: dict[str, Callable[[Path], str]] = {
     "adapter": adapter,
     "config": config,
@@ -176,6 +183,7 @@ FORMATS: dict[str, Callable[[Path], str]] = {
     "quantised": quantised,
     "safetensors": safetensors,
     "settings": adapter_settings,
+    **{name: partial(further, name) for name in MAKERS},
 }
 """Each writes a checkpoint into a folder and returns the name of the file that is mutated."""
 

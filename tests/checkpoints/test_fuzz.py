@@ -2,9 +2,12 @@
 
 from collections import Counter
 
+import pytest
+
 from benchmarks.fuzz import attempt
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers of damaged weights overflow
 def test_every_outcome_is_a_fingerprint_or_a_registry_error(tmp_path):
     """A hundred and fifty mutated checkpoints of all formats; the long run makes 100,000."""
     outcomes = Counter(attempt(seed, tmp_path, seconds=0) for seed in range(150))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoints_made import llama, write_folder
+from gguf import GGUFWriter
 from gguf.constants import GGML_QUANT_SIZES
 from gguf.constants import GGMLQuantizationType as Kind
 from gguf.quants import dequantize, quantize
@@ -16,6 +17,7 @@ from registry.architectures.inspection import inspect
 from registry.architectures.layout import layout_of
 from registry.checkpoints import open_checkpoint
 from registry.errors import (
+    FormatNotRead,
     MissingShard,
     QuantisedWeights,
     SeveralCheckpoints,
@@ -233,3 +235,17 @@ def test_first_values_in_the_restored_order(tmp_path):
     path = write(tmp_path / "m.gguf", converted(llama(hidden=64, inner=64, keys=32), Kind.Q8_0))
     for entry in open_checkpoint(path).entries:
         assert torch.equal(entry.first(70), entry.load().flatten()[:70])
+
+
+@pytest.mark.parametrize("kind", ["mmproj", "imatrix"])
+def test_what_goes_with_a_model_is_named(tmp_path, kind):
+    """A projector or importance matrix under an ordinary name is told by what it states."""
+    writer = GGUFWriter(tmp_path / "m.gguf", "clip")
+    writer.add_type(kind)
+    writer.add_tensor("blk.0.attn_q.weight", np.ones((4, 4), np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    with pytest.raises(FormatNotRead, match=r"a GGUF file that holds a.*language model beside it"):
+        open_checkpoint(tmp_path)

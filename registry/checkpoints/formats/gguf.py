@@ -17,7 +17,7 @@ from registry.checkpoints.formats.gguf_header import Row, read_header
 from registry.checkpoints.formats.gguf_restore import restored
 from registry.checkpoints.peft.dialects import GGUF_ADAPTER
 from registry.checkpoints.tensors import Contents, Entry
-from registry.errors import QuantisedWeights
+from registry.errors import FormatNotRead, QuantisedWeights
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,6 +32,8 @@ DTYPES: dict[GGMLQuantizationType, DType] = {
     GGMLQuantizationType.I16: I16,
     GGMLQuantizationType.I8: I8,
 }
+# What a file holds that is no language model, by what it states of itself.
+NO_MODELS = {"mmproj": "a projector of images or sounds", "imatrix": "an importance matrix"}
 READ = 16 << 20  # bytes of a quantised tensor read at a time
 # Elements dequantised at a time; the temporary arrays take some 10 times as many bytes.
 GROUP = 1 << 18
@@ -57,6 +59,10 @@ def read_gguf(blob: Blob) -> Contents:
     Raises BrokenFile, FormatNotRead, QuantisedWeights.
     """
     header = read_header(blob)
+    kind = NO_MODELS.get(str(header.facts.get("general.type")))
+    if kind:
+        remedy = "give the GGUF file of the language model beside it"
+        raise FormatNotRead(path=blob.label, format=f"a GGUF file that holds {kind}", remedy=remedy)
     entries = [entry(blob, row) for row in header.rows]
     return Contents(entries, config(header.facts), restored)
 

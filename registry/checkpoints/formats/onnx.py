@@ -235,7 +235,7 @@ def dequantised(graph: Graph, name: str, kept: str, entry: Entry) -> Entry:
     if zeros:
         table["zeros"] = stored_entry(graph, zeros)
     axis %= MATRIX
-    if table["scale"].count not in (1, entry.shape[axis]):
+    if any(part.count not in (1, entry.shape[axis]) for part in table.values()):
         raise QuantisedWeights(tensor=name, dtype="int8 in blocks")
     load = partial(load_dequantised, entry, table, axis)
     size = entry.nbytes + sum(part.nbytes for part in table.values())
