@@ -262,6 +262,17 @@ class CannotSplit(WeightsError):
     check the checkpoint's config.json."""
 
 
+class PartsDoNotFit(WeightsError):
+    """The tensor {tensor!r} read as {part} has {rows} rows, which do not fit the {expected} of its
+    layer ({naming} names): it is cut otherwise, or the checkpoint is damaged; compare its shape
+    with the model's own code."""
+
+
+class TwoNamings(WeightsError):
+    """The tensor {tensor!r} may be cut as {one} or as {other} cuts it, and its shape fits both;
+    state the model's own model_type in config.json."""
+
+
 class NonFiniteWeights(WeightsError):
     """{source!r} has {count} NaN or infinite weights, the first in {tensor!r}; pass
     --allow-nonfinite to leave them out of the statistics."""

@@ -9,12 +9,15 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+from registry.architectures.config_types import check_rival, stated_types, typed_namings
 from registry.architectures.fused import split_of
 from registry.architectures.names import Kind, LayerPlace, marked_namings, recognise
 from registry.architectures.orientation import MatchedTensor, orientation_of
+from registry.architectures.part_checks import check_parts
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
 from registry.architectures.stacks import choose, draft_layers
+from registry.architectures.stored_heads import as_matrix
 from registry.architectures.tensor_groups import OTHER, group_of
 from registry.checkpoints import Entry
 from registry.checkpoints.dtypes import FLOATING
@@ -42,7 +45,8 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
         CannotSplit: For a tensor of several projections that does not show how to cut it.
     """
     entries = list(entries)
-    marked = marked_namings(entry.name for entry in entries)
+    types = stated_types(config)
+    marked = marked_namings(entry.name for entry in entries) | typed_namings(config)
     matched: list[MatchedTensor] = []
     in_towers: list[MatchedTensor] = []
     others: list[Entry] = []
@@ -52,6 +56,8 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
 
     for entry in entries:
         kind, match, tower, _ = recognise(entry.name, marked)
+        if match:
+            check_rival(match.row, entry.name, types)
         if match and tower:
             in_towers.append(MatchedTensor(entry, match))
         elif match:
@@ -109,7 +115,7 @@ def projection_tensors(
     matched: Sequence[MatchedTensor], config: dict[str, Any]
 ) -> tuple[ProjectionTensor, ...]:
     """Give every matched tensor its layer and its cuts, in the order of layers and projections."""
-    tensors = join_heads(matched)
+    tensors = [as_matrix(tensor) for tensor in join_heads(matched)]
     for entry, match in tensors:
         check_dimensions(entry, 3 if match.row.experts else 2)
 
@@ -141,6 +147,7 @@ def projection_tensors(
             number=row.layer,
         )
         projections.append(projection)
+    check_parts(projections)
     return tuple(sorted(projections, key=reading_order))
 
 

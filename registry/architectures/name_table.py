@@ -11,6 +11,7 @@ from typing import Any
 from registry.data import load
 
 NUMBER = re.compile(r"(?<![^._])(\d{1,6})(?![^.])")  # 0 in layers.0.fc1 and in wi_0, not the 1
+STORED = ("heads", "inputs")
 SLOT = re.compile(r"\{(\w+)\}|" + NUMBER.pattern)  # a placeholder or a number of the table
 
 
@@ -31,6 +32,10 @@ class Row:
         wide: The naming's tensor whose shape tells that weights are stored inputs x outputs.
         groups: How many times the parts of an interleaved tensor alternate, if the naming fixes it.
         marker: A tensor without which the naming does not count.
+        stored: `heads` where a tensor is cut by heads, `inputs` where it lies inputs x outputs;
+            empty otherwise.
+        types: Words of which the config's model type must hold one; empty for any.
+        rival: The naming whose tensors have the same names, cut otherwise; None for none.
     """
 
     naming: str
@@ -45,6 +50,9 @@ class Row:
     wide: str | None
     groups: int | None
     marker: str | None
+    stored: str = ""
+    types: tuple[str, ...] = ()
+    rival: str | None = None
 
     @property
     def form(self) -> str:
@@ -97,6 +105,9 @@ def make_row(naming: str, name: str, role: str) -> Row:
         wide=settings.get("wide"),
         groups=settings.get("groups"),
         marker=settings.get("marker"),
+        stored=kind if kind in STORED else "",
+        types=tuple(settings.get("types", ())),
+        rival=settings.get("rival"),
     )
 
 
@@ -107,7 +118,7 @@ def rows_by_form() -> dict[str, list[Row]]:
     There are several of a form where only numbers or a marker tell them apart; those with a marker
     come first.
     """
-    with_marker_first = sorted(rows(), key=lambda row: row.marker is None)
+    with_marker_first = sorted(rows(), key=lambda row: row.marker is None and not row.types)
     by_form: dict[str, list[Row]] = {}
     for row in with_marker_first:
         by_form.setdefault(row.form, []).append(row)

@@ -100,12 +100,13 @@ def recognise(name: str, marked: frozenset[str] = frozenset()) -> Recognition:
 
     Args:
         name: The tensor's name.
-        marked: The namings whose markers the checkpoint has, from `marked_namings`.
+        marked: The namings whose markers the checkpoint has, from `marked_namings`, or whose types
+            its config states.
     """
     form, numbers = parse(name)
     known = look_up(form)
     for row in known.rows:
-        if row.marker and row.naming not in marked:
+        if (row.marker or row.types) and row.naming not in marked:
             continue
         if all(numbers[place] == number for place, number in row.stated):
             match = match_of(row, form, numbers)

@@ -9,7 +9,7 @@ from registry.architectures.fused import head_count
 from registry.architectures.layout import layout_of
 from registry.architectures.model_layout import model_layout
 from registry.checkpoints import open_checkpoint
-from registry.errors import CannotSplit
+from registry.errors import CannotSplit, PartsDoNotFit, TwoNamings
 
 
 @pytest.mark.parametrize(
@@ -92,3 +92,52 @@ def test_head_counts_of_nested_configs(tmp_path, config):
 def test_head_count(config, heads):
     """The language part's number of heads counts before the whole model's."""
     assert head_count(config) == heads
+
+
+def layout_of_tensors(folder, state, config=None):
+    """The layout of a folder of these tensors."""
+    return layout_of(open_checkpoint(write_folder(folder, state, config or {})))
+
+
+def test_parts_that_do_not_fit_their_layer(tmp_path):
+    """Halves of a gate alone, and a gate and an up that pass for an up, are refused by name."""
+    down = {"layers.0.mlp.down_proj.weight": torch.ones(8, 12)}
+    halves = down | {"layers.0.mlp.gate_up_proj.weight": torch.ones(12, 8)}
+    with pytest.raises(PartsDoNotFit, match=r"gate_up_proj.* 6 rows.* 12 inputs of down"):
+        layout_of_tensors(tmp_path / "halves", halves)
+    doubled = down | {"layers.0.mlp.up_proj.weight": torch.ones(24, 8)}
+    with pytest.raises(PartsDoNotFit, match=r"up_proj.* 24 rows.* 12 inputs of down"):
+        layout_of_tensors(tmp_path / "doubled", doubled)
+
+
+WQKV = {
+    "layers.0.attention.wqkv.weight": torch.ones(16, 8),
+    "layers.0.attention.wo.weight": torch.ones(8, 8),
+}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "config", "naming"),
+    [
+        ("", {}, "gpt_fast"),
+        ("", {"model_type": "llama"}, "gpt_fast"),
+        ("model.", {"model_type": "llama"}, "gpt_fast"),
+        ("model.", {"model_type": "internlm2"}, "internlm2"),
+        ("", {"llm_config": {"architectures": ["InternLM2ForCausalLM"]}}, "internlm2"),
+    ],
+    ids=["no config", "llama", "llama behind a prefix", "InternLM2", "nested"],
+)
+def test_one_name_of_two_namings(tmp_path, prefix, config, naming):
+    """Wqkv is cut as InternLM2's where the config says so, else it is stacked as in gpt-fast."""
+    state = {prefix + name: tensor for name, tensor in WQKV.items()}
+    layout = layout_of_tensors(tmp_path, state, {"num_attention_heads": 4} | config)
+    assert layout.projections[0].naming == naming
+
+
+def test_a_name_that_fits_both_namings(tmp_path):
+    """InternLM2's prefix without a stated type is refused with both names; the advice helps."""
+    state = {f"model.{name}": tensor for name, tensor in WQKV.items()}
+    config = {"num_attention_heads": 4}
+    with pytest.raises(TwoNamings, match=r"gpt_fast or as internlm2.*model_type in config.json"):
+        layout_of_tensors(tmp_path / "nothing", state, config)
+    layout_of_tensors(tmp_path / "stated", state, config | {"model_type": "internlm2"})

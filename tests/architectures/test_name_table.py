@@ -44,7 +44,7 @@ def test_markers_announce_their_naming():
 
 def test_no_name_stands_in_two_rows():
     """Of the rows of one form only stated numbers and markers tell one from the other; no row is ignored as well."""
-    keys = [(row.form, row.stated, row.marker) for row in rows()]
+    keys = [(row.form, row.stated, row.marker, row.types) for row in rows()]
     assert len(set(keys)) == len(keys)
     for row in rows():
         assert row.form not in ignored("matrices") | ignored("buffers") or row.marker

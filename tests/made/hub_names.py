@@ -26,9 +26,13 @@ class Handmade(torch.nn.Module):
     """
 
     def __init__(
-        self, names: dict[str, str | Callable[[Matrices], torch.Tensor]], keys: int = 16
+        self,
+        names: dict[str, str | Callable[[Matrices], torch.Tensor]],
+        keys: int = 16,
+        model_type: str = "",
     ) -> None:
         super().__init__()
+        self.stated = {"model_type": model_type} if model_type else {}
         shapes = SHAPES | {"key": (keys, 32), "value": (keys, 32)}
         self.layers: list[Matrices] = []
         for _ in range(LAYERS):
@@ -140,8 +144,49 @@ TABLES = {
         for part in FOUR[:3]
     }
     | named("blocks.{layer}.", "sa.proj ffwd.net.0 ffwd.net.2", "output up down"),
+    "gpt-fast": META | {"layers.{layer}.attention.wqkv.weight": QKV},
+    "LLaDA": named(
+        "model.transformer.blocks.{layer}.",
+        "q_proj k_proj v_proj attn_out ff_proj up_proj ff_out",
+        "query key value output gate up down",
+    ),
+    "LitGPT": {"transformer.h.{layer}.attn.qkv.weight": QKV}
+    | named(
+        "transformer.h.{layer}.", "attn.proj mlp.fc_1 mlp.fc_2 mlp.proj", "output gate up down"
+    ),
+    "LitGPT before 2024": {"transformer.h.{layer}.attn.attn.weight": by_group}
+    | named("transformer.h.{layer}.", "attn.proj mlp.fc mlp.proj", "output up down"),
+    "nanochat": named("transformer.h.{layer}.attn.", "c_q c_k c_v c_proj", " ".join(FOUR))
+    | named("transformer.h.{layer}.mlp.", "c_fc c_proj", "up down"),
+    "after nanoGPT": {"blocks.{layer}.attn.c_attn.weight": QKV}
+    | named("blocks.{layer}.", "attn.c_proj mlp.c_fc mlp.c_proj", "output up down"),
+    "after Llama": named("blocks.{layer}.attn.", "q_proj k_proj v_proj o_proj", " ".join(FOUR))
+    | named("blocks.{layer}.mlp.", "gate_proj up_proj down_proj", "gate up down"),
+    "by hand": {"blocks.{layer}.attn.qkv.weight": QKV}
+    | named("blocks.{layer}.", "attn.o_proj mlp.fc1 mlp.fc2", "output up down"),
+    "by hand, gated": {"blocks.{layer}.attn.qkv_proj.weight": QKV}
+    | named("blocks.{layer}.", "attn.o_proj ffn.w1 ffn.w3 ffn.w2", "output gate up down"),
+    "after the lecture": {
+        f"blocks.{{layer}}.sa.heads.{i}.{part}.weight": head(part, i)
+        for i in range(4)
+        for part in FOUR[:3]
+    }
+    | named("blocks.{layer}.sa.", "proj", "output")
+    | named("blocks.{layer}.ff.net.", "0 2", "up down"),
     "torch": {"layers.{layer}.self_attn.in_proj_weight": QKV}
     | named("layers.{layer}.", "self_attn.out_proj linear1 linear2", "output up down"),
 }
-KEYS = {"InternLM2": 16, "ChatGLM2": 16, "Meta's Llama": 16, "OLMo": 16}
-HUB = {name: partial(Handmade, table, KEYS.get(name, 32)) for name, table in TABLES.items()}
+KEYS = {
+    "gpt-fast": 16,
+    "LitGPT": 16,
+    "LitGPT before 2024": 16,
+    "InternLM2": 16,
+    "ChatGLM2": 16,
+    "Meta's Llama": 16,
+    "OLMo": 16,
+}
+TYPES = {"InternLM2": "internlm2", "gpt-fast": "llama"}
+HUB = {
+    name: partial(Handmade, table, KEYS.get(name, 32), TYPES.get(name, ""))
+    for name, table in TABLES.items()
+}

@@ -57,7 +57,9 @@ def save(architecture: Architecture, folder: Path) -> torch.nn.Module:
         model.save_pretrained(folder, save_original_format=not architecture.fused)
     else:
         torch.save({"model": model.state_dict()}, folder / "model.pt")
-        (folder / "config.json").write_text(json.dumps({"num_attention_heads": 4}))
+        (folder / "config.json").write_text(
+            json.dumps({"num_attention_heads": 4} | getattr(model, "stated", {}))
+        )
     return model
 
 
