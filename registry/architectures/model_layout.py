@@ -16,6 +16,7 @@ from registry.architectures.orientation import MatchedTensor, orientation_of
 from registry.architectures.part_checks import check_parts
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
+from registry.architectures.rotary_rows import in_one_order
 from registry.architectures.stacks import choose, draft_layers
 from registry.architectures.stored_heads import as_matrix
 from registry.architectures.tensor_groups import OTHER, group_of
@@ -73,7 +74,7 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
             unknown.append(entry)
 
     if not matched:  # a vision model of its own is no tower of another
-        projections = projection_tensors(in_towers, config)
+        projections = projection_tensors(in_towers, config, ignored)
         return Layout(projections, tuple(others), tuple(unknown), ignored=tuple(ignored))
 
     drafts = draft_layers(entries)
@@ -84,7 +85,7 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
     chosen = choose(lasting, others)
     others += [entry for entry, _ in (*in_towers, *drafting, *chosen.beside)]
     return Layout(
-        projections=projection_tensors(chosen.model, config),
+        projections=projection_tensors(chosen.model, config, ignored),
         others=tuple(others),
         unknown=tuple(unknown),
         towers=tuple(sorted(towers.union(chosen.paths))),
@@ -112,13 +113,14 @@ def is_unknown(entry: Entry) -> bool:
 
 
 def projection_tensors(
-    matched: Sequence[MatchedTensor], config: dict[str, Any]
+    matched: Sequence[MatchedTensor], config: dict[str, Any], ignored: Sequence[Entry] = ()
 ) -> tuple[ProjectionTensor, ...]:
     """Give every matched tensor its layer and its cuts, in the order of layers and projections."""
     tensors = [as_matrix(tensor) for tensor in join_heads(matched)]
     for entry, match in tensors:
         check_dimensions(entry, 3 if match.row.experts else 2)
 
+    tensors = in_one_order(tensors, config, ignored)
     layers = layer_numbers({tensor.match.place for tensor in tensors})
     orientation = orientation_of(tensors)
     attention_widths: dict[LayerPlace, int] = {}

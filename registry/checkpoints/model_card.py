@@ -15,6 +15,7 @@ from registry.errors import BrokenJSON
 CARD_HEAD = 1 << 16  # bytes of a model card that may hold its metadata
 LIMIT = 64 << 20  # bytes of JSON; the index of a thousand experts takes about 10 MB
 
+CONFIGS = ("config.json", "params.json")
 FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n(?:---|\.\.\.)\s*(?:\n|\Z)", re.DOTALL)
 # A model on a hub by its address, and in the hub's cache by its folder.
 ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+/[\w.-]+)")
@@ -73,14 +74,15 @@ def shards_of(index: Blob) -> set[str]:
 
 
 def read_config(files: Mapping[str, Blob]) -> dict[str, Any]:
-    """Read config.json; empty where there is none.
+    """Read config.json, or Meta's and Mistral's params.json; empty where there is neither.
 
     Raises:
         BrokenJSON: Where it is no JSON object.
     """
-    if "config.json" not in files:
-        return {}
-    return read_json(files["config.json"])
+    for name in CONFIGS:
+        if name in files:
+            return read_json(files[name])
+    return {}
 
 
 def declared_base(

@@ -87,6 +87,16 @@ def head(part: str, i: int) -> Callable[[Matrices], torch.Tensor]:
     return lambda layer: layer[part][8 * i : 8 * i + 8]
 
 
+def pairs(part: str) -> Callable[[Matrices], torch.Tensor]:
+    """With the two halves of each head of 8 rows as neighbours, as Meta's rotary embedding has them."""
+
+    def neighbours(layer: Matrices) -> torch.Tensor:
+        matrix = layer[part]
+        return matrix.unflatten(0, (-1, 2, 4)).transpose(1, 2).reshape(matrix.shape)
+
+    return neighbours
+
+
 QKV = stacked("query", "key", "value")
 FOUR = ("query", "key", "value", "output")
 
@@ -106,7 +116,9 @@ META = named(
 )
 SWIGLU = named("model.layers.{layer}.mlp.", "gate_proj up_proj down_proj", "gate up down")
 TABLES = {
-    "Meta's Llama": META | named("layers.{layer}.attention.", "wq wk wv", "query key value"),
+    "Meta's Llama": META
+    | named("layers.{layer}.attention.", "wv", "value")
+    | {f"layers.{{layer}}.attention.w{part[0]}.weight": pairs(part) for part in FOUR[:2]},
     "InternLM2": {f"model.{name}": role for name, role in META.items()}
     | {"model.layers.{layer}.attention.wqkv.weight": by_group},
     "Baichuan": SWIGLU
