@@ -56,8 +56,12 @@ def names_of_parts(name: str, names: Sequence[str]) -> list[str]:
     return parts_of(name, names) if is_part(name, names) else []
 
 
-def assembled(parts: Sequence[Part]) -> Contents:
+def assembled(parts: Sequence[Part], named: int) -> Contents:
     """Return the model that the parts make up.
+
+    Args:
+        parts: All of them, in the ranks' order.
+        named: The position of the one that errors are about.
 
     Raises:
         PartOfModel: Where nothing says how its tensors were cut.
@@ -73,18 +77,16 @@ def assembled(parts: Sequence[Part]) -> Contents:
     whole = []
     for pieces in by_name.values():
         if isinstance(pieces[0], Piece):
-            whole.append(from_distributed(pieces, parts[0].label))
-        elif is_meta and width and len(pieces) == len(parts):
-            whole.append(from_meta(pieces, width, parts[0].label))
-        else:
-            raise refused(parts[0].label, len(parts))
+            whole.append(from_distributed(pieces, parts[named].label))
+            continue
+        joint = None
+        if is_meta and width and len(pieces) == len(parts):
+            joint = from_meta(pieces, width, parts[named].label)
+        if joint is None:
+            share = f"part {named + 1} of {len(parts)}"
+            raise PartOfModel(path=parts[named].label, share=share)
+        whole.append(joint)
     return Contents(whole, parts[0].contents.config, parts[0].contents.finished)
-
-
-def refused(label: str, count: int) -> PartOfModel:
-    """Return the error for parts that are not put together."""
-    share = f"one of {count} parts" if count > 1 else "one of several parts"
-    return PartOfModel(path=label, share=share)
 
 
 def from_distributed(pieces: Sequence[Entry], label: str) -> Entry:
@@ -114,8 +116,11 @@ def meta_width(entries: Sequence[Entry]) -> int | None:
     return None
 
 
-def from_meta(pieces: Sequence[Entry], width: int, label: str) -> Entry:
-    """Return a tensor of Meta's layout. Raises PartOfModel and MissingPart."""
+def from_meta(pieces: Sequence[Entry], width: int, label: str) -> Entry | None:
+    """Return a tensor of Meta's layout, None where its name does not tell how it was cut.
+
+    Raises MissingPart.
+    """
     first = pieces[0]
     if len(first.shape) != MATRIX:
         return first
@@ -127,7 +132,7 @@ def from_meta(pieces: Sequence[Entry], width: int, label: str) -> Entry:
     elif BY_COLUMNS.search(first.name) and rows == width:
         axis = 1
     else:
-        raise refused(label, len(pieces))
+        return None
     whole = joined(pieces, axis)
     if EMBEDDINGS.search(first.name) and whole.shape[1] != width:
         missing = f"{first.name} has {whole.shape[1]} of {width} columns"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from registry.checkpoints.assembly import Part, assembled, check_ranks, names_of_parts, refused
+from registry.checkpoints.assembly import Part, assembled, check_ranks, names_of_parts
 from registry.checkpoints.blob import Blob, Files, read_bytes
 from registry.checkpoints.folder import (
     EXPORT,
@@ -24,6 +24,7 @@ from registry.errors import (
     BrokenFile,
     FormatNotRead,
     MissingShard,
+    PartOfModel,
     ShardMismatch,
     ShardOutside,
     TensorTwice,
@@ -62,20 +63,21 @@ def open_file(files: Files, name: str, source: str) -> Contents:
         raise no_weights([name], source)
     parts = names_of_parts(name, list(files))
     if parts:
-        return open_parts(files, parts)
+        return open_parts(files, parts, parts.index(name))
     if not name.endswith(".gguf"):
         return merge([files[name]]).contents
     check_shards(files, name)
     return merge([files[sibling] for sibling in siblings(name)]).contents
 
 
-def open_parts(files: Files, names: list[str]) -> Contents:
-    """Index a model that lies in the files of several ranks.
+def open_parts(files: Files, names: list[str], named: int = 0) -> Contents:
+    """Index a model that lies in the files of several ranks, of which one was named.
 
     Raises PartOfModel where they cannot be put together, MissingPart where one is missing.
     """
-    check_ranks(names, files[names[0]].label)
-    return assembled([Part(files[name].label, read_blob(files[name])) for name in names])
+    check_ranks(names, files[names[named]].label)
+    parts = [Part(files[name].label, read_blob(files[name])) for name in names]
+    return assembled(parts, named)
 
 
 def check_shards(files: Files, name: str) -> None:
@@ -120,7 +122,7 @@ def merge(blobs: list[Blob]) -> Merged:
         config |= contents.config
         for entry in contents.entries:
             if isinstance(entry, Piece) and entry.shape != entry.whole:
-                raise refused(blob.label, 1)
+                raise PartOfModel(path=blob.label, share="one of several parts")
             if entry.name in owners:
                 raise TensorTwice(tensor=entry.name, first=owners[entry.name], second=blob.name)
             owners[entry.name] = blob.name

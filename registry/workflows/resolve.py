@@ -14,6 +14,7 @@ both.
 
 import json
 import os
+import re
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -35,6 +36,8 @@ from registry.fingerprints import serialised
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import RANKS, VERSION, Fingerprint
 
+HUB_FILE = re.compile(r"[\w.-]+/[\w.-]+(@[^:=]+)?:")
+"""How the name of a file in a hub model begins, in which = is part of the name."""
 SHORT_DIGEST = 12
 """Digits of a digest that name a fingerprint which has no other name."""
 
@@ -109,7 +112,7 @@ def resolve(
     if registered:
         return registered
     label, mark, source = text.partition("=")
-    if labelled and mark:
+    if labelled and mark and (exists(source) or not HUB_FILE.match(text)):
         return replace(resolve(session, source, load=load), label=label)
     return Resolved(text, text, Taken.WEIGHTS, source=text)
 

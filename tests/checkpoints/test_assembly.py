@@ -1,5 +1,6 @@
 """registry.checkpoints.assembly."""
 
+from argparse import Namespace
 from pathlib import Path
 
 import pytest
@@ -73,8 +74,8 @@ def test_parts_that_nothing_says_how_to_join(tmp_path):
         for path, part in zip(paths, halves(), strict=True):
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.save({"module": part}, path)
-        for source in (folder, paths[0]):
-            with pytest.raises(PartOfModel, match="one of 2 parts"):
+        for source, number in ((folder, 1), (paths[0], 1), (paths[1], 2)):
+            with pytest.raises(PartOfModel, match=f"part {number} of 2"):
                 open_checkpoint(source)
     write_folder(tmp_path / "joined", llama())  # as the advice says
     assert len(open_checkpoint(tmp_path / "joined").entries) == 17
@@ -133,3 +134,20 @@ def test_slices_along_several_axes(tmp_path):
     save_ranks(tmp_path, [Partial()])
     with pytest.raises(FormatNotRead, match="distributed over several axes"):
         open_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        {"mp_world_size": 2},
+        {"args": Namespace(tensor_model_parallel_size=2, pipeline_model_parallel_size=1)},
+    ],
+    ids=["DeepSpeed", "Megatron"],
+)
+def test_a_part_under_another_name(tmp_path, beside):
+    """A part that was renamed is known by what training states of its ranks; of one rank it is whole."""
+    torch.save({"model": llama(), **beside}, tmp_path / "model.pt")
+    with pytest.raises(PartOfModel, match=r"one of 2 parts \((mp_world|tensor_model)"):
+        open_checkpoint(tmp_path)
+    torch.save({"model": llama(), "mp_world_size": 1}, tmp_path / "model.pt")
+    assert len(open_checkpoint(tmp_path).entries) == 17

@@ -237,3 +237,11 @@ def test_an_adapters_file(known, tmp_path):
     [one, other] = known.adapters([f"a={tmp_path / 'adapter.json'}", f"b={folder}"])
     assert one.delta == other.delta
     assert (one.data, one.name, other.data) == ("a", "adapter", "b")
+
+
+def test_a_file_of_the_hub_has_no_label():
+    """An = in the name of a file on the hub belongs to the name; before a path it ends a label."""
+    text = "org/model:epoch=1-step=10.ckpt"
+    resolved = resolve(None, text, labelled=True)
+    assert (resolved.source, resolved.label) == (text, None)
+    assert resolve(None, "code=org/model:epoch=1.ckpt", labelled=True).label == "code"

@@ -32,7 +32,7 @@ from registry.checkpoints.formats.stand_ins import (
     stand_in,
 )
 from registry.checkpoints.tensors import Entry, Piece
-from registry.errors import BrokenFile, FormatNotRead, RegistryError, UnsafePickle
+from registry.errors import BrokenFile, FormatNotRead, PartOfModel, RegistryError, UnsafePickle
 
 # In torch's complaint about a class or function that it does not know.
 GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
@@ -41,6 +41,8 @@ SHAPES: dict[re.Pattern[str], type[StandIn]] = {
     re.compile(r"Can only SETITEMS? for .* but got <class '([\w.]+)'>"): TableStandIn,
     re.compile(r"Can only (?:append|extend) .* but got <class '([\w.]+)'>"): ListStandIn,
 }
+# What DeepSpeed and Megatron call the number of ranks that share every matrix, or the layers.
+PARALLEL = ("mp_world_size", "tensor_model_parallel_size", "pipeline_model_parallel_size")
 # The operations that protocols 4 and 5 added, of which torch's own pickles have none.
 PROTOCOL = re.compile(r"Unsupported operand (14\d|15[0-2])")
 DISTRIBUTED = "torch.distributed.tensor"  # the module that must be imported to unpickle DTensors
@@ -213,11 +215,25 @@ def add_stand_in(stand_ins: dict[str, type[StandIn]], exc: Exception) -> None:
 
 def named_tensors(blob: Blob, pickled: Pickled) -> list[Named]:
     """Return every named tensor. Raises FormatNotRead where there are numpy's arrays instead."""
+    check_parallel(blob, pickled.content)
     tensors = state_dict(pickled.content)
     if pickled.arrays and not tensors:
         remedy = "save its arrays as a safetensors file"
         raise FormatNotRead(path=blob.label, format="a pickle of numpy arrays", remedy=remedy)
     return tensors
+
+
+def check_parallel(blob: Blob, content: Any) -> None:
+    """Raise PartOfModel where training states that other ranks hold the rest of the matrices."""
+    if not isinstance(content, dict):
+        return
+    settings = content.get("args")
+    places = [content, vars(settings) if isinstance(settings, StandIn) else {}]
+    for place in places:
+        for key in PARALLEL:
+            count = place.get(key)
+            if type(count) is int and count > 1:
+                raise PartOfModel(path=blob.label, share=f"one of {count} parts ({key})")
 
 
 def state_dict(content: Any) -> list[Named]:
