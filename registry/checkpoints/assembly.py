@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, NamedTuple
 
-from registry.checkpoints.ranks import is_part, missing_ranks, parts_of
+from registry.checkpoints.ranks import RANK_OF_WORLD, is_part, missing_ranks, parts_of
 from registry.checkpoints.tensors import Contents, Entry, Piece
 from registry.errors import MissingPart, PartOfModel
 
@@ -51,6 +51,16 @@ def check_ranks(names: Sequence[str], label: str) -> None:
         raise MissingPart(path=label, missing=shown)
 
 
+def says_how_it_is_cut(name: str) -> bool:
+    """Return whether files of this name are of a format that can tell how matrices were cut."""
+    return bool(META.search(name) or RANK_OF_WORLD.search(name))
+
+
+def part_of_model(label: str, position: int, count: int) -> PartOfModel:
+    """Return the error for a part that is not put together with the others."""
+    return PartOfModel(path=label, share=f"part {position + 1} of {count}")
+
+
 def names_of_parts(name: str, names: Sequence[str]) -> list[str]:
     """Return the files of all ranks where a file is a part of a model; none where it is whole."""
     return parts_of(name, names) if is_part(name, names) else []
@@ -83,8 +93,7 @@ def assembled(parts: Sequence[Part], named: int) -> Contents:
         if is_meta and width and len(pieces) == len(parts):
             joint = from_meta(pieces, width, parts[named].label)
         if joint is None:
-            share = f"part {named + 1} of {len(parts)}"
-            raise PartOfModel(path=parts[named].label, share=share)
+            raise part_of_model(parts[named].label, named, len(parts))
         whole.append(joint)
     return Contents(whole, parts[0].contents.config, parts[0].contents.finished)
 

@@ -4,7 +4,14 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from registry.checkpoints.assembly import Part, assembled, check_ranks, names_of_parts
+from registry.checkpoints.assembly import (
+    Part,
+    assembled,
+    check_ranks,
+    names_of_parts,
+    part_of_model,
+    says_how_it_is_cut,
+)
 from registry.checkpoints.blob import Blob, Files, read_bytes
 from registry.checkpoints.folder import (
     EXPORT,
@@ -75,7 +82,10 @@ def open_parts(files: Files, names: list[str], named: int = 0) -> Contents:
 
     Raises PartOfModel where they cannot be put together, MissingPart where one is missing.
     """
-    check_ranks(names, files[names[named]].label)
+    label = files[names[named]].label
+    if not says_how_it_is_cut(names[0]):
+        raise part_of_model(label, named, len(names))
+    check_ranks(names, label)
     parts = [Part(files[name].label, read_blob(files[name])) for name in names]
     return assembled(parts, named)
 
