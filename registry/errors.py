@@ -220,6 +220,11 @@ class HubCacheUnwritable(CheckpointError):
     folder or leave --download out."""
 
 
+class NoSuchTower(CheckpointError):
+    """No tensor of {source!r} stands below {tower!r}; `registry inspect` lists what stands beside
+    its language model."""
+
+
 class HubOffline(CheckpointError):
     """{model!r} is no file or folder here, nor in the hub cache, and the hub is switched off; unset
     HF_HUB_OFFLINE or give a folder."""

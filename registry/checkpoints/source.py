@@ -29,6 +29,7 @@ from registry.checkpoints.peft.unmerged import (
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.ranks import without_rank
 from registry.checkpoints.tensors import Contents, Entry
+from registry.checkpoints.towers import asked, config_of_tower, entries_below
 from registry.checkpoints.wrappers import check_whole, unwrapped
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
@@ -92,6 +93,29 @@ class Origin(NamedTuple):
 
 
 def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint:
+    """Index a folder, a file or `hub/id[@revision][:file]`, or `#path` of it; no tensor is read.
+
+    Args:
+        source: What the user names; with `#path`, the tower or second decoder that stands there.
+        download: Keep a hub model in the hub cache instead of reading it over the network.
+
+    Raises:
+        CheckpointError: It cannot be found or read; the error says why and what to do.
+    """
+    plain, tower = asked(str(source))
+    if tower is None:
+        return open_whole(source, download=download)
+    whole = open_whole(plain, download=download)
+    return replace(
+        whole,
+        source=str(source),
+        name=f"{whole.name}#{tower}",
+        config=config_of_tower(whole.config, tower),
+        entries=entries_below(whole.entries, tower, plain),
+    )
+
+
+def open_whole(source: str | Path, *, download: bool = False) -> Checkpoint:
     """Index a folder, a file or `hub/id[@revision][:file]`; no tensor is read.
 
     Args:

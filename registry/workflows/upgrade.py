@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from registry.architectures.adapter_merge import MERGED_INTO, open_merged
 from registry.checkpoints.source import HUB_ID
+from registry.checkpoints.towers import asked
 from registry.database import fingerprints, versions
 from registry.database.models import Summary
 from registry.database.versions import OldModel
@@ -158,7 +159,7 @@ def source_of(model: Summary) -> tuple[str, str | None]:
     not there, so that its name is not looked for on the hub.
     """
     source, _, base = model.source.partition(MERGED_INTO)
-    if model.revision is None and not exists(source):
+    if model.revision is None and not exists(asked(source).source):
         raise SourceGone(source=source, name=model.name)
     if model.revision is not None:
         source = at_commit(source, model.revision)
