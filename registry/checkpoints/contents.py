@@ -26,6 +26,7 @@ from registry.checkpoints.formats.llama2c import is_llama2c, read_llama2c
 from registry.checkpoints.formats.safetensors import read_safetensors
 from registry.checkpoints.formats.signatures import SIGNED, UNREAD_SIGNATURES, WEB_PAGE, format_of
 from registry.checkpoints.model_card import beside, read_weight_map
+from registry.checkpoints.ranks import pieces_of
 from registry.checkpoints.tensors import Contents, Entry, Piece
 from registry.errors import (
     BrokenFile,
@@ -72,7 +73,8 @@ def open_file(files: Files, name: str, source: str) -> Contents:
     if parts:
         return open_parts(files, parts, parts.index(name))
     if not name.endswith(".gguf"):
-        return merge([files[name]]).contents
+        pieces = pieces_of(name, list(files))
+        return merge([files[piece] for piece in pieces]).contents
     check_shards(files, name)
     return merge([files[sibling] for sibling in siblings(name)]).contents
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from registry.checkpoints.ranks import parts_of, without_rank
+from registry.checkpoints.ranks import parts_of, pieces_of, without_piece, without_rank
 from registry.errors import CheckpointError, FormatNotRead, NoWeights, SeveralCheckpoints
 
 # The suffixes of the formats that are read, those first that are preferred beside others.
@@ -207,6 +207,7 @@ def only_model(names: Iterable[str], source: str, separator: str = "/") -> list[
 
 def model_of(name: str) -> str:
     """Return what all files of one model have in common: the name without shard and rank."""
+    name = without_piece(name)
     return without_rank(SHARD.sub(r"\g<stem>-\g<total>\g<suffix>", name))
 
 
@@ -248,4 +249,4 @@ def with_siblings(names: list[str], name: str) -> list[str]:
         return [other for other in siblings(name) if other in names]
     if name.endswith(".onnx"):  # the data of a large graph lie beside it
         return [name, *(other for other in names if other.startswith(name) and other != name)]
-    return parts_of(name, names)
+    return parts_of(name, names) if without_rank(name) != name else pieces_of(name, names)

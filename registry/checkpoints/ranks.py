@@ -18,6 +18,12 @@ RANKS = (
     re.compile(r"(?:(?<=/rank)|(?<=^rank))(\d+)(?=\.safetensors$)"),  # TensorRT-LLM
     re.compile(r"(?<=model_world_size_)(\d+_rank_\d+)(?=\.pt$)"),  # verl
 )
+# Where the number of a file stands that holds some of the tensors whole, by who writes such files.
+PIECES = (
+    re.compile(r"(?<=hf_model_)(\d{4})(?=_\d+\.pt$)"),  # torchtune, before the number of the epoch
+    re.compile(r"(?:(?<=/weights\.)|(?<=^weights\.))(\d\d)(?=\.safetensors$)"),  # MLX in 2023
+    re.compile(r"(?<=pytorch_model-)(\d{5})(?=\.bin$)"),  # Colossal-AI
+)
 RANK_OF_WORLD = re.compile(r"world_size_(?P<size>\d+)_rank_(?P<rank>\d+)\.pt$")
 
 
@@ -27,6 +33,22 @@ def without_rank(name: str) -> str:
         if pattern.search(name):
             return pattern.sub("#", name)
     return name
+
+
+def without_piece(name: str) -> str:
+    """Return a file's name with `#` for its number among files that hold whole tensors."""
+    for pattern in PIECES:
+        if pattern.search(name):
+            return pattern.sub("#", name)
+    return name
+
+
+def pieces_of(name: str, names: Iterable[str]) -> list[str]:
+    """Return the files that hold the rest of a model's tensors, with this one, in order."""
+    common = without_piece(name)
+    if common == name:
+        return [name]
+    return sorted((other for other in names if without_piece(other) == common), key=natural)
 
 
 def parts_of(name: str, names: Iterable[str]) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from checkpoints_made import llama, write_folder, write_shards
 from hub_client import client
 from hub_server import Hub
+from onnx_made import kept
 
 from registry.checkpoints import open_checkpoint
 from registry.errors import SeveralCheckpoints
@@ -87,3 +88,17 @@ def test_config_and_card_in_the_weights_folder(hub, tmp_path, download):
     hub.add(repository, files)
     opened = open_checkpoint(repository, download=download)
     assert (opened.architecture, opened.base) == ("llama", "org/base")
+
+
+@DOWNLOAD
+def test_a_graph_and_its_data(hub, tmp_path, download):
+    """The data of an ONNX graph that lie beside it are fetched with it."""
+    path = kept(llama()).write(tmp_path / "m" / "m.onnx", external=True)
+    repository = f"org/onnx-{download}"
+    hub.add(repository, {f"onnx/{file.name}": file.read_bytes() for file in path.parent.iterdir()})
+    entries = {
+        entry.name: entry for entry in open_checkpoint(repository, download=download).entries
+    }
+    assert set(entries) == set(llama())
+    for name, tensor in llama().items():
+        assert torch.equal(entries[name].load(), tensor)

@@ -1,8 +1,13 @@
 """registry.checkpoints.ranks."""
 
 import pytest
+import torch
+from checkpoints_made import llama
+from safetensors.torch import save_file
 
+from registry.checkpoints import open_checkpoint
 from registry.checkpoints.ranks import is_part, missing_ranks, parts_of
+from registry.errors import SeveralCheckpoints
 
 OF_RANKS = {
     "Meta": ["consolidated.00.pth", "consolidated.01.pth"],
@@ -38,3 +43,31 @@ def test_ranks_that_are_missing():
     """Where names state how many ranks there are, those that are not there are told."""
     assert missing_ranks(["a/model_world_size_2_rank_0.pt"]) == ["a/model_world_size_2_rank_1.pt"]
     assert missing_ranks(["consolidated.00.pth"]) == []
+
+
+@pytest.mark.parametrize(
+    "pattern", ["hf_model_000{}_0.pt", "weights.0{}.safetensors", "pytorch_model-0000{}.bin"]
+)
+def test_files_that_hold_whole_tensors(tmp_path, pattern):
+    """Numbered files of whole tensors are one model, for the folder and for each of them."""
+    names = list(llama())
+    paths = [tmp_path / pattern.format(number) for number in (1, 2)]
+    for path, part in zip(paths, (names[:8], names[8:]), strict=True):
+        tensors = {name: llama()[name] for name in part}
+        if path.suffix == ".safetensors":
+            save_file(tensors, path)
+        else:
+            torch.save(tensors, path)
+    for source in (tmp_path, *paths):
+        assert {entry.name for entry in open_checkpoint(source).entries} == set(names)
+
+
+def test_epochs_are_checkpoints_of_their_own(tmp_path):
+    """Torchtune's files of two epochs are two checkpoints, and the proposed one is read whole."""
+    for epoch in (0, 1):
+        for number, half in enumerate((list(llama())[:8], list(llama())[8:]), 1):
+            part = {name: llama()[name] for name in half}
+            torch.save(part, tmp_path / f"hf_model_000{number}_{epoch}.pt")
+    with pytest.raises(SeveralCheckpoints, match="name the one you mean") as caught:
+        open_checkpoint(tmp_path)
+    assert len(open_checkpoint(caught.value.data["example"]).entries) == 17

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, LocalBlob, Span
@@ -203,7 +204,7 @@ def external(blob: Blob, tensor: Any, dtype: DType, shape: tuple[int, ...]) -> S
         if not beside.is_file():
             raise MissingShard(path=blob.label, shard=location)
         return Span(LocalBlob(beside, name), offset, dtype, shape)
-    url = f"{blob.url.rpartition('/')[0]}/{path.as_posix()}"  # type: ignore[attr-defined]
+    url = f"{blob.url.rpartition('/')[0]}/{quote(path.as_posix())}"  # type: ignore[attr-defined]
     return Span(replace(blob, url=url, name=name), offset, dtype, shape)  # type: ignore[type-var]
 
 
