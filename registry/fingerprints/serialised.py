@@ -43,7 +43,12 @@ class Malformed(Exception):  # noqa: N818  # never leaves this module
 
 def to_json(fingerprint: Fingerprint) -> dict[str, Any]:
     """Return all of a fingerprint as JSON holds it: the key `record` of a written file."""
-    return {"format": FORMAT, "fingerprint": encoded(fingerprint)}
+    record = encoded(fingerprint)
+    for vector in (record["std"], *(each["vector"] for each in record["clusterings"])):
+        for position, projection in enumerate(PROJECTIONS):
+            if projection not in fingerprint.projections:
+                vector[position] = None
+    return {"format": FORMAT, "fingerprint": record}
 
 
 def encoded(value: Any) -> Any:
@@ -106,9 +111,9 @@ def decoded(kind: Any, value: Any, place: str) -> Any:
     if isinstance(kind, type) and is_dataclass(kind):
         return decoded_record(kind, value, place)
     if kind is ProjectionVector:
-        numbers = decoded_tuple(float, value, place)
+        numbers = decoded_tuple(float | None, value, place)  # null for one that was not found
         check_length(place, numbers, len(PROJECTIONS))
-        return ProjectionVector(*numbers)
+        return ProjectionVector(*(number or 0.0 for number in numbers))
     if get_origin(kind) is tuple:
         return decoded_tuple(get_args(kind)[0], value, place)
     if isinstance(kind, UnionType):

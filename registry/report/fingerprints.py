@@ -92,7 +92,10 @@ def notes(fingerprint: Fingerprint) -> list[str]:
     if adapter:
         lines += left_out("full tensors beside the LoRA deltas were left out", adapter.beside)
         lines += left_out("LoRA deltas are zero and were left out", adapter.untouched)
-    lines += left_out("matrices of unknown names were left out", fingerprint.unknown)
+    missing = [name for name in PROJECTIONS if name not in fingerprint.projections]
+    if missing and not adapter:
+        lines.append(f"not found: {', '.join(missing)}")
+    lines += left_out("tensors of unknown names were left out of the vectors", fingerprint.unknown)
     lines += left_out("matrices hold nothing but zeros and were left out", fingerprint.zero)
     return lines
 
@@ -179,8 +182,8 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "rank": fingerprint.rank,
         "projections": present,
         "matrices": matrices,
-        "std": dict(zip(PROJECTIONS, fingerprint.std, strict=True)),
-        "std_vector": fingerprint.std_vector,
+        "std": dict(zip(PROJECTIONS, of_found(fingerprint, fingerprint.std), strict=True)),
+        "std_vector": of_found(fingerprint, fingerprint.std_vector),
         **clusterings_json(fingerprint),
         "spectrum_error": fingerprint.error,
         "nonfinite": fingerprint.nonfinite,
@@ -191,6 +194,14 @@ def fingerprint_json(fingerprint: Fingerprint) -> dict[str, Any]:
         "tensors": tensors_json(fingerprint.tensors),
         "ledger": [asdict(line) for line in fingerprint.ledger],
     }
+
+
+def of_found(fingerprint: Fingerprint, vector: Sequence[float]) -> list[float | None]:
+    """Return a vector of seven numbers with None, not 0, for a projection that was not found."""
+    numbers: list[float | None] = []
+    for projection, number in zip(PROJECTIONS, vector, strict=True):
+        numbers.append(number if projection in fingerprint.projections else None)
+    return numbers
 
 
 def tensors_json(tensors: Sequence[Tensor]) -> dict[str, int]:
@@ -211,7 +222,7 @@ def clusterings_json(fingerprint: Fingerprint) -> dict[str, dict[str, Any]]:
     }
     for clustering in fingerprint.clusterings:
         rank = str(clustering.rank)
-        answer["clustering"][rank] = clustering.vector
+        answer["clustering"][rank] = of_found(fingerprint, clustering.vector)
         answer["labels"][rank] = by_projection(fingerprint, clustering.labels)
         answer["labels_k3"][rank] = by_projection(fingerprint, clustering.labels3)
         answer["inertia"][rank] = clustering.inertia

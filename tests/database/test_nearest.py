@@ -98,3 +98,13 @@ def test_sql_for_analysts(known, url):
     qwen = "(SELECT std_vector FROM model_fingerprints WHERE model = 'qwen-tiny')"
     by_vector = f"SELECT model FROM model_fingerprints ORDER BY std_vector <=> {qwen}"
     assert rows(url, by_vector)[0] == ("qwen-tiny",)
+
+
+def test_a_ledger_for_analysts(known, url, tmp_path):
+    """Every tensor is in one row of its model's ledger; what was not found is NULL, not 0."""
+    tensors = {name: t for name, t in llama().items() if "gate_proj" not in name}
+    known.ingest(write_folder(tmp_path / "gateless", tensors))
+    query = "SELECT sum(tensors)::int FROM model_ledgers WHERE model = 'gateless'"
+    assert rows(url, query) == [(len(tensors),)]
+    view = "SELECT gate_std, gate_cluster, up_std > 0 FROM model_fingerprints"
+    assert rows(url, f"{view} WHERE model = 'gateless'") == [(None, None, True)]

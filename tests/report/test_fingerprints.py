@@ -5,12 +5,14 @@ from itertools import chain
 
 import pytest
 import records_made
+from checkpoints_made import llama, write_folder
 from places import EXAMPLES
 from rich.console import Console
 
 import registry
 from registry.architectures.inspection import inspect
 from registry.architectures.roles import PROJECTIONS
+from registry.fingerprints import serialised
 from registry.fingerprints.record import Adapter
 from registry.report.fingerprints import (
     by_projection,
@@ -63,7 +65,7 @@ def test_notes_tell_what_to_beware_of(tiny):
         "1 matrices have fewer singular values than the largest rank; all of theirs are used",
         f"{what}: layer 0 {first.projection}",
         "how exact the singular values are was not recorded; ingest the model with a larger --rank",
-        "4 matrices of unknown names were left out: u1, u2, u3",
+        "4 tensors of unknown names were left out of the vectors: u1, u2, u3",
         "1 matrices hold nothing but zeros and were left out: z1",
     ]
 
@@ -108,3 +110,19 @@ def test_other_tensors_by_group(tiny):
     assert answer["tensors"] == {"embedding": 1, "norm": 1, "other": 1}
     assert answer["zero"] == ("layers.3.up.weight", "layers.3.down.weight")
     assert answer["tied"] is True
+
+
+def test_what_was_not_found_is_null(tmp_path):
+    """Without a gate its numbers are null in the JSON and in the record, which reads back equal."""
+    tensors = {name: t for name, t in llama().items() if "gate_proj" not in name}
+    fingerprint = registry.fingerprint(write_folder(tmp_path, tensors), rank=16)
+    content = fingerprint_json(fingerprint)
+    assert content["std"]["gate"] is None
+    assert content["std"]["up"] > 0
+    assert content["std_vector"][4] is None
+    assert content["clustering"]["16"][4] is None
+    record = serialised.to_json(fingerprint)
+    assert record["fingerprint"]["std"][4] is None
+    assert serialised.from_json({"record": record}, "x.json") == fingerprint
+    assert "not found: gate" in notes(fingerprint)
+    assert sum(line["tensors"] for line in content["ledger"]) == len(tensors)
