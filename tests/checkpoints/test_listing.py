@@ -433,6 +433,7 @@ def test_download_on_the_command_line(hub, tmp_path):
         arguments = ["fingerprint", "gpt2", "--json", "--download"]
         result = CliRunner().invoke(cli.main, arguments)
     assert json.loads(result.stdout)["layers"] == 2
+    assert result.stderr == ""  # no bar where stderr is no terminal
     kept = {path.name for path in tmp_path.rglob("snapshots/*/*")}
     assert kept == {"model.safetensors", "config.json", "README.md"}
 

@@ -1,13 +1,15 @@
 """Models by hub id, through huggingface_hub: pinned to a commit, read there or from the cache."""
 
 import re
+import sys
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import huggingface_hub
 from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import OfflineModeIsEnabled
+from huggingface_hub.utils.tqdm import tqdm as HubBar  # noqa: N812  # a class by its nature
 
 from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.folder import (
@@ -101,9 +103,19 @@ def kept(model: str, revision: str | None, names: list[str]) -> Path:
     # Patterns: a bracket stands for itself in one of its own.
     patterns = [re.sub(r"[\[*?]", r"[\g<0>]", name) for name in names]
     # By the revision, not by the sha: only so the cache knows, once offline, where a branch is.
-    return Path(
-        huggingface_hub.snapshot_download(model, revision=revision, allow_patterns=patterns)
+    snapshot = huggingface_hub.snapshot_download(
+        model, revision=revision, allow_patterns=patterns, tqdm_class=TerminalBar
     )
+    return Path(snapshot)
+
+
+class TerminalBar(HubBar):
+    """The client's progress bar, on a terminal alone: it also draws one into files."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        if not sys.stderr.isatty():
+            options["disable"] = True
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
 
 
 def cached(model: str, revision: str | None, file: str | None) -> HubModel:
