@@ -41,7 +41,6 @@ BROKEN = {
     "awq zeros": (broken(AWQ, qzeros=INTS), "do not fit each other"),
 }
 CONFIGS = {
-    "marlin": (GPTQ, gptq_config(checkpoint_format="marlin"), "layout is called 'marlin'"),
     "a list": (GPTQ, gptq_config(checkpoint_format=["gptq"]), "layout is called"),
     "auto-round's own": (
         GPTQ,

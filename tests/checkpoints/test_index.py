@@ -108,6 +108,9 @@ def test_marlins_order_is_named():
     parts = {STEM + ".B": torch.ones(4, 8, dtype=torch.int32), STEM + ".s": torch.ones(1, 8).half()}
     with pytest.raises(UnknownQuantisation, match="GPTQ in Marlin's order"):
         dequantised(in_memory(parts), {})
+    stated = gptq_config(checkpoint_format="marlin")
+    with pytest.raises(UnknownQuantisation, match="GPTQ in Marlin's order"):
+        dequantised(in_memory(under(STEM, GPTQ)), stated)
 
 
 def test_a_method_of_the_config_is_named():

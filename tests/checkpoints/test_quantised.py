@@ -152,6 +152,7 @@ WRITERS = {
         None,
         "fp8 e4m3",
     ),
+    "mxfp8": (f.mxfp8, None, "fp8 e4m3"),
     "sparse 2:4": (f.sparse, None, "compressed-tensors sparse"),
     "sparse": (partial(f.sparse, two_of_four=False), None, "compressed-tensors sparse"),
     "sparse 2:4 in fp8": (partial(f.sparse, fp8=True), None, "compressed-tensors sparse"),

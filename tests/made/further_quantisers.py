@@ -81,3 +81,13 @@ def float4_pairs(shape, seed=0):
             number = octet >> 4 if column % 2 else octet & 15
             expected[row, column] = e2m1(number) * 2.0 ** (int(exponents[row, column // 32]) - 127)
     return octets, exponents, expected
+
+
+def mxfp8(matrix) -> Written:
+    """fp8 with a power of two for every 32 columns, stored as its exponent."""
+    blocks = matrix.unflatten(1, (-1, 32))
+    exponents = (blocks.abs().amax(2).log2().floor() - 8 + 127).to(torch.uint8)
+    scales = 2.0 ** (exponents.float() - 127)
+    numbers = (blocks / scales[:, :, None]).clamp(-448, 448).to(torch.float8_e4m3fn)
+    parts = {".weight": numbers.flatten(1), ".weight_scale": exponents}
+    return parts, (numbers.float() * scales[:, :, None]).flatten(1)

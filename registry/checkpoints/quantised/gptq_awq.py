@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from registry.checkpoints.quantised.bits import fill_rows, unpack
 from registry.checkpoints.quantised.group import Group
 from registry.checkpoints.tensors import Entry
+from registry.errors import UnknownQuantisation
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,7 +31,10 @@ def gptq_or_awq(group: Group) -> Entry:
 
     Raises:
         BrokenQuantisation: Where the parts do not fit each other.
+        UnknownQuantisation: Where the config says that the numbers are in Marlin's order.
     """
+    if "marlin" in group.stated("checkpoint_format"):
+        raise UnknownQuantisation(tensor=group.name, scheme="GPTQ in Marlin's order")
     _, width = group.shape(".qweight", 2)
     _, outputs = group.shape(".scales", 2)
     return awq(group) if width * 8 == outputs else gptq(group)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from registry.checkpoints.dtypes import F8_E4M3, F8_E4M3FNUZ, F8_E5M2, F8_E5M2FNUZ, I8
+from registry.checkpoints.dtypes import F8_E4M3, F8_E4M3FNUZ, F8_E5M2, F8_E5M2FNUZ, F8_E8M0, I8, U8
 from registry.checkpoints.quantised.bits import fill_rows, numbered
 from registry.checkpoints.quantised.group import Group
 from registry.checkpoints.tensors import Entry
@@ -114,9 +114,18 @@ def block_size(group: Group, count: int, scales: int, axis: int) -> int:
     return 0
 
 
+def scale_numbers(group: Group, part: str) -> "Tensor":
+    """Read scales; bytes are powers of two (E8M0), as compressed-tensors stores MXFP8."""
+    if group.parts[part].dtype != U8:
+        return group.scales(part)
+    scales: Tensor = group.read(part).view(F8_E8M0.torch).float()
+    group.need(bool(scales.isfinite().all()), f"{part[1:]!r} holds NaN or infinity")
+    return scales
+
+
 def load_scaled(group: Group, part: str, table: ScaleTable) -> "Tensor":
     """Read the weight, of its numbers' shape."""
-    scales = group.scales(table.part).reshape(table.shape)
+    scales = scale_numbers(group, table.part).reshape(table.shape)
     zeros = None
     if table.zeros:
         zeros = group.read(table.zeros).to(scales.dtype).reshape(table.shape)

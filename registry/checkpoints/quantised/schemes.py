@@ -207,6 +207,13 @@ SCHEMES = (
         telling=".weight_shape",
     ),
     scaled_numbers(".weight", ".weight_scale_inv", FP8),
+    Scheme(
+        name="MXFP8",
+        entry=partial(scaled, ".weight", ".weight_scale"),
+        needs={".weight": FP8, ".weight_scale": OCTET},
+        unused=CALIBRATION,
+        strict=True,
+    ),
     scaled_numbers(".weight", ".weight_scale", NUMBERS),
     scaled_numbers(".weight", ".qscale_weight", FP8),  # Mistral's own
     scaled_numbers("_proj", "_proj_scale_inv", FP8),  # experts in one tensor
@@ -287,7 +294,6 @@ COMMON = {
     ".weight_v",
     ".weight_orig",
     ".weight_mask",
-    ".parametrizations.weight.original0",
-    ".parametrizations.weight.original1",
+    *(f".parametrizations.weight.original{part}" for part in (0, 1)),
 }
 MARKS = tuple({part for scheme in SCHEMES for part in scheme.read_parts} - COMMON)
