@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.descent import Descent
-from registry.lineage.direction import PairInOrder, direction_of
+from registry.lineage.direction import direction_of
 from registry.lineage.kinship import verdict_among
+from registry.lineage.ordered_pair import PairInOrder
 from registry.lineage.verdict import Verdict
 from verdicts.relatives import compared_relatives, copies
 from verdicts.zoo_models import Zoo, ZooModel

@@ -6,9 +6,8 @@ import numpy as np
 
 from registry.fingerprints.outline import outline
 from registry.fingerprints.record import Fingerprint
-from registry.lineage.features import KINDS, ModelFeatures
 from registry.lineage.kinship import ComparedCandidate
-from registry.lineage.layer_alignment import align
+from registry.lineage.shortlist import likeliest
 from registry.workflows.judge import ALONE, COMPARED, SHORTLIST, STRANGERS
 from verdicts.zoo_models import Zoo, ZooModel
 
@@ -61,8 +60,8 @@ def likely(zoo: Zoo, model: ZooModel, candidates: Sequence[str]) -> list[str]:
     alone = sum(cosines[name] > ALONE for name in near)
     if alone == 1:
         return [*same, *near]
-    likeness = {name: likeness_of(zoo.features[model.name], zoo.features[name]) for name in near}
-    return [*same, *sorted(near, key=likeness.__getitem__, reverse=True)]
+    registered = {name: zoo.features[name].sketches for name in candidates if name in near}
+    return [*same, *likeliest(zoo.features[model.name].sketches, registered)]
 
 
 def outline_cosine(a: Fingerprint, b: Fingerprint) -> float:
@@ -74,12 +73,6 @@ def outline_cosine(a: Fingerprint, b: Fingerprint) -> float:
         if mine is not None and theirs is not None:
             cosines.append(float(np.dot(mine, theirs)))
     return max(cosines)
-
-
-def likeness_of(a: ModelFeatures, b: ModelFeatures) -> float:
-    """Return how alike the branches of two models are, in the axes that agree better."""
-    alignments = [align(a.sketches, b.sketches, kind) for kind in KINDS]
-    return max((found.similarity for found in alignments if found), default=0.0)
 
 
 def copies(zoo: Zoo, names: Iterable[str]) -> set[str]:

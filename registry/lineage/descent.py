@@ -17,9 +17,14 @@ class DirectionReason(StrEnum):
     """What shows which of two models came first."""
 
     GRID = "grid"  # values that were rounded to a grid
+    COARSER_TYPE = "coarser type"  # fp32 weights rounded to one
     ZEROS = "zeros"  # the smallest weights became zero
+    FOLDED_NORMS = "folded norms"
     FEWER_LAYERS = "fewer layers"
     REPEATED_LAYERS = "repeated layers"
+    CUT = "cut"  # a part of the neurons, heads or channels
+    GROWN = "grown"  # neurons, heads or channels of zeros, or repeated
+    FEWER_EXPERTS = "fewer experts"
     REPEATED_EXPERTS = "repeated experts"
     MERGE = "merge"  # a point inside a mixture
     RIGHT_ANGLE = "right angle"  # changes in directions of their own, from a common origin

@@ -9,10 +9,12 @@ from importlib.resources import files
 
 from registry.lineage.descent import DirectionReason
 
+NEVER = {"given": 0, "wrong": 0}
+
 
 def measured_error(reason: DirectionReason) -> float:
     """Return the share of wrong directions that a reason gives at most, counting one more."""
-    counts = measured()[str(reason)]
+    counts = measured().get(str(reason), NEVER)
     return (counts["wrong"] + 1) / (counts["given"] + 1)
 
 

@@ -97,6 +97,12 @@ class Fit:
         return {part: weight if part == Part.OTHER else 1.0 for part in self.residuals}
 
     @cached_property
+    def length(self) -> float:
+        """The squared length of the model itself, weighted as the vector is."""
+        lengths = [each.energy * self.weights[part] ** 2 for part, each in self.residuals.items()]
+        return sum(lengths)
+
+    @cached_property
     def layers(self) -> np.ndarray:
         """For every number of the vector, the model's layer; OUTSIDE for none."""
         return np.concatenate([residual.layers for residual in self.residuals.values()])
@@ -155,6 +161,28 @@ def fits(model: ModelFeatures, candidates: Sequence[Candidate]) -> list[Fit]:
         same_depth = len(candidate.features.layers) == len(model.layers)
         every.append(Fit(candidate.name, residuals, linear, same_depth))
     return every
+
+
+def branch_vectors(
+    model: ModelFeatures, candidates: Sequence[Candidate], nearest: int
+) -> np.ndarray:
+    """Return model - candidate as what the branches do, in the axes that bring one nearest.
+
+    Returns:
+        candidates x numbers, whatever the shapes of the matrices.
+    """
+    pairs = [SideBySide(model, other.features, other.places) for other in candidates]
+    best = np.zeros((len(pairs), 0))
+    least = float("inf")
+    for view in (View.STREAM, View.TOKEN):
+        rows = []
+        for pair in pairs:
+            parts = [pair.residual(part, view).numbers for part in (Part.ATTENTION, Part.MLP)]
+            rows.append(np.concatenate(parts))
+        left = float(rows[nearest] @ rows[nearest])
+        if left < least:
+            best, least = np.stack(rows), left
+    return best
 
 
 class SeenPart(NamedTuple):

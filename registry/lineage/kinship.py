@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from registry.lineage.comparison import ModelComparison
-from registry.lineage.descent import Descent, DirectionReason, DirectionShown
-from registry.lineage.direction import PairInOrder, direction_of
 from registry.lineage.features import ModelFeatures
-from registry.lineage.fits import Candidate, Fit, fits
+from registry.lineage.fits import Candidate
 from registry.lineage.judgement import CandidateCounts, judge
-from registry.lineage.merge_shares import Merge, merge_of
-from registry.lineage.relatives import Ranking, ranked
-from registry.lineage.right_angles import standing, standing_of_candidate
+from registry.lineage.kin import Kin, kin_of
+from registry.lineage.merge_shares import Merge
+from registry.lineage.ordered_pair import PairInOrder
 from registry.lineage.verdict import (
     TRAINING,
     Change,
@@ -64,12 +60,9 @@ def verdict_among(compared: Sequence[ComparedCandidate]) -> Verdict:
             order in which they were registered.
     """
     related = [candidate for candidate in compared if candidate.verdict.related]
-    every = fits(related[0].comparison.a, list(map(as_candidate, related)))
-    ranking = ranked(every)
-    merge = merge_of(every)
-    directions = directions_of(related, every, ranking, merge)
-    order = order_of(related, ranking, merge, directions)
-    tied = tied_with_first(order, ranking, related, merge)
+    kin = kin_of([one.pair for one in related], list(map(as_candidate, related)))
+    order = order_of(related, kin)
+    tied = tied_with_first(order, related, kin)
 
     relatives = []
     for place in order:
@@ -79,18 +72,18 @@ def verdict_among(compared: Sequence[ComparedCandidate]) -> Verdict:
             model=candidate.name,
             family=verdict.family,
             relation=verdict.verdict,
-            explained=every[place].explained,
+            explained=kin.every[place].explained,
             p_value=verdict.p_value,
             score=verdict.score,
             tied=place in tied,
             changes=verdict.changes,
-            direction=directions[place],
+            direction=kin.directions[place],
         )
         relatives.append(relative)
 
     first = related[order[0]].verdict
-    if merge is not None:
-        first = with_merge(first, merge)
+    if kin.merge is not None:
+        first = with_merge(first, kin.merge)
     return replace(first, relatives=tuple(relatives), direction=relatives[0].direction)
 
 
@@ -100,91 +93,31 @@ def as_candidate(compared: ComparedCandidate) -> Candidate:
     return Candidate(compared.name, comparison.b, comparison.changes.places)
 
 
-def directions_of(
-    related: Sequence[ComparedCandidate],
-    every: Sequence[Fit],
-    ranking: Ranking,
-    merge: Merge | None,
-) -> list[DirectionShown]:
-    """Return for each relative which of it and the model came first."""
-    vectors = np.stack([fit.vector for fit in every])
-    gram = vectors @ vectors.T
-    origins = set()
-    if every[0].linear:
-        origins = {place for place in ranking.hub if standing(gram, place).is_child}
-    directions = []
-    for place, candidate in enumerate(related):
-        shown = direction_of(candidate.pair)
-        if merge is not None and candidate.name in merge.names:
-            shown = DirectionShown(Descent.CHILD, DirectionReason.MERGE)
-        elif shown.descent == Descent.UNDECIDED and place in origins:
-            shown = DirectionShown(Descent.CHILD, DirectionReason.RIGHT_ANGLE)
-        elif origins and place not in ranking.tied | origins:
-            shown = beside_it(gram, place, every, min(origins)) or shown
-        directions.append(shown)
-    return directions
-
-
-def beside_it(
-    gram: np.ndarray, place: int, every: Sequence[Fit], origin: int
-) -> DirectionShown | None:
-    """Return that a relative was made apart from what the model was made from, if it was.
-
-    Args:
-        gram: Products of (model - relative), relatives x relatives.
-        place: That of the relative.
-        every: What each of them explains.
-        origin: Place of the one that the model was made from.
-    """
-    nearer = every[origin].better_than(every[place]).shown
-    if nearer and standing_of_candidate(gram, place, origin).is_near_child:
-        return DirectionShown(Descent.SIBLING, DirectionReason.RIGHT_ANGLE, every[origin].name)
-    return None
-
-
-def order_of(
-    related: Sequence[ComparedCandidate],
-    ranking: Ranking,
-    merge: Merge | None,
-    directions: Sequence[DirectionShown],
-) -> list[int]:
+def order_of(related: Sequence[ComparedCandidate], kin: Kin) -> list[int]:
     """Return the places of relatives: equal weights, parents of a merge, then as they are ranked.
 
-    One that is shown to come from the model gives way to one that the model is shown to come from,
-    and to one that fits as well.
+    One that is shown to come from the model gives way to all others.
     """
+    names = kin.merge.names if kin.merge else ()
 
     def key(place: int) -> tuple[bool, bool]:
         candidate = related[place]
-        of_merge = merge is not None and candidate.name in merge.names
-        return not candidate.comparison.same, not of_merge
+        return not candidate.comparison.same, candidate.name not in names
 
-    order = sorted(ranking.order, key=key)
-    if directions[order[0]].descent == Descent.PARENT:
-        for place in order:
-            descent = directions[place].descent
-            fits_as_well = place in ranking.tied and descent != Descent.PARENT
-            if fits_as_well or descent == Descent.CHILD:
-                order.remove(place)
-                order.insert(0, place)
-                break
-    return order
+    return sorted(kin.ranking.order, key=key)
 
 
 def tied_with_first(
-    order: Sequence[int],
-    ranking: Ranking,
-    related: Sequence[ComparedCandidate],
-    merge: Merge | None,
+    order: Sequence[int], related: Sequence[ComparedCandidate], kin: Kin
 ) -> frozenset[int]:
     """Return the places of relatives that fit as well as the first; none where nothing else does.
 
     The parents of a merge are not told apart by rank.
     """
-    if merge is not None:
-        tied = {place for place in order if related[place].name in merge.names}
-    elif order[0] in ranking.tied:
-        tied = set(ranking.tied)
+    if kin.merge is not None:
+        tied = {place for place in order if related[place].name in kin.merge.names}
+    elif order[0] in kin.ranking.tied:
+        tied = set(kin.ranking.tied)
     else:
         tied = {order[0]}
     return frozenset(tied) if len(tied) > 1 else frozenset()

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from registry.lineage.fits import Fit
-from registry.lineage.mixtures import mixture_of
+from registry.lineage.mixtures import at_right_angles, mixture_of
 from registry.lineage.relatives import COPY
 from registry.lineage.weight_views import OUTSIDE
 
 EXPLAINED = 0.25  # of the squared distance to the nearest parent that a merge may leave at most
+UNLIKELY = 0.3  # of what runs in directions of their own would leave of their origin
 LEAST_SHARE = 0.05  # of a parent, below which it counts as none
 FEWEST_PARENTS = 2
 MOST_PARENTS = 32  # candidates among which parents are looked for
@@ -87,13 +88,13 @@ def distinct(every: Sequence[Fit]) -> list[Fit]:
     nearest = sorted(every, key=square_of)
     in_one_layer = [every[place] for place in sorted(nearest_by_layer(every))]
     kept: list[Fit] = []
-    for fit in sorted([*in_one_layer, *nearest[:MOST_PARENTS]], key=square_of):
+    for fit in [*in_one_layer, *nearest]:
         copies = [place for place, other in enumerate(kept) if is_copy(fit, other)]
-        if not copies:
-            kept.append(fit)
-        elif every.index(fit) < every.index(kept[copies[0]]):
+        if copies and every.index(fit) < every.index(kept[copies[0]]):
             kept[copies[0]] = fit
-    return kept
+        elif not copies and len(kept) < MOST_PARENTS:
+            kept.append(fit)
+    return sorted(kept, key=square_of)
 
 
 def nearest_by_layer(every: Sequence[Fit]) -> set[int]:
@@ -148,7 +149,10 @@ def merge_in(candidates: Sequence[Fit], groups: Sequence[Group]) -> Merge | None
         if needed and fitted.overall[least] > LEAST_SHARE:
             break
         fitted = fewer
-    if fitted.left > EXPLAINED or fitted.overall.min() < LEAST_SHARE:
+    squares = np.array([candidates[place].square for place in fitted.parents])
+    by_chance = at_right_angles(squares) / nearest
+    no_merge = fitted.left > min(EXPLAINED, UNLIKELY * by_chance)
+    if no_merge or fitted.overall.min() < LEAST_SHARE:
         return None
 
     order = np.argsort(-fitted.overall, kind="stable")

@@ -22,6 +22,7 @@ CLIPPED = 2.0  # root mean squares, at which larger entries are cut
 STARTS = 3  # rotations of which the best is refined
 ROUNDS = 3  # matches of the layers
 STEPS = 10  # of the rotation between two matches
+PLAIN = 0.75  # cosine from which no other start is refined: no unrelated models come near it
 GAIN = 1e-3  # of the cosine, below which nothing more is to be found
 DEPTHS = (0.0, 0.34, 0.67, 1.0)  # places in the model whose branches suggest rotations
 
@@ -88,14 +89,14 @@ def align_own(a: np.ndarray, b: np.ndarray) -> OwnAlignment | None:
         starts.append((match.similarity, len(starts), rotation))
     starts.sort(reverse=True, key=lambda start: start[:2])
 
-    best = max((refined(a, b, start) for *_, start in starts[:STARTS]), key=similarity_of)
+    best = refined(a, b, starts[0][-1])
+    for *_, rotation in starts[1:STARTS]:
+        if best.similarity > PLAIN:
+            break
+        match = refined(a, b, rotation)
+        best = match if match.similarity > best.similarity else best
     pairs = tuple(zip(best.rows.tolist(), best.columns.tolist(), strict=True))
     return OwnAlignment(pairs, best.similarity)
-
-
-def similarity_of(match: Match) -> float:
-    """Return how well a match fits, to compare by."""
-    return match.similarity
 
 
 def matched(a: np.ndarray, b: np.ndarray, rotation: np.ndarray) -> Match:

@@ -3,13 +3,13 @@
 docs/method.md, The nearest relative.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from registry.lineage.fits import ALONGSIDE, SLIGHT, Fit
-from registry.lineage.mixtures import mixture_of, relative_to
+from registry.lineage.mixtures import mixed_from, mixture_of, relative_to
 
 # of the squared distance to the hub: what runs from one model have in common, on the same kind of
 # data, brings one of them nearer to another by this much at most
@@ -17,11 +17,10 @@ DRIFT = 0.45
 HUB_FIRST = 0.6  # of the same: above, the hub is named and not the nearest
 DEEPER = 5.0  # times the squared distance: what another depth of the nearer candidate outweighs
 NO_BETTER = 1.1  # times what a mixture leaves: a candidate that leaves less is as good
-MIXED = 0.1  # of the squared distance to its nearest: a mixture of others leaves less
 DISTINCT = 1e-3  # of the weights' length: candidates that differ by less are one
 COPY = 0.01  # of the squared distance to the model: candidates that differ by less are one
 FEWEST = 3  # models beside which a hub is told
-MOST = 24  # candidates among which mixtures and the hub are looked for
+MOST = 48  # candidates among which mixtures and the hub are looked for
 
 
 @dataclass(frozen=True)
@@ -40,35 +39,43 @@ class Ranking:
     hub: frozenset[int] = frozenset()
 
 
-def ranked(every: Sequence[Fit]) -> Ranking:
-    """Return the order of candidates, and which fit as well as the first."""
-    vectors = np.stack([each.vector for each in every])
-    gram = vectors @ vectors.T
+def ranked(every: Sequence[Fit], later: Collection[int] = ()) -> Ranking:
+    """Return the order of candidates, and which fit as well as the first.
+
+    Args:
+        every: What each candidate explains.
+        later: Places of those that come from the model: named only where there are no others.
+    """
+    gram = products_of(every)
     squares = np.diag(gram)
     by_distance = np.argsort(squares, kind="stable")
+    earlier = np.array([place for place in by_distance if place not in later], int)
+    if not len(earlier):
+        earlier = by_distance
 
-    nearest = unmixed(gram, by_distance)
+    nearest = unmixed(gram, earlier)
     first = nearest
-    hub = hub_of(gram, by_distance, every[0].energy)
+    hub = hub_of(gram, earlier, every[0].length)
     reach = squares[nearest]  # squared distance up to which all are tied
-    origin = [] if hub is None else copies_of(gram, hub, every[0].energy)
+    origin = [] if hub is None else copies_of(gram, hub, earlier, every[0].length)
     if hub is not None and squares[nearest] > DRIFT * squares[hub]:
         reach = max(reach, squares[origin].max())
         if squares[nearest] > HUB_FIRST * squares[hub]:
             first = hub
-    first = copies_of(gram, first, every[0].energy)[0]
-    alike = of_same_depth(every, by_distance)
+    first = copies_of(gram, first, earlier, every[0].length)[0]
+    alike = of_same_depth(every, earlier)
     is_deeper = alike is not None and not every[first].same_depth
     if alike is not None and is_deeper and squares[alike] < DEEPER * squares[first]:
         reach = max(reach, squares[alike])
         first = alike
 
     tied = {first, nearest}
-    for place, fit in enumerate(every):
-        within = squares[nearest] <= squares[place] <= reach
-        beyond = squares[place] > reach
-        if within or (beyond and not every[first].better_than(fit).shown):
-            tied.add(place)
+    for place in earlier.tolist():
+        if squares[place] < squares[nearest]:
+            continue
+        if squares[place] > reach and every[first].better_than(every[place]).shown:
+            break
+        tied.add(place)
 
     places = by_distance.tolist()
     places.remove(first)
@@ -76,18 +83,26 @@ def ranked(every: Sequence[Fit]) -> Ranking:
     return Ranking((first, *places), frozenset(tied), frozenset(origin))
 
 
-def copies_of(gram: np.ndarray, place: int, energy: float) -> list[int]:
+def products_of(every: Sequence[Fit]) -> np.ndarray:
+    """Return the products of (model - candidate), candidates x candidates."""
+    vectors = np.stack([fit.vector for fit in every])
+    gram: np.ndarray = vectors @ vectors.T
+    return gram
+
+
+def copies_of(gram: np.ndarray, place: int, among: np.ndarray, energy: float) -> list[int]:
     """Return the places of a candidate's copies, that fit a model alike, itself among them.
 
     Args:
         gram: Products of (model - candidate), candidates x candidates.
         place: That of the candidate.
+        among: Places of those that are looked at.
         energy: Of the model's weights.
     """
     squares = np.diag(gram)
     apart = squares - 2 * gram[place] + squares[place]
     limit = max(COPY * squares[place], SLIGHT * energy)
-    copies: list[int] = np.flatnonzero(apart <= limit).tolist()
+    copies: list[int] = sorted(among[apart[among] <= limit].tolist())
     return copies
 
 
@@ -121,14 +136,9 @@ def unmixed(gram: np.ndarray, by_distance: np.ndarray) -> int:
 
 
 def is_mixture(gram: np.ndarray, place: int, others: np.ndarray) -> bool:
-    """Return whether a candidate is a mixture of others, and no copy of one of them."""
-    if len(others) < FEWEST - 1:
-        return False
-    products = relative_to(gram, place)[np.ix_(others, others)]
-    distance = float(products.diagonal().min())
-    if distance < COPY * gram[place, place]:
-        return False
-    return mixture_of(products).left < MIXED * distance
+    """Return whether a candidate is a mixture of others; copies of it may stand among them."""
+    products = relative_to(gram, place)
+    return mixed_from(products[np.ix_(others, others)]) is not None
 
 
 def hub_of(gram: np.ndarray, by_distance: np.ndarray, energy: float) -> int | None:

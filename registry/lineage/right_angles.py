@@ -5,15 +5,17 @@ needed. What two runs change has little in common: at the model that both began 
 them are at right angles (docs/method.md, Direction).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from registry.lineage.mixtures import relative_to
+from registry.lineage.mixtures import relative_to, with_model
 
 NEAR = 1e-3  # of the squared distance to the origin: models that are apart by less are copies of it
 RIGHT = 0.25  # cosine up to which an angle is taken for a right one
 ACUTE = 0.15  # cosine above which one is acute
+BETWEEN = 0.25  # of the squared way from the model on: what a way through it may turn back at most
 BESIDE = 3  # models made from the origin apart, beside which a model must stand
 LEAST_BESIDE = 2  # times as many as are behind: what runs have in common can look like a way
 FARTHER = 2  # of these, that must be farther from the origin than the model
@@ -74,8 +76,21 @@ def standing(gram: np.ndarray, origin: int) -> Standing:
     return Standing(int(beside.sum()), int(farther.sum()), int(behind.sum()))
 
 
+def is_reached_through(gram: np.ndarray, place: int, origin: int) -> bool:
+    """Return whether the way from the origin to a candidate leads through the model.
+
+    So it does if the candidate was made from the model: what changed after is no way back.
+    """
+    length = float(gram[origin, origin])
+    onward = float(gram[place, place])
+    product = float(gram[origin, place])
+    whole = onward - 2 * product + length
+    if min(length, onward) <= NEAR * whole or whole <= NEAR * length:
+        return False
+    at_origin = (length - product) / math.sqrt(length * whole)
+    return product < BETWEEN * onward and at_origin > RIGHT
+
+
 def standing_of_candidate(gram: np.ndarray, place: int, origin: int) -> Standing:
     """Return how a candidate stands to the others and to the model, seen from the origin."""
-    with_model = np.zeros((len(gram) + 1, len(gram) + 1))
-    with_model[:-1, :-1] = gram
-    return standing(relative_to(with_model, place), origin)
+    return standing(relative_to(with_model(gram), place), origin)

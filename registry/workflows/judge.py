@@ -12,18 +12,18 @@ from registry.database.nearest import Match
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
 from registry.lineage.calibration import null_distributions
-from registry.lineage.features import KINDS, ModelFeatures, Sketches
+from registry.lineage.features import ModelFeatures
 from registry.lineage.judgement import ACCEPTED, CandidateCounts, std_p_value
 from registry.lineage.kinship import ComparedCandidate, claimed_among, verdict_among
-from registry.lineage.layer_alignment import align
 from registry.lineage.own_alignment import align_own, own_tables
+from registry.lineage.shortlist import likeliest
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 
 SHORTLIST = 64  # models that outlines give, which are then aligned by their sketches
 # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
 ALONE = 0.5
-COMPARED = 32  # of these, in full: a parent that is not compared cannot be named
+COMPARED = 64  # of these, in full: a parent that is not compared cannot be named
 STRANGERS = 2  # unrelated ones in a row, after which no more are compared
 OWN_SHORTLIST = 12  # where nothing else is related, aligned in own axes
 BY_RECIPE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
@@ -127,18 +127,10 @@ class Judge:
         if alone == 1:
             return [*same, *near]
 
+        numbers = models.numbers(self.session, near)
         sketches = near_sketches.sketches_of(self.session, near)
-        likeness = {name: self.likeness(sketches[name]) for name in near}
-        return [*same, *sorted(near, key=likeness.__getitem__, reverse=True)]
-
-    def likeness(self, other: Sketches) -> float:
-        """Return how alike another model's branches are, in the axes that agree better."""
-        similarities = []
-        for kind in KINDS:
-            alignment = align(self.features.sketches, other, kind)
-            if alignment:
-                similarities.append(alignment.similarity)
-        return max(similarities, default=0.0)
+        registered = {name: sketches[name] for name in sorted(near, key=numbers.__getitem__)}
+        return [*same, *likeliest(self.features.sketches, registered)]
 
     def by_own_axes(self) -> list[str]:
         """Return the model that agrees best in own axes, if unrelated ones seldom do so well.

@@ -1,0 +1,159 @@
+"""Several relatives of one model seen together: which came first, the nearest, and merges.
+
+docs/method.md, The nearest relative and Direction.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from registry.lineage.descent import Descent, DirectionReason, DirectionShown
+from registry.lineage.direction import direction_of
+from registry.lineage.fits import ALONGSIDE, Candidate, Fit, branch_vectors, fits
+from registry.lineage.merge_shares import Merge, merge_of
+from registry.lineage.mixtures import mixtures_of_the_model
+from registry.lineage.ordered_pair import PairInOrder
+from registry.lineage.relatives import MOST, Ranking, products_of, ranked
+from registry.lineage.right_angles import is_reached_through, standing, standing_of_candidate
+
+MERGED_WITH = DirectionShown(Descent.PARENT, DirectionReason.MERGE)
+PART_OF_MERGE = DirectionShown(Descent.CHILD, DirectionReason.MERGE)
+ORIGIN = DirectionShown(Descent.CHILD, DirectionReason.RIGHT_ANGLE)
+MADE_FROM_IT = DirectionShown(Descent.PARENT, DirectionReason.RIGHT_ANGLE)
+
+
+@dataclass(frozen=True)
+class Kin:
+    """What several relatives of a model show together.
+
+    Attributes:
+        every: What each of them explains.
+        ranking: Their order.
+        merge: What the model is a merge of, if it is one.
+        directions: Of each, where the model stands to it.
+    """
+
+    every: Sequence[Fit]
+    ranking: Ranking
+    merge: Merge | None
+    directions: Sequence[DirectionShown]
+
+
+def kin_of(pairs: Sequence[PairInOrder], candidates: Sequence[Candidate]) -> Kin:
+    """Look at all relatives of a model together.
+
+    Args:
+        pairs: The model with each of them.
+        candidates: The same, alike in order.
+    """
+    model = pairs[0].model
+    every = fits(model, candidates)
+    gram = products_of(every)
+    signs = [direction_of(pair) for pair in pairs]
+
+    shown = with_merges_of_the_model(signs, every, gram)
+    ranking = ranked(every, later_than_the_model(shown))
+    merge = merge_of([fit for fit, one in zip(every, shown, strict=True) if not is_later(one)])
+    shown = with_parts(shown, every, merge)
+    origins = origins_of(every, ranking, gram)
+    shown = with_origins(shown, origins)
+
+    nearest = nearest_origin(shown, every)
+    if nearest is not None:
+        beside = gram
+        if every[nearest].square > ALONGSIDE * every[nearest].length:
+            vectors = branch_vectors(model, candidates, nearest)
+            beside = vectors @ vectors.T
+        shown = with_what_was_made_from_it(shown, beside, nearest)
+    ranking = ranked(every, later_than_the_model(shown))
+    if origins:
+        shown = with_siblings(shown, every, ranking, gram, min(origins))
+    return Kin(every, ranking, merge, shown)
+
+
+def is_later(shown: DirectionShown) -> bool:
+    """Return whether a relative is shown to come from the model."""
+    return shown.descent == Descent.PARENT
+
+
+def later_than_the_model(shown: Sequence[DirectionShown]) -> frozenset[int]:
+    """Return the places of relatives that are shown to come from the model."""
+    return frozenset(place for place, one in enumerate(shown) if is_later(one))
+
+
+def with_merges_of_the_model(
+    shown: Sequence[DirectionShown], every: Sequence[Fit], gram: np.ndarray
+) -> list[DirectionShown]:
+    """Return the directions with relatives that are mixtures of the model and others."""
+    if not every[0].linear:
+        return list(shown)
+    near = [
+        place for place in np.argsort(np.diag(gram), kind="stable") if not is_later(shown[place])
+    ]
+    later = mixtures_of_the_model(gram, np.array(near[:MOST], int))
+    return [
+        MERGED_WITH if place in later and one.descent == Descent.UNDECIDED else one
+        for place, one in enumerate(shown)
+    ]
+
+
+def with_parts(
+    shown: Sequence[DirectionShown], every: Sequence[Fit], merge: Merge | None
+) -> list[DirectionShown]:
+    """Return the directions with the parents of a merge."""
+    names = merge.names if merge else ()
+    return [
+        PART_OF_MERGE if fit.name in names else one for fit, one in zip(every, shown, strict=True)
+    ]
+
+
+def origins_of(every: Sequence[Fit], ranking: Ranking, gram: np.ndarray) -> frozenset[int]:
+    """Return the places of the one that the model and others were made from, and of its copies."""
+    if not every[0].linear:
+        return frozenset()
+    return frozenset(place for place in ranking.hub if standing(gram, place).is_child)
+
+
+def with_origins(shown: Sequence[DirectionShown], origins: frozenset[int]) -> list[DirectionShown]:
+    """Return the directions with what the model and others were made from."""
+    return [
+        ORIGIN if place in origins and one.descent == Descent.UNDECIDED else one
+        for place, one in enumerate(shown)
+    ]
+
+
+def nearest_origin(shown: Sequence[DirectionShown], every: Sequence[Fit]) -> int | None:
+    """Return the place of the nearest relative that the model is shown to come from."""
+    origins = [place for place, one in enumerate(shown) if one.descent == Descent.CHILD]
+    return min(origins, key=lambda place: every[place].square, default=None)
+
+
+def with_what_was_made_from_it(
+    shown: Sequence[DirectionShown], gram: np.ndarray, origin: int
+) -> list[DirectionShown]:
+    """Return the directions with relatives that are reached through the model from its origin."""
+    completed = []
+    for place, one in enumerate(shown):
+        is_open = one.descent == Descent.UNDECIDED
+        reached = is_open and is_reached_through(gram, place, origin)
+        completed.append(MADE_FROM_IT if reached else one)
+    return completed
+
+
+def with_siblings(
+    shown: Sequence[DirectionShown],
+    every: Sequence[Fit],
+    ranking: Ranking,
+    gram: np.ndarray,
+    origin: int,
+) -> list[DirectionShown]:
+    """Return the directions with relatives that were made apart from the model's origin."""
+    sibling = DirectionShown(Descent.SIBLING, DirectionReason.RIGHT_ANGLE, every[origin].name)
+    completed = []
+    for place, one in enumerate(shown):
+        known = place in ranking.tied or one.descent in {Descent.CHILD, Descent.PARENT}
+        nearer = not known and every[origin].better_than(every[place]).shown
+        apart = nearer and standing_of_candidate(gram, place, origin).is_near_child
+        completed.append(sibling if apart else one)
+    return completed

@@ -1,0 +1,87 @@
+"""Signs in values of which of two models is the later: a grid, zeros, a type, folded gains."""
+
+import math
+
+from scipy.stats import norm
+
+from registry.fingerprints.record import Tensor
+from registry.lineage.features import ModelFeatures
+from registry.lineage.ordered_pair import PairInOrder
+
+ZEROS = 0.08  # share of weights that are zero in one model alone
+FITTING = (0.5, 1.3)  # what zeroing takes, of what it takes of a normal law's smallest values
+COARSE = 0.75  # of the other's variety of values, below which values stand on a grid
+# (|model|^2 - |other|^2) / |model - other|^2 of a rounded model; of one that was rounded first and
+# trained later it is -1 or less
+ROUNDED = -0.6
+FINE = 1e-3  # |model - other|^2 / |model|^2 of a rounding so fine that no training is as slight
+# the same of fp32 weights that were rounded once to a coarser type: the square of half its step
+ROUNDING = {"float16": 2.0**-22, "bfloat16": 2.0**-16}
+FLAT = 1e-6  # relative difference of a norm's length from that of gains that are all one
+
+
+def on_a_grid(pair: PairInOrder) -> bool:
+    """Return whether the model's values stand on a grid that the other lacks, and were rounded."""
+    mine, theirs = pair.shares("distinct_share")
+    zeros, others = pair.shares("zero_share")
+    nonzero = 1 - max(0.0, zeros - others)
+    if not mine or mine > COARSE * theirs * nonzero or not pair.apart:
+        return False
+    later, earlier = pair.energies
+    return (later - earlier) / pair.apart > ROUNDED or pair.apart < FINE * later
+
+
+def zeroed(pair: PairInOrder) -> bool:
+    """Return whether the smallest weights of the other are zero in the model.
+
+    They take the energy of a normal law's smallest values; a model trained from one with zeros is
+    apart from it by another amount.
+    """
+    zeros, others = pair.shares("zero_share")
+    share = zeros - others
+    mine, theirs = pair.shares("distinct_share")
+    is_quantised = mine < COARSE * theirs * (1 - zeros)
+    if share < ZEROS or is_quantised:
+        return False
+    _, earlier = pair.energies
+    expected = smallest(zeros) - smallest(others)
+    low, high = FITTING
+    return low < pair.apart / earlier / expected < high
+
+
+def smallest(share: float) -> float:
+    """Return the part of a normal law's energy in this share of its smallest values."""
+    bound = float(norm.ppf((1 + min(share, 0.999)) / 2))
+    return share - 2 * bound * float(norm.pdf(bound))
+
+
+def rounded_to_a_type(pair: PairInOrder) -> bool:
+    """Return whether the model is the other's fp32 weights rounded to a coarser type."""
+    step = ROUNDING.get(pair.model.model.dtype)
+    if step is None or pair.other.model.dtype != "float32" or not pair.apart:
+        return False
+    return len(pair.model.layers) == len(pair.other.layers) and pair.apart < step * pair.energies[0]
+
+
+def gains_folded(pair: PairInOrder) -> bool:
+    """Return whether the model's gains are all one and the other's are not.
+
+    They were multiplied into the weights that read the stream, as before it is rotated.
+    """
+    mine, theirs = gains(pair.model), gains(pair.other)
+    return bool(mine) and all(map(is_one, mine)) and bool(theirs) and not any(map(is_one, theirs))
+
+
+def gains(model: ModelFeatures) -> list[Tensor]:
+    """Return the gains of a model's norms, those of its layers."""
+    return [tensor for tensor in model.model.tensors if is_gain(tensor)]
+
+
+def is_gain(tensor: Tensor) -> bool:
+    """Return whether a tensor is the gain of a layer's norm."""
+    return tensor.group == "norm" and tensor.layer is not None and tensor.name.endswith("weight")
+
+
+def is_one(gain: Tensor) -> bool:
+    """Return whether gains have the length of as many ones."""
+    return math.isclose(gain.length, math.prod(gain.shape) ** 0.5, rel_tol=FLAT)
