@@ -11,7 +11,7 @@ from registry.lineage.shortlist import likeliest
 from registry.workflows.judge import ALONE, COMPARED, SHORTLIST, STRANGERS
 from verdicts.zoo_models import Zoo, ZooModel
 
-OUTLINES = ("stream", "token", "start", "own")
+OUTLINES = ("stream", "token", "start")
 
 
 def relatives_of(zoo: Zoo, model: ZooModel) -> list[str]:

@@ -17,7 +17,7 @@ class DirectionReason(StrEnum):
     """What shows which of two models came first."""
 
     GRID = "grid"  # values that were rounded to a grid
-    COARSER_TYPE = "coarser type"  # fp32 weights rounded to one
+    OTHER_TYPE = "other type"  # rounded once to a coarser or narrower one
     ZEROS = "zeros"  # the smallest weights became zero
     FOLDED_NORMS = "folded norms"
     FEWER_LAYERS = "fewer layers"

@@ -14,7 +14,7 @@ from registry.lineage.ordered_pair import PairInOrder
 
 ONE_WAY = (
     (value_signs.on_a_grid, DirectionReason.GRID),
-    (value_signs.rounded_to_a_type, DirectionReason.COARSER_TYPE),
+    (value_signs.rounded_to_a_type, DirectionReason.OTHER_TYPE),
     (value_signs.zeroed, DirectionReason.ZEROS),
     (value_signs.gains_folded, DirectionReason.FOLDED_NORMS),
     (shape_signs.lacks_layers, DirectionReason.FEWER_LAYERS),

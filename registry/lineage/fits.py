@@ -16,7 +16,7 @@ from registry.lineage.weight_views import VIEWS, Part, Places, Residual, SideByS
 
 DEVIATIONS = 3.0  # standard deviations of its own error up to which a difference shows nothing
 SLIGHT = 1e-6  # of the weights' energy: what the rounding of sketches and types may leave
-SURE = 0.05  # of the weights' energy: where so little is left the axes are the same
+SURE = 0.3  # of the weights' energy: where so little is left the axes are the same
 BLIND = 0.25  # of what the best candidate leaves: a view that is blind to more must leave less
 ALONGSIDE = 0.75  # of the weights' energy: candidates that leave more stand in other axes
 OUTSIDE_COUNTS = 0.1  # of the projections' energy
@@ -64,12 +64,14 @@ class Fit:
         residuals: By part.
         linear: Whether every view is linear in the weights, that of the matrices.
         same_depth: Whether it has as many layers as the model.
+        same_shapes: Whether the layers that correspond have matrices of the same shapes.
     """
 
     name: str
     residuals: dict[Part, Residual]
     linear: bool = True
     same_depth: bool = True
+    same_shapes: bool = True
 
     @cached_property
     def energy(self) -> float:
@@ -159,7 +161,8 @@ def fits(model: ModelFeatures, candidates: Sequence[Candidate]) -> list[Fit]:
     for place, candidate in enumerate(candidates):
         residuals = {part: in_view.residuals[place] for part, in_view in seen.items()}
         same_depth = len(candidate.features.layers) == len(model.layers)
-        every.append(Fit(candidate.name, residuals, linear, same_depth))
+        same_shapes = pairs[place].same_shapes
+        every.append(Fit(candidate.name, residuals, linear, same_depth, same_shapes))
     return every
 
 

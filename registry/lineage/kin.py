@@ -54,15 +54,16 @@ def kin_of(pairs: Sequence[PairInOrder], candidates: Sequence[Candidate]) -> Kin
 
     shown = with_merges_of_the_model(signs, every, gram)
     ranking = ranked(every, later_than_the_model(shown))
-    merge = merge_of([fit for fit, one in zip(every, shown, strict=True) if not is_later(one)])
+    merge = merge_of(possible_parents(every, shown))
     shown = with_parts(shown, every, merge)
     origins = origins_of(every, ranking, gram)
     shown = with_origins(shown, origins)
 
-    nearest = nearest_origin(shown, every)
+    nearest = nearest_origin(shown, every, ranking)
     if nearest is not None:
         beside = gram
-        if every[nearest].square > ALONGSIDE * every[nearest].length:
+        other_axes = every[nearest].square > ALONGSIDE * every[nearest].length
+        if other_axes or not every[nearest].same_shapes:
             vectors = branch_vectors(model, candidates, nearest)
             beside = vectors @ vectors.T
         shown = with_what_was_made_from_it(shown, beside, nearest)
@@ -80,6 +81,15 @@ def is_later(shown: DirectionShown) -> bool:
 def later_than_the_model(shown: Sequence[DirectionShown]) -> frozenset[int]:
     """Return the places of relatives that are shown to come from the model."""
     return frozenset(place for place, one in enumerate(shown) if is_later(one))
+
+
+def possible_parents(every: Sequence[Fit], shown: Sequence[DirectionShown]) -> list[Fit]:
+    """Return what may be parts of a merge: of the model's shapes, and not later than it."""
+    parents = []
+    for fit, one in zip(every, shown, strict=True):
+        if fit.same_shapes and not is_later(one):
+            parents.append(fit)
+    return parents
 
 
 def with_merges_of_the_model(
@@ -112,7 +122,10 @@ def origins_of(every: Sequence[Fit], ranking: Ranking, gram: np.ndarray) -> froz
     """Return the places of the one that the model and others were made from, and of its copies."""
     if not every[0].linear:
         return frozenset()
-    return frozenset(place for place in ranking.hub if standing(gram, place).is_child)
+    children = [place for place in sorted(ranking.hub) if standing(gram, place).is_child]
+    return frozenset(
+        place for place in children if every[place].same_depth == every[children[0]].same_depth
+    )
 
 
 def with_origins(shown: Sequence[DirectionShown], origins: frozenset[int]) -> list[DirectionShown]:
@@ -123,10 +136,16 @@ def with_origins(shown: Sequence[DirectionShown], origins: frozenset[int]) -> li
     ]
 
 
-def nearest_origin(shown: Sequence[DirectionShown], every: Sequence[Fit]) -> int | None:
-    """Return the place of the nearest relative that the model is shown to come from."""
+def nearest_origin(
+    shown: Sequence[DirectionShown], every: Sequence[Fit], ranking: Ranking
+) -> int | None:
+    """Return the place of the nearest relative that the model is shown to come from.
+
+    That is the hub, if it is one of them.
+    """
     origins = [place for place, one in enumerate(shown) if one.descent == Descent.CHILD]
-    return min(origins, key=lambda place: every[place].square, default=None)
+    hub = [place for place in origins if place in ranking.hub]
+    return min(hub or origins, key=lambda place: every[place].square, default=None)
 
 
 def with_what_was_made_from_it(

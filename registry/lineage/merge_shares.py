@@ -43,7 +43,7 @@ def merge_of(every: Sequence[Fit]) -> Merge | None:
 
     Shares are the same in all layers if that explains it, else fitted layer by layer.
     """
-    candidates = distinct(every)
+    candidates = distinct(every) if every else []
     if len(candidates) < FEWEST_PARENTS or not candidates[0].linear:
         return None
     nearest = candidates[0].square

@@ -62,6 +62,11 @@ class PairInOrder:
         earlier = sum(energy_of(matrix) for _, matrix in self.matched)
         return later, earlier
 
+    @property
+    def equal(self) -> bool:
+        """Whether the matched matrices are all equal once cast to bf16."""
+        return all(matrix.bf16_digest == other.bf16_digest for matrix, other in self.matched)
+
     @cached_property
     def apart(self) -> float:
         """The squared distance of the matched matrices."""

@@ -17,6 +17,11 @@ DRIFT = 0.45
 HUB_FIRST = 0.6  # of the same: above, the hub is named and not the nearest
 DEEPER = 5.0  # times the squared distance: what another depth of the nearer candidate outweighs
 NO_BETTER = 1.1  # times what a mixture leaves: a candidate that leaves less is as good
+ALIKE = 1.25  # times the mean cosine at the hub: candidates that may be it as well
+# a candidate that has another's changes, and the model not: what the model would have undone of
+# them, as a share of them, and its cosine with all that the model would have done
+UNDONE = 0.3
+LACKING = 0.15
 DISTINCT = 1e-3  # of the weights' length: candidates that differ by less are one
 COPY = 0.01  # of the squared distance to the model: candidates that differ by less are one
 FEWEST = 3  # models beside which a hub is told
@@ -53,9 +58,10 @@ def ranked(every: Sequence[Fit], later: Collection[int] = ()) -> Ranking:
     if not len(earlier):
         earlier = by_distance
 
-    nearest = unmixed(gram, earlier)
-    first = nearest
     hub = hub_of(gram, earlier, every[0].length)
+    inherited = earlier if hub is None else inherited_from(gram, hub, earlier)
+    nearest = unmixed(gram, inherited, earlier)
+    first = nearest
     reach = squares[nearest]  # squared distance up to which all are tied
     origin = [] if hub is None else copies_of(gram, hub, earlier, every[0].length)
     if hub is not None and squares[nearest] > DRIFT * squares[hub]:
@@ -70,7 +76,7 @@ def ranked(every: Sequence[Fit], later: Collection[int] = ()) -> Ranking:
         first = alike
 
     tied = {first, nearest}
-    for place in earlier.tolist():
+    for place in inherited.tolist():
         if squares[place] < squares[nearest]:
             continue
         if squares[place] > reach and every[first].better_than(every[place]).shown:
@@ -114,7 +120,31 @@ def of_same_depth(every: Sequence[Fit], by_distance: np.ndarray) -> int | None:
     return None
 
 
-def unmixed(gram: np.ndarray, by_distance: np.ndarray) -> int:
+def inherited_from(gram: np.ndarray, hub: int, among: np.ndarray) -> np.ndarray:
+    """Return the places of candidates all of whose changes the model has; the hub is one of them.
+
+    What another candidate changed, seen from the hub, and this one has in it, the model would have
+    as well if it came from this one.
+
+    Args:
+        gram: Products of (model - candidate), candidates x candidates.
+        hub: Place of the candidate from which changes are counted.
+        among: Places of the candidates that are looked at, in order.
+    """
+    squares = np.diag(gram)
+    changes = squares - 2 * gram[hub] + squares[hub]
+    known = among[changes[among] > COPY * squares[hub]]
+    kept = []
+    for place in among:
+        undone = gram[place, known] - gram[place, hub]
+        lengths = np.sqrt(squares[place] * changes[known])
+        lacks = (undone > UNDONE * changes[known]) & (undone > LACKING * lengths)
+        if place == hub or not lacks.any():
+            kept.append(place)
+    return np.array(kept, int)
+
+
+def unmixed(gram: np.ndarray, by_distance: np.ndarray, every: np.ndarray) -> int:
     """Return the nearest candidate that is no mixture of others, or that is all of the model's own.
 
     An average of runs is nearer to another run than the model that all began from; a model made
@@ -122,11 +152,11 @@ def unmixed(gram: np.ndarray, by_distance: np.ndarray) -> int:
 
     Args:
         gram: Products of (model - candidate), candidates x candidates.
-        by_distance: Places of candidates, nearest first.
+        by_distance: Places of candidates that the model may come from, nearest first.
+        every: Places of all that a candidate may be a mixture of, nearest first.
     """
-    near = by_distance[:MOST]
-    for place in near:
-        others = near[near != place]
+    for place in by_distance[:MOST]:
+        others = every[every != place][:MOST]
         if not is_mixture(gram, place, others):
             return int(place)
         without = mixture_of(gram[np.ix_(others, others)]).left
@@ -144,7 +174,8 @@ def is_mixture(gram: np.ndarray, place: int, others: np.ndarray) -> bool:
 def hub_of(gram: np.ndarray, by_distance: np.ndarray, energy: float) -> int | None:
     """Return the candidate at which others stand most nearly at right angles; None of too few.
 
-    Models that were made from it apart have changed in directions of their own.
+    Models that were made from it apart have changed in directions of their own. Of several at
+    which they do about as much, it is the nearest.
     """
     squares = np.diag(gram)[by_distance]
     near = by_distance[squares < ALONGSIDE * energy][:MOST]
@@ -158,9 +189,15 @@ def hub_of(gram: np.ndarray, by_distance: np.ndarray, energy: float) -> int | No
         kept = products[np.ix_(distinct, distinct)]
         cosines = kept / np.outer(lengths[distinct], lengths[distinct])
         pairs = cosines[np.triu_indices(len(cosines), 1)]
-        crowded[int(place)] = float(np.mean(pairs**2))
+        crowded[int(place)] = float(np.mean(np.abs(pairs)))
 
+    least = None
     for place in sorted(crowded, key=crowded.__getitem__):
         if not is_mixture(gram, place, near[near != place]):
+            least = crowded[place]
+            break
+    for place in near.tolist():
+        alike = least is not None and crowded.get(place, 1.0) <= ALIKE * least
+        if alike and not is_mixture(gram, place, near[near != place]):
             return place
     return None

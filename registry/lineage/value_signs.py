@@ -15,8 +15,13 @@ COARSE = 0.75  # of the other's variety of values, below which values stand on a
 # trained later it is -1 or less
 ROUNDED = -0.6
 FINE = 1e-3  # |model - other|^2 / |model|^2 of a rounding so fine that no training is as slight
-# the same of fp32 weights that were rounded once to a coarser type: the square of half its step
-ROUNDING = {"float16": 2.0**-22, "bfloat16": 2.0**-16}
+# the same of weights of one type, by the coarser or narrower one that they were rounded to once;
+# rounding to bf16 takes more than the last allows
+ROUNDING = {
+    ("float16", "float32"): 2.0**-22,
+    ("bfloat16", "float32"): 2.0**-16,
+    ("float16", "bfloat16"): 2.0**-21,
+}
 FLAT = 1e-6  # relative difference of a norm's length from that of gains that are all one
 
 
@@ -56,11 +61,12 @@ def smallest(share: float) -> float:
 
 
 def rounded_to_a_type(pair: PairInOrder) -> bool:
-    """Return whether the model is the other's fp32 weights rounded to a coarser type."""
-    step = ROUNDING.get(pair.model.model.dtype)
-    if step is None or pair.other.model.dtype != "float32" or not pair.apart:
+    """Return whether the model is the other rounded to the type that it has."""
+    step = ROUNDING.get((pair.model.model.dtype, pair.other.model.dtype))
+    same_depth = len(pair.model.layers) == len(pair.other.layers)
+    if step is None or pair.equal or not same_depth:
         return False
-    return len(pair.model.layers) == len(pair.other.layers) and pair.apart < step * pair.energies[0]
+    return pair.apart < step * pair.energies[0]
 
 
 def gains_folded(pair: PairInOrder) -> bool:

@@ -70,9 +70,14 @@ def direction_sentence(direction: DirectionShown) -> str:
 
 DIRECTION_REASONS = {
     DirectionReason.GRID: "values of one alone stand on a grid",
+    DirectionReason.OTHER_TYPE: "one is the other rounded to its type",
     DirectionReason.ZEROS: "the smallest weights of one are zero in the other",
+    DirectionReason.FOLDED_NORMS: "the norms of one alone were folded into its weights",
     DirectionReason.FEWER_LAYERS: "one lacks layers that are like none of its own",
     DirectionReason.REPEATED_LAYERS: "layers of one began as copies of a layer of the other",
+    DirectionReason.CUT: "one is a part of the other's neurons, heads or channels",
+    DirectionReason.GROWN: "one is the other with zeros or repeats added",
+    DirectionReason.FEWER_EXPERTS: "one has fewer of the experts, which began apart",
     DirectionReason.REPEATED_EXPERTS: "experts of one began as copies",
     DirectionReason.MERGE: "it lies between several models",
     DirectionReason.RIGHT_ANGLE: "beside other models that changed in directions of their own",

@@ -20,7 +20,7 @@ from registry.lineage.shortlist import likeliest
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 
-SHORTLIST = 64  # models that outlines give, which are then aligned by their sketches
+SHORTLIST = 128  # models that outlines give, which are then aligned by their sketches
 # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
 ALONE = 0.5
 COMPARED = 64  # of these, in full: a parent that is not compared cannot be named
