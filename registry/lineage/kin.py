@@ -15,7 +15,13 @@ from registry.lineage.merge_shares import Merge, merge_of
 from registry.lineage.mixtures import mixtures_of_the_model
 from registry.lineage.ordered_pair import PairInOrder
 from registry.lineage.relatives import MOST, Ranking, products_of, ranked
-from registry.lineage.right_angles import is_reached_through, standing, standing_of_candidate
+from registry.lineage.right_angles import (
+    is_farther,
+    is_reached_past,
+    is_reached_through,
+    standing,
+    standing_of_candidate,
+)
 
 MERGED_WITH = DirectionShown(Descent.PARENT, DirectionReason.MERGE)
 PART_OF_MERGE = DirectionShown(Descent.CHILD, DirectionReason.MERGE)
@@ -60,13 +66,13 @@ def kin_of(pairs: Sequence[PairInOrder], candidates: Sequence[Candidate]) -> Kin
     shown = with_origins(shown, origins)
 
     nearest = nearest_origin(shown, every, ranking)
-    if nearest is not None:
-        beside = gram
-        other_axes = every[nearest].square > ALONGSIDE * every[nearest].length
-        if other_axes or not every[nearest].same_shapes:
-            vectors = branch_vectors(model, candidates, nearest)
-            beside = vectors @ vectors.T
-        shown = with_what_was_made_from_it(shown, beside, nearest)
+    if nearest is not None and is_beside(every[nearest]):
+        shown = with_what_was_made_from_it(shown, gram, nearest)
+    elif nearest is not None:
+        vectors = branch_vectors(model, candidates, nearest)
+        shown = with_its_shapes(shown, every, vectors @ vectors.T, nearest)
+    if every[0].linear:
+        shown = with_what_was_made_later(shown, gram)
     ranking = ranked(every, later_than_the_model(shown))
     if origins:
         shown = with_siblings(shown, every, ranking, gram, min(origins))
@@ -157,6 +163,39 @@ def with_what_was_made_from_it(
         is_open = one.descent == Descent.UNDECIDED
         reached = is_open and is_reached_through(gram, place, origin)
         completed.append(MADE_FROM_IT if reached else one)
+    return completed
+
+
+def is_beside(fit: Fit) -> bool:
+    """Return whether a candidate has the model's shapes and stands in its axes."""
+    return fit.same_shapes and fit.square < ALONGSIDE * fit.length
+
+
+def with_its_shapes(
+    shown: Sequence[DirectionShown], every: Sequence[Fit], gram: np.ndarray, origin: int
+) -> list[DirectionShown]:
+    """Return the directions with relatives of the model's shapes that the origin lacks.
+
+    The nearer to the origin, by what the branches do, was made first.
+    """
+    completed = []
+    for place, one in enumerate(shown):
+        is_open = one.descent == Descent.UNDECIDED and is_beside(every[place])
+        farther = is_open and is_farther(gram, place, origin)
+        completed.append(MADE_FROM_IT if farther else one)
+    return completed
+
+
+def with_what_was_made_later(
+    shown: Sequence[DirectionShown], gram: np.ndarray
+) -> list[DirectionShown]:
+    """Return the directions with relatives that were made from such as come from the model."""
+    later = later_than_the_model(shown)
+    completed = []
+    for place, one in enumerate(shown):
+        is_open = one.descent == Descent.UNDECIDED
+        past = is_open and any(is_reached_past(gram, place, other) for other in later)
+        completed.append(MADE_FROM_IT if past else one)
     return completed
 
 

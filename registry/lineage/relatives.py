@@ -59,7 +59,9 @@ def ranked(every: Sequence[Fit], later: Collection[int] = ()) -> Ranking:
         earlier = by_distance
 
     hub = hub_of(gram, earlier, every[0].length)
-    inherited = earlier if hub is None else inherited_from(gram, hub, earlier)
+    inherited = earlier
+    if hub is not None and every[0].linear:
+        inherited = inherited_from(gram, hub, earlier)
     nearest = unmixed(gram, inherited, earlier)
     first = nearest
     reach = squares[nearest]  # squared distance up to which all are tied
@@ -199,5 +201,5 @@ def hub_of(gram: np.ndarray, by_distance: np.ndarray, energy: float) -> int | No
     for place in near.tolist():
         alike = least is not None and crowded.get(place, 1.0) <= ALIKE * least
         if alike and not is_mixture(gram, place, near[near != place]):
-            return place
+            return int(place)
     return None

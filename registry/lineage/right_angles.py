@@ -91,6 +91,23 @@ def is_reached_through(gram: np.ndarray, place: int, origin: int) -> bool:
     return product < BETWEEN * onward and at_origin > RIGHT
 
 
+def is_reached_past(gram: np.ndarray, place: int, through: int) -> bool:
+    """Return whether the way from the model to a candidate leads through another, at a right angle.
+
+    So it does if it was made from that one, and that one from the model.
+    """
+    products = relative_to(with_model(gram), through)
+    model = len(gram)
+    lengths = math.sqrt(max(0.0, float(products[model, model] * products[place, place])))
+    is_right = abs(float(products[model, place])) < RIGHT * lengths
+    return is_right and is_reached_through(products, place, model)
+
+
+def is_farther(gram: np.ndarray, place: int, origin: int) -> bool:
+    """Return whether a candidate is farther from the origin than the model, by what they differ."""
+    return bool(gram[origin, place] < BETWEEN * gram[place, place])
+
+
 def standing_of_candidate(gram: np.ndarray, place: int, origin: int) -> Standing:
     """Return how a candidate stands to the others and to the model, seen from the origin."""
     return standing(relative_to(with_model(gram), place), origin)

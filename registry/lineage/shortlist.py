@@ -10,6 +10,7 @@ from registry.lineage.layer_alignment import align
 
 COPY = 0.01  # of a model's 1 - cosine to a candidate: candidates that differ by less are copies
 TOGETHER = 4  # copies of one another that go before all others have had their turn
+NEAREST = 32  # the same of those that are most like the model
 
 
 def likeliest(model: Sketches, others: Mapping[str, Sketches]) -> list[str]:
@@ -35,9 +36,11 @@ def likeliest(model: Sketches, others: Mapping[str, Sketches]) -> list[str]:
 
     registered = list(others)
     rounds: list[tuple[int, str]] = []
+    together = NEAREST
     for copies in groups.values():
         for place, name in enumerate(sorted(copies, key=registered.index)):
-            rounds.append((place // TOGETHER, name))
+            rounds.append((place // together, name))
+        together = TOGETHER
     return [name for _, name in sorted(rounds, key=itemgetter(0))]
 
 

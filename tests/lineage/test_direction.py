@@ -5,15 +5,19 @@ import pytest
 
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.descent import Descent, DirectionReason
-from registry.lineage.direction import PairInOrder, direction_of, smallest
+from registry.lineage.direction import direction_of
+from registry.lineage.ordered_pair import PairInOrder
 
 ROOT = made.grown()
 CHANGES = {
     "int4": (made.quantised(ROOT, 4), DirectionReason.GRID),
     "int8": (made.quantised(ROOT, 8), DirectionReason.GRID),
     "pruned": (made.pruned(ROOT, 0.5), DirectionReason.ZEROS),
+    "folded": (made.norms_folded(ROOT), DirectionReason.FOLDED_NORMS),
     "dropped": (made.layers_taken(ROOT, [0, 1, 3]), DirectionReason.FEWER_LAYERS),
     "stacked": (made.layers_taken(ROOT, [0, 1, 1, 2, 3]), DirectionReason.REPEATED_LAYERS),
+    "cut": (made.neurons_cut(ROOT, 72), DirectionReason.CUT),
+    "padded": (made.neurons_padded(ROOT, 24), DirectionReason.GROWN),
 }
 
 
@@ -54,11 +58,3 @@ def test_a_fine_tune_shows_none(direction):
     assert (tuned.descent, tuned.reason) == (Descent.UNDECIDED, None)
     permuted = direction(("permuted", made.neurons_permuted(ROOT)), ("root", ROOT))
     assert permuted.descent == Descent.UNDECIDED
-
-
-@pytest.mark.parametrize(
-    ("share", "energy"), [(0.0, 0.0), (0.5, 0.0713), (0.7, 0.2166), (1.0, 1.0)]
-)
-def test_the_smallest_values_hold_little(share, energy):
-    """Half of a normal law's values hold 7 % of its energy."""
-    assert smallest(share) == pytest.approx(energy, abs=0.02)

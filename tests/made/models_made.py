@@ -181,6 +181,26 @@ def layers_taken(tensors: Tensors, order: list[int]) -> Tensors:
     return made
 
 
+def neurons_cut(tensors: Tensors, left: int) -> Tensors:
+    """The first of the hidden units."""
+
+    def change(own, _):
+        return {GATE: own[GATE][:left], UP: own[UP][:left], DOWN: own[DOWN][:, :left]}
+
+    return each_layer(tensors, change)
+
+
+def neurons_padded(tensors: Tensors, more: int) -> Tensors:
+    """Hidden units of zeros."""
+
+    def change(own, _):
+        rows, columns = torch.zeros(more, HIDDEN), torch.zeros(HIDDEN, more)
+        reading = {name: torch.cat([own[name], rows]) for name in (GATE, UP)}
+        return reading | {DOWN: torch.cat([own[DOWN], columns], 1)}
+
+    return each_layer(tensors, change)
+
+
 def vocabulary_anew(tensors: Tensors) -> Tensors:
     return tensors | {
         "model.embed_tokens.weight": torch.randn(

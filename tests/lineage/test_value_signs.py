@@ -1,0 +1,42 @@
+"""registry.lineage.value_signs: signs in values of which of two models is the later."""
+
+from dataclasses import replace
+
+import models_made as made
+import pytest
+
+from registry.lineage.features import ModelFeatures
+from registry.lineage.ordered_pair import PairInOrder
+from registry.lineage.value_signs import rounded_to_a_type, smallest
+
+ROOT = made.grown()
+
+
+@pytest.mark.parametrize(
+    ("share", "energy"), [(0.0, 0.0), (0.5, 0.0713), (0.7, 0.2166), (1.0, 1.0)]
+)
+def test_the_smallest_values_hold_little(share, energy):
+    """Half of a normal law's values hold 7 % of its energy."""
+    assert smallest(share) == pytest.approx(energy, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("later", "earlier", "shown"),
+    [
+        ("float16", "float32", True),
+        ("float16", "bfloat16", True),
+        ("bfloat16", "float16", False),
+        ("float32", "float16", False),
+    ],
+)
+def test_a_rounding_to_a_type_is_later(fingerprinted, later, earlier, shown):
+    """Of values of the wider or finer type; not the other way round."""
+    models = []
+    for name, tensors in (("nudged", made.tuned(ROOT, 1e-5)), ("root", ROOT)):
+        models.append(ModelFeatures.of(fingerprinted(f"typed {name}", tensors)).model)
+    one, other = (
+        ModelFeatures(replace(model, dtype=dtype))
+        for model, dtype in zip(models, (later, earlier), strict=True)
+    )
+    places = tuple(range(len(other.layers)))
+    assert rounded_to_a_type(PairInOrder(one, other, places)) is shown
