@@ -190,7 +190,7 @@ def with_what_was_made_later(
     shown: Sequence[DirectionShown], gram: np.ndarray
 ) -> list[DirectionShown]:
     """Return the directions with relatives that were made from such as come from the model."""
-    later = later_than_the_model(shown)
+    later = [place for place, one in enumerate(shown) if one in (MERGED_WITH, MADE_FROM_IT)]
     completed = []
     for place, one in enumerate(shown):
         is_open = one.descent == Descent.UNDECIDED

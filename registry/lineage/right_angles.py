@@ -16,6 +16,7 @@ NEAR = 1e-3  # of the squared distance to the origin: models that are apart by l
 RIGHT = 0.25  # cosine up to which an angle is taken for a right one
 ACUTE = 0.15  # cosine above which one is acute
 BETWEEN = 0.25  # of the squared way from the model on: what a way through it may turn back at most
+RECOVERED = 0.45  # the same on the way back to other shapes: what training regains of a cut
 BESIDE = 3  # models made from the origin apart, beside which a model must stand
 LEAST_BESIDE = 2  # times as many as are behind: what runs have in common can look like a way
 FARTHER = 2  # of these, that must be farther from the origin than the model
@@ -105,7 +106,7 @@ def is_reached_past(gram: np.ndarray, place: int, through: int) -> bool:
 
 def is_farther(gram: np.ndarray, place: int, origin: int) -> bool:
     """Return whether a candidate is farther from the origin than the model, by what they differ."""
-    return bool(gram[origin, place] < BETWEEN * gram[place, place])
+    return bool(gram[origin, place] < RECOVERED * gram[place, place])
 
 
 def standing_of_candidate(gram: np.ndarray, place: int, origin: int) -> Standing:

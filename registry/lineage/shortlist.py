@@ -9,6 +9,7 @@ from registry.lineage.features import KINDS, Sketches
 from registry.lineage.layer_alignment import align
 
 COPY = 0.01  # of a model's 1 - cosine to a candidate: candidates that differ by less are copies
+EQUAL = 2e-5  # 1 - cosine of sketches that are equal but for their half precision
 TOGETHER = 4  # copies of one another that go before all others have had their turn
 NEAREST = 32  # the same of those that are most like the model
 
@@ -26,7 +27,7 @@ def likeliest(model: Sketches, others: Mapping[str, Sketches]) -> list[str]:
     likeness = {name: likeness_of(model, sketches) for name, sketches in others.items()}
     groups: dict[str, list[str]] = {}
     for name in sorted(others, key=likeness.__getitem__, reverse=True):
-        limit = COPY * (1 - likeness[name])
+        limit = max(EQUAL, COPY * (1 - likeness[name]))
         for leader, copies in groups.items():
             if 1 - cosine(others[leader], others[name]) < limit:
                 copies.append(name)
