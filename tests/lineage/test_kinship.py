@@ -96,3 +96,49 @@ def test_a_merge_names_all_parents(compared):
     assert verdict.evidence[0].kind == EvidenceKind.MIXTURE
     assert verdict.direction.reason == DirectionReason.MERGE
     assert [relative.model for relative in verdict.relatives if relative.tied] == ["b", "c"]
+
+
+def test_a_merge_that_the_model_is_a_part_of_is_no_parent(compared):
+    """It is nearer than the origin, and comes from the model."""
+    mixed = {key: 0.5 * TUNED["b"][key] + 0.5 * TUNED["c"][key] for key in ROOT}
+    verdict = verdict_among(compared("b", TUNED["b"], {"mixed": mixed, **without("b")}))
+    assert (verdict.model, verdict.direction.descent) == ("root", Descent.CHILD)
+    shown = direction_to(verdict, "mixed")
+    assert (shown.descent, shown.reason) == (Descent.PARENT, DirectionReason.MERGE)
+
+
+def test_what_was_tuned_from_the_model_is_no_parent(compared):
+    """The origin is farther, and the way from it leads through the model."""
+    child = made.tuned(TUNED["b"], 0.1, 40)
+    verdict = verdict_among(compared("b", TUNED["b"], {"child": child, **without("b")}))
+    assert (verdict.model, verdict.direction.descent) == ("root", Descent.CHILD)
+    shown = direction_to(verdict, "child")
+    assert (shown.descent, shown.reason) == (Descent.PARENT, DirectionReason.RIGHT_ANGLE)
+
+
+def test_what_recovered_from_a_cut_is_no_parent_of_the_cut(compared):
+    """Of two with the neurons of one cut that nearer to the whole was made first."""
+    cut = made.neurons_cut(ROOT, 72)
+    recovered = made.tuned(cut, 0.1, 50)
+    first = verdict_among(compared("cut", cut, {"root": ROOT, "recovered": recovered}))
+    assert (first.model, first.direction.reason) == ("root", DirectionReason.CUT)
+    assert direction_to(first, "recovered").descent == Descent.PARENT
+    second = verdict_among(compared("recovered", recovered, {"root": ROOT, "cut": cut}))
+    assert second.model == "cut"
+    assert second.direction.descent != Descent.PARENT
+
+
+def test_an_origin_is_no_merge_of_its_children(compared):
+    """Their mean is near it, as chance has it of directions of their own."""
+    verdict = verdict_among(compared("root", ROOT, TUNED))
+    assert not verdict.has_changes(frozenset({ChangeKind.MERGED}))
+
+
+def without(name):
+    """Give the family without one of them."""
+    return {key: tensors for key, tensors in FAMILY.items() if key != name}
+
+
+def direction_to(verdict, name):
+    """Give the direction of one of the relatives."""
+    return next(one.direction for one in verdict.relatives if one.model == name)

@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from registry.lineage.right_angles import standing, standing_of_candidate
+from registry.lineage.right_angles import (
+    is_farther,
+    is_reached_past,
+    is_reached_through,
+    standing,
+    standing_of_candidate,
+)
 
 NUMBERS = 2000
 DRAW = np.random.Generator(np.random.PCG64(0))
@@ -56,3 +62,30 @@ def test_a_candidate_is_seen_as_the_model_is(place, is_near):
     """The least of the root's children is near; the farthest is not told from its origin."""
     gram = products(step(ROOT, 1.5), [ROOT, *CHILDREN])
     assert standing_of_candidate(gram, place, 0).is_near_child is is_near
+
+
+def test_what_was_made_from_the_model_is_reached_through_it():
+    """A sibling is not, nor is what lies on the way to the model."""
+    model = step(ROOT, 2.0)
+    gram = products(model, [ROOT, step(model, 1.0), step(ROOT, 1.0)])
+    assert is_reached_through(gram, 1, 0)
+    assert not is_reached_through(gram, 2, 0)
+    seen_from_the_child = products(step(model, 1.0), [ROOT, model])
+    assert not is_reached_through(seen_from_the_child, 1, 0)
+
+
+def test_what_was_made_from_a_child_is_reached_past_the_child():
+    """A sibling of the model is not, though the child be a near copy of the model."""
+    model = step(ROOT, 2.0)
+    child = step(model, 1.0)
+    gram = products(model, [child, step(child, 0.5), step(ROOT, 2.0)])
+    assert is_reached_past(gram, 1, 0)
+    assert not is_reached_past(gram, 2, 0)
+
+
+def test_the_farther_of_two_from_an_origin_was_made_later():
+    """By what the two differ."""
+    model = step(ROOT, 2.0)
+    gram = products(model, [ROOT, step(model, 1.0)])
+    assert is_farther(gram, 1, 0)
+    assert not is_farther(products(step(model, 1.0), [ROOT, model]), 1, 0)
