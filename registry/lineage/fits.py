@@ -4,14 +4,14 @@ Differences between two candidates are taken directly, number by number, so that
 common cancels; the error of a difference is the scatter of its parts.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from registry.lineage.features import ModelFeatures
+from registry.lineage.features import ComparedMatrix, ModelFeatures, Spot
 from registry.lineage.weight_views import VIEWS, Part, Places, Residual, SideBySide, View
 
 DEVIATIONS = 3.0  # standard deviations of its own error up to which a difference shows nothing
@@ -161,9 +161,23 @@ def fits(model: ModelFeatures, candidates: Sequence[Candidate]) -> list[Fit]:
     for place, candidate in enumerate(candidates):
         residuals = {part: in_view.residuals[place] for part, in_view in seen.items()}
         same_depth = len(candidate.features.layers) == len(model.layers)
-        same_shapes = pairs[place].same_shapes
+        same_shapes = have_same_shapes(pairs[place])
         every.append(Fit(candidate.name, residuals, linear, same_depth, same_shapes))
     return every
+
+
+def have_same_shapes(pair: SideBySide) -> bool:
+    """Return whether the matched layers have the same matrices, of the same rows and columns."""
+    for number, layer in enumerate(pair.later.layers):
+        source = pair.source(number)
+        if source and shapes_of(layer) != shapes_of(source):
+            return False
+    return True
+
+
+def shapes_of(layer: Mapping[Spot, ComparedMatrix]) -> dict[Spot, tuple[int, int]]:
+    """Return rows and columns of a layer's matrices, by their spots."""
+    return {spot: (matrix.rows, matrix.cols) for spot, matrix in layer.items()}
 
 
 def branch_vectors(

@@ -175,23 +175,15 @@ class SideBySide:
     ) -> Iterator[tuple[int, ComparedMatrix, ComparedMatrix | None]]:
         """Yield layer and matrix of a part, and the other's matrix of the same shape, if any."""
         for number, layer in enumerate(self.later.layers):
-            source = self._source(number)
+            source = self.source(number)
             for spot, matrix in layer.items():
                 if PART_OF[matrix.projection] == part:
                     other = source.get(spot)
                     counterpart = other if same_shape(matrix, other) else None
                     yield number, matrix, counterpart
 
-    @property
-    def same_shapes(self) -> bool:
-        """Whether the matched layers have the same matrices, of the same rows and columns."""
-        for number, layer in enumerate(self.later.layers):
-            source = self._source(number)
-            if source and shapes_of(layer) != shapes_of(source):
-                return False
-        return True
-
-    def _source(self, number: int) -> dict[tuple[str, int, int], ComparedMatrix]:
+    def source(self, number: int) -> dict[tuple[str, int, int], ComparedMatrix]:
+        """Return the matrices of the layer that a layer comes from; none without one."""
         place = self.places[number] if number < len(self.places) else None
         if place is None or place >= len(self.earlier.layers):
             return {}
@@ -252,13 +244,6 @@ class SideBySide:
                 same = other.bf16_digest == tensor.bf16_digest
                 earlier = later if same else np.reshape(other.sketch, later.shape)
             yield Block(layer, later, earlier, tensor.length**2)
-
-
-def shapes_of(
-    layer: dict[tuple[str, int, int], ComparedMatrix],
-) -> dict[tuple[str, int, int], tuple[int, int]]:
-    """Return rows and columns of a layer's matrices, by their spots."""
-    return {spot: (matrix.rows, matrix.cols) for spot, matrix in layer.items()}
 
 
 def same_shape(matrix: ComparedMatrix, other: ComparedMatrix | None) -> bool:
