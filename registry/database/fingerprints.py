@@ -27,10 +27,11 @@ from registry.database.schema import (
     Model,
 )
 from registry.errors import FingerprintNewer, ModelNotFound, NameTaken
-from registry.fingerprints.digest_lines import digest_of_version_1
+from registry.fingerprints.digest_lines import earlier_digest
 from registry.fingerprints.histogram_record import Histogram
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import (
+    VERSION,
     Adapter,
     Branch,
     Clustering,
@@ -139,8 +140,9 @@ def of_weights(session: Session, fingerprint: Fingerprint) -> Model | None:
     known = of_digest(session, fingerprint.digest)
     if known is not None:
         return known
-    earlier = of_digest(session, digest_of_version_1(fingerprint))
-    return earlier if earlier is not None and earlier.fingerprint_version == 1 else None
+    earlier = of_digest(session, earlier_digest(fingerprint))
+    is_old = earlier is not None and earlier.fingerprint_version < VERSION
+    return earlier if is_old else None
 
 
 def outcome_of(session: Session, known: Model, fingerprint: Fingerprint) -> Outcome:

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from registry.fingerprints.record import Fingerprint, Matrix
 
 
-def digest_of_version_1(fingerprint: Fingerprint) -> str:
-    """Return the digest that the same weights have in a fingerprint of version 1.
+def earlier_digest(fingerprint: Fingerprint) -> str:
+    """Return the digest that the same weights have in fingerprints of versions 1 and 2.
 
     There no tensor outside the projections has a place, and single numbers do not count. Matrices
     of zeros, which version 1 refused, are left out.

@@ -9,7 +9,7 @@ from registry.architectures.ledger_line import LedgerLine
 from registry.fingerprints.histogram_record import Histogram
 from registry.fingerprints.projection_vector import ProjectionVector
 
-VERSION = 2
+VERSION = 3
 RANKS = (16, 64, 256)  # of the clusterings, as far as a fingerprint's own rank goes
 RANK = 64  # of a fingerprint unless asked otherwise
 

@@ -11,6 +11,7 @@ import numpy as np
 
 from registry.fingerprints.record import Tensor
 from registry.lineage.changes import WeightChanges
+from registry.lineage.weight_views import placed_name
 
 PERMUTED = 1e-4  # relative difference of lengths up to which values may only be in another order
 EMBEDDING, HEAD, NORM, BIAS, ROUTER = "embedding", "head", "norm", "bias", "router"
@@ -94,7 +95,8 @@ def relative_size(pairs: Sequence[TensorPair]) -> float:
 def tensor_changes(changes: WeightChanges) -> TensorChanges | None:
     """Match the tensors outside the projections; None where a model was stored without them.
 
-    Within a group and a layer by equal values, then by names, then by shapes, at last by order.
+    Within a group and a layer by names where shapes agree, then by equal values, then by what is
+    left of names, then by shapes, at last by order.
     Heads that equal their own model's embedding stand for it and are left out.
     """
     later, earlier = own_tensors(changes.a.model.tensors), own_tensors(changes.b.model.tensors)
@@ -149,7 +151,14 @@ def match(later: Sequence[Tensor], earlier: Sequence[Tensor]) -> list[TensorPair
     """Match the tensors of one group and layer one to one."""
     pairs: list[TensorPair] = []
     ours, theirs = list(later), list(earlier)
-    keys: tuple[Key, ...] = (attrgetter("bf16_digest"), whole_name, last_name, shape_of, group_of)
+    keys: tuple[Key, ...] = (
+        name_and_shape,
+        attrgetter("bf16_digest"),
+        whole_name,
+        last_name,
+        shape_of,
+        group_of,
+    )
     for key in keys:
         for tensor in tuple(ours):
             partner = first_with(theirs, key, key(tensor))
@@ -166,6 +175,11 @@ def first_with(tensors: Iterable[Tensor], key: Key, value: object) -> Tensor | N
         if key(tensor) == value:
             return tensor
     return None
+
+
+def name_and_shape(tensor: Tensor) -> tuple[str, tuple[int, ...]]:
+    """Return the name without the number of the layer, and the shape."""
+    return placed_name(tensor.name, tensor.layer), tensor.shape
 
 
 def whole_name(tensor: Tensor) -> str:

@@ -30,7 +30,7 @@ from registry.errors import (
     SourceGone,
     SourceNotFound,
 )
-from registry.fingerprints.digest_lines import digest_of_version_1
+from registry.fingerprints.digest_lines import earlier_digest
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.workflows.resolve import exists
@@ -126,7 +126,7 @@ def upgrade_one(engine: Engine, old: OldModel, tool_version: str, options: Optio
     except RegistryError as error:
         return not_read(old, error)
 
-    if old.model.digest not in (fingerprint.digest, digest_of_version_1(fingerprint)):
+    if old.model.digest not in (fingerprint.digest, earlier_digest(fingerprint)):
         other = OtherWeights(source=old.model.source, name=old.model.name)
         return Upgraded(old.model, version, UpgradeOutcome.OTHER_WEIGHTS, other)
     try:

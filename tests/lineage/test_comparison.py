@@ -10,6 +10,7 @@ from registry.lineage.calibration import null_distributions
 from registry.lineage.comparison import ModelComparison, tail_excess
 
 ROOT = made.grown()
+NORMS = ("input_layernorm", "post_attention_layernorm")
 
 
 @pytest.mark.parametrize(
@@ -73,3 +74,14 @@ def test_the_excess_is_zero_where_the_tail_begins():
     """Below the start of the null's tail it is negative."""
     assert tail_excess("stream", null_distributions()["stream"].start) == 0
     assert tail_excess("stream", 0) < 0
+
+
+def test_norms_that_exchanged_their_values_are_not_the_same_weights(fingerprinted):
+    """Digests of whole models do not know the names within a layer."""
+    norms = [f"model.layers.1.{name}.weight" for name in NORMS]
+    exchanged = ROOT | dict(zip(norms, [ROOT[norm] for norm in reversed(norms)], strict=True))
+    a, b = fingerprinted("exchanged", exchanged), fingerprinted("root", ROOT)
+    assert a.digest == b.digest
+    comparison = ModelComparison.of(a, b)
+    assert comparison.names_exchanged
+    assert not comparison.same

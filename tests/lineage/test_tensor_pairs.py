@@ -59,3 +59,12 @@ def test_distances_come_from_sketches():
     assert TensorPair(tensor("a", "1", first=2.5), tensor("a", "1")).distance == 0
     assert pair.permuted
     assert not TensorPair(tensor("a", "1", length=2.5), tensor("a", "2")).permuted
+
+
+def test_exchanged_values_are_changes():
+    """Of tensors whose names and shapes agree, equal values under other names match nothing."""
+    later = [tensor("a.weight", "1"), tensor("b.weight", "2")]
+    earlier = [tensor("a.weight", "2"), tensor("b.weight", "1")]
+    pairs = match(later, earlier)
+    assert names(pairs) == [("a.weight", "a.weight"), ("b.weight", "b.weight")]
+    assert not any(pair.same for pair in pairs)
