@@ -1,12 +1,16 @@
 """Signs in values of which of two models is the later: a grid, zeros, a type, folded gains."""
 
 import math
+from collections import defaultdict
+from collections.abc import Sequence
 
+import numpy as np
 from scipy.stats import norm
 
 from registry.fingerprints.record import Tensor
 from registry.lineage.features import ModelFeatures
 from registry.lineage.ordered_pair import PairInOrder
+from registry.lineage.weight_views import energy_of
 
 ZEROS = 0.08  # share of weights that are zero in one model alone
 FITTING = (0.5, 1.3)  # what zeroing takes, of what it takes of a normal law's smallest values
@@ -22,6 +26,9 @@ ROUNDING = {
     ("bfloat16", "float32"): 2.0**-16,
     ("float16", "bfloat16"): 2.0**-21,
 }
+READING = frozenset({"query", "key", "value", "gate", "up"})  # they take the gains of a norm
+VISIBLE_GAIN = 0.02  # logarithm of the gains' mean square, below which folding leaves no trace
+EXPLAINED = 0.5  # of it, by which the change of the reading weights' energy may differ
 FLAT = 1e-6  # relative difference of a norm's length from that of gains that are all one
 
 
@@ -70,12 +77,49 @@ def rounded_to_a_type(pair: PairInOrder) -> bool:
 
 
 def gains_folded(pair: PairInOrder) -> bool:
-    """Return whether the model's gains are all one and the other's are not.
+    """Return whether the model's gains are all one and the other's are in its weights.
 
-    They were multiplied into the weights that read the stream, as before it is rotated.
+    They were multiplied into what reads the stream, as before it is rotated: its energy changed by
+    the mean square of the gains, layer by layer.
     """
     mine, theirs = gains(pair.model), gains(pair.other)
-    return bool(mine) and all(map(is_one, mine)) and bool(theirs) and not any(map(is_one, theirs))
+    if not mine or not theirs or not all(map(is_one, mine)) or any(map(is_one, theirs)):
+        return False
+
+    expected = gains_by_layer(theirs)
+    apart = []
+    sizes = []
+    for number, change in reading_by_layer(pair).items():
+        if number in expected:
+            apart.append(abs(change - expected[number]))
+            sizes.append(abs(expected[number]))
+    if not sizes or np.median(sizes) < VISIBLE_GAIN:
+        return False
+    return bool(np.median(apart) < EXPLAINED * np.median(sizes))
+
+
+def gains_by_layer(every: Sequence[Tensor]) -> dict[int, float]:
+    """Return the logarithm of the mean square of the gains of each layer."""
+    squares: defaultdict[int, list[float]] = defaultdict(list)
+    for gain in every:
+        if gain.layer is not None and gain.length:
+            squares[gain.layer].append(gain.length**2 / math.prod(gain.shape))
+    return {layer: math.log(sum(values) / len(values)) for layer, values in squares.items()}
+
+
+def reading_by_layer(pair: PairInOrder) -> dict[int, float]:
+    """Return by the other's layer how the energy of what reads the stream changed, as logarithm."""
+    later: defaultdict[int, float] = defaultdict(float)
+    earlier: defaultdict[int, float] = defaultdict(float)
+    for matrix, counterpart in pair.matched:
+        if matrix.projection in READING:
+            later[counterpart.layer] += energy_of(matrix)
+            earlier[counterpart.layer] += energy_of(counterpart)
+    changes = {}
+    for layer, energy in later.items():
+        if energy and earlier[layer]:
+            changes[layer] = math.log(energy / earlier[layer])
+    return changes
 
 
 def gains(model: ModelFeatures) -> list[Tensor]:

@@ -4,10 +4,12 @@ from dataclasses import replace
 
 import models_made as made
 import pytest
+import torch
 
+from registry.lineage.comparison import ModelComparison
 from registry.lineage.features import ModelFeatures
 from registry.lineage.ordered_pair import PairInOrder
-from registry.lineage.value_signs import rounded_to_a_type, smallest
+from registry.lineage.value_signs import gains_folded, rounded_to_a_type, smallest
 
 ROOT = made.grown()
 
@@ -40,3 +42,19 @@ def test_a_rounding_to_a_type_is_later(fingerprinted, later, earlier, shown):
     )
     places = tuple(range(len(other.layers)))
     assert rounded_to_a_type(PairInOrder(one, other, places)) is shown
+
+
+def test_gains_that_are_folded_are_later(fingerprinted):
+    """Where the weights hold them; not where all weights are scaled alike."""
+    folded = gains_side_by_side(fingerprinted, made.norms_folded(ROOT))
+    assert gains_folded(folded)
+    assert not gains_folded(folded.reversed)
+    flat = {name: torch.ones_like(t) if "norm" in name else t for name, t in ROOT.items()}
+    assert not gains_folded(gains_side_by_side(fingerprinted, flat))
+
+
+def gains_side_by_side(fingerprinted, tensors):
+    """Give a model beside the root."""
+    later = fingerprinted(f"gains {id(tensors)}", tensors)
+    comparison = ModelComparison.of(later, fingerprinted("gains", ROOT))
+    return PairInOrder(comparison.a, comparison.b, comparison.changes.places)
