@@ -33,7 +33,7 @@ def product(factors, depth):
     b = factors[EXPERTS.format(0, depth, "B")].double()
     a = a.reshape(COUNT, RANK, a.shape[-1])
     b = b.reshape(b.shape[0], RANK, COUNT)
-    return torch.einsum("ore,eri->eoi", b, a)
+    return torch.einsum("yre,erx->eyx", b, a)
 
 
 @pytest.fixture
