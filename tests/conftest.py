@@ -1,6 +1,9 @@
 """What many tests need: a database of their own, small checkpoints, other people's files."""
 
 import os
+import runpy
+import sys
+import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
@@ -128,3 +131,27 @@ def data() -> Path:
     if not DATA.is_dir():
         pytest.skip("real checkpoints are not at hand: set REGISTRY_TEST_DATA to their folder")
     return DATA
+
+
+@pytest.fixture
+def case(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Path]]:
+    """Make the input of a case, whose name may go on with a path in it; returns the path."""
+
+    def make(name: str) -> Path:
+        generator, _, inner = name.partition("/")
+        script = data.parent / "cases" / f"{generator}.py"
+        if not script.is_file():
+            pytest.skip("the cases are not at hand")
+        monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / generator)])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            runpy.run_path(str(script), run_name="__main__")
+        return tmp_path / generator / inner
+
+    import torch
+
+    threads = torch.get_num_threads()
+    yield make
+    torch.set_num_threads(threads)

@@ -4,13 +4,8 @@ Each generator's head says what is right.
 """
 
 import os
-import runpy
-import sys
-import warnings
-from pathlib import Path
 
 import pytest
-import torch
 
 import registry
 from registry.errors import BrokenFile, FormatNotRead, NoWeights, PartOfModel, UnknownQuantisation
@@ -78,26 +73,6 @@ BASES = {
     "unicode": "模型/Größe-7B",
     "url": "a/one",
 }
-
-
-@pytest.fixture
-def case(data, tmp_path, monkeypatch):
-    """Make the input of a case, whose name may go on with a path in it; returns the path."""
-
-    def make(name: str) -> Path:
-        generator, _, inner = name.partition("/")
-        script = data.parent / "cases" / f"{generator}.py"
-        if not script.is_file():
-            pytest.skip("the cases are not at hand")
-        monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / generator)])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            runpy.run_path(str(script), run_name="__main__")
-        return tmp_path / generator / inner
-
-    threads = torch.get_num_threads()
-    yield make
-    torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize(("name", "std"), READ.items(), ids=READ)
