@@ -242,6 +242,11 @@ class WeightsError(RegistryError):
     """{reason}"""
 
 
+class NoTensors(WeightsError):
+    """{source!r} holds no tensors, perhaps a vocabulary alone; give the file with the model's
+    weights."""
+
+
 class NoProjections(WeightsError):
     """No transformer projections found in {source!r}: none of its {count} tensors has a known name
     ({examples}); give a transformer language model, or see `registry inspect`."""

@@ -4,7 +4,7 @@ from registry.architectures.adapter_layout import adapter_layout
 from registry.architectures.model_layout import model_layout
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.checkpoints import Checkpoint
-from registry.errors import NoDeltas, NoProjections
+from registry.errors import NoDeltas, NoProjections, NoTensors
 
 __all__ = ["Layout", "ProjectionTensor", "layout_of", "require_projections"]
 
@@ -29,16 +29,19 @@ def require_projections(layout: Layout, checkpoint: Checkpoint) -> None:
 
     Raises:
         NoDeltas: Where an adapter changes other weights alone.
-        NoProjections: Where it has none; the error names a few of the tensors that are there.
+        NoTensors: Where it has nothing at all.
+        NoProjections: Where it has no projection; the error names a few of its tensors.
     """
     if layout.projections:
         return
     if checkpoint.kind == "adapter" and not layout.unknown:
         changed = [entry.name for entry in layout.others]
         raise NoDeltas(source=checkpoint.source, names=", ".join(changed[:3]))
+    if not checkpoint.entries:
+        raise NoTensors(source=checkpoint.source)
     names = [entry.name for entry in layout.unknown or checkpoint.entries]
     raise NoProjections(
         source=checkpoint.source,
         count=len(checkpoint.entries),
-        examples=", ".join(names[:3]) or "none",
+        examples=", ".join(names[:3]),
     )

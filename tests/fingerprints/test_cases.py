@@ -6,7 +6,7 @@ Each generator's head says what is right.
 import pytest
 
 import registry
-from registry.errors import BrokenQuantisation, NoProjections
+from registry.errors import BrokenQuantisation, NoProjections, NoTensors
 
 STD = (0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07)
 LAYERS = {
@@ -22,7 +22,7 @@ LAYERS = {
 }
 REFUSED = {
     "eagle_draft": (NoProjections, "midlayer"),
-    "gguf_vocab_only/ggml-vocab-x.gguf": (NoProjections, "0 tensors"),
+    "gguf_vocab_only/ggml-vocab-x.gguf": (NoTensors, "holds no tensors"),
 }
 
 
