@@ -207,7 +207,8 @@ def loaded(pairs: Sequence[SidePair], head: int, device: torch.device) -> Iterat
             outward = outward.T
         if len(inward) != outward.shape[1] and head and len(inward) % head == 0:
             inward = repeated_values(inward, outward.shape[1], head)
-        yield Sides(inward, outward)
+        if len(inward) == outward.shape[1]:  # else its heads are unknown
+            yield Sides(inward, outward)
 
 
 def trace_of(sides: Sides, gains: torch.Tensor) -> float:

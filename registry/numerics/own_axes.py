@@ -71,7 +71,8 @@ class LeadingPart:
 def leading_part(square: SquareMap) -> LeadingPart | None:
     """Return the leading singular triplets of M without its part along the identity.
 
-    By subspace iteration (Halko, Martinsson and Tropp, 2011); None where nothing is left of M.
+    By subspace iteration (Halko, Martinsson and Tropp, 2011); None where nothing is left of M, or
+    its values are too large for float32.
     """
     block = signs(square.width, min(BLOCK, square.width), SEED)
     right = orthonormal(block)
@@ -80,6 +81,8 @@ def leading_part(square: SquareMap) -> LeadingPart | None:
         right = orthonormal(square.without_identity_transposed(left))
 
     image = square.without_identity(right).double()
+    if not image.isfinite().all():
+        return None
     left_vectors, values, small_right = torch.linalg.svd(image, full_matrices=False)
     kept = values > NEGLIGIBLE * values[0]
     kept[RANK:] = False

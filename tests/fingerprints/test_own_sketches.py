@@ -10,7 +10,7 @@ import registry
 from registry.architectures.projection_tensors import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
 from registry.checkpoints import Entry
-from registry.fingerprints import own_sketches
+from registry.fingerprints import compute, own_sketches
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.own_sketches import LAYERS, SidePair, middle_layers, square_map
 
@@ -114,3 +114,15 @@ def stacked_pairs(experts: int, inner: int, width: int, reads: list[str]) -> lis
         SidePair(MatrixPlace(tensors["up"], expert), MatrixPlace(tensors["down"], expert))
         for expert in range(experts)
     ]
+
+
+def test_values_whose_heads_are_unknown_have_no_product(tmp_path, monkeypatch):
+    """They cannot be put beside the outputs that read them; all else has its sketches."""
+
+    def with_unknown_heads(layout, stream, _, options):
+        return own_sketches.own_sketches(layout, stream, 0, options)
+
+    monkeypatch.setattr(compute, "own_sketches", with_unknown_heads)
+    fingerprint = registry.fingerprint(saved(tmp_path / "m", made.grown()), rank=16)
+    own = {branch.branch: branch.own is not None for branch in fingerprint.branches}
+    assert own == {"attention": False, "mlp": True}

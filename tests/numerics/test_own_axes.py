@@ -48,6 +48,11 @@ def test_the_identity_has_no_leading_part():
     assert leading_part(as_map(torch.eye(WIDTH))) is None
 
 
+def test_values_beyond_float32_have_no_leading_part():
+    """Their products overflow."""
+    assert leading_part(as_map(torch.full((WIDTH, WIDTH), 3e38))) is None
+
+
 def test_a_rotated_space_gives_the_same_maps():
     """But for a rotation within the kept axes: their singular values stay."""
     draw = torch.Generator().manual_seed(7)
