@@ -1,8 +1,13 @@
 """registry.architectures.tensor_groups: what a tensor outside the projections does."""
 
+import importlib.util
+import re
+from fnmatch import fnmatchcase
+from pathlib import Path
+
 import pytest
 
-from registry.architectures.tensor_groups import group_of, groups
+from registry.architectures.tensor_groups import group_of, groups, rules
 
 NAMES = {
     "model.embed_tokens.weight": "embedding",
@@ -53,3 +58,51 @@ def test_every_group_is_listed():
     """Each group that a name can have is among `groups`, with the rest as `other`."""
     assert {group_of(name) for name in NAMES} <= set(groups())
     assert groups()[-1] == "other"
+
+
+ELSEWHERE = {
+    "*_lambdas": "nanochat",
+    "*sink_param": "Hunyuan 4, by a name that is put together",
+    "_b_*": "TransformerLens",
+    "kv_a_proj": "models of Kimi's kind",
+    "medusa_head*": "Medusa",
+    "speculator*": "IBM's speculators",
+    "tok_emb": "minGPT",
+    "unembed": "TransformerLens",
+    "value_embeds": "nanochat",
+    "value_head": "OpenRLHF",
+    "wkv_a": "DeepSeek's own code",
+    "attn.ve_gate.weight": "nanochat",
+}
+"""Patterns of names that neither transformers nor gguf knows, and who saves them."""
+
+
+def test_no_pattern_is_dead():
+    """Each fits a name in the code of transformers or gguf, or of a project that is named here."""
+    known = names_in_code()
+    dead = set()
+    for rule in rules():
+        parts = [part for part in rule.get("parts", ()) if not fits_any(part, known)]
+        names = [name for name in rule.get("names", ()) if name.split(".")[-2] not in known]
+        dead.update(parts + names)
+    assert dead == set(ELSEWHERE)
+
+
+def names_in_code() -> set[str]:
+    """The attributes and the parts of dotted strings in other packages' model code."""
+    known: set[str] = set()
+    for package, pattern in (("transformers", "modeling_*.py"), ("gguf", "*.py")):
+        spec = importlib.util.find_spec(package)
+        assert spec is not None
+        assert spec.origin is not None
+        for file in Path(spec.origin).parent.rglob(pattern):
+            text = file.read_text(errors="ignore")
+            known.update(re.findall(r"self\.(\w+)", text))
+            for string in re.findall(r"[\"']([\w.{}-]+)[\"']", text):
+                known.update(string.split("."))
+    return known
+
+
+def fits_any(pattern: str, names: set[str]) -> bool:
+    """Whether a pattern fits one of some names."""
+    return any(fnmatchcase(name, pattern) for name in names)
