@@ -14,6 +14,7 @@ BUFFER = "buffer"
 DRAFT = "draft"
 NAMES = 3  # of a line's tensors that are named
 NO_RULE = "no rule knows its name"
+NO_VALUES = "no values: one of the dimensions is 0"
 NO_WEIGHTS = "counters, masks and rotations that the program computes"
 PROJECTIONS = "one of the seven projections of a layer, or several in one tensor"
 SECOND = "another decoder or encoder beside the language model"
@@ -53,6 +54,7 @@ class Accounts:
         self.parts = {tensor.entry.name: parts_of(tensor) for tensor in layout.projections}
         self.others = {entry.name for entry in layout.others}
         self.ignored = {entry.name for entry in layout.ignored}
+        self.empty = {entry.name for entry in layout.ignored if not entry.count}
         self.unknown = {entry.name for entry in layout.unknown}
         self.second = {entry.name for entry in layout.second}
         self.drafts = layout.drafts
@@ -60,7 +62,8 @@ class Accounts:
     def of(self, name: str) -> Account:
         """Return the account of a tensor."""
         if name in self.ignored:
-            return Account(Fate.IGNORED, BUFFER, reason_of(name) or NO_WEIGHTS)
+            reason = NO_VALUES if name in self.empty else reason_of(name) or NO_WEIGHTS
+            return Account(Fate.IGNORED, BUFFER, reason)
         if name.startswith(self.drafts):
             return Account(Fate.COUNTED, DRAFT, reason_of_group(DRAFT))
         if name in self.unknown:

@@ -57,15 +57,15 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
 
     for entry in entries:
         kind, match, tower, _ = recognise(entry.name, marked)
+        if is_empty(entry) or (match is None and is_constant(entry, kind)):
+            ignored.append(entry)
+            continue
         if match:
             check_rival(match.row, entry.name, types)
         if match and tower:
             in_towers.append(MatchedTensor(entry, match))
         elif match:
             matched.append(MatchedTensor(entry, match))
-        elif is_constant(entry, kind):
-            ignored.append(entry)
-            continue
         else:
             others.append(entry)
         if tower:
@@ -93,6 +93,11 @@ def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:
         second=tuple(entry for entry, _ in chosen.beside),
         drafts=drafts,
     )
+
+
+def is_empty(entry: Entry) -> bool:
+    """Return whether a tensor is a matrix without a value: one of its dimensions is 0."""
+    return len(entry.shape) == 2 and not entry.count  # noqa: PLR2004
 
 
 def is_constant(entry: Entry, kind: Kind) -> bool:

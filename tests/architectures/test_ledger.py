@@ -65,6 +65,12 @@ def test_a_mask_and_a_bias_of_one_name():
     assert lines_by_name({"h.0.attn.bias": (8,)})["h.0.attn.bias"] == ("counted", "bias")
 
 
+def test_a_tensor_without_values_is_ignored():
+    """A dimension of 0 holds nothing to measure, whatever the name."""
+    name = "model.layers.0.self_attn.q_proj.weight"
+    assert lines_by_name({name: (0, 8)})[name][0] == "ignored"
+
+
 @pytest.mark.parametrize("name", ARCHITECTURES)
 def test_every_tensor_of_every_architecture_is_in_one_line(saved, name):
     """The lines add up to the tensors, elements and bytes of the source; none is unknown."""
