@@ -90,7 +90,8 @@ def checked(
     Raises DatabaseUnreachable, DatabaseTooOld, VectorMissing, SchemaNewer.
     """
     url = normalised(given)
-    parameters = {"connect_timeout": 10} | (overrides or {})
+    # a pooler in transaction mode hands on connections that know no statement by name
+    parameters = {"connect_timeout": 10, "prepare_threshold": None} | (overrides or {})
     engine = create_engine(url, connect_args=parameters)
     try:
         with translated(url):

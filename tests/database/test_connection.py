@@ -366,3 +366,11 @@ def test_an_installed_wheel_migrates_from_anywhere(tmp_path, empty_url):
     assert done.stderr == ""
     assert str(tmp_path) in done.stdout
     assert query(empty_url, "SELECT version_num FROM registry_version") == [(REVISION,)]
+
+
+def test_no_statement_is_prepared_by_name(url):
+    """A pooler in transaction mode hands on connections that do not know it."""
+    with open_database(url) as engine, engine.connect() as connection:
+        driver = connection.connection.driver_connection
+        assert driver is not None
+        assert driver.prepare_threshold is None
