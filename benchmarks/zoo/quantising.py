@@ -8,6 +8,7 @@ from torch.nn.utils import parametrize
 from transformers import PreTrainedModel
 from transformers.pytorch_utils import Conv1D
 
+from registry.checkpoints.peft.initial_base import NORMAL_FLOATS
 from zoo import text
 from zoo.anatomy import NAMES, linear
 from zoo.changes import Change, on_matrices
@@ -15,26 +16,7 @@ from zoo.models import Made
 from zoo.recipes import WINDOW
 
 GROUP = 32
-NF4 = torch.tensor(  # quantiles of a normal distribution, of bitsandbytes (arXiv 2305.14314)
-    [
-        -1.0,
-        -0.6961928009986877,
-        -0.5250730514526367,
-        -0.39491748809814453,
-        -0.28444138169288635,
-        -0.18477343022823334,
-        -0.09105003625154495,
-        0.0,
-        0.07958029955625534,
-        0.16093020141124725,
-        0.24611230194568634,
-        0.33791524171829224,
-        0.44070982933044434,
-        0.5626170039176941,
-        0.7229568362236023,
-        1.0,
-    ]
-)
+NF4 = torch.tensor(NORMAL_FLOATS)
 NF4_BLOCK = 64
 READ = 16  # windows of text that a calibrated quantisation sees
 DAMPING = 0.01  # share of the mean diagonal of the inputs' second moments

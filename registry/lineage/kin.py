@@ -59,7 +59,8 @@ def kin_of(pairs: Sequence[PairInOrder], candidates: Sequence[Candidate]) -> Kin
     signs = [direction_of(pair) for pair in pairs]
 
     shown = with_merges_of_the_model(signs, every, gram)
-    ranking = ranked(every, later_than_the_model(shown))
+    known = later_than_the_model(shown)
+    ranking = ranked(every, known)
     merge = merge_of(possible_parents(every, shown))
     shown = with_parts(shown, every, merge)
     origins = origins_of(every, ranking, gram)
@@ -73,7 +74,9 @@ def kin_of(pairs: Sequence[PairInOrder], candidates: Sequence[Candidate]) -> Kin
         shown = with_its_shapes(shown, every, vectors @ vectors.T, nearest)
     if every[0].linear:
         shown = with_what_was_made_later(shown, gram)
-    ranking = ranked(every, later_than_the_model(shown))
+    later = later_than_the_model(shown)
+    if later != known:
+        ranking = ranked(every, later)
     if origins:
         shown = with_siblings(shown, every, ranking, gram, min(origins))
     return Kin(every, ranking, merge, shown)

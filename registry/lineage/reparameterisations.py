@@ -176,8 +176,11 @@ def is_gain(tensor: Tensor) -> bool:
 
 def is_flat(tensor: Tensor) -> bool:
     """Return whether all of a tensor's values are one, or all zero, by its length."""
-    if tensor.length == 0:
-        return True
+    return tensor.length == 0 or is_one(tensor)
+
+
+def is_one(tensor: Tensor) -> bool:
+    """Return whether a tensor has the length of as many ones."""
     expected = math.sqrt(math.prod(tensor.shape))
     return math.isclose(tensor.length, expected, rel_tol=FLAT)
 

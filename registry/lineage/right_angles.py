@@ -97,11 +97,11 @@ def is_reached_past(gram: np.ndarray, place: int, through: int) -> bool:
 
     So it does if it was made from that one, and that one from the model.
     """
-    products = relative_to(with_model(gram), through)
-    model = len(gram)
-    lengths = math.sqrt(max(0.0, float(products[model, model] * products[place, place])))
-    is_right = abs(float(products[model, place])) < RIGHT * lengths
-    return is_right and is_reached_through(products, place, model)
+    both = [through, place]
+    products = relative_to(with_model(gram[np.ix_(both, both)]), 0)  # through, place, model
+    lengths = math.sqrt(max(0.0, float(products[2, 2] * products[1, 1])))
+    is_right = abs(float(products[2, 1])) < RIGHT * lengths
+    return is_right and is_reached_through(products, 1, 2)
 
 
 def is_farther(gram: np.ndarray, place: int, origin: int) -> bool:

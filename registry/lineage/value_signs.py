@@ -10,6 +10,8 @@ from scipy.stats import norm
 from registry.fingerprints.record import Tensor
 from registry.lineage.features import ModelFeatures
 from registry.lineage.ordered_pair import PairInOrder
+from registry.lineage.reparameterisations import READING, is_one
+from registry.lineage.tensor_pairs import NORM
 from registry.lineage.weight_views import energy_of
 
 ZEROS = 0.08  # share of weights that are zero in one model alone
@@ -26,10 +28,8 @@ ROUNDING = {
     ("bfloat16", "float32"): 2.0**-16,
     ("float16", "bfloat16"): 2.0**-21,
 }
-READING = frozenset({"query", "key", "value", "gate", "up"})  # they take the gains of a norm
 VISIBLE_GAIN = 0.02  # logarithm of the gains' mean square, below which folding leaves no trace
 EXPLAINED = 0.5  # of it, by which the change of the reading weights' energy may differ
-FLAT = 1e-6  # relative difference of a norm's length from that of gains that are all one
 
 
 def on_a_grid(pair: PairInOrder) -> bool:
@@ -124,14 +124,9 @@ def reading_by_layer(pair: PairInOrder) -> dict[int, float]:
 
 def gains(model: ModelFeatures) -> list[Tensor]:
     """Return the gains of a model's norms, those of its layers."""
-    return [tensor for tensor in model.model.tensors if is_gain(tensor)]
+    return [tensor for tensor in model.model.tensors if is_layer_gain(tensor)]
 
 
-def is_gain(tensor: Tensor) -> bool:
+def is_layer_gain(tensor: Tensor) -> bool:
     """Return whether a tensor is the gain of a layer's norm."""
-    return tensor.group == "norm" and tensor.layer is not None and tensor.name.endswith("weight")
-
-
-def is_one(gain: Tensor) -> bool:
-    """Return whether gains have the length of as many ones."""
-    return math.isclose(gain.length, math.prod(gain.shape) ** 0.5, rel_tol=FLAT)
+    return tensor.group == NORM and tensor.layer is not None and tensor.name.endswith("weight")
