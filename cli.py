@@ -1,6 +1,7 @@
 """The command line: `registry` and its commands, each of which stands in registry/commands."""
 
 import io
+import logging
 import sys
 from typing import Any
 
@@ -16,6 +17,7 @@ from registry.commands import (
     verdicts,
 )
 from registry.errors import RegistryError
+from registry.notices import LOGGER
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Fingerprint and store": (
@@ -42,6 +44,14 @@ SETTINGS = {
     "help_option_names": ["-h", "--help"],
     "max_content_width": 110,
 }
+
+
+class NoticePrinter(logging.Handler):
+    """Prints notices on stderr, where talk belongs."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one notice."""
+        click.echo(f"note: {record.getMessage()}", err=True)
 
 
 class RegistryGroup(click.Group):
@@ -80,6 +90,7 @@ def main() -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be Unicode
+    LOGGER.handlers = [NoticePrinter()]
 
 
 for section in SECTIONS.values():

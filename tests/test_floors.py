@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"data", "errors", "numerics", "settings"},
+    {"data", "errors", "notices", "numerics", "settings"},
     {"checkpoints", "files"},
     {"architectures"},
     {"fingerprints"},

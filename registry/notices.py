@@ -1,0 +1,42 @@
+"""What a user is told while the work goes on: the docstring of a class is the sentence.
+
+A notice goes to the logger `registry`; the command line prints that on stderr.
+"""
+
+import inspect
+import logging
+from typing import Any
+
+LOGGER = logging.getLogger("registry")
+
+
+class Notice:
+    """{reason}"""
+
+    def __init__(self, **data: Any) -> None:
+        """Fill the class's sentence with `data`, which stays readable."""
+        template = " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
+        self.sentence = template.format(**data)
+        self.data = data
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class ServerStarting(Notice):
+    """The embedded database is still starting after {seconds:.0f} s; waiting up to {limit:.0f} s
+    (log: {log!r})."""
+
+
+class ServerStopping(Notice):
+    """The embedded database is still stopping after {seconds:.0f} s; waiting up to {limit:.0f} s
+    (log: {log!r})."""
+
+
+class WriterWaits(Notice):
+    """Waiting for another command that writes to the registry ({holder})."""
+
+
+def notify(notice: Notice) -> None:
+    """Tell the user, who may go on waiting."""
+    LOGGER.warning("%s", notice)
