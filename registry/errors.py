@@ -1,8 +1,9 @@
 """All errors, in one tree: the docstring of a class is the sentence that its user reads."""
 
-import inspect
 from functools import partial
 from typing import Any
+
+from registry.legible import sentence_of
 
 
 class RegistryError(Exception):
@@ -10,8 +11,7 @@ class RegistryError(Exception):
 
     def __init__(self, **data: Any) -> None:
         """Fill the class's sentence with `data`, which stays readable as attributes."""
-        template = " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
-        super().__init__(template.format(**data))
+        super().__init__(sentence_of(type(self).__doc__, data))
         self.data = data
 
     def __reduce__(self) -> tuple[Any, ...]:

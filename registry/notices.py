@@ -3,9 +3,10 @@
 A notice goes to the logger `registry`; the command line prints that on stderr.
 """
 
-import inspect
 import logging
 from typing import Any
+
+from registry.legible import sentence_of
 
 LOGGER = logging.getLogger("registry")
 
@@ -15,8 +16,7 @@ class Notice:
 
     def __init__(self, **data: Any) -> None:
         """Fill the class's sentence with `data`, which stays readable."""
-        template = " ".join(inspect.cleandoc(type(self).__doc__ or "").split())
-        self.sentence = template.format(**data)
+        self.sentence = sentence_of(type(self).__doc__, data)
         self.data = data
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
+    {"legible"},
     {"data", "errors", "notices", "numerics", "settings"},
     {"checkpoints", "files"},
     {"architectures"},
