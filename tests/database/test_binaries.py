@@ -16,7 +16,7 @@ from embedded_servers import (
 )
 
 from registry.database.embedded import binaries
-from registry.database.embedded import server as module
+from registry.database.embedded import launch as module
 from registry.database.embedded.binaries import reachable
 from registry.database.embedded.server import Server
 from registry.errors import ServerUnavailable

@@ -19,6 +19,7 @@ from embedded_servers import (
     AS_ROOT,
     LINUX,
     OPENER,
+    alive,
     ask,
     client,
     eventually,
@@ -29,9 +30,13 @@ from embedded_servers import (
 )
 from places import ROOT
 
-from registry.database.embedded import binaries
+from registry.database.embedded import binaries, locks
+from registry.database.embedded import cluster as clusters
+from registry.database.embedded import processes as processes_of
 from registry.database.embedded import server as module
-from registry.database.embedded.server import Server, last_line, locked
+from registry.database.embedded.cluster import last_line
+from registry.database.embedded.locks import locked
+from registry.database.embedded.server import Server
 from registry.errors import ServerFailed, ServerUnavailable
 
 pytestmark = pytest.mark.slow
@@ -248,6 +253,75 @@ def test_survivors_of_a_killed_server_are_waited_for(server):
             assert first != postmaster(server)
 
 
+@pytest.mark.parametrize("delay", [0.0, 0.004, 0.008, 0.016])
+def test_told_to_stop_while_it_recovers(server, delay, monkeypatch):
+    """A server that never stops, as it was told to while it recovered, is ended; the next one answers."""
+    steps = ((signal.SIGINT, 0.5), (signal.SIGQUIT, 1.0))
+    monkeypatch.setattr(processes_of, "STEPS", steps)
+    with server.connected() as url, psycopg.connect(url) as session:
+        session.execute("CREATE TABLE IF NOT EXISTS recovered (x int)")
+        session.commit()
+        os.kill(session.info.backend_pid, signal.SIGKILL)
+        time.sleep(delay)
+        os.kill(postmaster(server), signal.SIGINT)
+        with server.connected() as again:
+            assert ask(again, "SELECT count(*) FROM recovered") == 0
+
+
+def test_server_that_waits_for_its_sessions(server):
+    """A server that was told to end once its sessions have is ended by who needs another."""
+    began = time.monotonic()
+    with server.connected() as url, psycopg.connect(url):
+        first = postmaster(server)
+        os.kill(first, signal.SIGTERM)
+        assert eventually(lambda: server.status() == "stopping")
+        with server.connected() as again:
+            assert ask(again, "SELECT 1") == 1
+            assert first != postmaster(server)
+    assert time.monotonic() - began < 10
+
+
+@LINUX
+def test_stopped_survivor_is_killed(server):
+    """A process that outlives its killed server, and does nothing, does not keep others waiting."""
+    with server.connected() as url:
+        survivor = processes(url)[0]
+        os.kill(survivor, signal.SIGSTOP)
+        os.kill(postmaster(server), signal.SIGKILL)
+        with server.connected() as again:
+            assert ask(again, "SELECT 1") == 1
+    assert not alive(survivor)
+
+
+def test_long_waits_are_told(server, monkeypatch, caplog):
+    """Who waits for a server that stops says so once, and gives up in the end."""
+    monkeypatch.setattr(locks, "SILENCE", 0.05)
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    server.prepare()
+    with (
+        locked(server.data_dir / "clients", LOCK_EX),
+        pytest.raises(ServerFailed, match="not stop"),
+    ):
+        server.start()
+    (sentence,) = caplog.messages
+    assert sentence.startswith("The embedded database is still stopping after 0 s")
+
+
+def test_killed_while_it_starts(server, monkeypatch):
+    """A server that is killed before it answers is started once more."""
+    launch = module.launch
+
+    def killed(*args, **locks):
+        launch(*args, **locks)
+        monkeypatch.setattr(module, "launch", launch)
+        assert eventually(server.pid)
+        os.kill(server.pid(), signal.SIGKILL)
+
+    monkeypatch.setattr(module, "launch", killed)
+    with server.connected() as url:
+        assert ask(url, "SELECT 1") == 1
+
+
 def test_half_made_cluster(make):
     """What a killed initdb left is thrown away."""
     server = make(cold=True)
@@ -330,7 +404,7 @@ def test_damaged_cluster(make):
 
 def test_failing_initdb(make, monkeypatch):
     """The reason why no cluster could be made is initdb's."""
-    monkeypatch.setattr(module, "inherited_path", lambda *_: "/proc/no-such-dir/data")
+    monkeypatch.setattr(clusters, "inherited_path", lambda *_: "/proc/no-such-dir/data")
     with pytest.raises(ServerFailed, match=r"initdb: error: .*no-such-dir"):
         make(cold=True).start()
 

@@ -2,23 +2,28 @@
 
 # ruff: noqa: SIM300  # expected == actual
 
-import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
-from pathlib import Path
+from dataclasses import replace
 
+import psutil
 import pytest
 from embedded_servers import (
     LINGER,
-    LINUX,
     alive,
     ask,
     client,
     eventually,
+    keeper,
     postmaster,
     sockets,
 )
+
+from registry.database.embedded import keeper as module
+from registry.database.embedded.keeper import Orders, adopted
 
 pytestmark = pytest.mark.slow
 
@@ -61,12 +66,68 @@ def test_removed_folder_leaves_no_server(make):
     assert eventually(lambda: not alive(pid))
 
 
-@LINUX
-def test_keeper_takes_the_server_with_it(server):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGQUIT, signal.SIGINT])
+def test_keeper_takes_the_server_with_it(server, number):
     """A server whose keeper is told to end does not stay behind without anybody to stop it."""
     with server.connected() as url:
-        status = Path(f"/proc/{postmaster(server)}/status").read_text()
-        keeper = int(status.partition("PPid:")[2].split()[0])
-        os.kill(keeper, signal.SIGTERM)
+        keeper(server).send_signal(number)
         assert eventually(lambda: not server.running())
         assert eventually(lambda: not sockets(url).exists())
+
+
+def test_killed_keeper_is_replaced(server):
+    """The next command gives a server whose keeper was killed another, which stops it in the end."""
+    with server.connected() as url:
+        keeper(server).kill()
+        assert eventually(lambda: not server.kept())
+        with server.connected():
+            assert server.kept()
+            assert ask(url, "SELECT 1") == 1
+    assert eventually(lambda: not server.running())
+    assert eventually(lambda: not sockets(url).exists())
+
+
+def test_keeper_and_server_killed(server):
+    """When both are killed the next command starts anew, and the old socket's folder goes."""
+    with server.connected() as old:
+        first = psutil.Process(postmaster(server))
+        first.parent().kill()
+        first.kill()
+        with server.connected() as url:
+            assert ask(url, "SELECT 1") == 1
+            assert not sockets(old).exists()
+    assert eventually(lambda: not sockets(url).exists())
+
+
+def test_killed_keeper_and_stop(server):
+    """Stopping a server whose keeper was killed leaves no socket behind."""
+    with server.connected() as url:
+        keeper(server).kill()
+        assert eventually(lambda: not server.kept())
+        assert server.stop()
+    assert not sockets(url).exists()
+
+
+def test_adopts_no_other_process():
+    """A process that got the number of a server that has gone is not taken for it."""
+    with subprocess.Popen(["sleep", "60"]) as other:
+        created = psutil.Process(other.pid).create_time()
+        orders = Orders("", "", 1.0, pid=other.pid, created=created - 1)
+        assert adopted(orders) is None
+        assert adopted(replace(orders, created=created)) is not None
+        other.kill()
+    assert adopted(orders) is None
+
+
+def test_end_is_bounded(monkeypatch):
+    """What takes no notice of the signals that end a server is killed."""
+    monkeypatch.setattr(module, "STEPS", ((signal.SIGINT, 0.1), (signal.SIGQUIT, 0.1)))
+    stubborn = (
+        "import signal, sys; signal.signal(2, signal.SIG_IGN); signal.signal(3, signal.SIG_IGN)"
+    )
+    stubborn += "; print(flush=True); sys.stdin.read()"
+    pipe = subprocess.PIPE
+    process = psutil.Popen([sys.executable, "-c", stubborn], stdin=pipe, stdout=pipe)
+    process.stdout.readline()
+    module.end(process)
+    assert process.wait(1) == -signal.SIGKILL

@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
+import psutil
 import psycopg
 import pytest
 from places import ROOT
@@ -51,6 +52,11 @@ def client(server):
 def postmaster(server):
     """The process id of the running server."""
     return int(server.status_lines()[0])
+
+
+def keeper(server):
+    """The process of the running server's parent."""
+    return psutil.Process(postmaster(server)).parent()
 
 
 def ask(url, question):

@@ -3,45 +3,39 @@
 The `get_server` of the wheel that brings Postgres is not used: it kills processes of others,
 creates a system user when run as root, and cleans up by atexit, which no killed process reaches.
 
-Three facts are left to the kernel, so that a killed process leaves nothing to clean up:
+Four facts are left to the kernel, so that a killed process leaves nothing to clean up:
 
 * a command is at work           <- it holds a shared lock on `clients`
 * a server runs, or is made      <- its processes inherited an exclusive lock on `server`
-* the last command has finished  <- the keeper, the server's parent, gets `clients` exclusively
+* a keeper looks after it        <- it inherited an exclusive lock on `keeper`
+* the last command has finished  <- the keeper gets `clients` exclusively
 
 `registry db start` writes `pinned`: the keeper then leaves the server running until `db stop`.
+Whoever waits looks again and again, for a bounded time, and says so after some seconds.
 """
 
 import fcntl
-import os
-import shutil
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import psycopg
 
-from registry.database.embedded.binaries import (
-    CLIENT,
-    environment,
-    find_binaries,
-    identity,
-    inherited_path,
-    reachable,
-    unprivileged,
-    usable,
-)
-from registry.errors import ServerFailed, ServerUnavailable
+from registry.database.embedded.binaries import CLIENT, usable
+from registry.database.embedded.cluster import ROLE, last_line
+from registry.database.embedded.launch import adopt, launch
+from registry.database.embedded.locks import TooLong, Wait, is_held, locked, locked_within
+from registry.database.embedded.processes import Ending, postmaster
+from registry.database.embedded.sockets import remove_noted
+from registry.errors import ServerFailed
+from registry.notices import ServerStarting, ServerStopping
 
 PATIENCE = 60.0  # seconds to wait for a server to come up or go down
-ROLE = "registry"
+LAUNCHES = 3  # of a server that ends before it answers: it may have been killed
+ENDS_ITSELF = 1.0  # seconds that a server which is stopping is left alone
+STATUS = 7  # the line of postmaster.pid that tells whether it is ready
 
 
 @dataclass(frozen=True)
@@ -77,10 +71,8 @@ class Server:
         Raises ServerUnavailable, ServerFailed.
         """
         self.prepare()
-        with locked(self.data_dir / "clients", fcntl.LOCK_SH):
-            with usable(self.data_dir):
-                url = self.ensure_running()
-            yield url
+        with self.in_use():
+            yield self.address()
 
     def start(self) -> str:
         """Start the server, to stay until `stop`; returns its URL."""
@@ -89,140 +81,116 @@ class Server:
             return url
 
     def stop(self) -> bool:
-        """Stop the server, whoever uses it; False if none was running."""
+        """Stop the server, whoever uses it; False if none was running. Raises ServerFailed."""
         with usable(self.data_dir):
             if self.pinned.exists():
                 self.pinned.unlink(missing_ok=True)
         if not self.running():
             return False
-        deadline = time.monotonic() + PATIENCE
-        while self.running() and time.monotonic() < deadline:
-            if lines := self.status_lines():
-                with suppress(
-                    ProcessLookupError
-                ):  # it was killed, and its children have yet to notice
-                    os.kill(int(lines[0]), signal.SIGINT)  # ends all sessions, then writes the data
-            time.sleep(0.05)
-        if self.running():
-            raise ServerFailed(reason="it does not stop", log=str(self.log))
+        ending = Ending(self.cluster)
+        wait = Wait(PATIENCE, self.stopping)
+        while self.running():
+            if not wait.goes_on():
+                raise ServerFailed(reason="it does not stop", log=str(self.log))
+            ending.go_on(self.pid())
+        if not self.kept():
+            remove_noted(self.data_dir / "sockets")
         return True
 
     def running(self) -> bool:
         """Return whether any process of the server lives, as the kernel knows it."""
         with usable(self.data_dir):
-            if not (self.data_dir / "server").exists():
-                return False
-            try:
-                with locked(self.data_dir / "server", fcntl.LOCK_SH | fcntl.LOCK_NB):
-                    return False
-            except BlockingIOError:
-                return True
+            return is_held(self.data_dir / "server")
+
+    def kept(self) -> bool:
+        """Return whether a keeper looks after the server, or clears up after it."""
+        with usable(self.data_dir):
+            return is_held(self.data_dir / "keeper")
 
     def prepare(self) -> None:
         """Create the data folder. Raises ServerUnavailable where no server can live."""
         with usable(self.data_dir):
             self.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with locked(self.data_dir / "clients", fcntl.LOCK_SH):
-                pass
 
-    def ensure_running(self) -> str:
-        """Start the server unless somebody has; returns its URL when it answers."""
-        launched, refusal = False, "it does not get ready"
-        deadline = time.monotonic() + PATIENCE
-        while time.monotonic() < deadline:
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Count as a command at work, once a keeper has stopped the server if it is about to.
+
+        Raises ServerFailed where that takes too long.
+        """
+        wait = Wait(PATIENCE, self.stopping)
+        lock = locked_within(wait, self.data_dir / "clients", fcntl.LOCK_SH)
+        with ExitStack() as held:
             try:
-                with locked(self.data_dir / "server", fcntl.LOCK_EX | fcntl.LOCK_NB) as lock:
-                    if launched:  # the lock is free again: what we started has ended
-                        raise ServerFailed(
-                            reason=last_line(self.log.read_bytes()), log=str(self.log)
-                        )
-                    self.launch(lock)
-                    launched = True
-            except BlockingIOError:
-                pass  # it runs, or another command is starting it
-            if url := self.url():
-                refusal = refused(url)
-                if not refusal:
-                    return url
-            time.sleep(0.02)
+                with usable(self.data_dir):
+                    held.enter_context(lock)
+            except TooLong as exc:
+                raise ServerFailed(reason="it does not stop", log=str(self.log)) from exc
+            yield
+
+    def address(self) -> str:
+        """Return the URL of a server that answers, which is started if need be.
+
+        For those who count as at work. Raises ServerUnavailable, ServerFailed.
+        """
+        launches, refusal = 0, "it does not get ready"
+        ending = Ending(self.cluster, grace=ENDS_ITSELF)
+        wait = Wait(PATIENCE, self.starting)
+        while wait.goes_on():
+            with usable(self.data_dir):
+                if self.launched(launches):
+                    launches += 1
+                    ending = Ending(self.cluster, grace=ENDS_ITSELF)
+                elif self.is_stuck():
+                    ending.go_on(self.pid())
+            url = self.url()
+            if not url:
+                continue
+            refusal = refused(url)
+            if not refusal:
+                self.see_to_a_keeper()
+                return url
         raise ServerFailed(reason=refusal, log=str(self.log))
 
-    def launch(self, lock: int) -> None:
-        """Create the cluster if need be and start a keeper, which inherits the lock."""
-        # We hold the lock, so whatever this names is not ours. First of all, lest `stop` signal it.
-        (self.cluster / "postmaster.pid").unlink(missing_ok=True)
-        binaries = reachable(find_binaries())
-        if not (self.cluster / "PG_VERSION").exists():
-            self.initialise(binaries, lock)
-        self.check_version(binaries)
-        account = self.account()
-        sockets = Path(
-            tempfile.mkdtemp(prefix="registry-", dir="/tmp")
-        )  # 0700; /tmp keeps the path short
-        with opened(self.cluster) as folder, self.log.open("wb") as log:
-            if account:
-                os.chown(sockets, *account)
-            path = inherited_path(self.cluster, folder, account)
-            command: list[str | Path] = [binaries / "postgres", "-D", path]
-            command += ["-c", f"unix_socket_directories={sockets}"]
-            command += ["-c", "unix_socket_permissions=0700"]
-            command += ["-c", "listen_addresses="]
-            subprocess.Popen(  # noqa: S603
-                [
-                    sys.executable, "-I", Path(__file__).with_name("keeper.py"),
-                    str(lock), str(folder),
-                    self.data_dir, sockets, ",".join(map(str, account or ())),
-                    str(self.linger), *command,
-                ],
-                pass_fds=(lock, folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/",
-                env=environment(), start_new_session=True,
-            ).returncode = 0  # fmt: skip  # it outlives us: nobody waits for it
+    def launched(self, launches: int) -> bool:
+        """Start the server unless it runs or another command is starting it; return whether we did.
 
-    def account(self) -> tuple[int, int] | None:
-        """Return the user and group that the server runs as; None for our own."""
-        if os.geteuid() != 0 or not self.cluster.exists():
-            return unprivileged()
-        owner = self.cluster.stat()
-        return owner.st_uid, owner.st_gid
-
-    def initialise(self, binaries: Path, lock: int) -> None:
-        """Run initdb in a folder beside, renamed when it is complete.
-
-        It inherits the lock: should we be killed, nobody clears the folder while it still writes
-        there.
+        launches: how often we have. Raises ServerFailed where it ended each time.
         """
-        account = unprivileged()
-        draft = self.data_dir / "cluster.new"
-        shutil.rmtree(draft, ignore_errors=True)
-        draft.mkdir(mode=0o700)
-        if account:
-            os.chown(draft, *account)
-        with opened(draft) as folder:
-            done = subprocess.run(  # noqa: S603
-                [
-                    binaries / "initdb", "-D", inherited_path(draft, folder, account), "-U", ROLE,
-                    "-A", "trust", "-E", "UTF8",
-                    "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8",
-                ],
-                pass_fds=(folder, lock), capture_output=True, check=False, cwd="/",
-                env=environment(), **identity(account),
-            )  # fmt: skip
-        if done.returncode:
-            self.log.write_bytes(done.stdout + done.stderr)
-            raise ServerFailed(reason=last_line(done.stderr), log=str(self.log))
-        draft.rename(self.cluster)
+        free = fcntl.LOCK_EX | fcntl.LOCK_NB
+        try:
+            with (
+                locked(self.data_dir / "keeper", free) as keeper_lock,
+                locked(self.data_dir / "server", free) as lock,
+            ):
+                if launches == LAUNCHES:
+                    raise ServerFailed(reason=last_line(self.log.read_bytes()), log=str(self.log))
+                launch(self.data_dir, self.linger, lock=lock, keeper_lock=keeper_lock)
+        except BlockingIOError:
+            return False
+        return True
 
-    def check_version(self, binaries: Path) -> None:
-        """Raise ServerUnavailable for a cluster that another Postgres wrote."""
-        written = (self.cluster / "PG_VERSION").read_text().strip()
-        command: list[str | Path] = [binaries / "postgres", "--version"]
-        done = subprocess.run(command, capture_output=True, check=False, env=environment())  # noqa: S603
-        if done.returncode:
-            raise ServerUnavailable(reason=last_line(done.stderr))
-        ours = done.stdout.decode().split()[2]  # postgres (PostgreSQL) 18.4
-        if ours.split(".")[0] != written:
-            reason = f"{self.cluster} was written by Postgres {written}, this is {ours}"
-            raise ServerUnavailable(reason=reason)
+    def see_to_a_keeper(self) -> None:
+        """Give the server a new keeper if its own was killed."""
+        free = fcntl.LOCK_EX | fcntl.LOCK_NB
+        server = postmaster(self.pid(), self.cluster)
+        with suppress(BlockingIOError), locked(self.data_dir / "keeper", free) as keeper_lock:
+            if server:
+                adopt(self.data_dir, self.linger, server=server, keeper_lock=keeper_lock)
+
+    def is_stuck(self) -> bool:
+        """Return whether the server is about to end, or is what a killed one left behind."""
+        if self.status() == "stopping":
+            return True
+        return not self.kept() and postmaster(self.pid(), self.cluster) is None
+
+    def starting(self, seconds: float) -> ServerStarting:
+        """Return what is said of a start that takes long."""
+        return ServerStarting(seconds=seconds, limit=PATIENCE, log=str(self.log))
+
+    def stopping(self, seconds: float) -> ServerStopping:
+        """Return what is said of a stop that takes long."""
+        return ServerStopping(seconds=seconds, limit=PATIENCE, log=str(self.log))
 
     def status_lines(self) -> list[str]:
         """Read postmaster.pid: pid, folder, start, port, socket folder, address, memory, status."""
@@ -231,36 +199,22 @@ class Server:
         except FileNotFoundError:
             return []
 
+    def pid(self) -> int | None:
+        """Return the number of the server's first process, which may have gone."""
+        lines = self.status_lines()
+        return int(lines[0]) if lines and lines[0].isdecimal() else None
+
+    def status(self) -> str:
+        """Return starting, stopping, ready or standby; "" where that is not known."""
+        lines = self.status_lines()
+        return lines[STATUS].strip() if len(lines) > STATUS else ""
+
     def url(self) -> str | None:
         """Return where the server can be reached; None while it is not up."""
         lines = self.status_lines()
-        if len(lines) < 8 or lines[7].strip() != "ready":  # noqa: PLR2004  # the eighth line is the status
+        if len(lines) <= STATUS or lines[STATUS].strip() != "ready":
             return None
         return f"postgresql://{ROLE}@/{ROLE}?host={quote(lines[4], safe='/')}&port={lines[3]}"
-
-
-@contextmanager
-def locked(path: Path, mode: int) -> Iterator[int]:
-    """Hold a kernel lock on a file; it goes with the process.
-
-    Raises BlockingIOError with LOCK_NB.
-    """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, mode)
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def opened(folder: Path) -> Iterator[int]:
-    """Yield a descriptor of a folder."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
 
 
 def refused(url: str) -> str:
@@ -289,12 +243,3 @@ def create_database(url: str) -> None:
         psycopg.connect(url, dbname="postgres", autocommit=True, **CLIENT) as connection,
     ):
         connection.execute(f"CREATE DATABASE {ROLE}")
-
-
-def last_line(log: bytes) -> str:
-    """Return the last line that names an error, else the last that says something."""
-    lines = [line.strip() for line in log.decode(errors="replace").splitlines() if line.strip()]
-    errors = [
-        line for line in lines if any(word in line for word in ("FATAL:", "PANIC:", "error:"))
-    ]
-    return (errors or lines or ["no output"])[-1]
