@@ -127,7 +127,7 @@ def test_end_is_bounded(monkeypatch):
     )
     stubborn += "; print(flush=True); sys.stdin.read()"
     pipe = subprocess.PIPE
-    process = psutil.Popen([sys.executable, "-c", stubborn], stdin=pipe, stdout=pipe)
-    process.stdout.readline()
-    module.end(process)
-    assert process.wait(1) == -signal.SIGKILL
+    with psutil.Popen([sys.executable, "-c", stubborn], stdin=pipe, stdout=pipe) as process:
+        process.stdout.readline()
+        module.end(process)
+        assert process.wait(1) == -signal.SIGKILL
