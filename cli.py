@@ -3,6 +3,7 @@
 import io
 import logging
 import sys
+from functools import partial
 from typing import Any
 
 import click
@@ -16,7 +17,8 @@ from registry.commands import (
     plot,
     verdicts,
 )
-from registry.errors import RegistryError
+from registry.commands.endings import as_program, exit_code_of
+from registry.commands.printing import say
 from registry.notices import LOGGER
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
@@ -51,18 +53,18 @@ class NoticePrinter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one notice."""
-        click.echo(f"note: {record.getMessage()}", err=True)
+        say(f"note: {record.getMessage()}")
 
 
 class RegistryGroup(click.Group):
     """A group whose help lists the commands under SECTIONS, and whose errors are sentences."""
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; any RegistryError becomes its sentence on stderr and exit code 1."""
-        try:
-            return super().invoke(ctx)
-        except RegistryError as exc:
-            raise click.ClickException(str(exc)) from exc
+    def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
+        """Run a command and exit; whatever ends it becomes a sentence on stderr and a code."""
+        run = partial(super().main, *arguments, standalone_mode=False, **options)
+        if not standalone_mode:
+            return run()
+        sys.exit(exit_code_of(run))
 
     def format_commands(
         self,
@@ -98,4 +100,5 @@ for section in SECTIONS.values():
         main.add_command(subcommand)
 
 if __name__ == "__main__":
-    main()
+    with as_program():
+        main()

@@ -26,6 +26,15 @@ class UnwritableFile(RegistryError):
     """{path!r} cannot be written ({reason}); choose another place."""
 
 
+class ResultLost(RegistryError):
+    """The result cannot be written to standard output ({reason}); make room, or send it
+    elsewhere."""
+
+
+class Aborted(RegistryError):
+    """Aborted by {signal}; what was stored before stays, run the command again for the rest."""
+
+
 # --- checkpoints: reading a source ----------------------------------------------------------------
 
 

@@ -1,14 +1,29 @@
 """The environment, read in one place."""
 
 import os
+import re
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import platformdirs
+
+PASSWORD = re.compile(r"://[^:/?#]*:(.+)@|[?&]\w*password=([^&#]+)")
+"""Of an address; an @ in it need not be written as %40."""
 
 
 def database_url() -> str | None:
     """Return the Postgres to use (REGISTRY_DATABASE_URL), or None for the embedded one."""
     return os.environ.get("REGISTRY_DATABASE_URL") or None
+
+
+def database_secrets() -> list[str]:
+    """Return what of REGISTRY_DATABASE_URL nobody is to see: all of it, and its passwords."""
+    url = database_url()
+    if url is None:
+        return []
+    passwords = [match[1] or match[2] for match in PASSWORD.finditer(url)]
+    decoded = [unquote_plus(password) for password in passwords]
+    return [url, *passwords, *decoded]
 
 
 def data_dir() -> Path:

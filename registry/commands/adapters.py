@@ -113,7 +113,7 @@ def lora_init(base: str, like: str, rank: int, output: Path, json: bool, **optio
     Example: registry lora-init ./llama-small --like llama-large --rank 8 -o ./adapter
     """
     from registry import Registry
-    from registry.report.adapters import initialised_text
+    from registry.report.adapters import initialised_lines
 
     with Registry() as registry:
         named = named_models(registry, [base, like])
@@ -121,4 +121,4 @@ def lora_init(base: str, like: str, rank: int, output: Path, json: bool, **optio
         initialised = registry.lora_init(target, reference, output, lora_rank=rank, **options)
 
     content = {"reference": like, "initialised": initialised, **named.note}
-    show(content, initialised_text(initialised, like), json=json)
+    show(content, initialised_lines(initialised, like), json=json)

@@ -16,7 +16,7 @@ from registry.commands.options import (
     source_argument,
     threads_option,
 )
-from registry.commands.printing import json_text, say_notes, show, show_json, show_text
+from registry.commands.printing import json_text, say, say_notes, show, show_json, show_text
 from registry.commands.versions import say_not_compared
 from registry.errors import NothingKnown, RegistryError
 from registry.files import write_whole
@@ -64,7 +64,7 @@ def ingest(
                 with measured_run(source, json=json, timing=timing) as run:
                     ingested = registry.ingest(source, **wanted, **run.observers)
             except RegistryError as error:
-                click.echo(f"Error: {error}", err=True)
+                say(f"Error: {error}")
                 errors.append({"source": source, "error": str(error)})
             else:
                 stored.append(stored_json(ingested, run))

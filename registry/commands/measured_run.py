@@ -5,9 +5,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from registry.commands.printing import show
+from registry.commands.printing import say_table, show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import RenderableType
 
     from registry.commands.progress import Bar
@@ -43,7 +45,7 @@ class MeasuredRun:
             return content
         return {**content, "timing": self.seconds}
 
-    def show(self, content: dict[str, Any], text: "RenderableType") -> None:
+    def show(self, content: dict[str, Any], text: "RenderableType | Sequence[str]") -> None:
         """Print the answer to stdout, as JSON or for reading, and the time per stage."""
         show(self.timed(content), text, json=self.json)
         self.say_timing()
@@ -53,11 +55,9 @@ class MeasuredRun:
         if self.json or not self.timing:
             return
 
-        from rich.console import Console
-
         from registry.report.models import timing_table
 
-        Console(stderr=True, highlight=False).print(timing_table(self.seconds))
+        say_table(timing_table(self.seconds))
 
 
 @contextmanager

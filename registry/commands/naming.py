@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import click
+from registry.commands.printing import say
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -28,6 +28,6 @@ def named_models(
     models = tuple(registry.resolve(name, labelled=labelled) for name in names)
     ambiguities = [ambiguity(model) for model in models if model.shadows]
     for line in ambiguities:
-        click.echo(f"note: {line}", err=True)
+        say(f"note: {line}")
     note = {"note": " ".join(ambiguities)} if ambiguities else {}
     return NamedModels(models, note)

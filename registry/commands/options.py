@@ -11,6 +11,8 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from registry.commands.printing import say
+
 Command = Callable[..., None]
 
 UNKNOWN = 4  # exit code: no registered model is the base
@@ -38,7 +40,7 @@ class RenamedOption(click.Option):
         if self.former not in opts:
             return super().consume_value(ctx, opts)
 
-        click.echo(f"Warning: {self.former} is deprecated; write {self.opts[0]}.", err=True)
+        say(f"Warning: {self.former} is deprecated; write {self.opts[0]}.")
         return opts[self.former], ParameterSource.COMMANDLINE
 
 

@@ -7,6 +7,7 @@ import click
 
 from registry.commands.naming import named_models
 from registry.commands.options import option, rank_option
+from registry.commands.printing import say, show_text
 from registry.errors import WrongPicture
 from registry.figures.kinds import KINDS, Subject, Takes
 
@@ -46,9 +47,9 @@ def plot(
         output = Path(mkdtemp(prefix="registry-")) / f"{kind}.svg"
 
     if output is None:
-        from registry.figures.write import as_text
+        from registry.figures.write import as_lines
 
-        click.echo(as_text(kind, subject_of(kind, models, rank)))
+        show_text(as_lines(kind, subject_of(kind, models, rank)))
         return
 
     from registry.figures.draw import check_ending, save_whole
@@ -56,7 +57,7 @@ def plot(
     check_ending(output)
     subject = subject_of(kind, models, rank)
     save_whole(kind, subject, output)
-    click.echo(f"wrote {output}", err=True)
+    say(f"wrote {output}")
     if open:
         click.launch(str(output))
 

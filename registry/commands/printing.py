@@ -1,19 +1,27 @@
-"""The only place where results are printed: stdout is the result, stderr is talk."""
+"""The only place where anything is printed: stdout is the result, stderr is talk.
+
+Whatever is printed for reading goes through registry.legible; tests/commands/test_one_door.py sees
+to it that nothing else prints.
+"""
 
 import json as json_format
+import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
-import click
+from registry.errors import ResultLost
+from registry.legible import json_legible, legible, shortened
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 PIPED_WIDTH = 100  # columns where there is no terminal to ask
+NARROWEST = 40  # columns of a table, however narrow the terminal says that it is
+LONGEST_LINE = 4000  # characters
 
 
-def show(content: dict[str, Any], text: "RenderableType", *, json: bool) -> None:
+def show(content: dict[str, Any], text: "RenderableType | Sequence[str]", *, json: bool) -> None:
     """Print a result to stdout: its content as JSON, or its text for reading."""
     if json:
         show_json(content)
@@ -23,29 +31,113 @@ def show(content: dict[str, Any], text: "RenderableType", *, json: bool) -> None
 
 def show_json(content: dict[str, Any]) -> None:
     """Print one JSON object."""
-    click.echo(json_text(content))
+    text = json_text(content)
+    result = stdout()
+    if not takes(result, text):
+        text = json_format.dumps(json_format.loads(text), indent=2, allow_nan=False)
+    write(result, text + "\n")
 
 
 def json_text(content: dict[str, Any]) -> str:
-    """Return an answer as strict JSON; floats read back equal."""
+    """Return an answer as strict JSON; floats read back equal, and so do names.
+
+    Characters that would act on a terminal are written as escapes of JSON.
+    """
     from registry.report.answers import answer
 
-    return json_format.dumps(answer(**content), indent=2, allow_nan=False, ensure_ascii=False)
+    document = json_format.dumps(answer(**content), indent=2, allow_nan=False, ensure_ascii=False)
+    return json_legible(document)
 
 
-def show_text(text: "RenderableType") -> None:
-    """Print text or a table, as wide as the terminal."""
+def show_text(text: "RenderableType | Sequence[str]") -> None:
+    """Print a line, several lines, or a table as wide as the terminal."""
     if isinstance(text, str):
-        click.echo(text)
-        return
+        write(stdout(), line_of(text))
+    elif isinstance(text, Sequence):
+        write(stdout(), "".join(map(line_of, text)))
+    else:
+        write(stdout(), drawn(text, stdout()))
 
+
+def line_of(text: str) -> str:
+    """Return one line as it is printed, whatever the text holds."""
+    return legible(shortened(text, LONGEST_LINE)) + "\n"
+
+
+def drawn(table: "RenderableType", stream: TextIO) -> str:
+    """Return a table as it is printed on a stream."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else PIPED_WIDTH
-    Console(highlight=False, width=width).print(text)
+    width = None if stream.isatty() else PIPED_WIDTH
+    console = Console(file=stream, highlight=False, width=width)
+    console.width = max(console.width, NARROWEST)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
+
+
+def say(text: str) -> None:
+    """Print one line of talk to stderr."""
+    talk(line_of(text))
+
+
+def say_table(table: "RenderableType") -> None:
+    """Print a table to stderr."""
+    if sys.stderr is not None:
+        talk(drawn(table, sys.stderr))
 
 
 def say_notes(notes: Sequence[str]) -> None:
     """Print what the reader should know to stderr."""
     for note in notes:
-        click.echo(f"  note: {note}", err=True)
+        say(f"  note: {note}")
+
+
+def talk(text: str) -> None:
+    """Write to stderr; where nobody listens any more the work goes on, for its result counts."""
+    try:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError, AttributeError):  # gone, closed, or never there
+        return
+
+
+def talk_console() -> "Console":
+    """Return the console on stderr, for the progress bar."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def stdout() -> TextIO:
+    """Return stdout. Raises ResultLost where the program was started without one."""
+    if sys.stdout is None:
+        raise ResultLost(reason="it is closed")
+    return sys.stdout
+
+
+def takes(stream: TextIO, text: str) -> bool:
+    """Return whether a stream's encoding has every character of a text."""
+    try:
+        text.encode(stream.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def write(stream: TextIO, text: str) -> None:
+    """Write a result at once, so that a full disk or a reader who left is known here."""
+    stream.write(text)
+    stream.flush()
+
+
+def lost_result() -> OSError | None:
+    """Return why stdout takes nothing more; None where it does. Nothing is written to it after."""
+    try:
+        sys.stdout.flush()
+    except OSError as exc:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return exc
+    return None

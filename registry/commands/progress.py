@@ -3,7 +3,6 @@
 import time
 from typing import Self
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -13,8 +12,11 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from registry.commands.printing import talk_console
+from registry.legible import legible, shortened
+
 COLUMNS = (
-    TextColumn("{task.description}"),
+    TextColumn("{task.description}", markup=False),
     BarColumn(),
     MofNCompleteColumn(),
     TextColumn("tensors, {task.fields[rate]}"),
@@ -31,8 +33,8 @@ class Bar:
     WIDTH = 40  # columns for the title
 
     def __init__(self, title: str) -> None:
-        self.title = title if len(title) <= self.WIDTH else f"...{title[-self.WIDTH :]}"
-        self.console = Console(stderr=True)
+        self.title = legible(shortened(title, self.WIDTH))
+        self.console = talk_console()
         self.start = 0.0
         self.bytes = 0
         self.progress: Progress | None = None

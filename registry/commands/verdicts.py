@@ -17,7 +17,7 @@ from registry.commands.options import (
     reading_options,
     source_argument,
 )
-from registry.commands.printing import show
+from registry.commands.printing import say, show
 from registry.commands.versions import say_not_compared
 from registry.files import write_whole
 
@@ -241,7 +241,7 @@ def report(model: str, output: Path) -> None:
         named = named_by(verdict, registry)
         page = explained_page(summary, fingerprint, verdict, judged_at, named)
         write_whole(output, page + "\n")
-    click.echo(f"wrote {output}", err=True)
+    say(f"wrote {output}")
 
 
 def named_by(verdict: "Verdict", registry: "Registry") -> "NamedFingerprint | None":

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-import click
+from registry.commands.printing import say
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -14,5 +14,5 @@ def say_not_compared(registry: "Registry") -> dict[str, Any]:
 
     counts = registry.not_compared()
     for line in not_compared_lines(counts):
-        click.echo(f"note: {line}", err=True)
+        say(f"note: {line}")
     return not_compared_json(counts)

@@ -21,9 +21,9 @@ TEXTS: dict[str, Callable[..., Iterable[str]]] = {
 }
 
 
-def as_text(kind: str, subject: Subject) -> str:
+def as_lines(kind: str, subject: Subject) -> list[str]:
     """Return a figure in lines of at most 80 columns.
 
     Raises NothingToDraw, CharacteristicError.
     """
-    return "\n".join(TEXTS[kind](*arguments(kind, subject)))
+    return list(TEXTS[kind](*arguments(kind, subject)))

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Fingerprint
@@ -19,7 +18,7 @@ from registry.lineage.adapter_comparison import (
     label_tests,
     trajectories,
 )
-from registry.report.tables import short_count, table
+from registry.report.tables import lines, short_count, table
 
 if TYPE_CHECKING:
     from registry.lora_init.initialisation import Initialised
@@ -169,7 +168,7 @@ def adapter_table(adapter: ComparedAdapter, base: tuple[str, Fingerprint] | None
     if adapter.base:
         title += f" on {adapter.base}"
     if adapter.delta is None:
-        return Text(f"{title}: untrained adapter, B A is zero everywhere")
+        return lines(f"{title}: untrained adapter, B A is zero everywhere")
 
     shown = {"B A": adapter.delta}
     if base:
@@ -189,7 +188,7 @@ def adapter_table(adapter: ComparedAdapter, base: tuple[str, Fingerprint] | None
         facts.append(f"trained on {adapter.data}")
 
     heading = f"{title}: {', '.join(facts)}"
-    return Group(Text(heading), vectors_table(shown))
+    return Group(lines(heading), vectors_table(shown))
 
 
 def vectors_table(fingerprints: dict[str, Fingerprint]) -> RenderableType:
@@ -254,7 +253,7 @@ def run_table(run: str, points: Sequence[RunPoint]) -> RenderableType:
     for point in points:
         moved = "" if point.moved is None else f"{point.moved:.3g}"
         rows.append((point.step, f"{point.norm:.3g}", moved, f"{point.likeness:.3f}"))
-    return Group(Text(run), table(*RUN_NUMBERS, rows=rows, right=RUN_NUMBERS))
+    return Group(lines(run), table(*RUN_NUMBERS, rows=rows, right=RUN_NUMBERS))
 
 
 def nearest_table(report: AdapterReport) -> RenderableType:
@@ -268,10 +267,10 @@ def nearest_table(report: AdapterReport) -> RenderableType:
     return table(title, "base", "std distance", rows=rows)
 
 
-def initialised_text(initialised: "Initialised", reference: str) -> str:
-    """Return what was written and how far it moves the model, as lines of text."""
+def initialised_lines(initialised: "Initialised", reference: str) -> list[str]:
+    """Return what was written and how far it moves the model, line by line."""
     size = f"{initialised.modules} modules, {short_count(initialised.parameters)} parameters"
-    lines = [
+    written = [
         f"wrote {initialised.folder}: {size}, shaped by {reference} for {initialised.base}",
         f"scaling B A is {initialised.weights:.2%} of the weights it is added to",
     ]
@@ -279,11 +278,11 @@ def initialised_text(initialised: "Initialised", reference: str) -> str:
     if initialised.output:
         shift = initialised.output
         moved = f"{shift.relative:.2g} of its size, {shift.divergence:.2g} nats a token"
-        lines.append(f"before the first step the output moves by {moved}")
+        written.append(f"before the first step the output moves by {moved}")
     else:
-        lines.append(f"how far the output moves was not measured: {initialised.why}")
+        written.append(f"how far the output moves was not measured: {initialised.why}")
 
     if initialised.keep_output:
         base = f"{initialised.folder}/base"
-        lines.append(f"B A was subtracted from the base: load {base} and the adapter together")
-    return "\n".join(lines)
+        written.append(f"B A was subtracted from the base: load {base} and the adapter together")
+    return written

@@ -5,9 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
-from registry.report.tables import table
+from registry.report.tables import lines, table
 
 if TYPE_CHECKING:
     from registry.characteristic.dsv import DistanceLaw
@@ -74,16 +73,16 @@ def characteristic_table(
 ) -> RenderableType:
     """Return the groups of projections, and the numbers behind them."""
     groups = [group_text(group.referenced, group.members) for group in characteristic.groups]
-    lines = [f"{model}: {len(groups)} groups at rank {characteristic.rank}"]
-    lines += [f"  {group}" for group in groups]
+    facts = [f"{model}: {len(groups)} groups at rank {characteristic.rank}"]
+    facts += [f"  {group}" for group in groups]
 
     if paper and "groups" in paper:
         published = []
         for referenced, *members in paper["groups"]:
             published.append(group_text(referenced, members))
-        lines.append(f"paper, table 3: {'; '.join(published)}")
+        facts.append(f"paper, table 3: {'; '.join(published)}")
     if not characteristic.usable:
-        lines.append("one group only: this model cannot shape a LoRA initialisation")
+        facts.append("one group only: this model cannot shape a LoRA initialisation")
 
     rows = []
     for comparison in characteristic.comparisons:
@@ -92,7 +91,7 @@ def characteristic_table(
         rows.append((pair, member, *law_row(comparison.law)))
 
     drawn = table("distances of", "", *LAW_COLUMNS, rows=rows, right=LAW_NUMBERS)
-    return Group(Text("\n".join(lines)), drawn)
+    return Group(lines(*facts), drawn)
 
 
 def group_text(referenced: str, members: Sequence[str]) -> str:
@@ -131,13 +130,13 @@ def distances_json(report: DistanceReport) -> dict[str, Any]:
 
 def distances_table(report: DistanceReport) -> RenderableType:
     """Return the laws of all sets of distances, and how scipy fits the first."""
-    lines = [f"{report.model}: cosine distances of singular-value vectors at rank {report.rank}"]
+    facts = [f"{report.model}: cosine distances of singular-value vectors at rank {report.rank}"]
     if report.paper and "alpha" in report.paper:
-        lines.append(f"paper, table 1: alpha {report.paper['alpha']} for all, at rank 16")
+        facts.append(f"paper, table 1: alpha {report.paper['alpha']} for all, at rank 16")
 
     rows = [measured_row(measured) for measured in report.sets]
     laws = table("distances of", *LAW_COLUMNS, rows=rows, right=LAW_NUMBERS)
-    parts: list[RenderableType] = [Text("\n".join(lines)), laws]
+    parts: list[RenderableType] = [lines(*facts), laws]
 
     if report.fits:
         title = f"scipy.stats.genpareto of {report.sets[0].name}, from"

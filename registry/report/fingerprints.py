@@ -6,12 +6,11 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.record import Adapter, Clustering, Fingerprint, Tensor
 from registry.report.ledgers import ledger_table, tower_tables
-from registry.report.tables import short_count, short_list, table
+from registry.report.tables import lines, short_count, short_list, table
 
 if TYPE_CHECKING:
     from registry.architectures.inspection import Inspection
@@ -32,7 +31,7 @@ def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
     covered = [name for name in PROJECTIONS if name in fingerprint.projections]
     rows = [projection_row(fingerprint, projection) for projection in covered]
     drawn = table("projection", *numbers, rows=rows, right=numbers)
-    return Group(Text("\n".join(facts)), drawn, Text("\n".join(notes(fingerprint))))
+    return Group(lines(*facts), drawn, lines(*notes(fingerprint)))
 
 
 def projection_row(fingerprint: Fingerprint, projection: str) -> list[Any]:
@@ -65,39 +64,41 @@ def made_of(fingerprint: Fingerprint) -> str:
 
 def notes(fingerprint: Fingerprint) -> list[str]:
     """Return what a reader should know before trusting the numbers."""
-    lines = []
+    remarks = []
     if fingerprint.nonfinite:
-        lines.append(f"{fingerprint.nonfinite} NaN or infinite weights were left out")
+        remarks.append(f"{fingerprint.nonfinite} NaN or infinite weights were left out")
     if fingerprint.short:
-        lines.append(
+        remarks.append(
             f"{len(fingerprint.short)} matrices have fewer singular values than the largest rank;"
             " all of theirs are used"
         )
 
     uncertain = [clustering for clustering in fingerprint.clusterings if clustering.undetermined]
-    lines += [uncertain_labels(fingerprint, clustering) for clustering in uncertain]
+    remarks += [uncertain_labels(fingerprint, clustering) for clustering in uncertain]
     if fingerprint.error is None:
-        lines.append(
+        remarks.append(
             "how exact the singular values are was not recorded;"
             " ingest the model with a larger --rank"
         )
 
     adapter = fingerprint.adapter
     if adapter and adapter.initialisation:
-        lines.append(
+        remarks.append(
             f"it began with {adapter.initialisation}, which took a part out of the base: the LoRA"
             " delta is not the difference from the declared base; --merge-into gives the merged"
             " weights"
         )
     if adapter:
-        lines += left_out("full tensors beside the LoRA deltas were left out", adapter.beside)
-        lines += left_out("LoRA deltas are zero and were left out", adapter.untouched)
+        remarks += left_out("full tensors beside the LoRA deltas were left out", adapter.beside)
+        remarks += left_out("LoRA deltas are zero and were left out", adapter.untouched)
     missing = [name for name in PROJECTIONS if name not in fingerprint.projections]
     if missing and not adapter:
-        lines.append(f"not found: {', '.join(missing)}")
-    lines += left_out("tensors of unknown names were left out of the vectors", fingerprint.unknown)
-    lines += left_out("matrices hold nothing but zeros and were left out", fingerprint.zero)
-    return lines
+        remarks.append(f"not found: {', '.join(missing)}")
+    remarks += left_out(
+        "tensors of unknown names were left out of the vectors", fingerprint.unknown
+    )
+    remarks += left_out("matrices hold nothing but zeros and were left out", fingerprint.zero)
+    return remarks
 
 
 def left_out(what: str, names: Sequence[str]) -> list[str]:
@@ -149,12 +150,12 @@ def inspection_table(inspection: "Inspection") -> RenderableType:
     if inspection.left_aside:
         left.append(f"other files of weights, not read: {short_list(inspection.left_aside)}")
     return Group(
-        Text("\n".join(facts)),
+        lines(*facts),
         drawn,
-        Text("what became of every tensor"),
+        lines("what became of every tensor"),
         ledger_table(inspection.ledger),
         *tower_tables(inspection),
-        Text("\n".join(left)),
+        lines(*left),
     )
 
 

@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import RenderableType
-from rich.text import Text
 
 from registry.architectures.ledger_line import LedgerLine
-from registry.report.tables import short_count, table
+from registry.report.tables import lines, short_count, table
 
 if TYPE_CHECKING:
     from registry.architectures.inspection import Inspection
@@ -37,4 +36,4 @@ def tower_tables(inspection: "Inspection") -> list[RenderableType]:
         rows.append((tower.path, tower.tensors, short_count(tower.parameters), asked))
     numbers = ("tensors", "parameters")
     drawn = table("beside the language model", *numbers, "ask for it as", rows=rows, right=numbers)
-    return [Text(""), drawn]
+    return [lines(""), drawn]

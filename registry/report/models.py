@@ -5,11 +5,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
-from rich.text import Text
 
 from registry.fingerprints.record import Fingerprint
 from registry.report.fingerprints import fingerprint_json, fingerprint_table
-from registry.report.tables import short_count, table
+from registry.report.tables import lines, short_count, table
 
 if TYPE_CHECKING:
     from registry.database.admin import Status
@@ -37,7 +36,7 @@ def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:
 
     when = f"ingested {model.ingested_at:%Y-%m-%d %H:%M}; computed by registry {model.tool_version}"
     numbers = fingerprint_table(fingerprint, model.name)
-    return Group(numbers, Text(f"{origin}\n{when}"))
+    return Group(numbers, lines(origin, when))
 
 
 def models_table(models: Sequence["Summary"]) -> RenderableType:

@@ -7,8 +7,23 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from registry.legible import legible, shortened
+
+LONGEST_CELL = 300  # characters
+LONGEST_LINE = 2000
 LONGEST_LIST = 5  # names that are written out
 UNITS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
+
+
+def lines(*texts: str, style: str = "") -> Text:
+    """Return lines of text, each of which stays one whatever names stand in it."""
+    shown = [legible(shortened(text, LONGEST_LINE)) for text in texts]
+    return Text("\n".join(shown), style=style)
+
+
+def cell(content: object) -> Text:
+    """Return the content of a cell: brackets are no markup, and a long name is cut."""
+    return Text(legible(shortened(str(content), LONGEST_CELL)))
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> Table:
@@ -17,11 +32,10 @@ def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = (
 
     for column in columns:
         justify: Any = "right" if column in right else "left"
-        drawn.add_column(column, justify=justify, overflow="fold")
+        drawn.add_column(cell(column), justify=justify, overflow="fold")
 
     for row in rows:
-        cells = [Text(str(cell)) for cell in row]
-        drawn.add_row(*cells)
+        drawn.add_row(*map(cell, row))
     return drawn
 
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
-from rich.text import Text
 
 from registry.lineage.descent import DirectionShown
 from registry.lineage.direction_errors import measured_error
 from registry.lineage.verdict import Change, Direction, Evidence, Relative, Verdict
 from registry.report.change_wording import change_sentence
-from registry.report.tables import table
+from registry.report.tables import lines, table
 from registry.report.wording import (
     evidence_sentence,
     headline,
@@ -41,10 +40,10 @@ def identification_table(identification: "Identification") -> RenderableType:
 
 def verdict_table(source: str, verdict: Verdict) -> RenderableType:
     """Return a verdict with its changes, and its evidence line by line."""
-    parts: list[RenderableType] = [Text(f"{source}: {headline(verdict)}", style="bold")]
+    parts: list[RenderableType] = [lines(f"{source}: {headline(verdict)}", style="bold")]
     indented = [f"  {line}" for line in verdict_lines(verdict)]
     if indented:
-        parts.append(Text("\n".join(indented)))
+        parts.append(lines(*indented))
 
     rows = [evidence_row(line) for line in verdict.evidence]
     parts.append(table("evidence", *NUMBERS, rows=rows, right=NUMBERS))
@@ -86,13 +85,13 @@ def p_value_text(line: Evidence) -> str:
 
 def verified_table(source: str, base: str, outcome: str, verdict: Verdict) -> RenderableType:
     """Return what became of the claim that a source comes from a base."""
-    claim = Text(f"that {source} comes from {base} is {outcome}", style="bold")
+    claim = lines(f"that {source} comes from {base} is {outcome}", style="bold")
     return Group(claim, verdict_table(source, verdict))
 
 
 def explained_table(model: "Summary", verdict: Verdict, judged_at: datetime) -> RenderableType:
     """Return a verdict that was stored."""
-    when = Text(f"as judged at {judged_at:%Y-%m-%d %H:%M}, when {model.name} was ingested")
+    when = lines(f"as judged at {judged_at:%Y-%m-%d %H:%M}, when {model.name} was ingested")
     return Group(when, verdict_table(model.name, verdict))
 
 
@@ -106,10 +105,10 @@ def matches_table(title: str, matches: Sequence["Match"]) -> Table:
     return table(title, "family", *DISTANCES, rows=rows, right=DISTANCES)
 
 
-def families_line(families: Sequence["Match"]) -> Text:
+def families_line(families: Sequence["Match"]) -> RenderableType:
     """Return the families in the order of their nearest member by log-ratio distance."""
     names = [f"{match.family} ({match.spread_distance:.2g})" for match in families]
-    return Text("nearest families: " + ", ".join(names))
+    return lines("nearest families: " + ", ".join(names))
 
 
 def identification_json(identification: "Identification") -> dict[str, Any]:

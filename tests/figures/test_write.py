@@ -4,7 +4,7 @@ import pytest
 from figures_made import two_models
 
 from registry.figures.kinds import KINDS, Subject, Takes
-from registry.figures.write import as_text
+from registry.figures.write import as_lines
 
 DRAWN_OF_MODELS = {kind for kind, row in KINDS.items() if row.takes is Takes.MODELS}
 
@@ -18,11 +18,11 @@ def models(tmp_path_factory):
 @pytest.mark.parametrize("kind", sorted(DRAWN_OF_MODELS - {"paths"}))
 def test_lines_fit_a_terminal(models, kind):
     """Of every kind, 80 columns at most; paths are those of adapters."""
-    text = as_text(kind, Subject(tuple(models)))
-    assert text
-    assert max(map(len, text.splitlines())) <= 80
+    lines = as_lines(kind, Subject(tuple(models)))
+    assert lines
+    assert max(map(len, lines)) <= 80
 
 
 def test_the_generator_takes_no_model():
     """A line for every law."""
-    assert len(as_text("generator", Subject()).splitlines()) == 2
+    assert len(as_lines("generator", Subject())) == 2

@@ -17,7 +17,7 @@ from registry.report.adapters import (
     AdapterReport,
     adapters_json,
     adapters_table,
-    initialised_text,
+    initialised_lines,
     nested_list,
 )
 from registry.report.answers import plain
@@ -83,11 +83,13 @@ def test_what_was_written():
     """With the shift of the output, or why it was not measured."""
     facts = {"folder": "out", "base": "b", "modules": 2, "parameters": 1500, "weights": 0.01}
     moved = Initialised(**facts, output=OutputShift(0.5, 0.25, 1.0), why=None, keep_output=True)
-    assert initialised_text(moved, "ref").splitlines() == [
+    assert initialised_lines(moved, "ref") == [
         "wrote out: 2 modules, 1.5k parameters, shaped by ref for b",
         "scaling B A is 1.00% of the weights it is added to",
         "before the first step the output moves by 0.5 of its size, 0.25 nats a token",
         "B A was subtracted from the base: load out/base and the adapter together",
     ]
     unknown = Initialised(**facts, output=None, why="no config", keep_output=False)
-    assert initialised_text(unknown, "ref").endswith("the output moves was not measured: no config")
+    assert initialised_lines(unknown, "ref")[-1].endswith(
+        "the output moves was not measured: no config"
+    )

@@ -1,0 +1,192 @@
+"""How a command ends: by its own exit code, an error, a signal, a reader who left, or a bug."""
+
+import errno
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType, TracebackType
+from typing import Any, TextIO
+
+import click
+from click.exceptions import NoArgsIsHelpError
+
+from registry import settings
+from registry.commands.printing import lost_result, say
+from registry.errors import Aborted, RegistryError, ResultLost
+from registry.legible import legible_lines
+
+FAILED = 1  # exit code of an error
+READER_LEFT = 128 + signal.SIGPIPE
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+ONE_PRESS = 1.0  # seconds in which the same signal again is the same wish
+STREAMS = 3  # stdin, stdout and stderr have the first numbers
+
+
+class Stop(KeyboardInterrupt):
+    """A signal asked the command to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+class Stopper:
+    """Raises Stop once; the same signal again, after a while, ends the process at once."""
+
+    def __init__(self) -> None:
+        self.stopped_at: float | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        """Handle a signal."""
+        now = time.monotonic()
+        if self.stopped_at is None:
+            self.stopped_at = now
+            raise Stop(number)
+        if now - self.stopped_at > ONE_PRESS:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Raise Stop in the block for signals that end a command, except those that are ignored."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    stopper = Stopper()
+    before: dict[signal.Signals, Any] = {}
+    for number in STOPPING:
+        handler = signal.getsignal(number)
+        if handler is not signal.SIG_IGN:
+            before[number] = handler
+            signal.signal(number, stopper)
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)
+
+
+def exit_code_of(command: Callable[[], int | None]) -> int:
+    """Run a command and return its exit code; say on stderr what ended it, if anything did."""
+    try:
+        with stoppable():
+            return command() or 0
+    except click.UsageError as exc:
+        say_usage(exc)
+        return exc.exit_code
+    except click.ClickException as exc:
+        say(f"Error: {exc.format_message()}")
+        return exc.exit_code
+    except RegistryError as exc:
+        say(f"Error: {exc}")
+        return FAILED
+    except (Stop, click.Abort) as exc:
+        return stopped(exc)
+    except OSError as exc:
+        failure = lost_result()
+        if failure is None:
+            raise
+        return without_reader(failure) if exc.errno == failure.errno else FAILED
+
+
+def stopped(exc: BaseException) -> int:
+    """Say which signal ended a command; return the exit code by which shells know it."""
+    cause = exc if isinstance(exc, Stop) else exc.__cause__
+    number = signal.Signals(cause.number if isinstance(cause, Stop) else signal.SIGINT)
+    say(f"Error: {Aborted(signal=number.name)}")
+    return 128 + number
+
+
+def without_reader(failure: OSError) -> int:
+    """Return the exit code of a command whose result was not taken; say why, if a disk is full."""
+    if failure.errno == errno.EPIPE:
+        return READER_LEFT
+    say(f"Error: {ResultLost(reason=failure.strerror or failure)}")
+    return FAILED
+
+
+def say_usage(exc: click.UsageError) -> None:
+    """Say what was typed wrongly, below how the command is used; of nothing typed, the help."""
+    if isinstance(exc, NoArgsIsHelpError):
+        for line in exc.format_message().splitlines():
+            say(line)
+        return
+    if exc.ctx is not None:
+        for line in exc.ctx.get_usage().splitlines():
+            say(line)
+        say(f"Try '{exc.ctx.command_path} {exc.ctx.help_option_names[-1]}' for help.")
+        say("")
+    message = exc.format_message()
+    if isinstance(exc, click.MissingParameter):  # whose choices stand on lines of their own
+        message = " ".join(message.split())
+    say(f"Error: {message}")
+
+
+@contextmanager
+def as_program() -> Iterator[None]:
+    """Run the block as a program of its own: what libraries and bugs print is made legible, too."""
+    open_streams()
+    sys.excepthook = say_traceback
+    threading.excepthook = say_thread_traceback
+    warnings.showwarning = say_warning
+    logging.lastResort = TalkHandler(logging.WARNING)
+    yield
+
+
+def open_streams() -> None:
+    """Give the numbers of closed streams to nothing, lest a database's socket gets one of them."""
+    while True:
+        number = os.open(os.devnull, os.O_RDWR)
+        if number >= STREAMS:
+            os.close(number)
+            return
+
+
+class TalkHandler(logging.Handler):
+    """Prints log lines of libraries on stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one line."""
+        say(record.getMessage())
+
+
+def say_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001  # as Python calls it
+    line: str | None = None,  # noqa: ARG001  # likewise
+) -> None:
+    """Print a warning as Python does, on one line."""
+    say(f"{filename}:{lineno}: {category.__name__}: {message}")
+
+
+def say_traceback(
+    kind: type[BaseException], exc: BaseException, trace: TracebackType | None
+) -> None:
+    """Print the traceback of a bug, without the database's address."""
+    text = "".join(traceback.format_exception(kind, exc, trace))
+    for line in legible_lines(without_address(text)).splitlines():
+        say(line)
+
+
+def say_thread_traceback(arguments: threading.ExceptHookArgs) -> None:
+    """Print the traceback of a bug in a thread."""
+    if arguments.exc_value is not None:
+        say_traceback(arguments.exc_type, arguments.exc_value, arguments.exc_traceback)
+
+
+def without_address(text: str) -> str:
+    """Return text without the address of the database and the secrets in it."""
+    for secret in settings.database_secrets():
+        text = text.replace(secret, "***")
+    return text
