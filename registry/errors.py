@@ -224,6 +224,35 @@ class HubWithoutRanges(CheckpointError):
     whole."""
 
 
+class HubFileChanged(CheckpointError):
+    """The hub's file {path!r} changed while it was read ({reason}); read it again."""
+
+
+class HubFileDamaged(CheckpointError):
+    """The hub sent {path!r} with another content than it states ({reason}); nothing of it was kept,
+    try again later."""
+
+
+class HubListRefused(CheckpointError):
+    """The hub's list of the files of {model!r} cannot be right ({reason}); check the id and
+    HF_ENDPOINT."""
+
+
+class HubTooManyFiles(CheckpointError):
+    """{model!r} has {count:,} files of weights, and {limit:,} are the most that are read from a
+    hub; fetch it and give the folder."""
+
+
+class HubTokenMalformed(CheckpointError):
+    """The hub's token cannot be sent ({reason}); set HF_TOKEN anew, or unset it for a public
+    model."""
+
+
+class HubSettings(CheckpointError):
+    """The hub's client does not start with these settings ({reason}); check HF_ENDPOINT and the
+    other HF_ variables, those of proxies and SSL_CERT_FILE."""
+
+
 class HubCacheUnwritable(CheckpointError):
     """{model!r} cannot be kept in the hub cache ({reason}); make room there, set HF_HOME to another
     folder or leave --download out."""

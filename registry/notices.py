@@ -37,6 +37,14 @@ class WriterWaits(Notice):
     """Waiting for another command that writes to the registry ({holder})."""
 
 
+class HubRetries(Notice):
+    """The hub does not give {model!r} yet ({reason}); trying again in {seconds} s."""
+
+
+class HubWaits(Notice):
+    """Waiting for an answer of {host} for {seconds} s; giving up after {limit:.0f} s."""
+
+
 def notify(notice: Notice) -> None:
     """Tell the user, who may go on waiting."""
     LOGGER.warning("%s", notice)

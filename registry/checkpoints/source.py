@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.contents import open_file, open_folder
 from registry.checkpoints.folder import folder_of, is_of_adapter, left_aside, weight_files
+from registry.checkpoints.hub import open_model, weights_of
 from registry.checkpoints.local import (
     cached_commit,
     cached_id,
@@ -170,17 +171,12 @@ def from_file(source: str, path: Path) -> Checkpoint:
 
 def from_hub(source: str, *, download: bool) -> Checkpoint:
     """Index a model of the hub, at the commit that the revision points to now."""
-    from registry.checkpoints.hub import listing  # noqa: PLC0415  # the client takes long to import
-
     match = HUB_ID.fullmatch(source)
     if match is None:
         raise SourceNotFound(source=source)
     model, revision, file = match["model"], match["revision"], match["file"]
-    if download:
-        files, commit = listing.download(model, revision, file)
-    else:
-        files, commit = listing.open_hub(model, revision, file)
-    weights = listing.weights(model, list(files), file)
+    files, commit = open_model(model, revision, file, download=download)
+    weights = weights_of(model, list(files), file)
     remote = not all(isinstance(files[name], LocalBlob) for name in weights)
     contents = open_file(files, file, source) if file else open_folder(files, source)
     origin = Origin(source, source, commit, remote)

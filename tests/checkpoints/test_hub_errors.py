@@ -4,18 +4,15 @@ import errno
 
 import pytest
 
-from registry.checkpoints.hub import errors
+from registry.checkpoints.hub import patience
 from registry.checkpoints.hub.errors import (
     HTTP,
-    PASSING,
-    PATIENCE,
-    PAUSES,
     HfHubHTTPError,
-    patiently,
     reason,
     requested_pause,
     translated,
 )
+from registry.checkpoints.hub.patience import PASSING, PATIENCE, PAUSES, patiently
 from registry.errors import HubCacheUnwritable
 
 
@@ -30,7 +27,7 @@ def answer(status: int, **headers: str) -> HfHubHTTPError:
 def pauses(monkeypatch) -> list[float]:
     """The pauses that were to be made."""
     made: list[float] = []
-    monkeypatch.setattr(errors.time, "sleep", made.append)
+    monkeypatch.setattr(patience.time, "sleep", made.append)
     return made
 
 
@@ -49,7 +46,7 @@ def failing(*failures: Exception):
 @pytest.mark.parametrize("status", PASSING)
 def test_passing_statuses_are_tried_again(pauses, status):
     """After each pause, as often as there are pauses."""
-    assert patiently(failing(*[answer(status)] * len(PAUSES))) == "done"
+    assert patiently(failing(*[answer(status)] * len(PAUSES)), "org/model") == "done"
     assert pauses == list(PAUSES)
 
 
@@ -57,7 +54,7 @@ def test_the_last_failure_is_raised(pauses):
     """One attempt more than there are pauses."""
     failures = [answer(503, number=str(i)) for i in range(len(PAUSES) + 1)]
     with pytest.raises(HfHubHTTPError, match="^$") as caught:
-        patiently(failing(*failures))
+        patiently(failing(*failures), "org/model")
     assert caught.value is failures[-1]
     assert len(pauses) == len(PAUSES)
 
@@ -66,15 +63,15 @@ def test_the_last_failure_is_raised(pauses):
 def test_other_statuses_are_not(pauses, status):
     """They would be the same in a moment."""
     with pytest.raises(HfHubHTTPError, match="^$"):
-        patiently(failing(answer(status)))
+        patiently(failing(answer(status)), "org/model")
     assert pauses == []
 
 
 def test_failed_connections_are_tried_again_where_that_is_wanted(pauses):
     """A refused connection passes for a range, and not for the first request to a hub."""
-    assert patiently(failing(HTTP.ConnectError("no"))) == "done"
+    assert patiently(failing(HTTP.ConnectError("no")), "org/model") == "done"
     with pytest.raises(HTTP.ConnectError, match="no"):
-        patiently(failing(HTTP.ConnectError("no")), errors=())
+        patiently(failing(HTTP.ConnectError("no")), "org/model", errors=())
     assert pauses == [0]
 
 
@@ -82,7 +79,7 @@ def test_the_hub_is_waited_for_as_long_as_it_asks(pauses):
     """Within PATIENCE in all."""
     asked = str(PATIENCE // 2)
     with pytest.raises(HfHubHTTPError, match="^$"):
-        patiently(failing(*[answer(429, Retry_After=asked)] * 3))
+        patiently(failing(*[answer(429, Retry_After=asked)] * 3), "org/model")
     assert pauses == [PATIENCE // 2] * 2
 
 

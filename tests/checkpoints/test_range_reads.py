@@ -9,7 +9,7 @@ from hub_client import client
 from hub_handler import Request
 from hub_server import Hub
 
-from registry.checkpoints.hub import range_reads
+from registry.checkpoints.hub import exchange, place, range_reads
 from registry.checkpoints.hub.range_reads import BLOCK, SMALL, RemoteBlob
 from registry.checkpoints.parallel import side_by_side
 from registry.errors import (
@@ -266,7 +266,7 @@ def test_a_file_that_is_sent_whole(hub):
 
 def test_a_silent_hub(hub, pauses, monkeypatch):
     """It is given up on."""
-    monkeypatch.setattr(range_reads, "HF_HUB_ETAG_TIMEOUT", 0.05)
+    monkeypatch.setattr(place, "HF_HUB_ETAG_TIMEOUT", 0.05)
     blob = blob_on(hub)
     hub.fault("org/model", "silent")
     with pytest.raises(HubUnreachable, match=r"\(timed out\)"):
@@ -277,7 +277,7 @@ def test_a_silent_hub(hub, pauses, monkeypatch):
 def test_a_trickle(hub, monkeypatch):
     """A hub that sends a little now and then is given up on too."""
     seconds = iter(range(0, 10**9, 1000))
-    monkeypatch.setattr(range_reads, "monotonic", lambda: next(seconds))
+    monkeypatch.setattr(exchange, "monotonic", lambda: next(seconds))
     monkeypatch.setattr(range_reads, "PART", len(CONTENT))
     with pytest.raises(HubUnreachable, match=r"\(it sends next to nothing\)"):
         filled(blob_on(hub), 1, len(CONTENT))

@@ -1,15 +1,17 @@
-"""Failures of a hub: which are retried, and which error of ours stands for each of the others."""
+"""Failures of a hub: which error of ours stands for each of its client's."""
 
 import errno
 import importlib
+import math
 import re
 import textwrap
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from http.client import responses
 from json import JSONDecodeError
-from typing import Any, TypeVar
+from typing import Any
 
 from huggingface_hub.errors import (
     GatedRepoError,
@@ -37,17 +39,11 @@ from registry.errors import (
     SourceNotFound,
 )
 
-T = TypeVar("T")
-
 # The library below the client is httpx or httpx2, by the client's version.
 HTTP: Any = importlib.import_module(HfHubHTTPError.__bases__[0].__module__.split(".")[0])
 # What the client lets through: its own errors, those of the library below it, and a ValueError
 # where an answer is not JSON or an address not a URL.
 CLIENT_ERRORS = (HTTP.HTTPError, HTTP.InvalidURL, OSError, ValueError)
-
-PASSING = (408, 429, 500, 502, 503, 504)  # statuses that are retried, as huggingface_hub does
-PAUSES = (0, 1, 2, 4, 8)  # seconds before each further attempt, unless the hub asks for more
-PATIENCE = 300  # seconds of pauses in all: the length of the hub's rate-limit windows
 
 SERVER_ERRORS = 500
 STATUSES: dict[int, type[CheckpointError]] = {
@@ -58,62 +54,43 @@ STATUSES: dict[int, type[CheckpointError]] = {
 BAD_TOKEN = "Invalid credentials in Authorization header"  # noqa: S105  # the hub's words
 DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
 REASON_LENGTH = 160  # characters
-
-
-def patiently(
-    attempt: Callable[[], T],
-    errors: tuple[type[Exception], ...] = (HTTP.TransportError,),
-) -> T:
-    """Return what `attempt` returns; call it again after a failure that may pass.
-
-    Our own, for huggingface_hub's `http_backoff`, which retries on the same statuses, waits for as
-    long as the hub asks (hours, once a rate limit is spent), closes the session that other ranges
-    are being read with, and repeats a request whole: `attempt` may go on where an answer was cut.
-
-    Args:
-        attempt: Makes one request, or what is left of one.
-        errors: What is retried besides answers with a status in PASSING.
-
-    Raises:
-        Exception: The last failure: one that does not pass, the one after all of PAUSES, or the
-            one before a pause that would exceed PATIENCE.
-    """
-    retried: tuple[type[Exception], ...] = (HfHubHTTPError, *errors)
-    waited = 0.0
-    for shortest in PAUSES:
-        try:
-            return attempt()
-        except retried as exc:
-            pause = max(shortest, requested_pause(exc))
-            if not may_pass(exc) or waited + pause > PATIENCE:
-                raise
-        waited += pause
-        time.sleep(pause)
-    return attempt()
-
-
-def may_pass(error: Exception) -> bool:
-    """Return whether another attempt may go better."""
-    if isinstance(error, HfHubHTTPError):
-        return error.response.status_code in PASSING
-    return True
+LONGEST = 10**9  # seconds of a pause, 31 years
 
 
 def requested_pause(error: Exception) -> int:
     """Return the seconds that an answer asks to wait, 0 if it asks for none.
 
-    They stand in Retry-After, or as `t` in the RateLimit header of the hub.
+    They stand in Retry-After, as a number or a date, or as `t` in the RateLimit header of the hub.
     """
     if not isinstance(error, HfHubHTTPError):
         return 0
     headers = error.response.headers
-    retry_after = re.fullmatch(r"\d+", headers.get("Retry-After", ""))
+    retry_after = headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]+", retry_after):
+        return seconds(retry_after)
     if retry_after:
-        return int(retry_after[0])
-    spent_window = re.search(r"r=0;t=(\d+)", headers.get("RateLimit", ""))
+        return seconds_until(retry_after)
+    spent_window = re.search(r"r=0;t=([0-9]+)", headers.get("RateLimit", ""))
     if spent_window:
-        return int(spent_window[1])
+        return seconds(spent_window[1])
     return 0
+
+
+def seconds(digits: str) -> int:
+    """Return a number of seconds; any that is absurd as the longest."""
+    if len(digits) >= len(str(LONGEST)):
+        return LONGEST
+    return int(digits)
+
+
+def seconds_until(date: str) -> int:
+    """Return the seconds until an HTTP date, 0 for one that has passed or is none."""
+    try:
+        then = parsedate_to_datetime(date)
+        left = then.replace(tzinfo=then.tzinfo or UTC) - datetime.now(UTC)
+    except (ValueError, OverflowError, TypeError):
+        return 0
+    return min(LONGEST, max(0, math.ceil(left.total_seconds())))
 
 
 @contextmanager
@@ -170,7 +147,8 @@ def reason(error: BaseException) -> str:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         # Neither its number, nor an aside, nor a second sentence.
         text = re.sub(r"^\[Errno -?\d+\] | \(.*|\. .*", "", lines[0])
-    text = re.sub(r"https?://\w\S*", "the hub", text)
+    text = re.sub(r"(https?://\w|\w+://[^\s'])\S*", "the hub", text)
+    text = "".join(character if character.isprintable() else " " for character in text)
     return textwrap.shorten(text.rstrip("."), REASON_LENGTH, placeholder="...")
 
 

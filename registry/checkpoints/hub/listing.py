@@ -1,31 +1,31 @@
-"""Models by hub id, through huggingface_hub: pinned to a commit, read there or from the cache."""
+"""Models by hub id: pinned to a commit, and read there or from the cache of huggingface_hub."""
 
+import json
 import re
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 import huggingface_hub
 from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import OfflineModeIsEnabled
-from huggingface_hub.utils.tqdm import tqdm as HubBar  # noqa: N812  # a class by its nature
+from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but not marked so
+    hf_raise_for_status,
+    validate_repo_id,
+)
 
 from registry.checkpoints.blob import Blob, Files, LocalBlob
-from registry.checkpoints.folder import (
-    INDEX,
-    folder_of,
-    listed,
-    only_model,
-    weight_files,
-    with_siblings,
-)
-from registry.checkpoints.hub.errors import patiently, translated
+from registry.checkpoints.folder import folder_of, weight_files
+from registry.checkpoints.hub import limits, weights_of
+from registry.checkpoints.hub.client import endpoint, hub_headers, session
+from registry.checkpoints.hub.errors import translated
+from registry.checkpoints.hub.exchange import exchange
+from registry.checkpoints.hub.patience import patiently
 from registry.checkpoints.hub.range_reads import RemoteBlob
 from registry.checkpoints.local import local_files
-from registry.checkpoints.model_card import shards_of
 from registry.checkpoints.parallel import side_by_side
-from registry.errors import HubFileNotFound, HubOffline, HubUnreachable
+from registry.errors import HubListRefused, HubOffline, HubTooManyFiles, HubUnreachable
 
 BESIDE = ("config.json", "adapter_config.json", "README.md")
 COMMIT = re.compile(r"[0-9a-f]{40,64}")
@@ -64,58 +64,9 @@ def open_hub(model: str, revision: str | None, file: str | None = None) -> HubMo
             return cached(model, revision, file)
         needed = needed_files(model, listing.names, file)
         files = {name: blob(model, listing.commit, name) for name in listing.names}
-    side_by_side(prefetch, [files[name] for name in needed])
+    prefetch(files[needed[0]])  # alone: an index, or a shard that may be no such file
+    side_by_side(prefetch, [files[name] for name in needed[1:]])
     return HubModel(files, listing.commit)
-
-
-def download(model: str, revision: str | None, file: str | None = None) -> HubModel:
-    """Keep the weights, config and card of a hub model in the hub cache and return them there.
-
-    Args:
-        model: The id, `organisation/name` or `name`.
-        revision: A branch, tag or commit; None is the main branch.
-        file: The one that is meant; None is the only model that the repository holds.
-
-    Raises:
-        CheckpointError: The model is missing, gated or out of reach, or the cache cannot be
-            written; or, before any weight is asked for: NoWeights, SeveralCheckpoints,
-            HubFileNotFound.
-    """
-    with translated(model, revision):
-        try:
-            names = list_model(model, revision).names
-        except OfflineModeIsEnabled:
-            return cached(model, revision, file)
-        needed = needed_files(model, names, file)
-        snapshot = kept(model, revision, needed)
-        shards = set()
-        for name in needed:
-            if INDEX.search(name):
-                shards |= shards_of(LocalBlob(snapshot / name, name))
-        further = sorted(shards.intersection(names).difference(needed))
-        if further:  # whose names do not tell
-            kept(model, revision, further)
-    return HubModel(local_files(snapshot), snapshot.name)
-
-
-def kept(model: str, revision: str | None, names: list[str]) -> Path:
-    """Download files into the cache and return the folder of the snapshot there."""
-    # Patterns: a bracket stands for itself in one of its own.
-    patterns = [re.sub(r"[\[*?]", r"[\g<0>]", name) for name in names]
-    # By the revision, not by the sha: only so the cache knows, once offline, where a branch is.
-    snapshot = huggingface_hub.snapshot_download(
-        model, revision=revision, allow_patterns=patterns, tqdm_class=TerminalBar
-    )
-    return Path(snapshot)
-
-
-class TerminalBar(HubBar):
-    """The client's progress bar, on a terminal alone: it also draws one into files."""
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        if not sys.stderr.isatty():
-            options["disable"] = True
-        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
 
 
 def cached(model: str, revision: str | None, file: str | None) -> HubModel:
@@ -131,15 +82,67 @@ def cached(model: str, revision: str | None, file: str | None) -> HubModel:
 
 
 def list_model(model: str, revision: str | None) -> Listing:
-    """Return the commit that a revision points to now, and the names of its files."""
-    # Without a timeout of its own, this first request would wait forever for a hub that is silent.
-    ask = partial(
-        huggingface_hub.HfApi().model_info, model, revision=revision, timeout=HF_HUB_ETAG_TIMEOUT
-    )
-    info = patiently(ask, errors=())
-    if not COMMIT.fullmatch(info.sha or ""):
+    """Return the commit that a revision points to now, and the names of its files.
+
+    Our own, for huggingface_hub's `model_info`, which reads an answer of any size and believes what
+    stands in it. Raises HubListRefused, HubUnreachable and the client's errors.
+    """
+    validate_repo_id(model)
+    content = patiently(partial(ask_for_list, model, revision), model, errors=())
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError) as exc:
+        raise HubUnreachable(model=model, reason="it answers, but not as a hub does") from exc
+    commit = answer.get("sha") if isinstance(answer, dict) else None
+    if not isinstance(commit, str) or not COMMIT.fullmatch(commit):
         raise HubUnreachable(model=model, reason="it names no commit")
-    return Listing(str(info.sha), [sibling.rfilename for sibling in info.siblings or []])
+    return Listing(commit, names_in(answer, model))
+
+
+def ask_for_list(model: str, revision: str | None) -> bytes:
+    """Return the hub's description of a model, as it comes."""
+    url = f"{endpoint()}/api/models/{model}"
+    if revision is not None:
+        url += f"/revision/{quote(revision, safe='')}"
+    # Without a timeout of its own, this first request would wait forever for a hub that is silent.
+    timeout = HF_HUB_ETAG_TIMEOUT
+    request = session().build_request("GET", url, headers=hub_headers(), timeout=timeout)
+    answer = exchange(request)
+    hf_raise_for_status(answer)
+    content: bytes = answer.content
+    return content
+
+
+def names_in(answer: dict[str, Any], model: str) -> list[str]:
+    """Return the names of the files in the hub's description of a model. Raises HubListRefused."""
+    siblings = answer.get("siblings")
+    if siblings is None:
+        return []
+    if not isinstance(siblings, list):
+        raise HubListRefused(model=model, reason="it is no list")
+    if len(siblings) > limits.LIST_NAMES:
+        raise HubListRefused(model=model, reason=f"it has {len(siblings):,} names")
+    names = []
+    for sibling in siblings:
+        name = sibling.get("rfilename") if isinstance(sibling, dict) else None
+        if not isinstance(name, str) or not is_possible(name):
+            reason = f"{str(name)[:40]!r} is no name of a file"
+            raise HubListRefused(model=model, reason=reason)
+        names.append(name)
+    return list(dict.fromkeys(names))
+
+
+def is_possible(name: str) -> bool:
+    """Return whether a file of a repository may be called so: a plain path within it, of text."""
+    if not 0 < len(name) <= limits.NAME_LENGTH or "\x00" in name or not is_unicode(name):
+        return False
+    parts = name.split("/")
+    return not {"", ".", ".."}.intersection(parts)
+
+
+def is_unicode(text: str) -> bool:
+    """Return whether a text can be encoded: JSON may hold one half of a surrogate pair."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def needed_files(model: str, names: list[str], file: str | None) -> list[str]:
@@ -147,26 +150,14 @@ def needed_files(model: str, names: list[str], file: str | None) -> list[str]:
 
     Config and card may stand in the weights' own folder or in that of the repository.
     """
-    chosen = weights(model, names, file)
+    chosen = weights_of(model, names, file)
+    if len(chosen) > limits.WEIGHT_FILES:
+        raise HubTooManyFiles(model=model, count=len(chosen), limit=limits.WEIGHT_FILES)
     beside = []
     for folder in dict.fromkeys(("", folder_of(chosen[0]))):
         paths = [f"{folder}/{name}".lstrip("/") for name in BESIDE]
         beside += [path for path in paths if path in names]
     return chosen + beside
-
-
-def weights(model: str, names: list[str], file: str | None) -> list[str]:
-    """Return the files of the one model that is meant.
-
-    Raises NoWeights, SeveralCheckpoints and HubFileNotFound.
-    """
-    if file is None:
-        chosen = only_model(names, model, separator=":")
-        return with_siblings(names, chosen[0]) if chosen[0].endswith(".onnx") else chosen
-    if file not in names:
-        available = listed(weight_files(names)) or "no weights"
-        raise HubFileNotFound(model=model, file=file, files=available)
-    return with_siblings(names, file)
 
 
 def blob(model: str, commit: str, name: str) -> Blob:

@@ -7,23 +7,20 @@ side, a cut answer is resumed where it ended, and each answer is checked to be t
 import errno
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from threading import Lock
-from time import monotonic
 from typing import IO, Any
 
-from huggingface_hub import get_hf_file_metadata
-from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT, HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import HfHubHTTPError
-from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but not marked so
-    build_hf_headers,
-)
 
-from registry.checkpoints.hub.errors import HTTP, patiently, translated
-from registry.checkpoints.hub.range_request import Place, Rest, host, mismatch, request
+from registry.checkpoints.hub.errors import HTTP, translated
+from registry.checkpoints.hub.limits import ADDRESSES
+from registry.checkpoints.hub.patience import patiently
+from registry.checkpoints.hub.place import Place, locate
+from registry.checkpoints.hub.range_request import Rest, Version, mismatch, request, version_of
 from registry.checkpoints.parallel import side_by_side
-from registry.errors import BrokenFile, HubUnreachable, HubWithoutRanges
+from registry.errors import BrokenFile, HubFileChanged, HubWithoutRanges
 
 PART = 8 << 20  # bytes of one request; the parts of a larger tensor are fetched side by side
 BLOCK = 1 << 16  # bytes; takes the header of a shard in one request
@@ -31,7 +28,6 @@ BLOCKS = 16  # kept of each file
 # Bytes; a tensor that has no more (a scale, a shape, a norm) comes with its block, where others
 # like it are.
 SMALL = 1 << 14
-SLOWEST = 16 << 10  # bytes per second
 REFUSED = (401, 403)  # what an address answers that has expired, or was signed for another range
 
 
@@ -65,6 +61,7 @@ class RemoteBlob:
     revision: str
     _place: Place | None = field(default=None, init=False)
     _proven: Place | None = field(default=None, init=False)  # the last that has served a range
+    _version: Version | None = field(default=None, init=False)  # that the first answer was from
     _lock: Lock = field(default_factory=Lock, init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +76,7 @@ class RemoteBlob:
     def size(self) -> int:
         """Bytes, as the hub states them."""
         with translated(self.model, self.revision):
-            return patiently(self._locate).size
+            return patiently(self._locate, self.model).size
 
     def fill(self, memory: memoryview, offset: int) -> None:
         """Fetch into `memory`; what is small, or in the first block, comes in kept blocks.
@@ -130,7 +127,7 @@ class RemoteBlob:
 
     def _fetch_part(self, part: Rest) -> None:
         """Fetch one part; each of the requests that it takes asks for what is left of it."""
-        patiently(partial(self._receive, part))
+        patiently(partial(self._receive, part), self.model)
 
     def _receive(self, rest: Rest) -> None:
         """Make one request for a range. Raises HubWithoutRanges and the client's errors.
@@ -138,29 +135,36 @@ class RemoteBlob:
         Where the store refuses its address, the hub is asked again.
         """
         place = self._locate()
-        while True:
+        for _ in range(ADDRESSES):
             with request(place, rest) as answer:
                 if answer.status_code not in REFUSED or place.url == self.url:
                     self._take(answer, place, rest)
                     return
             place = self._replaced(place)
+        with request(replace(place, url=self.url), rest) as answer:
+            self._take(answer, place, rest)
 
     def _take(self, answer: Any, place: Place, rest: Rest) -> None:
-        """Store an answer's content, if it is the range that was asked for."""
+        """Store an answer's content, if it is the range that was asked for, of the same file."""
         if answer.is_error:
             raise HfHubHTTPError("", response=answer)
         problem = mismatch(answer, place, rest)
         if problem:
             raise HubWithoutRanges(path=self.label, reason=problem)
+        self._check_version(version_of(answer))
         self._proven = place
-        latest = monotonic() + HF_HUB_DOWNLOAD_TIMEOUT + len(rest.memory) / SLOWEST
         for chunk in answer.iter_raw():
             rest.take(chunk)
             if not rest.memory:
                 return
-            if monotonic() > latest:
-                raise HTTP.ReadTimeout("it sends next to nothing")
         raise HTTP.RemoteProtocolError("it ends an answer early")
+
+    def _check_version(self, version: Version) -> None:
+        """Raise HubFileChanged where an answer is from another version than the first was."""
+        with self._lock:
+            first = self._version = self._version or version
+        if version.differs(first):
+            raise HubFileChanged(path=self.label, reason=f"it was {first}, it is {version}")
 
     def _locate(self) -> Place:
         """Return where the file is; the hub is asked once."""
@@ -183,20 +187,22 @@ class RemoteBlob:
             if refused is self._proven:
                 self._place = self._ask()
             else:
-                self._place = Place(self.url, refused.size, build_hf_headers())
+                self._place = replace(refused, url=self.url)
             return self._place
 
     def _ask(self) -> Place:
-        """Raise HubUnreachable, HubWithoutRanges and the client's errors."""
-        headers = build_hf_headers()
-        metadata = get_hf_file_metadata(self.url, headers=headers, timeout=HF_HUB_ETAG_TIMEOUT)
-        if metadata.commit_hash != self.revision:
-            raise HubUnreachable(model=self.model, reason="it answers, but not as a hub does")
-        if metadata.size is None:
-            raise HubWithoutRanges(path=self.label, reason="it does not tell the file's length")
-        if host(metadata.location) != host(self.url):
-            headers.pop("authorization", None)
-        return Place(metadata.location, metadata.size, headers)
+        """Ask the hub where the file is.
+
+        Raises HubFileChanged where it is another one than before, and what `locate` raises.
+        """
+        place = locate(self.url, self.label, self.model, self.revision)
+        former = self._place
+        if former is not None and (former.size, former.etag) != (place.size, place.etag):
+            reason = f"it had {former.size:,} bytes, it has {place.size:,}"
+            if place.size == former.size:
+                reason = f"it was {former.etag}, it is {place.etag}"
+            raise HubFileChanged(path=self.label, reason=reason)
+        return place
 
 
 class Stream(io.RawIOBase):

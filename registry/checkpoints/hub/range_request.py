@@ -4,21 +4,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
-from huggingface_hub import get_session
 from huggingface_hub.constants import HF_HUB_DOWNLOAD_TIMEOUT
 
+from registry.checkpoints.hub.client import hub_headers, session
+from registry.checkpoints.hub.exchange import exchange
+from registry.checkpoints.hub.place import Place, strong
+
 WHOLE, PARTIAL = 200, 206
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a file's bytes are served; `headers` hold the user's token only if that is the hub."""
-
-    url: str
-    size: int
-    headers: dict[str, str]
 
 
 @dataclass
@@ -36,45 +29,58 @@ class Rest:
         self.offset += len(chunk)
 
 
-def host(url: str) -> tuple[str, str]:
-    """Return scheme and network location (host and port) of an address."""
-    parts = urlsplit(url)
-    return parts.scheme, parts.netloc
-
-
 @contextmanager
 def request(place: Place, rest: Rest) -> Iterator[Any]:
-    """Ask for one range and give the answer, its content not read yet.
-
-    Redirects are followed; the client sends the user's token to no other host.
-    """
+    """Ask for one range and give the answer, its content not read yet; redirects are followed."""
     last = rest.offset + len(rest.memory) - 1
-    headers = {
-        **place.headers,
-        "range": f"bytes={rest.offset}-{last}",
-        "accept-encoding": "identity",
-    }
-    session = get_session()
-    with session.stream(
-        "GET", place.url, headers=headers, timeout=HF_HUB_DOWNLOAD_TIMEOUT
-    ) as answer:
+    headers = hub_headers() | {"range": f"bytes={rest.offset}-{last}"}
+    timeout = HF_HUB_DOWNLOAD_TIMEOUT
+    asked = session().build_request("GET", place.url, headers=headers, timeout=timeout)
+    answer = exchange(asked, stream=True)
+    try:
         yield answer
+    finally:
+        answer.close()
 
 
 def mismatch(answer: Any, place: Place, rest: Rest) -> str | None:
     """Return what is wrong with the head of an answer to a request for one range."""
     headers = answer.headers
     count = len(rest.memory)
-    wanted = f"bytes {rest.offset}-{rest.offset + count - 1}/{place.size}"
+    span = f"bytes {rest.offset}-{rest.offset + count - 1}/"
+    wanted = [f"{span}{place.size}", f"{span}*"]  # a server need not know the whole length
     if answer.status_code == WHOLE and rest.offset == 0:  # some servers do so with small files
-        wanted = ""
+        wanted = [""]
         count = place.size
     elif answer.status_code != PARTIAL:
-        return f"asked for {wanted}, it answers {answer.status_code}"
-    if headers.get("Content-Range", "") != wanted:
-        return f"asked for {wanted}, it sends {headers.get('Content-Range', 'something else')}"
+        return f"asked for {wanted[0]}, it answers {answer.status_code}"
+    if headers.get("Content-Range", "") not in wanted:
+        return f"asked for {wanted[0]}, it sends {headers.get('Content-Range', 'something else')}"
     if headers.get("Content-Length", str(count)) != str(count):
         return f"it announces {headers['Content-Length']} bytes where {count} belong"
     if headers.get("Content-Encoding", "identity") != "identity":
         return "it compresses the content"
     return None
+
+
+@dataclass(frozen=True)
+class Version:
+    """What an answer says of the version of the file that it is from."""
+
+    etag: str | None
+    modified: str | None
+
+    def __str__(self) -> str:
+        return self.etag or self.modified or "unknown"
+
+    def differs(self, other: "Version") -> bool:
+        """Return whether two answers say that they are of different versions."""
+        if self.etag and other.etag:
+            return self.etag != other.etag
+        return bool(self.modified and other.modified and self.modified != other.modified)
+
+
+def version_of(answer: Any) -> Version:
+    """Return what an answer says of the file's version."""
+    etag = answer.headers.get("ETag")
+    return Version(etag and strong(etag), answer.headers.get("Last-Modified"))

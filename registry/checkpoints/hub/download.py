@@ -1,0 +1,184 @@
+"""Keeping a hub model in the cache of huggingface_hub, by its own download under our rules."""
+
+import hashlib
+import os
+import re
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from logging import ERROR
+from pathlib import Path
+from typing import Any
+
+import huggingface_hub
+from huggingface_hub import constants, set_client_factory
+from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
+from huggingface_hub.utils import _http, logging
+from huggingface_hub.utils.tqdm import tqdm as HubBar  # noqa: N812  # a class by its nature
+
+from registry.checkpoints.blob import LocalBlob
+from registry.checkpoints.folder import INDEX
+from registry.checkpoints.hub import limits
+from registry.checkpoints.hub.client import hub_headers
+from registry.checkpoints.hub.errors import reason, requested_pause, translated
+from registry.checkpoints.hub.exchange import always, exchange
+from registry.checkpoints.hub.listing import HubModel, cached, list_model, needed_files
+from registry.checkpoints.hub.patience import PASSING, PATIENCE, say
+from registry.checkpoints.local import local_files
+from registry.checkpoints.model_card import shards_of
+from registry.errors import HubFileDamaged, HubTooManyFiles, HubUnreachable
+from registry.notices import HubRetries
+
+GIT_ID = re.compile(r"[0-9a-f]{40}")
+SHA_256 = re.compile(r"[0-9a-f]{64}")
+
+
+def download(model: str, revision: str | None, file: str | None = None) -> HubModel:
+    """Keep the weights, config and card of a hub model in the hub cache and return them there.
+
+    Args:
+        model: The id, `organisation/name` or `name`.
+        revision: A branch, tag or commit; None is the main branch.
+        file: The one that is meant; None is the only model that the repository holds.
+
+    Raises:
+        CheckpointError: The model is missing, gated or out of reach, or the cache cannot be
+            written; or, before any weight is asked for: NoWeights, SeveralCheckpoints,
+            HubFileNotFound.
+    """
+    with translated(model, revision):
+        try:
+            listing = list_model(model, revision)
+        except OfflineModeIsEnabled:
+            return cached(model, revision, file)
+        needed = needed_files(model, listing.names, file)
+        hub_headers()  # a token that cannot be sent is refused before the client words that
+        with guarded(model):
+            snapshot = kept(model, listing.commit, needed)
+            shards = set()
+            for name in needed:
+                if INDEX.search(name):
+                    shards |= shards_of(LocalBlob(snapshot / name, name))
+            further = sorted(shards.intersection(listing.names).difference(needed))
+            if len(further) > limits.WEIGHT_FILES:
+                raise HubTooManyFiles(model=model, count=len(further), limit=limits.WEIGHT_FILES)
+            kept(model, listing.commit, further)  # whose names do not tell
+        note(snapshot, revision or constants.DEFAULT_REVISION)
+    return HubModel(local_files(snapshot), snapshot.name)
+
+
+def kept(model: str, commit: str, names: list[str]) -> Path:
+    """Download files into the cache and return the folder of the snapshot there.
+
+    One after the other, so that no thread is at work when the client's own rules are back. Raises
+    HubFileDamaged and the client's errors.
+    """
+    snapshot = Path()
+    for name in names:
+        former = huggingface_hub.try_to_load_from_cache(model, name, revision=commit)
+        file = huggingface_hub.hf_hub_download(model, name, revision=commit, tqdm_class=TerminalBar)
+        path = Path(file)
+        snapshot = path.parents[name.count("/")]
+        if snapshot.name != commit:
+            raise HubUnreachable(model=model, reason="it answers with another commit")
+        if not isinstance(former, str):
+            check_content(path, f"{model}/{name}")
+    return snapshot
+
+
+def check_content(path: Path, label: str) -> None:
+    """Compare a file that was just fetched with what the hub calls it, and remove it if it differs.
+
+    In the cache a file is a link to its content, under the name that the hub gave: the SHA-256 of a
+    large file, git's id of a small one. Other servers call them by the SHA-1. Raises
+    HubFileDamaged.
+    """
+    if not path.is_symlink():
+        return
+    blob = path.parent / path.readlink()
+    name = blob.name
+    if SHA_256.fullmatch(name):
+        is_right = name == digest(blob, hashlib.sha256())
+    elif GIT_ID.fullmatch(name):
+        header = hashlib.sha1(b"blob %d\0" % blob.stat().st_size, usedforsecurity=False)
+        plain = hashlib.sha1(usedforsecurity=False)
+        is_right = name in (digest(blob, header), digest(blob, plain))
+    else:
+        return
+    if not is_right:
+        path.unlink()
+        blob.unlink()
+        raise HubFileDamaged(path=label, reason=f"its digest is not {name}")
+
+
+def digest(path: Path, state: Any) -> str:
+    """Return a digest, begun or not, over all of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: state).hexdigest()
+
+
+def note(snapshot: Path, revision: str) -> None:
+    """Note in the cache where a branch or tag is: without the hub that is not known otherwise."""
+    place = snapshot.parent.parent / "refs" / revision
+    if revision == snapshot.name or ".." in place.parts:
+        return
+    # A cache that is mounted read-only serves all the same.
+    with suppress(OSError):
+        if not place.is_file() or place.read_text(encoding="ascii") != snapshot.name:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            draft = place.with_name(f".{place.name}.{os.getpid()}")
+            draft.write_text(snapshot.name, encoding="ascii")
+            draft.replace(place)
+
+
+class TerminalBar(HubBar):
+    """The client's progress bar, on a terminal alone: it also draws one into files."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        if not sys.stderr.isatty():
+            options["disable"] = True
+        super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
+
+
+@contextmanager
+def guarded(model: str) -> Iterator[None]:
+    """Let every request of huggingface_hub go through `exchange`, and what it logs be ours to say.
+
+    It has no public way to ask for the factory that is in use; that one is put back.
+    """
+    former = _http._GLOBAL_CLIENT_FACTORY  # noqa: SLF001
+    verbosity = logging.get_verbosity()
+    set_client_factory(lambda: guard(former(), model))
+    logging.set_verbosity(ERROR)
+    try:
+        yield
+    finally:
+        set_client_factory(former)
+        logging.set_verbosity(verbosity)
+
+
+def guard(client: Any, model: str) -> Any:
+    """Make a client send its requests by `exchange`."""
+    sends = client.send
+    waited = 0
+
+    def send(request: Any, *, stream: bool = False, **options: Any) -> Any:
+        nonlocal waited
+        follow = never if options.get("follow_redirects") is False else always
+        answer = exchange(request, stream=stream, follow=follow, send=sends)
+        if answer.status_code in PASSING:
+            error = HfHubHTTPError("", response=answer)
+            pause = requested_pause(error)
+            waited += pause  # the client waits for hours if it is asked to
+            if waited > PATIENCE:
+                raise error
+            say(HubRetries(model=model, reason=reason(error), seconds=pause))
+        return answer
+
+    client.send = send
+    return client
+
+
+def never(_: Any) -> bool:
+    """Follow no redirect."""
+    return False
