@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from registry import settings
 from registry.commands import (
     adapters,
     characteristic,
@@ -80,7 +81,8 @@ class RegistryGroup(click.Group):
 
 @click.group(cls=RegistryGroup, context_settings=SETTINGS)
 @click.version_option(package_name="weight-registry")
-def main() -> None:
+@click.pass_context
+def main(ctx: click.Context) -> None:
     """Identify the base model a checkpoint was derived from, by fingerprints of its weights.
 
     \b
@@ -93,6 +95,8 @@ def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be Unicode
     LOGGER.handlers = [NoticePrinter()]
+    command = settings.COMMAND.set(ctx.invoked_subcommand or "")
+    ctx.call_on_close(partial(settings.COMMAND.reset, command))
 
 
 for section in SECTIONS.values():

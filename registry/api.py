@@ -289,7 +289,7 @@ class Registry:
 
     @contextmanager
     def _engine(self) -> Iterator[Engine]:
-        with translated(self._opened.url):
+        with translated(self._opened):
             yield self._opened
 
     @contextmanager

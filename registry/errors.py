@@ -458,12 +458,105 @@ class DatabaseError(RegistryError):
 
 class BadDatabaseURL(DatabaseError):
     """REGISTRY_DATABASE_URL is not a Postgres address ({reason}); write
-    postgresql://user:password@host:5432/name."""
+    postgresql://user:password@host:5432/name, and in the password %40 for @, %3A for :, %2F for /,
+    %3F for ?, %23 for # and %25 for %."""
 
 
-class DatabaseUnreachable(DatabaseError):
+class DatabaseFault(DatabaseError):
+    """{reason}"""
+
+
+class DatabaseUnreachable(DatabaseFault):
     """The database at {url!r} does not answer ({reason}); start it or correct
     REGISTRY_DATABASE_URL."""
+
+
+class ConnectionFailed(DatabaseFault):
+    """The database at {url!r} takes no connection ({reason}); correct REGISTRY_DATABASE_URL or ask
+    its administrator."""
+
+
+class ConnectionLost(DatabaseFault):
+    """The database at {url!r} ended the connection ({reason}); run the command again, and look into
+    the server's log if that happens often."""
+
+
+class CommitUnknown(DatabaseFault):
+    """The connection to the database at {url!r} was lost while it stored the change ({reason}), so
+    that it may have been made or not; look with `registry list`, then run the command again."""
+
+
+class LoginRefused(DatabaseFault):
+    """The database at {url!r} refuses this role or its password ({reason}); correct them in
+    REGISTRY_DATABASE_URL, in a password %40 for @, %3A for :, %2F for / and %25 for %."""
+
+
+class NoSuchDatabase(DatabaseFault):
+    """The server has no such database as {url!r} names ({reason}); create it, or correct the name
+    in REGISTRY_DATABASE_URL."""
+
+
+class RightMissing(DatabaseFault):
+    """The role of {url!r} lacks the right {right} ({reason}); ask the owner of the database for:
+    {grant}."""
+
+
+class DatabaseReadOnly(DatabaseFault):
+    """The database at {url!r} can only be read ({reason}), as a replica; give the primary's address
+    in REGISTRY_DATABASE_URL, or have writing allowed."""
+
+
+class DiskFull(DatabaseFault):
+    """The disk of the database at {url!r} is full ({reason}); make room there."""
+
+
+class ServerExhausted(DatabaseFault):
+    """The server of the database at {url!r} lacks memory or another resource ({reason}); try again
+    later, or give it more."""
+
+
+class TooManyConnections(DatabaseFault):
+    """The database at {url!r} has no connection left ({reason}); try again when other clients have
+    ended, or have its limit raised."""
+
+
+class LockTimeout(DatabaseFault):
+    """Another session held a lock in the database at {url!r} for longer than its lock_timeout
+    ({holder}); try again when that has ended."""
+
+
+class StatementEnded(DatabaseFault):
+    """The database at {url!r} ended a statement ({reason}); its statement_timeout is too short, or
+    an administrator cancelled it: raise the one or ask the other."""
+
+
+class ServerEnding(DatabaseFault):
+    """The database at {url!r} is shutting down, or an administrator ended the connection
+    ({reason}); try again when it runs."""
+
+
+class ServerNotReady(DatabaseFault):
+    """The database at {url!r} is starting up or recovering ({reason}); try again when it takes
+    connections."""
+
+
+class IdleEnded(DatabaseFault):
+    """The database at {url!r} ends connections that idle ({reason}); run the command again, and
+    have its idle_session_timeout raised if that happens often."""
+
+
+class Conflict(DatabaseFault):
+    """Two sessions were in each other's way in the database at {url!r} ({reason}); run the command
+    again."""
+
+
+class DatabaseDamaged(DatabaseFault):
+    """The database at {url!r} has lost data or cannot read its disk ({reason}); check the disk and
+    restore a backup."""
+
+
+class ValueRefused(DatabaseError):
+    """The database cannot hold a value ({reason}); rename or repair what was to be stored."""
 
 
 class DatabaseTooOld(DatabaseError):
@@ -484,13 +577,34 @@ class SchemaOlder(DatabaseError):
     """The database at {url!r} has the older schema {revision!r}; run `registry db upgrade`."""
 
 
-class SchemaBusy(DatabaseError):
+class SchemaBroken(DatabaseFault):
+    """The tables of the database at {url!r} are not those of the schema {revision!r} that it states
+    ({reason}), half restored or of another draft; restore a whole backup, or give an empty
+    database."""
+
+
+class SchemaUnknown(DatabaseError):
+    """The database at {url!r} states the schema {revision!r}, which no release of the registry
+    wrote; restore a backup, or give an empty database."""
+
+
+class SchemaUnstated(DatabaseError):
+    """The table registry_version of the database at {url!r} does not state one schema ({reason});
+    restore a whole backup, or give an empty database."""
+
+
+class TablesTaken(DatabaseError):
+    """The database at {url!r} holds tables that are not the registry's ({reason}); give a database
+    of its own."""
+
+
+class SchemaBusy(DatabaseFault):
     """The database at {url!r} cannot be upgraded now ({reason}); another upgrade or a long
     transaction is in the way: wait until it has ended, then run `registry db upgrade`."""
 
 
-class DatabaseFailed(DatabaseError):
-    """The database refused the request ({reason}); nothing was changed, try again."""
+class DatabaseFailed(DatabaseFault):
+    """The database at {url!r} refused the request ({reason}); its log may say more."""
 
 
 class NotUnicode(DatabaseError):
@@ -498,12 +612,12 @@ class NotUnicode(DatabaseError):
     folder."""
 
 
-class ServerUnavailable(DatabaseError):
+class ServerUnavailable(DatabaseFault):
     """The embedded database cannot run here ({reason}); set REGISTRY_DATABASE_URL to a Postgres
     with pgvector."""
 
 
-class ServerFailed(DatabaseError):
+class ServerFailed(DatabaseFault):
     """The embedded database failed ({reason}); look into its log, {log!r}."""
 
 
@@ -533,3 +647,40 @@ class NoVerdict(DatabaseError):
 class NameTaken(DatabaseError):
     """Another model's weights are registered as {name!r}; give this one a --name of its own, or
     remove the other."""
+
+
+SQLSTATES: dict[str, type[DatabaseError]] = {
+    "08": ConnectionFailed,
+    "08001": DatabaseUnreachable,
+    "08003": ConnectionLost,
+    "08006": ConnectionLost,
+    "0A": DatabaseFailed,
+    "22": ValueRefused,
+    "25006": DatabaseReadOnly,
+    "28": LoginRefused,
+    "3D000": NoSuchDatabase,
+    "3F000": RightMissing,
+    "40": Conflict,
+    "42501": RightMissing,
+    "42701": SchemaBroken,
+    "42703": SchemaBroken,
+    "42704": SchemaBroken,
+    "42710": SchemaBroken,
+    "42883": SchemaBroken,
+    "42P01": SchemaBroken,
+    "42P07": SchemaBroken,
+    "53": ServerExhausted,
+    "53100": DiskFull,
+    "53300": TooManyConnections,
+    "55P03": LockTimeout,
+    "57014": StatementEnded,
+    "57P01": ServerEnding,
+    "57P02": ServerEnding,
+    "57P03": ServerNotReady,
+    "57P04": NoSuchDatabase,
+    "57P05": IdleEnded,
+    "58": DatabaseDamaged,
+    "XX001": DatabaseDamaged,
+    "XX002": DatabaseDamaged,
+}
+"""What each SQLSTATE, or its class, the first two characters, means to a user."""

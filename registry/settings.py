@@ -1,7 +1,8 @@
-"""The environment, read in one place."""
+"""The environment, read in one place, and the name that we go by outside."""
 
 import os
 import re
+from contextvars import ContextVar
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -9,6 +10,13 @@ import platformdirs
 
 PASSWORD = re.compile(r"://[^:/?#]*:(.+)@|[?&]\w*password=([^&#]+)")
 """Of an address; an @ in it need not be written as %40."""
+COMMAND = ContextVar("COMMAND", default="")
+"""What was typed after `registry`, such as `db status`; nothing in other programs."""
+
+
+def application_name() -> str:
+    """Return what a server shows as our name, unless the user chose another: `registry ingest`."""
+    return f"registry {COMMAND.get()}".strip()
 
 
 def database_url() -> str | None:

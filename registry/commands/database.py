@@ -2,17 +2,20 @@
 
 import click
 
+from registry import settings
 from registry.commands.options import json_option
 from registry.commands.printing import show
 
 
 @click.group()
-def db() -> None:
+@click.pass_context
+def db(ctx: click.Context) -> None:
     """Start, stop, upgrade and inspect the database.
 
     \b
     Example: psql $(registry db url)
     """
+    settings.COMMAND.set(f"db {ctx.invoked_subcommand}")
 
 
 @db.command()

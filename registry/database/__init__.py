@@ -1,6 +1,8 @@
 """Postgres with pgvector: the schema, the embedded server, what is stored and what is found.
 
 connection             the way in: from a URL, or none, to an engine
+addresses              a URL taken apart, and what of it may be shown
+failures               what the driver says went wrong, as one of our errors
 schema, column_types   the tables; the history of their changes is in migrations/
 fingerprints, rows     records to rows and back
 fingerprint_rows       the rows of one fingerprint, added or replaced

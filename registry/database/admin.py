@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 
 from registry import settings
+from registry.database.addresses import parsed, shown
 from registry.database.connection import (
     checked,
     embedded_server,
-    normalised,
     open_database,
     schema_revision,
-    shown,
 )
 from registry.database.migrate import upgrade
 from registry.database.schema import REVISION
@@ -65,8 +64,7 @@ def url() -> str:
     given = settings.database_url()
     if not given:
         return start()
-    address = normalised(given).set(drivername="postgresql")
-    return address.render_as_string(hide_password=False)
+    return parsed(given).for_psql()
 
 
 def upgrade_schema() -> str:
@@ -85,7 +83,7 @@ def status() -> Status:
     """Look at the configured database; a stopped embedded server is left stopped."""
     given = settings.database_url()
     if given:
-        address = shown(normalised(given))
+        address = parsed(given).shown
         external = Status("external", running=True, url=address, data_dir=None)
         return inspected(given, external)
 
@@ -101,7 +99,7 @@ def inspected(address: str, outside: Status) -> Status:
     """Return a status with what the server itself says."""
     with checked(address) as (engine, _), engine.connect() as connection:
         postgres, pgvector = connection.execute(VERSIONS).one()
-        schema = schema_revision(connection)
+        schema = schema_revision(connection, engine.url)
         return replace(
             outside,
             postgres=postgres,

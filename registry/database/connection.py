@@ -1,24 +1,27 @@
 """From a URL, or none, to an engine on a database that has the right schema."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+import psycopg
+from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 
 from registry import settings
+from registry.database.addresses import parsed, shown
+from registry.database.failures import error_of
 from registry.database.migrate import update_extension, upgrade, wait_for_upgrade
 from registry.database.schema import REVISION
 from registry.errors import (
-    BadDatabaseURL,
-    DatabaseFailed,
     DatabaseTooOld,
-    DatabaseUnreachable,
     NotUnicode,
     SchemaNewer,
     SchemaOlder,
+    SchemaUnknown,
+    SchemaUnstated,
     ServerUnavailable,
     VectorMissing,
 )
@@ -28,14 +31,26 @@ if TYPE_CHECKING:
 
 OLDEST = 15  # Postgres
 EXTENSION = "vector"
+REVISIONS = re.compile(r"(?!0000)[0-9]{4}")
+"""How all revisions of the schema are written."""
+DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 10,  # seconds
+    "prepare_threshold": None,  # a pooler hands on connections that know no statement by name
+    # a peer that has gone without a word is noticed within half a minute
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+"""libpq's and psycopg's connection parameters, where the URL does not say otherwise."""
 
 
 @contextmanager
 def open_database(url: str | None = None) -> Iterator[Engine]:
     """Yield an engine on a database: the given, else REGISTRY_DATABASE_URL, else the embedded one.
 
-    A database without our tables gets them; the embedded one is also upgraded. Raises
-    DatabaseError.
+    A database without our tables gets them; the embedded one is also upgraded. No connection is
+    held between two uses of the engine: each is a new one. Raises DatabaseError.
     """
     given = url or settings.database_url()
     if given:
@@ -45,7 +60,7 @@ def open_database(url: str | None = None) -> Iterator[Engine]:
     server = embedded_server()
     with (
         server.connected() as address,
-        engine_on(address, embedded=True, overrides=server.client) as engine,
+        engine_on(address, server=server) as engine,
     ):
         yield engine
 
@@ -64,89 +79,97 @@ def embedded_server() -> "Server":
 
 
 @contextmanager
-def engine_on(
-    given: str, *, embedded: bool = False, overrides: dict[str, Any] | None = None
-) -> Iterator[Engine]:
+def engine_on(given: str, server: "Server | None" = None) -> Iterator[Engine]:
     """Yield an engine on a database whose schema is up to date.
 
-    overrides: libpq's connection parameters.
+    server: the embedded server that the database is of.
     """
-    with checked(given, overrides) as (engine, revision):
-        if revision is not None and revision < REVISION and not embedded:
+    with checked(given, server) as (engine, revision):
+        if revision is not None and revision < REVISION and not server:
             raise SchemaOlder(url=shown(engine.url), revision=revision)
         if revision != REVISION:
             upgrade(engine, shown(engine.url))
-        if embedded:
+        if server:
             update_extension(engine)
         yield engine
 
 
 @contextmanager
-def checked(
-    given: str, overrides: dict[str, Any] | None = None
-) -> Iterator[tuple[Engine, str | None]]:
+def checked(given: str, server: "Server | None" = None) -> Iterator[tuple[Engine, str | None]]:
     """Yield an engine on a server that will do, and the schema revision it stands at.
 
-    Raises DatabaseUnreachable, DatabaseTooOld, VectorMissing, SchemaNewer.
+    Raises DatabaseFault, DatabaseTooOld, VectorMissing, SchemaNewer, SchemaUnknown, SchemaUnstated.
     """
-    url = normalised(given)
-    # a pooler in transaction mode hands on connections that know no statement by name
-    parameters = {"connect_timeout": 10, "prepare_threshold": None} | (overrides or {})
-    engine = create_engine(url, connect_args=parameters)
+    engine = engine_to(given, server)
     try:
-        with translated(url):
+        with translated(engine):
             with engine.connect() as connection:
-                check_server(connection, url)
-                revision = settled_revision(connection)
-            if revision is not None and revision > REVISION:
-                raise SchemaNewer(url=shown(url), revision=revision)
+                check_server(connection, engine.url)
+                revision = settled_revision(connection, engine.url)
             yield engine, revision
     finally:
         engine.dispose()
 
 
-def settled_revision(connection: Connection) -> str | None:
-    """Return the schema revision; of an older schema, once no other command upgrades it."""
-    revision = schema_revision(connection)
-    if revision is None or revision >= REVISION:
+def engine_to(given: str, server: "Server | None" = None) -> Engine:
+    """Return an engine that opens a connection for each use, and closes it after.
+
+    One that idles while weights are read for minutes might be ended meanwhile. The engine's URL
+    holds no secret; the driver alone is handed them. Raises BadDatabaseURL.
+    """
+    address = parsed(given)
+    engine = create_engine(address.url, poolclass=NullPool)
+    application = settings.application_name()
+
+    @event.listens_for(engine, "do_connect")
+    def connect(dialect: Any, _record: Any, _arguments: Any, made: dict[str, Any]) -> Any:
+        parameters = DEFAULTS | {"fallback_application_name": application}
+        parameters["context"] = made["context"]  # how SQLAlchemy has the driver read values
+        if server:
+            return embedded_connection(server, partial(dialect.connect, **parameters))
+        return dialect.connect(**{**parameters, **address.parameters})
+
+    return engine
+
+
+def embedded_connection(server: "Server", connect: Callable[..., Any]) -> Any:
+    """Return a connection to the embedded server, which is started again if it has ended.
+
+    Its address is then another. Raises ServerUnavailable, ServerFailed, OperationalError.
+    """
+    address = server.url()
+    if address:
+        with suppress(psycopg.OperationalError):  # it ends, or recovers
+            return connect(**parsed(address).parameters, **server.client)
+    return connect(**parsed(server.address()).parameters, **server.client)
+
+
+def settled_revision(connection: Connection, url: URL) -> str | None:
+    """Return the schema revision; of an older schema, once no other command upgrades it.
+
+    Raises SchemaNewer, SchemaUnknown, SchemaUnstated.
+    """
+    revision = schema_revision(connection, url)
+    if revision is not None and not REVISIONS.fullmatch(revision):
+        raise SchemaUnknown(url=shown(url), revision=revision)
+    if revision is not None and revision > REVISION:
+        raise SchemaNewer(url=shown(url), revision=revision)
+    if revision is None or revision == REVISION:
         return revision
     connection.rollback()
     wait_for_upgrade(connection)
-    return schema_revision(connection)
-
-
-def normalised(given: str) -> URL:
-    """Return a SQLAlchemy URL for psycopg from whatever spelling of a Postgres URL.
-
-    Raises BadDatabaseURL.
-    """
-    try:
-        url = make_url(re.sub(r"^postgres://", "postgresql://", given.strip()))
-    except (ArgumentError, ValueError) as exc:
-        raise BadDatabaseURL(reason="it is not a URL") from exc
-    backend = url.get_backend_name()
-    if backend != "postgresql":
-        raise BadDatabaseURL(reason=f"it speaks of {backend}")
-    return url.set(drivername="postgresql+psycopg")
+    return schema_revision(connection, url)
 
 
 @contextmanager
-def translated(url: URL) -> Iterator[None]:
+def translated(engine: Engine) -> Iterator[None]:
     """Raise driver errors as RegistryErrors: a connection may fail at any time."""
     try:
         yield
-    except OperationalError as exc:
-        raise DatabaseUnreachable(url=shown(url), reason=reason(exc)) from exc
     except DBAPIError as exc:
-        raise DatabaseFailed(reason=reason(exc)) from exc
+        raise error_of(exc, engine.url) from exc
     except UnicodeEncodeError as exc:
         raise NotUnicode(text=exc.object) from exc
-
-
-def reason(exc: DBAPIError) -> str:
-    """Return the driver's first line, without its address lists."""
-    lines = str(exc.orig).strip().splitlines() or [type(exc.orig).__name__]
-    return lines[0].rstrip(".")
 
 
 def check_server(connection: Connection, url: URL) -> None:
@@ -161,15 +184,24 @@ def check_server(connection: Connection, url: URL) -> None:
         raise VectorMissing(url=shown(url), reason="it is not installed on that server")
 
 
-def schema_revision(connection: Connection) -> str | None:
-    """Return the migration that the database stands at; None for one without our tables."""
-    table = connection.scalar(text("SELECT to_regclass('registry_version')"))
-    if table is None:
+def schema_revision(connection: Connection, url: URL) -> str | None:
+    """Return the migration that the database stands at; None for one without our tables.
+
+    Raises SchemaUnstated.
+    """
+    if not is_table(connection, "registry_version"):
         return None
-    revision: str | None = connection.scalar(text("SELECT version_num FROM registry_version"))
-    return revision
+    query = text("SELECT version_num FROM registry_version ORDER BY version_num LIMIT 2")
+    revisions = connection.scalars(query).all()
+    if len(revisions) > 1:
+        raise SchemaUnstated(url=shown(url), reason=f"it holds {' and '.join(revisions)}")
+    if revisions:
+        return str(revisions[0])
+    if is_table(connection, "models"):
+        raise SchemaUnstated(url=shown(url), reason="it is empty")
+    return None
 
 
-def shown(url: URL) -> str:
-    """Return the URL as a user may see it, without the password."""
-    return url.render_as_string(hide_password=True).replace("+psycopg", "")
+def is_table(connection: Connection, name: str) -> bool:
+    """Return whether the database has a table of that name."""
+    return connection.scalar(text("SELECT to_regclass(:name)"), {"name": name}) is not None

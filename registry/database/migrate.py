@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, NotSupportedError, ProgrammingError
 
-from registry.errors import SchemaBusy, VectorMissing
+from registry.database.failures import kind_of, reason, sqlstate
+from registry.errors import DatabaseError, SchemaBroken, SchemaBusy, TablesTaken, VectorMissing
 
 LOCK = 7_241_509_911  # as migrations/env.py has it
 PATIENCE = 30.0  # seconds that a command waits for the upgrade of another
@@ -43,6 +44,8 @@ def upgrade(
         VectorMissing: where the extension may not be created.
         SchemaBusy: where a timeout ended the upgrade. Migrations that were complete stay; the next
             upgrade goes on.
+        SchemaBroken: where the tables are not those of the revision that the database states.
+        TablesTaken: where it states none, and has tables of these names.
     """
     from alembic import command  # noqa: PLC0415  # only an upgrade pays for the import
     from alembic.config import Config  # noqa: PLC0415
@@ -57,20 +60,39 @@ def upgrade(
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, revision)
-        except ProgrammingError as exc:
-            if "extension" in str(exc.orig):
-                raise VectorMissing(url=shown, reason=first_line(exc.orig)) from exc
-            raise
-        except OperationalError as exc:
-            if getattr(exc.orig, "sqlstate", None) in TIMED_OUT:
-                raise SchemaBusy(url=shown, reason=first_line(exc.orig)) from exc
-            raise
+        except DBAPIError as exc:
+            kind = upgrade_error(exc)
+            if kind is None:
+                raise
+            stated = revision_now(connection)
+            if kind is SchemaBroken and stated is None:
+                kind = TablesTaken
+            raise kind(url=shown, reason=reason(exc), revision=stated) from exc
         connection.commit()
 
 
-def first_line(exc: BaseException | None) -> str:
-    """Return the first line of what the driver says."""
-    return str(exc).splitlines()[0]
+def upgrade_error(exc: DBAPIError) -> type[DatabaseError] | None:
+    """Return what an error means to an upgrade; None where it means what it does elsewhere."""
+    state = sqlstate(exc)
+    if "extension" in reason(exc) and isinstance(exc, ProgrammingError | NotSupportedError):
+        return VectorMissing
+    if state in TIMED_OUT:
+        return SchemaBusy
+    if state.startswith("42") and kind_of(state) is SchemaBroken:
+        return SchemaBroken
+    return None
+
+
+def revision_now(connection: Connection) -> str | None:
+    """Return the revision that an upgrade has come to; None where it is not known."""
+    if connection.invalidated:
+        return None
+    connection.rollback()
+    try:
+        revision: str | None = connection.scalar(text("SELECT version_num FROM registry_version"))
+    except DBAPIError:
+        return None
+    return revision
 
 
 def wait_for_upgrade(connection: Connection) -> None:

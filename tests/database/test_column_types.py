@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from sqlalchemy import create_engine, literal, select
 
+from registry.database.addresses import parsed
 from registry.database.column_types import Half, Single
-from registry.database.connection import normalised
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,7 @@ from registry.database.connection import normalised
 def test_numbers_equal_the_stored_ones(url, column, precision):
     """What comes out is a tuple of floats, each the rounded number and not its decimals."""
     values = (0.1, -2.5, 3e-5)
-    engine = create_engine(normalised(url))
+    engine = create_engine(parsed(url).url)
     with engine.connect() as connection:
         stored = connection.scalar(select(literal(values, column)))
     engine.dispose()
@@ -24,7 +24,7 @@ def test_numbers_equal_the_stored_ones(url, column, precision):
 @pytest.mark.parametrize("column", [Half(3), Single()], ids=["half", "single"])
 def test_null_is_none(url, column):
     """A missing array stays missing."""
-    engine = create_engine(normalised(url))
+    engine = create_engine(parsed(url).url)
     with engine.connect() as connection:
         assert connection.scalar(select(literal(None, column))) is None
     engine.dispose()

@@ -23,19 +23,20 @@ from sqlalchemy.orm import Session
 
 import registry
 from registry.database import connection, fingerprints
-from registry.database.connection import normalised, open_database
+from registry.database.addresses import parsed
+from registry.database.connection import open_database
 from registry.database.fingerprints import Origin
 from registry.database.migrate import migrations, upgrade
 from registry.database.schema import REVISION, Base
 from registry.errors import (
-    BadDatabaseURL,
-    DatabaseFailed,
     DatabaseTooOld,
     DatabaseUnreachable,
     NotUnicode,
     SchemaNewer,
     SchemaOlder,
+    ServerEnding,
     ServerUnavailable,
+    ValueRefused,
     VectorMissing,
 )
 from registry.fingerprints.record import Fingerprint
@@ -52,23 +53,6 @@ def query(url: str, statement: str) -> list[tuple]:
         return own.execute(statement).fetchall()
 
 
-@pytest.mark.parametrize(
-    "given", ["postgres://u:p@h:1/d", "postgresql://u:p@h:1/d", "postgresql+psycopg2://u:p@h:1/d"]
-)
-def test_every_spelling_means_psycopg(given):
-    """What users write is normalised."""
-    assert (
-        normalised(given).render_as_string(hide_password=False) == "postgresql+psycopg://u:p@h:1/d"
-    )
-
-
-@pytest.mark.parametrize("given", ["mysql://h/d", "nonsense", "postgresql://h:port/d"])
-def test_not_an_address(given):
-    """Anything else is refused before a connection is tried."""
-    with pytest.raises(BadDatabaseURL, match="not a Postgres address"), open_database(given):
-        pass
-
-
 def test_an_empty_database_gets_its_tables(empty_url):
     """Opening builds the schema; opening again changes nothing."""
     for _ in range(2):
@@ -79,7 +63,7 @@ def test_an_empty_database_gets_its_tables(empty_url):
 
 def test_migrations_build_what_the_code_expects(url):
     """Autogenerate finds no difference, and REVISION is the newest migration."""
-    engine = create_engine(normalised(url))
+    engine = create_engine(parsed(url).url)
     with engine.connect() as own:
         context = MigrationContext.configure(
             own, opts={"version_table": "registry_version", "compare_server_default": False}
@@ -108,7 +92,7 @@ def downgrade(url: str, revision: str) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(migrations()))
-    engine = create_engine(normalised(url))
+    engine = create_engine(parsed(url).url)
     with engine.connect() as own:
         config.attributes["connection"] = own
         command.downgrade(config, revision)
@@ -117,7 +101,7 @@ def downgrade(url: str, revision: str) -> None:
 
 
 def upgraded(url: str) -> None:
-    engine = create_engine(normalised(url))
+    engine = create_engine(parsed(url).url)
     upgrade(engine, url)
     engine.dispose()
 
@@ -232,19 +216,9 @@ def test_nobody_answers(address):
     assert "\n" not in str(caught.value)
 
 
-def test_passwords_are_not_shown():
-    """An error's address hides the password."""
-    with (
-        pytest.raises(DatabaseUnreachable, match="127.0.0.1") as caught,
-        open_database("postgresql://u:secret@127.0.0.1:1/x"),
-    ):
-        pass
-    assert "secret" not in str(caught.value)
-
-
 def test_a_database_that_goes_away(url):
     """A connection lost in the middle is a sentence too."""
-    lost = pytest.raises(DatabaseUnreachable, match="terminat")
+    lost = pytest.raises(ServerEnding, match="terminat")
     with lost, open_database(url) as engine, engine.connect() as own:
         own.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
 
@@ -252,7 +226,7 @@ def test_a_database_that_goes_away(url):
 def test_other_driver_errors(url):
     """Whatever else the driver says is passed on in one line."""
     with (
-        pytest.raises(DatabaseFailed, match="division by zero"),
+        pytest.raises(ValueRefused, match="division by zero"),
         open_database(url) as engine,
         engine.connect() as own,
     ):

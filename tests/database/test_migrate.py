@@ -14,7 +14,8 @@ from places import execute
 from sqlalchemy import create_engine
 
 from registry.database import migrate
-from registry.database.connection import normalised, open_database
+from registry.database.addresses import parsed
+from registry.database.connection import open_database
 from registry.database.migrate import LOCK, migrations, upgrade
 from registry.database.schema import REVISION
 from registry.errors import SchemaBusy, SchemaOlder
@@ -51,7 +52,7 @@ def statement(sql):
 @pytest.fixture
 def engine(url):
     """An engine on a migrated database."""
-    made = create_engine(normalised(url))
+    made = create_engine(parsed(url).url)
     yield made
     made.dispose()
 
@@ -187,9 +188,9 @@ UPGRADE = """import sys
 from pathlib import Path
 from sqlalchemy import create_engine
 from registry.database import migrate
-from registry.database.connection import normalised
+from registry.database.addresses import parsed
 migrate.migrations = lambda: Path(sys.argv[2])
-migrate.upgrade(create_engine(normalised(sys.argv[1])), "the address")
+migrate.upgrade(create_engine(parsed(sys.argv[1]).url), "the address")
 """
 
 
