@@ -117,7 +117,7 @@ def known_name(url, model):
 @pytest.mark.parametrize(
     ("setting", "kind", "advice"),
     [
-        ("lock_timeout=100ms", LockTimeout, "lock_timeout"),
+        ("lock_timeout=200ms", LockTimeout, "lock_timeout"),
         ("statement_timeout=100ms", StatementEnded, "statement_timeout is too short"),
     ],
     ids=["lock", "statement"],
@@ -132,10 +132,10 @@ def test_timeouts(url, setting, kind, advice):
 
 def test_a_connection_that_idles_too_long(url):
     """What idle_session_timeout ends is named so."""
-    engine = engine_to(f"{url}&options=-c%20idle_session_timeout=50ms")
+    engine = engine_to(f"{url}&options=-c%20idle_session_timeout=1s")
     with engine.connect() as connection:
         connection.rollback()
-        execute(url, "SELECT pg_sleep(0.3)")
+        execute(url, "SELECT pg_sleep(1.5)")
         with pytest.raises(IdleEnded, match="idle_session_timeout"), translated(engine):
             connection.execute(text("SELECT 1"))
 
