@@ -1,295 +1,279 @@
-"""Torch pickles, read without running anything that they contain.
+"""Torch's pickles, read without running anything that they contain.
 
-torch's own weights-only unpickler builds the objects, under a mode in which tensors carry their
-place in the file and no data: the index comes first, the bytes follow tensor by tensor. Classes
-that a training script pickled along (a config, a whole module) become inert stand-ins; a function
-that the pickle wants called is an error.
+`unpickler` takes the pickle apart, which gives the index; the bytes follow tensor by tensor, from a
+member of a zip archive (torch 1.6 and later) or from behind the pickle (before).
 """
 
-import importlib
-import logging
-import re
-import sys
-import warnings
-import zipfile
-from collections.abc import Iterator
-from pickle import UnpicklingError
-from typing import Any, NamedTuple
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import IO, Any, NamedTuple
 
-import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
-from torch.serialization import safe_globals
-
-from registry.checkpoints import dtypes
-from registry.checkpoints.blob import Blob, Span
-from registry.checkpoints.formats.stand_ins import (
-    ListStandIn,
-    StandIn,
-    TableStandIn,
-    allowed,
-    foreign_tensors,
-    hold_arrays,
-    stand_in,
-)
+from registry.checkpoints.blob import Blob, Span, read_bytes
+from registry.checkpoints.formats.archive import Archive, Member, Swapped, is_archive, read_archive
+from registry.checkpoints.formats.rebuilt import REMEDY, Distributed, Unread, View
+from registry.checkpoints.formats.stand_ins import foreign_tensors, hold_arrays
+from registry.checkpoints.formats.state_dict import Named, share_of_ranks, state_dict
+from registry.checkpoints.formats.tables import MalformedError
+from registry.checkpoints.formats.unpickler import Unpickler
+from registry.checkpoints.limits import limit
 from registry.checkpoints.tensors import Entry, Piece
-from registry.errors import BrokenFile, FormatNotRead, PartOfModel, RegistryError, UnsafePickle
+from registry.errors import (
+    BrokenFile,
+    FormatNotRead,
+    PartOfModel,
+    QuantisedWeights,
+    RegistryError,
+    UnsafePickle,
+)
 
-# In torch's complaint about a class or function that it does not know.
-GLOBAL = re.compile(r"GLOBAL ([\w.]+)")
-# In its complaints about what a class is not: a table or a list.
-SHAPES: dict[re.Pattern[str], type[StandIn]] = {
-    re.compile(r"Can only SETITEMS? for .* but got <class '([\w.]+)'>"): TableStandIn,
-    re.compile(r"Can only (?:append|extend) .* but got <class '([\w.]+)'>"): ListStandIn,
-}
-# What DeepSpeed and Megatron call the number of ranks that share every matrix, or the layers.
-PARALLEL = ("mp_world_size", "tensor_model_parallel_size", "pipeline_model_parallel_size")
-# The operations that protocols 4 and 5 added, of which torch's own pickles have none.
-PROTOCOL = re.compile(r"Unsupported operand (14\d|15[0-2])")
-DISTRIBUTED = "torch.distributed.tensor"  # the module that must be imported to unpickle DTensors
-# It warns of a DTensor's mesh that no process group is there for; none is wanted.
-logging.getLogger("torch.distributed.device_mesh").addFilter(lambda _: False)
-MOST_CLASSES = 100  # no honest checkpoint pickles more of its own
-AVERAGE = re.compile(r"ema|average|avg|shadow|teacher", re.IGNORECASE)
+MAGIC = 0x1950A86A20F9469CFC6C  # the first value of torch's format before 1.6
+PROTOCOL = 1001  # the second
+LENGTH = 8  # bytes before each storage of that format: how many numbers it has
+BYTE_ORDERS = {b"little": False, b"big": True}  # whether numbers must be turned round
+HALVES = {"complex64": 4, "complex128": 8}  # bytes of the numbers that a complex one consists of
+NO_PICKLE = "it is no pickle of tensors"
+LONGEST_PICKLE = limit("pickle-bytes")
+GATHER = "gather its tensors and save them as safetensors"
 
 
 class Pickled(NamedTuple):
-    """What a pickle holds, and whether numpy arrays are among it, which stand-ins replace."""
+    """What a pickle holds.
+
+    Attributes:
+        content: Its tables, with records in the place of tensors.
+        places: Where the bytes of each storage lie, by its key.
+        names: Classes and functions that it names.
+        is_swapped: Whether the bytes of a number stand the other way round.
+    """
 
     content: Any
-    arrays: bool
+    places: Mapping[str, "Place"]
+    names: tuple[str, ...]
+    is_swapped: bool = False
 
 
-class Named(NamedTuple):
-    """A tensor under its name in the state dict."""
+class Place(NamedTuple):
+    """Where the bytes of a storage lie: `size` of them from `begin` on."""
 
-    name: str
-    tensor: torch.Tensor
+    blob: Blob
+    begin: int
+    size: int
+
+
+@dataclass
+class Limited:
+    """The head of a file as a stream, which ends after the longest pickle."""
+
+    file: IO[bytes]
+    left: int
+
+    def read(self, count: int) -> bytes:
+        """Return the next bytes. Raises MalformedError where there are not as many."""
+        if not 0 <= count <= self.left:
+            raise MalformedError(NO_PICKLE)
+        self.left -= count
+        return self.file.read(count)
+
+    def readline(self) -> bytes:
+        """Return a line."""
+        line = self.file.readline(self.left)
+        self.left -= len(line)
+        return line
+
+    def tell(self) -> int:
+        """Return the position in the file."""
+        return self.file.tell()
 
 
 def read_pickle(blob: Blob) -> list[Entry]:
-    """Index the tensors of one file. Raises BrokenFile or UnsafePickle."""
+    """Index the tensors of one file.
+
+    Raises BrokenFile, FormatNotRead, QuantisedWeights, PartOfModel or UnsafePickle.
+    """
     try:
-        if is_zip(blob):
-            return in_place(blob)
-        return in_memory(blob)
+        pickled = from_archive(read_archive(blob)) if is_archive(blob) else from_stream(blob)
+        return entries_of(blob, pickled)
     except UnsafePickle as exc:
         raise UnsafePickle(path=blob.label, function=exc.data["function"]) from exc
     except RegistryError:
         raise
-    except UnpicklingError as exc:
-        if PROTOCOL.search(str(exc)):
-            remedy = "load it with Python's pickle, and save its tensors as a safetensors file"
-            kind = "a pickle of another protocol than torch's own"
-            raise FormatNotRead(path=blob.label, format=kind, remedy=remedy) from exc
-        raise BrokenFile(path=blob.label, reason=reason(exc)) from exc
-    except Exception as exc:  # a hostile pickle can make torch raise anything at all
-        raise BrokenFile(path=blob.label, reason=reason(exc)) from exc
+    except MalformedError as exc:
+        raise BrokenFile(path=blob.label, reason=exc) from exc
+    except Exception as exc:  # a damaged pickle makes tables and stacks raise anything at all
+        raise BrokenFile(path=blob.label, reason=NO_PICKLE) from exc
 
 
-def is_zip(blob: Blob) -> bool:
-    """Return whether this is the format of torch 1.6 and later."""
+def from_archive(archive: Archive) -> Pickled:
+    """Take apart the pickle in a zip archive. Raises what read_pickle turns into sentences."""
+    blob = archive.blob
+    if "constants.pkl" in archive.members:
+        remedy = "save the model's state dict as safetensors"
+        raise FormatNotRead(path=blob.label, format="a TorchScript program", remedy=remedy)
+    if "data.pkl" not in archive.members:
+        raise MalformedError("its zip archive holds no data.pkl")
+    unpickler = Unpickler(blob.size)
+    content = unpickler.load(io.BytesIO(short(archive.members["data.pkl"])))
+    places = {}
+    for name, member in archive.members.items():
+        if name.startswith("data/"):
+            places[name.removeprefix("data/")] = Place(member, 0, member.size)
+    return Pickled(content, places, tuple(unpickler.names), is_swapped(archive))
+
+
+def short(member: Member) -> bytes:
+    """Return the content of a member that is read whole. Raises BrokenFile where it is too long."""
+    if member.size > LONGEST_PICKLE:
+        raise member.broken(f"has {member.size:,} bytes, more than any model needs")
+    return read_bytes(member)
+
+
+def is_swapped(archive: Archive) -> bool:
+    """Return whether numbers are big-endian, as a member states. Raises MalformedError."""
+    if "byteorder" not in archive.members:
+        return False
+    order = short(archive.members["byteorder"])
+    if order not in BYTE_ORDERS:
+        raise MalformedError("its byte order is none that torch knows")
+    return BYTE_ORDERS[order]
+
+
+def from_stream(blob: Blob) -> Pickled:
+    """Take apart the pickles at the start of a file of torch before 1.6, and find its storages.
+
+    They are a magic number, a version, facts about the machine, the content and the keys of the
+    storages, which follow. Raises what read_pickle turns into sentences.
+    """
+    unpickler = Unpickler(blob.size)
     with blob.open() as file:
-        return zipfile.is_zipfile(file)
+        head: Any = Limited(file, LONGEST_PICKLE)
+        if unpickler.load(head) != MAGIC or unpickler.load(head) != PROTOCOL:
+            if hold_arrays(unpickler.names):
+                raise no_tensors(blob, "numpy arrays")
+            raise MalformedError(NO_PICKLE)
+        unpickler.load(head)
+        content = unpickler.load(head)
+        keys = unpickler.load(head)
+        position = head.tell()
+
+    places = {}
+    for key in keys:
+        storage = unpickler.storages[str(key)]
+        count = int.from_bytes(read_bytes(blob, position, LENGTH), "little")
+        size = count * storage.dtype.itemsize
+        places[storage.key] = Place(blob, position + LENGTH, size)
+        position += LENGTH + size
+    if position > blob.size:
+        raise BrokenFile(path=blob.label, reason="a tensor reaches beyond its end")
+    return Pickled(content, places, tuple(unpickler.names))
 
 
-def in_place(blob: Blob) -> list[Entry]:
-    """Return the tensors of a zip-format pickle (torch >= 1.6), which stay in the file."""
-    with FakeTensorMode():
-        pickled = load(blob)
-    return [fake_entry(blob, named) for named in named_tensors(blob, pickled)]
+def entries_of(blob: Blob, pickled: Pickled) -> list[Entry]:
+    """Return the index of the model in a pickle; averages and optimisers are left aside.
 
+    Raises what read_pickle turns into sentences.
+    """
+    share = share_of_ranks(pickled.content)
+    if share:
+        raise PartOfModel(path=blob.label, share=share)
+    tensors = state_dict(pickled.content, blob.size)
+    if not tensors and hold_arrays(pickled.names):
+        raise no_tensors(blob, "numpy arrays")
+    foreign = foreign_tensors(pickled.names)
+    if not tensors and foreign:
+        raise unread(blob, "", Unread(foreign, REMEDY))
 
-def fake_entry(blob: Blob, named: Named) -> Entry:
-    """Return where the bytes of a tensor without data lie in the file."""
-    fake = local_tensor(named.tensor)
-    storage: Any = fake.untyped_storage()
-    offset = storage._checkpoint_offset  # noqa: SLF001  # documented
-    offset += fake.storage_offset() * fake.dtype.itemsize
-    dtype = dtypes.of(fake.dtype)
-    shape = tuple(fake.shape)
-    if fake.is_contiguous():
-        span = Span(blob, offset, dtype, shape)
-        entry = Entry(named.name, dtype, shape, span.read, head=span.head)
-    else:
-        span = Span(blob, offset, dtype, shape, fake.stride())
-        entry = Entry(named.name, dtype, shape, span.read)
-    return as_piece(entry, named.tensor)
-
-
-def in_memory(blob: Blob) -> list[Entry]:
-    """Return the tensors of a pickle in torch's format before 1.6, which only loads as a whole."""
     entries = []
-    for name, distributed in named_tensors(blob, load(blob)):
-        tensor = local_tensor(distributed)
-        dtype = dtypes.of(tensor.dtype)
-        entry = Entry(name, dtype, tuple(tensor.shape), tensor.detach)
-        entries.append(as_piece(entry, distributed))
+    expanded = 0
+    for named in tensors:
+        entry = entry_of(blob, pickled, named)
+        entries.append(entry)
+        expanded += entry.nbytes
+        if expanded > limit("expanded-bytes", blob.size):
+            reason = f"its tensors would take {expanded:,} bytes and more, out of {blob.size:,}"
+            raise BrokenFile(path=blob.label, reason=reason)
     return entries
 
 
-def local_tensor(tensor: torch.Tensor) -> torch.Tensor:
-    """Return what a rank holds of a DTensor; any other tensor as it is."""
-    local: torch.Tensor = getattr(tensor, "_local_tensor", tensor)
-    return local
+def no_tensors(blob: Blob, kind: str) -> FormatNotRead:
+    """Return the error for a pickle of something else than tensors."""
+    remedy = "save its arrays as a safetensors file"
+    return FormatNotRead(path=blob.label, format=f"a pickle of {kind}", remedy=remedy)
 
 
-def as_piece(entry: Entry, tensor: torch.Tensor) -> Entry:
-    """Return the entry of a DTensor's local tensor as a piece; that of another as it is.
+def unread(blob: Blob, name: str, tensor: Unread) -> RegistryError:
+    """Return the error for a tensor of a kind that is not read."""
+    if tensor.quantised:
+        return QuantisedWeights(tensor=name, dtype=tensor.quantised)
+    kind = f"a pickle of {tensor.kind}"
+    return FormatNotRead(path=blob.label, format=kind, remedy=tensor.remedy)
+
+
+def entry_of(blob: Blob, pickled: Pickled, named: Named) -> Entry:
+    """Return the index entry of one tensor. Raises what read_pickle turns into sentences."""
+    tensor = named.tensor.local if isinstance(named.tensor, Distributed) else named.tensor
+    if tensor is None or isinstance(tensor, Unread):
+        raise unread(blob, named.name, tensor or Unread(NO_PICKLE))
+    span = span_of(blob, pickled, named.name, tensor)
+    head = span.head if span.stride is None else None
+    entry = Entry(named.name, span.dtype, span.shape, span.read, head=head)
+    return as_piece(entry, named.tensor) if isinstance(named.tensor, Distributed) else entry
+
+
+def span_of(blob: Blob, pickled: Pickled, name: str, view: View) -> Span:
+    """Return where a tensor's numbers lie. Raises BrokenFile where its storage does not hold it."""
+    storage, width = view.storage, view.dtype.itemsize
+    place = pickled.places.get(storage.key.lower())
+    if place is None or place.size != storage.whole * storage.dtype.itemsize:
+        reason = f"it lacks numbers of {name!r}, or has too many"
+        raise BrokenFile(path=blob.label, reason=reason)
+    begin = storage.begin * storage.dtype.itemsize
+    stride = None if is_row_major(view) else view.stride
+    span = Span(
+        place.blob, place.begin + begin + view.offset * width, view.dtype, view.shape, stride
+    )
+    end = begin + (view.offset + span.count) * width
+    if span.count and end > storage.end * storage.dtype.itemsize:
+        reason = f"{name!r} reaches beyond the numbers that it is a part of"
+        raise BrokenFile(path=blob.label, reason=reason)
+    if pickled.is_swapped and width > 1:
+        swapped = Swapped(place.blob, HALVES.get(view.dtype.name, width))
+        return replace(span, blob=swapped)
+    return span
+
+
+def is_row_major(view: View) -> bool:
+    """Return whether a tensor's numbers lie one after the other, row by row."""
+    step = 1
+    for count, stride in zip(reversed(view.shape), reversed(view.stride), strict=True):
+        if count != 1 and stride != step:
+            return 0 in view.shape
+        step *= count
+    return True
+
+
+def as_piece(entry: Entry, tensor: Distributed) -> Piece:
+    """Return the entry of a rank's part as a piece of the tensor.
 
     Raises FormatNotRead where it is cut along more than one axis, or holds sums in part.
     """
-    spec = getattr(tensor, "_spec", None)
-    if spec is None:
-        return entry
-    axes = []
-    for placement in spec.placements:
-        if placement.is_shard():
-            axes.append(placement.dim)
-        elif not placement.is_replicate():
+    axes: list[int] = []
+    for placement in tensor.placements:
+        kind = placement.of.rpartition(".")[2]
+        if kind == "Shard":
+            axes.append(placement.attributes["dim"])
+        elif kind != "Replicate":
             axes += [-1, -1]  # a sum that is not finished is no slice
-    if len(axes) > 1 or (axes and not spec.placements[-1].is_shard()):
-        remedy = "gather its tensors and save them as safetensors"
+    is_last = bool(tensor.placements) and tensor.placements[-1].of.endswith(".Shard")
+    is_axis = all(type(axis) is int and 0 <= axis < len(entry.shape) for axis in axes)
+    if len(axes) > 1 or (axes and not (is_last and is_axis)):
         kind = "a checkpoint of tensors that are distributed over several axes"
-        raise FormatNotRead(path=entry.name, format=kind, remedy=remedy)
+        raise FormatNotRead(path=entry.name, format=kind, remedy=GATHER)
     return Piece(
         name=entry.name,
         dtype=entry.dtype,
         shape=entry.shape,
         read=entry.read,
-        whole=tuple(tensor.shape),
+        whole=tensor.shape,
         axis=axes[0] if axes else None,
     )
-
-
-def load(blob: Blob) -> Pickled:
-    """Unpickle with torch's weights-only rules and a stand-in for every class they do not know.
-
-    Raises UnsafePickle where the pickle asks for a function, and what torch raises.
-    """
-    stand_ins: dict[str, type[StandIn]] = {}
-    while True:
-        try:
-            with warnings.catch_warnings(), safe_globals(allowed(stand_ins)), blob.open() as file:
-                warnings.filterwarnings("ignore", "Detected pickle protocol")
-                content = torch.load(file, map_location="cpu", weights_only=True)
-                return Pickled(content, hold_arrays(stand_ins))
-        except Exception as exc:
-            kind = foreign_tensors(stand_ins)
-            if not isinstance(exc, UnpicklingError) and kind:
-                remedy = "give the model in bf16, fp16 or fp32, as safetensors"
-                raise FormatNotRead(
-                    path=blob.label, format=f"a pickle of {kind}", remedy=remedy
-                ) from exc
-            add_stand_in(stand_ins, exc)
-
-
-def add_stand_in(stand_ins: dict[str, type[StandIn]], exc: Exception) -> None:
-    """Add what torch misses, or change it into the kind of table that torch takes it for.
-
-    Raises:
-        UnsafePickle: Where no stand-in helps.
-        Exception: Where torch complains of something else.
-    """
-    if not isinstance(exc, UnpicklingError):
-        raise exc
-    complaint = str(exc)
-    for pattern, base in SHAPES.items():
-        shaped = pattern.search(complaint)
-        if shaped and shaped[1] in stand_ins and not issubclass(stand_ins[shaped[1]], base):
-            stand_ins[shaped[1]] = stand_in(shaped[1], base)
-            return
-
-    if DISTRIBUTED in complaint and DISTRIBUTED not in sys.modules:
-        importlib.import_module(DISTRIBUTED)  # makes its classes known to torch's unpickler
-        return
-
-    unknown = GLOBAL.search(complaint)
-    if unknown is None:
-        raise exc
-    name = unknown[1]
-    # Refused whatever stands in for it, or one of too many.
-    if name in stand_ins or len(stand_ins) == MOST_CLASSES:
-        raise UnsafePickle(path="", function=name) from exc
-    stand_ins[name] = stand_in(name)
-
-
-def named_tensors(blob: Blob, pickled: Pickled) -> list[Named]:
-    """Return every named tensor. Raises FormatNotRead where there are numpy's arrays instead."""
-    check_parallel(blob, pickled.content)
-    tensors = state_dict(pickled.content)
-    if pickled.arrays and not tensors:
-        remedy = "save its arrays as a safetensors file"
-        raise FormatNotRead(path=blob.label, format="a pickle of numpy arrays", remedy=remedy)
-    return tensors
-
-
-def check_parallel(blob: Blob, content: Any) -> None:
-    """Raise PartOfModel where training states that other ranks hold the rest of the matrices."""
-    if not isinstance(content, dict):
-        return
-    settings = content.get("args")
-    places = [content, vars(settings) if isinstance(settings, StandIn) else {}]
-    for place in places:
-        for key in PARALLEL:
-            count = place.get(key)
-            if type(count) is int and count > 1:
-                raise PartOfModel(path=blob.label, share=f"one of {count} parts ({key})")
-
-
-def state_dict(content: Any) -> list[Named]:
-    """Return every named tensor of a pickle, without an average kept beside the model itself."""
-    branches: dict[str, dict[str, torch.Tensor]] = {}
-    for path, tensor in walk(content, ()):
-        branches.setdefault(path[0], {})[".".join(path[1:])] = tensor
-    for head in list(branches):
-        if AVERAGE.search(head) and has_equal(branches, head):
-            del branches[head]
-    tensors = []
-    for head, branch in branches.items():
-        for name, tensor in branch.items():
-            tensors.append(Named(f"{head}.{name}".rstrip("."), tensor))
-    return tensors
-
-
-def has_equal(branches: dict[str, dict[str, torch.Tensor]], head: str) -> bool:
-    """Return whether another branch holds tensors of the same names."""
-    names = branches[head].keys()
-    return any(other != head and branch.keys() == names for other, branch in branches.items())
-
-
-def walk(node: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], torch.Tensor]]:
-    """Yield path and tensor, depth first through tables and pickled modules, without optimisers."""
-    if isinstance(node, torch.Tensor):
-        yield path or ("tensor",), node
-        return
-    for key, child in children(node):
-        yield from walk(child, (*path, key))
-
-
-def children(node: Any) -> list[tuple[str, Any]]:
-    """Return the named parts of one node of a pickle, none for an optimiser's state."""
-    if isinstance(node, StandIn):
-        return children_of_module(vars(node))
-    if isinstance(node, dict) and not {"state", "param_groups"} <= node.keys():
-        return [(str(key), child) for key, child in node.items()]
-    return []
-
-
-def children_of_module(attributes: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Return the parts that a torch module keeps in its own tables; of another object, all."""
-    if "_modules" not in attributes:
-        return list(attributes.items())
-    parts: list[tuple[str, Any]] = []
-    for table in ("_parameters", "_buffers", "_modules"):
-        parts.extend(attributes.get(table, {}).items())
-    return parts
-
-
-def reason(exc: Exception) -> str:
-    """Return what is wrong with a file, without torch's advice to read it unsafely."""
-    complaint = re.search(r"WeightsUnpickler error: ([^.\n]+)", str(exc))
-    if complaint:
-        return complaint[1]
-    if "PytorchStreamReader" in str(exc):
-        return "its zip archive is incomplete"
-    return "it is no pickle of tensors"
