@@ -60,6 +60,13 @@ class NoticePrinter(logging.Handler):
 class RegistryGroup(click.Group):
     """A group whose help lists the commands under SECTIONS, and whose errors are sentences."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; its end by a signal is told in one line, where click takes two."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as exc:
+            raise click.Abort from exc
+
     def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Run a command and exit; whatever ends it becomes a sentence on stderr and a code."""
         run = partial(super().main, *arguments, standalone_mode=False, **options)

@@ -21,6 +21,7 @@ FLOORS = [
     {"api", "report"},
     {"commands"},
     {"cli"},
+    {"launch"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 OUTER_PACKAGES = {"alembic", "click", "pgvector", "psycopg", "rich", "sqlalchemy"}

@@ -1,6 +1,5 @@
 """How a command ends: by its own exit code, an error, a signal, a reader who left, or a bug."""
 
-import errno
 import logging
 import os
 import signal
@@ -18,8 +17,8 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from registry import settings
-from registry.commands.printing import lost_result, say
-from registry.errors import Aborted, RegistryError, ResultLost
+from registry.commands.printing import ReaderLeft, lost, say
+from registry.errors import Aborted, RegistryError
 from registry.legible import legible_lines
 
 FAILED = 1  # exit code of an error
@@ -78,7 +77,7 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
     """Run a command and return its exit code; say on stderr what ended it, if anything did."""
     try:
         with stoppable():
-            return command() or 0
+            return printing_help(command) or 0
     except click.UsageError as exc:
         say_usage(exc)
         return exc.exit_code
@@ -90,11 +89,8 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         return FAILED
     except (Stop, click.Abort) as exc:
         return stopped(exc)
-    except OSError as exc:
-        failure = lost_result()
-        if failure is None:
-            raise
-        return without_reader(failure) if exc.errno == failure.errno else FAILED
+    except ReaderLeft:
+        return READER_LEFT
 
 
 def stopped(exc: BaseException) -> int:
@@ -105,12 +101,20 @@ def stopped(exc: BaseException) -> int:
     return 128 + number
 
 
-def without_reader(failure: OSError) -> int:
-    """Return the exit code of a command whose result was not taken; say why, if a disk is full."""
-    if failure.errno == errno.EPIPE:
-        return READER_LEFT
-    say(f"Error: {ResultLost(reason=failure.strerror or failure)}")
-    return FAILED
+def printing_help(command: Callable[[], int | None]) -> int | None:
+    """Run a command. Raises ResultLost or ReaderLeft where click could not print its help."""
+    try:
+        return command()
+    except OSError as exc:
+        if stands_in(exc, click.echo):
+            raise lost(exc) from exc
+        raise
+
+
+def stands_in(exc: BaseException, function: Callable[..., object]) -> bool:
+    """Return whether an exception was raised by a function itself."""
+    *_, (frame, _) = traceback.walk_tb(exc.__traceback__)
+    return frame.f_code is function.__code__
 
 
 def say_usage(exc: click.UsageError) -> None:

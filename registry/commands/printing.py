@@ -4,6 +4,8 @@ Whatever is printed for reading goes through registry.legible; tests/commands/te
 to it that nothing else prints.
 """
 
+import errno
+import io
 import json as json_format
 import os
 import sys
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 100  # columns where there is no terminal to ask
 NARROWEST = 40  # columns of a table, however narrow the terminal says that it is
 LONGEST_LINE = 4000  # characters
+
+
+class ReaderLeft(Exception):  # noqa: N818  # no error, and nothing is said
+    """Who reads the result has enough of it, as `head` has."""
 
 
 def show(content: dict[str, Any], text: "RenderableType | Sequence[str]", *, json: bool) -> None:
@@ -69,11 +75,28 @@ def drawn(table: "RenderableType", stream: TextIO) -> str:
     from rich.console import Console
 
     width = None if stream.isatty() else PIPED_WIDTH
-    console = Console(file=stream, highlight=False, width=width)
+    sheet = Sheet(stream)
+    console = Console(file=sheet, highlight=False, width=width)
     console.width = max(console.width, NARROWEST)
-    with console.capture() as captured:
-        console.print(table)
-    return captured.get()
+    console.print(table)
+    return sheet.getvalue()
+
+
+class Sheet(io.StringIO):
+    """Takes what is drawn for a stream, with the colours and letters that the stream would take."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self.stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # of no encoding otherwise
+        """Return the stream's encoding."""
+        return self.stream.encoding or "utf-8"
+
+    def isatty(self) -> bool:
+        """Return whether the stream is a terminal."""
+        return self.stream.isatty()
 
 
 def say(text: str) -> None:
@@ -126,18 +149,19 @@ def takes(stream: TextIO, text: str) -> bool:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write a result at once, so that a full disk or a reader who left is known here."""
-    stream.write(text)
-    stream.flush()
-
-
-def lost_result() -> OSError | None:
-    """Return why stdout takes nothing more; None where it does. Nothing is written to it after."""
+    """Write a result at once. Raises ResultLost on a full disk, ReaderLeft on a closed pipe."""
     try:
-        sys.stdout.flush()
+        stream.write(text)
+        stream.flush()
     except OSError as exc:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-        return exc
-    return None
+        raise lost(exc) from exc
+
+
+def lost(exc: OSError) -> ResultLost | ReaderLeft:
+    """Return what is to be raised where stdout takes nothing more, which is closed for good."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())  # the end of the program flushes it once more
+    os.close(nowhere)
+    if exc.errno == errno.EPIPE:
+        return ReaderLeft()
+    return ResultLost(reason=exc.strerror or exc)
