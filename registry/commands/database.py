@@ -3,7 +3,7 @@
 import click
 
 from registry import settings
-from registry.commands.options import json_option
+from registry.commands.options import json_option, option
 from registry.commands.printing import show
 
 
@@ -67,3 +67,24 @@ def url(json: bool) -> None:
 
     address = admin.url()
     show({"url": address}, address, json=json)
+
+
+@db.command()
+@option("--dry-run", is_flag=True, help="Only look; mend nothing.")
+@json_option
+def doctor(dry_run: bool, json: bool) -> None:
+    """Say what is wrong with the database, and mend what is safe.
+
+    Looks at the embedded server's folder and processes, then at the tables. What was stored is
+    never changed. Exit code 1 while anything is wrong.
+
+    \b
+    Example: registry db doctor --dry-run
+    """
+    from registry.database import doctor as checks
+    from registry.report import doctor as report
+
+    findings = checks.examine(mend=not dry_run)
+    show(report.findings_json(findings), report.findings_lines(findings), json=json)
+    if not all(finding.mended for finding in findings):
+        raise SystemExit(1)

@@ -14,6 +14,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,6 +30,7 @@ the next start recovers. What is left then is killed.
 """
 
 
+PAUSE = 0.05  # seconds between two looks whether a process has ended
 TOLD_TO_END = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 
 
@@ -133,12 +135,26 @@ def send(process: psutil.Process, number: signal.Signals) -> None:
 
 
 def ended_within(process: psutil.Process, seconds: float) -> bool:
-    """Wait for a process; return whether it has ended."""
-    try:
-        process.wait(seconds)
-    except psutil.TimeoutExpired:
-        return False
+    """Wait for a process; return whether it has ended.
+
+    One that is not our child may stay a zombie, where the first process of a container buries none.
+    """
+    deadline = time.monotonic() + seconds
+    while not has_ended(process):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(min(PAUSE, seconds))
     return True
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Return whether a process has ended; a child is buried."""
+    if isinstance(process, psutil.Popen):
+        return process.poll() is not None
+    try:
+        return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 if __name__ == "__main__":

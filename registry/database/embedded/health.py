@@ -1,0 +1,128 @@
+"""What may be wrong with the embedded server's folder and processes, and what is safe to mend."""
+
+import fcntl
+import os
+import shutil
+import socket
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from registry.database.ailments import Ailment, Finding
+from registry.database.embedded import sockets
+from registry.database.embedded.binaries import usable
+from registry.database.embedded.cluster import account_of, draft_of
+from registry.database.embedded.locks import locked
+from registry.database.embedded.processes import postmaster
+from registry.database.embedded.server import Server
+from registry.database.embedded.sockets import is_private, noted
+
+OTHERS = 0o077
+LEAST_FREE = 256 << 20  # bytes
+YOUNG = 3600.0  # seconds in which an empty folder may belong to a server that is being started
+FREE = fcntl.LOCK_EX | fcntl.LOCK_NB
+
+
+def findings(server: Server, *, mend: bool) -> Iterator[Finding]:
+    """Yield what is wrong with a server's folder and processes. mend: whether to put it right."""
+    with usable(server.data_dir):
+        if server.data_dir.is_dir():
+            for check in (folder, room, processes, drafts, left_sockets):
+                yield from check(server, mend=mend)
+
+
+def folder(server: Server, *, mend: bool) -> Iterator[Finding]:
+    """The data folder is ours alone, and locks work there."""
+    status = server.data_dir.stat()
+    subject = str(server.data_dir)
+    if status.st_uid != os.geteuid():
+        yield Finding(Ailment.FOLDER_OF_ANOTHER, subject, detail=str(status.st_uid))
+    elif stat.S_IMODE(status.st_mode) & OTHERS:
+        if mend:
+            server.data_dir.chmod(sockets.PRIVATE)
+        detail = f"{stat.S_IMODE(status.st_mode):04o}"
+        yield Finding(Ailment.FOLDER_OPEN, subject, mended=mend, detail=detail)
+    if not locks_work(server.data_dir / "doctor"):
+        yield Finding(Ailment.NO_LOCKS, subject)
+
+
+def locks_work(path: Path) -> bool:
+    """Return whether a second lock on one file is refused: not so on some network disks."""
+    try:
+        with locked(path, FREE), locked(path, FREE):
+            return False
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def room(server: Server, *, mend: bool) -> Iterator[Finding]:  # noqa: ARG001  # nothing to mend
+    """The disk has room for the database to grow."""
+    free = shutil.disk_usage(server.data_dir).free
+    if free < LEAST_FREE:
+        yield Finding(Ailment.DISK_FULL, str(server.data_dir), detail=f"{free >> 20} MiB")
+
+
+def processes(server: Server, *, mend: bool) -> Iterator[Finding]:
+    """A server that runs has a keeper and takes connections; one that is to stay up runs."""
+    if not server.running():
+        if server.pinned.exists():
+            yield Finding(Ailment.NOT_UP, str(server.data_dir), mended=mend)
+            if mend:
+                server.start()
+        return
+
+    subject = str(server.pid())
+    if server.is_stuck():
+        if mend:
+            server.stop()
+        yield Finding(Ailment.NOT_SERVING, subject, mended=mend)
+    elif not server.kept() and postmaster(server.pid(), server.cluster):
+        if mend:
+            server.see_to_a_keeper()
+        yield Finding(Ailment.NO_KEEPER, subject, mended=mend)
+
+
+def drafts(server: Server, *, mend: bool) -> Iterator[Finding]:
+    """No cluster was left half-made."""
+    draft = draft_of(server.cluster)
+    if not draft.exists():
+        return
+    with suppress(BlockingIOError), locked(server.data_dir / "server", FREE):
+        if mend:
+            shutil.rmtree(draft)
+        yield Finding(Ailment.HALF_MADE, str(draft), mended=mend)
+
+
+def left_sockets(server: Server, *, mend: bool) -> Iterator[Finding]:
+    """No server that has gone left the folder of its socket."""
+    account = account_of(server.cluster)
+    owners = {os.geteuid(), *(account[:1] if account else ())}
+    used = noted(server.data_dir / "sockets") if server.kept() else None
+    for path in sorted(sockets.PARENT.glob(f"{sockets.PREFIX}*")):
+        ours = is_private(path) and path.stat().st_uid in owners
+        if ours and path != used and not is_served(path):
+            if mend:
+                shutil.rmtree(path, ignore_errors=True)
+            yield Finding(Ailment.SOCKETS_LEFT, str(path), mended=mend)
+
+
+def is_served(path: Path) -> bool:
+    """Return whether a server listens in a folder, or may be about to."""
+    listening = [entry for entry in path.iterdir() if entry.is_socket()]
+    if not listening:
+        return time.time() - path.stat().st_mtime < YOUNG
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(1.0)
+        try:
+            client.connect(str(listening[0]))
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            pass  # it is busy
+    return True
