@@ -61,7 +61,7 @@ def examine(*, mend: bool) -> list[Finding]:
     return findings
 
 
-def tables(engine: Engine, _mend: bool) -> Iterator[Finding]:  # noqa: FBT001
+def tables(engine: Engine, _mend: bool) -> Iterator[Finding]:
     """Every table and column that this package reads is there."""
     present = inspect(engine)
     names = set(present.get_table_names())
@@ -70,12 +70,12 @@ def tables(engine: Engine, _mend: bool) -> Iterator[Finding]:  # noqa: FBT001
             yield Finding(Ailment.TABLES_DIFFER, name)
             continue
         columns = {column["name"] for column in present.get_columns(name)}
-        for column in sorted(set(table.columns.keys()) - columns):
+        for column in sorted({column.name for column in table.columns} - columns):
             yield Finding(Ailment.TABLES_DIFFER, f"{name}.{column}")
 
 
-def extension(engine: Engine, mend: bool) -> Iterator[Finding]:  # noqa: FBT001
-    """pgvector's objects are of the version of its library."""
+def extension(engine: Engine, mend: bool) -> Iterator[Finding]:
+    """Pgvector's objects are of the version of its library."""
     with engine.connect() as connection:
         versions = connection.execute(BEHIND).one_or_none()
     if versions:
@@ -85,7 +85,7 @@ def extension(engine: Engine, mend: bool) -> Iterator[Finding]:  # noqa: FBT001
         yield Finding(Ailment.EXTENSION_BEHIND, "vector", mended=mend, detail=detail)
 
 
-def indexes(engine: Engine, mend: bool) -> Iterator[Finding]:  # noqa: FBT001
+def indexes(engine: Engine, mend: bool) -> Iterator[Finding]:
     """No index was left invalid by a build that was interrupted."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for (name,) in connection.execute(INVALID).all():
@@ -94,7 +94,7 @@ def indexes(engine: Engine, mend: bool) -> Iterator[Finding]:  # noqa: FBT001
             yield Finding(Ailment.INDEX_INVALID, name, mended=mend)
 
 
-def models(engine: Engine, mend: bool) -> Iterator[Finding]:  # noqa: FBT001
+def models(engine: Engine, mend: bool) -> Iterator[Finding]:
     """Every model has all of its rows, and every family a model."""
     with engine.begin() as connection:
         for (name,) in connection.execute(HALF):
@@ -106,7 +106,7 @@ def models(engine: Engine, mend: bool) -> Iterator[Finding]:  # noqa: FBT001
         yield Finding(Ailment.FAMILY_EMPTY, name, mended=mend)
 
 
-def versions(engine: Engine, _mend: bool) -> Iterator[Finding]:  # noqa: FBT001
+def versions(engine: Engine, _mend: bool) -> Iterator[Finding]:
     """All fingerprints are of the version that is compared."""
     query = text(
         "SELECT fingerprint_version, count(*) FROM models WHERE fingerprint_version <> :version"
@@ -117,7 +117,7 @@ def versions(engine: Engine, _mend: bool) -> Iterator[Finding]:  # noqa: FBT001
             yield Finding(Ailment.VERSION_OLD, str(version), detail=str(count))
 
 
-def sessions(engine: Engine, _mend: bool) -> Iterator[Finding]:  # noqa: FBT001
+def sessions(engine: Engine, _mend: bool) -> Iterator[Finding]:
     """Nobody keeps a transaction open, which others may wait for."""
     with engine.connect() as connection:
         for pid, name, seconds in connection.execute(IDLE):

@@ -24,7 +24,7 @@ WRONG = {
     Ailment.MODEL_HALF: "the model {subject} lacks some of its rows",
     Ailment.FAMILY_EMPTY: "the family {subject} has no models",
     Ailment.SESSION_IDLE: "{subject}, has kept a transaction open for {detail}",
-    Ailment.VERSION_OLD: "fingerprints of version {subject} are not compared: {detail}",
+    Ailment.VERSION_OLD: "{detail} fingerprints of version {subject} are not compared",
     Ailment.WAITING: "{subject} waits to be stored",
 }
 MENDED = {
@@ -42,7 +42,7 @@ REMEDIES = {
     Ailment.FOLDER_OF_ANOTHER: "set REGISTRY_DATA_DIR to a folder of your own",
     Ailment.NO_LOCKS: "set REGISTRY_DATA_DIR to a folder on a local disk",
     Ailment.DISK_FULL: "make room, or set REGISTRY_DATA_DIR to a folder elsewhere",
-    Ailment.TABLES_DIFFER: "restore the database from a whole dump",
+    Ailment.TABLES_DIFFER: "restore the database from a whole dump, or ingest into an empty one",
     Ailment.MODEL_HALF: "remove it and ingest it again",
     Ailment.SESSION_IDLE: "end it, if others wait for it",
     Ailment.VERSION_OLD: "run `registry upgrade`",

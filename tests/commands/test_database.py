@@ -37,3 +37,18 @@ def server_binaries() -> list[str]:
     from registry.database.embedded.binaries import find_binaries
 
     return [str(find_binaries() / "psql")]
+
+
+def test_doctor(url):
+    """A database that is well is exit code 0."""
+    result = run("db", "doctor")
+    assert (result.exit_code, result.output) == (0, "nothing is wrong\n")
+    assert answer("db", "doctor")["findings"] == []
+
+
+def test_doctor_of_what_is_not_there(monkeypatch):
+    """Exit code 1 while anything is wrong, with the sentence of the error."""
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", "postgresql://127.0.0.1:1/x")
+    result = run("db", "doctor", "--dry-run")
+    assert result.exit_code == 1
+    assert result.output.startswith("the database cannot be used: The database at")
