@@ -53,7 +53,7 @@ def examine(*, mend: bool) -> list[Finding]:
         if not (server.data_dir / "cluster").exists():
             return findings
     try:
-        with open_database() as engine, translated(engine.url):
+        with open_database() as engine, translated(engine):
             for check in CHECKS:
                 findings += check(engine, mend)
     except DatabaseError as error:
