@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 
 from registry.errors import UnknownPicture
 from registry.figures import benchmark_figures, fingerprint_figures, law_figures
-from registry.figures.kinds import Subject, arguments
-from registry.figures.style import save
+from registry.figures.kinds import Subject, arguments, relabelled
+from registry.figures.style import label, save
 from registry.files import write_whole
 
 ENDINGS = (".png", ".svg")
@@ -32,7 +32,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
 
 def as_figure(kind: str, subject: Subject) -> Figure:
     """Return the figure of a subject. Raises NothingToDraw, CharacteristicError."""
-    return FIGURES[kind](*arguments(kind, subject))
+    return FIGURES[kind](*arguments(kind, relabelled(subject, label)))
 
 
 def save_whole(kind: str, subject: Subject, path: Path) -> None:

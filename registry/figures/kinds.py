@@ -1,11 +1,11 @@
 """Every kind of figure: what it shows and what it is drawn of. Imports no matplotlib."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from registry.figures.benchmark_figures import LossCurves
     from registry.fingerprints.record import NamedFingerprint
@@ -74,6 +74,20 @@ KINDS = {
     "generator": Kind(SECOND_PAPER, "figure 8", Takes.NOTHING),
     "loss": Kind(SECOND_PAPER, "figure 9", Takes.BENCHMARK),
 }
+
+
+def relabelled(subject: Subject, label: "Callable[[str], str]") -> Subject:
+    """Return a subject under the names that a figure shows."""
+    from registry.fingerprints.record import NamedFingerprint  # noqa: PLC0415  # help is quick
+
+    models = []
+    for name, fingerprint in subject.models:
+        models.append(NamedFingerprint(label(name), fingerprint))
+    losses = subject.losses
+    if losses:
+        curves = {label(name): curve for name, curve in losses.curves.items()}
+        losses = replace(losses, curves=curves)
+    return replace(subject, models=tuple(models), losses=losses)
 
 
 def arguments(kind: str, subject: Subject) -> tuple[Any, ...]:

@@ -1,11 +1,16 @@
 """What all figures share: colours for colour-blind readers, marks that differ in grey too."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+
+from registry.legible import legible, shortened
 
 # Okabe and Ito's palette without its yellow, which is too light for a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -14,6 +19,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
 SERIES = 7  # that differ; the eighth looks like the first
 WIDTH, HEIGHT = 7.0, 4.2  # inches
+LONGEST_LABEL = 60  # characters
 DOTS = 130  # an inch
 SETTINGS: Any = {"svg.hashsalt": "registry", "svg.fonttype": "none", "font.size": 9}
 
@@ -28,6 +34,16 @@ def figure(
     axes = drawn.subplots(rows, columns, squeeze=False, **options)
     drawn.suptitle(title, fontsize=10)
     return drawn, list(axes.flat)
+
+
+def label(name: str) -> str:
+    """Return a name as matplotlib writes it letter by letter.
+
+    A dollar would begin a formula, and of a name that begins with _ a legend says nothing. What XML
+    has no place for becomes an escape.
+    """
+    written = legible(shortened(name, LONGEST_LABEL)).replace("$", r"\$")
+    return f" {written}" if written.startswith("_") else written
 
 
 def mark(index: int) -> dict[str, Any]:
@@ -65,5 +81,17 @@ def save(drawn: Figure, target: Path | BinaryIO, ending: str, dpi: int = DOTS) -
     The same figure gives the same bytes: neither a date nor a version is written.
     """
     metadata = {"Date": None} if ending == ".svg" else {"Software": None}
-    with mpl.rc_context(SETTINGS):
+    with mpl.rc_context(SETTINGS), glyphs_missing():
         drawn.savefig(target, format=ending.removeprefix("."), dpi=dpi, metadata=metadata)
+
+
+@contextmanager
+def glyphs_missing() -> Iterator[None]:
+    """Draw letters that the font lacks as boxes in a .png without a warning of each.
+
+    An .svg holds the letters themselves.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+        warnings.filterwarnings("ignore", r"Matplotlib currently does not support", UserWarning)
+        yield

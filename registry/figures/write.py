@@ -3,7 +3,10 @@
 from collections.abc import Callable, Iterable
 
 from registry.figures import text_figures
-from registry.figures.kinds import Subject, arguments
+from registry.figures.kinds import Subject, arguments, relabelled
+from registry.legible import legible, shortened
+
+LONGEST_NAME = 60  # characters
 
 TEXTS: dict[str, Callable[..., Iterable[str]]] = {
     "densities": text_figures.densities,
@@ -21,9 +24,14 @@ TEXTS: dict[str, Callable[..., Iterable[str]]] = {
 }
 
 
+def heading(name: str) -> str:
+    """Return a name as lines of text show it."""
+    return legible(shortened(name, LONGEST_NAME))
+
+
 def as_lines(kind: str, subject: Subject) -> list[str]:
     """Return a figure in lines of at most 80 columns.
 
     Raises NothingToDraw, CharacteristicError.
     """
-    return list(TEXTS[kind](*arguments(kind, subject)))
+    return list(TEXTS[kind](*arguments(kind, relabelled(subject, heading))))

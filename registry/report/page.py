@@ -2,6 +2,7 @@
 
 import io
 import re
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
@@ -13,8 +14,9 @@ import matplotlib as mpl
 
 from registry.figures.draw import as_figure
 from registry.figures.kinds import KINDS, Subject
-from registry.figures.style import SETTINGS
+from registry.figures.style import SETTINGS, glyphs_missing
 from registry.fingerprints.record import NamedFingerprint
+from registry.legible import legible, legible_lines, shortened
 from registry.lineage.verdict import Direction, Evidence, Verdict
 from registry.report.verdicts import null_text, p_value_text, score_text
 from registry.report.wording import evidence_sentence, headline, verdict_lines
@@ -31,6 +33,7 @@ Facts = Mapping[str, object]
 
 BESIDE_BASE = ("std", "clusters")  # pictures that show the model and the one that is named
 ALONE = ("densities", "labels", "pca")  # pictures of the model by itself
+LONGEST_TEXT = 2000  # characters
 MARGIN = 1.05  # of a bar's scale beyond what it shows
 TINIEST = 1e-300  # a scale that can be divided by
 
@@ -61,7 +64,7 @@ def identification_page(
         models,
         matches=identification.matches,
         facts=facts,
-        command=f"registry identify {source} --report page.html",
+        command=shlex.join(["registry", "identify", source, "--report", "page.html"]),
     )
 
 
@@ -87,7 +90,7 @@ def explained_page(
     models = [NamedFingerprint(model.name, fingerprint)]
     if named:
         models.append(named)
-    command = f"registry report {model.name} -o page.html"
+    command = shlex.join(["registry", "report", model.name, "-o", "page.html"])
     return page(model.name, verdict, models, facts=facts, command=command)
 
 
@@ -129,25 +132,31 @@ def page(
     changes = changes_list(verdict_lines(verdict))
     evidence = "\n".join(map(evidence_row, verdict.evidence))
     figures = "\n".join(pictures(models))
-    return Template(template).substitute(
-        title=escape(f"{source}: {words}"),
-        source=escape(source),
-        verdict=escape(verdict.verdict),
-        headline=escape(capitalised),
+    filled = Template(template).substitute(
+        title=readable(f"{source}: {words}"),
+        source=readable(source),
+        verdict=readable(verdict.verdict),
+        headline=readable(capitalised),
         how=changes,
         evidence=evidence,
         matches=matches_section(matches),
         figures=figures,
         facts=facts_list(facts),
-        command=escape(command),
+        command=readable(command),
     )
+    return legible_lines(filled)
+
+
+def readable(text: object) -> str:
+    """Return text of unknown origin as the page holds it: neither markup nor anything that acts."""
+    return escape(legible(shortened(str(text), LONGEST_TEXT)))
 
 
 def changes_list(lines: Sequence[str]) -> str:
     """Return lines as a list, or nothing."""
     if not lines:
         return ""
-    items = "".join(f"<li>{escape(line)}</li>" for line in lines)
+    items = "".join(f"<li>{readable(line)}</li>" for line in lines)
     return f'<ul class="how">{items}</ul>'
 
 
@@ -155,14 +164,14 @@ def facts_list(facts: Facts) -> str:
     """Return the terms and descriptions of a description list."""
     rows = []
     for name, value in facts.items():
-        rows.append(f"<dt>{escape(name)}</dt><dd>{escape(str(value))}</dd>")
+        rows.append(f"<dt>{readable(name)}</dt><dd>{readable(value)}</dd>")
     return "\n".join(rows)
 
 
 def evidence_row(line: Evidence) -> str:
     """Return a line of evidence with its bar."""
     cells = [
-        f"<td>{escape(evidence_sentence(line))}</td>",
+        f"<td>{readable(evidence_sentence(line))}</td>",
         number_cell(score_text(line)),
         f'<td class="bar">{bar(line)}</td>',
         number_cell(null_text(line)),
@@ -173,7 +182,7 @@ def evidence_row(line: Evidence) -> str:
 
 def number_cell(text: str) -> str:
     """Return a cell of a number."""
-    return f'<td class="number">{escape(text)}</td>'
+    return f'<td class="number">{readable(text)}</td>'
 
 
 def bar(line: Evidence) -> str:
@@ -204,7 +213,7 @@ def matches_section(matches: Sequence["Match"]) -> str:
 
     rows = []
     for match in matches:
-        names = f"<td>{escape(match.model)}</td><td>{escape(match.family)}</td>"
+        names = f"<td>{readable(match.model)}</td><td>{readable(match.family)}</td>"
         std = number_cell(f"{match.std_distance:.3g}")
         clustering = number_cell(f"{match.clustering_distance:.3g}")
         rows.append(f"<tr>{names}{std}{clustering}</tr>")
@@ -231,7 +240,7 @@ def pictures(models: Sequence[NamedFingerprint]) -> Iterator[str]:
 def inline(figure: "Figure", salt: str) -> str:
     """Return a figure as an SVG element; its ids contain the salt, for a page holds several."""
     buffer = io.StringIO()
-    with mpl.rc_context({**SETTINGS, "svg.hashsalt": salt}):
+    with mpl.rc_context({**SETTINGS, "svg.hashsalt": salt}), glyphs_missing():
         figure.savefig(buffer, format="svg", metadata={"Date": None})
 
     text = re.sub(r"<metadata>.*?</metadata>", "", buffer.getvalue(), flags=re.DOTALL)

@@ -1,5 +1,7 @@
 """registry.figures.draw: from a kind and its subject to a file or text."""
 
+import xml.etree.ElementTree as ET
+
 import pytest
 from places import EXAMPLES
 
@@ -32,6 +34,34 @@ def test_files_that_are_refused(subject, tmp_path):
     with pytest.raises(UnwritableFile, match="cannot be written"):
         save_whole("std", subject, tmp_path / "no" / "a.svg")
     assert list(tmp_path.iterdir()) == []
+
+
+HOSTILE = ("$\\frac", "_a$b$", "\x1b]0;x\a\n\u202e", "模型\udcff<b>&\0", "a" * 5000)
+
+
+@pytest.mark.parametrize("kind", ["std", "clusters", "labels", "pca", "densities"])
+def test_names_that_are_no_words(subject, tmp_path, kind):
+    """Formulas, controls and letters that the font lacks: an .svg stays XML and shows every name."""
+    [(_, fingerprint)] = subject.models
+    named = Subject(tuple((name, fingerprint) for name in HOSTILE), rank=16)
+    save_whole(kind, named, tmp_path / "a.svg")
+    texts = " ".join(ET.parse(tmp_path / "a.svg").getroot().itertext())
+    for written in (
+        "$\\frac",
+        "_a$b$",
+        r"\x1b]0;x\x07\n\u202e",
+        r"模型\udcff<b>&\x00",
+        "aaa...aaa",
+    ):
+        assert written in texts
+
+
+def test_a_picture_of_names_that_are_no_words(subject, tmp_path):
+    """A .png draws them without a warning, which would be an error here."""
+    [(_, fingerprint)] = subject.models
+    named = Subject(tuple((name, fingerprint) for name in HOSTILE), rank=16)
+    save_whole("std", named, tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 0
 
 
 def test_a_figure_has_a_line_for_every_model(subject):

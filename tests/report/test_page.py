@@ -3,12 +3,15 @@
 import re
 import shutil
 import subprocess
+import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 from places import EXAMPLES
 
 import cli
+from registry.fingerprints.record import NamedFingerprint
 from registry.lineage.verdict import (
     Change,
     ChangeKind,
@@ -67,6 +70,27 @@ def test_a_page_needs_nothing_else(pages):
             "http://www.w3.org/2000/svg",
             "http://www.w3.org/1999/xlink",
         }
+
+
+def test_names_act_on_nothing():
+    """Controls, turned directions and words for a shell: escaped in text, pictures and command."""
+    import registry
+    from registry.report.page import identification_page
+    from registry.workflows.identify import Identification
+
+    source = "x; reboot\x1b[2J\u202e\n</title><script>$(a)"
+    tiny = registry.fingerprint(EXAMPLES / "llama-tiny", rank=16)
+    tiny = replace(tiny, architecture="a\x9b\u2028b", dtype="\0")
+    verdict = Verdict(Relation.DERIVED, model=source, evidence=())
+    identification = Identification(source, tiny, verdict, ())
+    text = identification_page(identification, NamedFingerprint(source, tiny), "1")
+    assert set(text) - set("\n") == {letter for letter in text if letter.isprintable()}
+    assert "<script" not in text
+    assert text.count("</title>") == 1
+    assert r"registry identify &#x27;x; reboot\x1b[2J" in text
+    svg = re.search(r"<svg.*?</svg>", text, re.DOTALL)[0]
+    ET.fromstring(svg)
+    assert r"\u202e" in svg
 
 
 def test_names_are_text(tmp_path):
