@@ -3,6 +3,7 @@
 # ruff: noqa: SIM300  # expected == actual
 
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -279,6 +280,16 @@ def test_server_that_waits_for_its_sessions(server):
             assert ask(again, "SELECT 1") == 1
             assert first != postmaster(server)
     assert time.monotonic() - began < 10
+
+
+def test_server_whose_socket_was_removed(server):
+    """A server that nobody can reach, as somebody cleared /tmp, is ended and started again."""
+    with server.connected() as url:
+        first = postmaster(server)
+        shutil.rmtree(sockets(url))
+        with server.connected() as again:
+            assert ask(again, "SELECT 1") == 1
+            assert first != postmaster(server)
 
 
 @LINUX

@@ -48,11 +48,12 @@ def test_nothing_is_wrong(server):
 
 
 def test_folder_open_to_others(server):
-    """A data folder that others may enter is closed."""
-    server.data_dir.chmod(0o755)
-    (finding,) = looked(server)
-    assert finding == Finding(Ailment.FOLDER_OPEN, str(server.data_dir), detail="0755")
-    assert mended(server) == [(Ailment.FOLDER_OPEN, str(server.data_dir))]
+    """A data folder or cluster that others may enter, which Postgres refuses, is closed."""
+    for path in (server.data_dir, server.cluster):
+        path.chmod(0o755)
+        expected = Finding(Ailment.FOLDER_OPEN, str(path), detail="0755")
+        assert looked(server) == [expected]
+        assert mended(server) == [(Ailment.FOLDER_OPEN, str(path))]
 
 
 def test_folder_of_another(server, monkeypatch):

@@ -34,18 +34,24 @@ def findings(server: Server, *, mend: bool) -> Iterator[Finding]:
 
 
 def folder(server: Server, *, mend: bool) -> Iterator[Finding]:
-    """The data folder is ours alone, and locks work there."""
-    status = server.data_dir.stat()
-    subject = str(server.data_dir)
-    if status.st_uid != os.geteuid():
-        yield Finding(Ailment.FOLDER_OF_ANOTHER, subject, detail=str(status.st_uid))
-    elif stat.S_IMODE(status.st_mode) & OTHERS:
-        if mend:
-            server.data_dir.chmod(sockets.PRIVATE)
-        detail = f"{stat.S_IMODE(status.st_mode):04o}"
-        yield Finding(Ailment.FOLDER_OPEN, subject, mended=mend, detail=detail)
+    """The data folder and the cluster are their owner's alone, and locks work there."""
+    owner = server.data_dir.stat().st_uid
+    if owner != os.geteuid():
+        yield Finding(Ailment.FOLDER_OF_ANOTHER, str(server.data_dir), detail=str(owner))
+        return
+    for path in (server.data_dir, server.cluster):
+        if path.is_dir() and is_open(path):
+            detail = f"{stat.S_IMODE(path.stat().st_mode):04o}"
+            if mend:
+                path.chmod(sockets.PRIVATE)
+            yield Finding(Ailment.FOLDER_OPEN, str(path), mended=mend, detail=detail)
     if not locks_work(server.data_dir / "doctor"):
-        yield Finding(Ailment.NO_LOCKS, subject)
+        yield Finding(Ailment.NO_LOCKS, str(server.data_dir))
+
+
+def is_open(path: Path) -> bool:
+    """Return whether others than its owner may do anything in a folder."""
+    return bool(stat.S_IMODE(path.stat().st_mode) & OTHERS)
 
 
 def locks_work(path: Path) -> bool:

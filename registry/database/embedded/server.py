@@ -35,7 +35,7 @@ from registry.notices import ServerStarting, ServerStopping
 PATIENCE = 60.0  # seconds to wait for a server to come up or go down
 LAUNCHES = 3  # of a server that ends before it answers: it may have been killed
 ENDS_ITSELF = 1.0  # seconds that a server which is stopping is left alone
-STATUS = 7  # the line of postmaster.pid that tells whether it is ready
+PORT, SOCKETS, STATUS = 3, 4, 7  # lines of postmaster.pid, see `status_lines`
 
 
 @dataclass(frozen=True)
@@ -179,10 +179,15 @@ class Server:
                 adopt(self.data_dir, self.linger, server=server, keeper_lock=keeper_lock)
 
     def is_stuck(self) -> bool:
-        """Return whether the server is about to end, or is what a killed one left behind."""
-        if self.status() == "stopping":
+        """Return whether nobody can reach the server: it ends, or its process or socket is gone."""
+        if self.status() == "stopping" or self.has_lost_its_socket():
             return True
         return not self.kept() and postmaster(self.pid(), self.cluster) is None
+
+    def has_lost_its_socket(self) -> bool:
+        """Return whether a server is ready on a socket that somebody has removed."""
+        lines = self.ready_lines()
+        return bool(lines) and not Path(lines[SOCKETS], f".s.PGSQL.{lines[PORT]}").exists()
 
     def starting(self, seconds: float) -> ServerStarting:
         """Return what is said of a start that takes long."""
@@ -209,12 +214,18 @@ class Server:
         lines = self.status_lines()
         return lines[STATUS].strip() if len(lines) > STATUS else ""
 
+    def ready_lines(self) -> list[str]:
+        """Return the lines of a server that is ready; none of any other."""
+        lines = self.status_lines()
+        return lines if len(lines) > STATUS and lines[STATUS].strip() == "ready" else []
+
     def url(self) -> str | None:
         """Return where the server can be reached; None while it is not up."""
-        lines = self.status_lines()
-        if len(lines) <= STATUS or lines[STATUS].strip() != "ready":
+        lines = self.ready_lines()
+        if not lines:
             return None
-        return f"postgresql://{ROLE}@/{ROLE}?host={quote(lines[4], safe='/')}&port={lines[3]}"
+        host = quote(lines[SOCKETS], safe="/")
+        return f"postgresql://{ROLE}@/{ROLE}?host={host}&port={lines[PORT]}"
 
 
 def refused(url: str) -> str:
