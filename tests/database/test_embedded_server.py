@@ -301,7 +301,7 @@ def test_stopped_survivor_is_killed(server):
         os.kill(postmaster(server), signal.SIGKILL)
         with server.connected() as again:
             assert ask(again, "SELECT 1") == 1
-    assert not alive(survivor)
+    assert eventually(lambda: not alive(survivor))
 
 
 def test_long_waits_are_told(server, monkeypatch, caplog):

@@ -91,12 +91,11 @@ def modes(path):
 
 
 def alive(pid):
-    """Whether a process runs."""
+    """Whether a process runs; one that has ended and is not buried yet does not."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return True
 
 
 def end(server):
