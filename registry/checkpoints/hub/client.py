@@ -3,15 +3,14 @@
 import re
 from typing import Any, NamedTuple
 
+import huggingface_hub
 from huggingface_hub import constants, get_session
-from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but not marked so
-    build_hf_headers,
-)
 
 from registry.checkpoints.hub.errors import HTTP, reason
 from registry.errors import HubSettings, HubTokenMalformed
 
-TOKEN = re.compile(r"Bearer [\x21-\x7e]+")
+TOKEN = re.compile(r"[\x21-\x7e]+")
+LAST_PORT = 65535
 PORTS = {"http": 80, "https": 443}
 
 
@@ -34,26 +33,30 @@ def session() -> Any:
 def hub_headers() -> dict[str, str]:
     """Return the headers of a request to the hub, with the user's token if there is one.
 
-    Raises HubTokenMalformed; the client would put the token into its message.
+    Our own, for huggingface_hub's `build_hf_headers`, which asks the hub for a list of programs
+    that it may be run by. Raises HubTokenMalformed; the client would put the token into its
+    message.
     """
+    headers = {"user-agent": f"registry; hf_hub/{huggingface_hub.__version__}"}
     try:
-        headers: dict[str, str] = build_hf_headers()
+        token = None if constants.HF_HUB_DISABLE_IMPLICIT_TOKEN else huggingface_hub.get_token()
     except (ValueError, OSError) as exc:
         raise HubTokenMalformed(reason="its file cannot be read") from exc
-    token = headers.get("authorization")
-    if token is not None and not TOKEN.fullmatch(token):
+    if token is None:
+        return headers
+    if not TOKEN.fullmatch(token):
         raise HubTokenMalformed(reason="it holds characters that no token has")
-    return headers
+    return headers | {"authorization": f"Bearer {token}"}
 
 
 def endpoint() -> str:
     """Return the hub's address (HF_ENDPOINT). Raises HubSettings where it is none."""
     address = str(constants.ENDPOINT)
     try:
-        scheme, host, _ = origin(HTTP.URL(address))
+        scheme, host, port = origin(HTTP.URL(address))
     except (HTTP.InvalidURL, ValueError, TypeError) as exc:
         raise HubSettings(reason="HF_ENDPOINT is no address") from exc
-    if scheme not in PORTS or not host:
+    if scheme not in PORTS or not host or not 0 < (port or 0) <= LAST_PORT:
         raise HubSettings(reason="HF_ENDPOINT is no address that begins with https://")
     return address
 

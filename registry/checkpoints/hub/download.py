@@ -4,10 +4,11 @@ import hashlib
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from logging import ERROR
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import huggingface_hub
@@ -20,8 +21,8 @@ from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.folder import INDEX
 from registry.checkpoints.hub import limits
 from registry.checkpoints.hub.client import hub_headers
-from registry.checkpoints.hub.errors import reason, requested_pause, translated
-from registry.checkpoints.hub.exchange import always, exchange
+from registry.checkpoints.hub.errors import HTTP, reason, requested_pause, translated
+from registry.checkpoints.hub.exchange import Refused, always, exchange
 from registry.checkpoints.hub.listing import HubModel, cached, list_model, needed_files
 from registry.checkpoints.hub.patience import PASSING, PATIENCE, say
 from registry.checkpoints.local import local_files
@@ -158,25 +159,61 @@ def guarded(model: str) -> Iterator[None]:
 
 
 def guard(client: Any, model: str) -> Any:
-    """Make a client send its requests by `exchange`."""
-    sends = client.send
-    waited = 0
+    """Make a client send its requests by `exchange`, and give up where it would go on for long."""
+    client.send = Guard(model, client.send)
+    return client
 
-    def send(request: Any, *, stream: bool = False, **options: Any) -> Any:
-        nonlocal waited
+
+class Guard:
+    """The way to send a request in place of a client's own.
+
+    huggingface_hub waits for as long as a hub asks, and seven times for one that is silent, a
+    minute each.
+    """
+
+    def __init__(self, model: str, send: Callable[..., Any]) -> None:
+        self.model = model
+        self.send = send
+        self.asked: set[tuple[str, str]] = set()
+        self.waited = 0  # seconds, as the hub asked to
+        self.lost = 0.0  # seconds without an answer
+
+    def __call__(self, request: Any, *, stream: bool = False, **options: Any) -> Any:
+        """Return the answer to a request. Raises the client's errors."""
+        timeouts = request.extensions.get("timeout", {})
+        longest = constants.HF_HUB_DOWNLOAD_TIMEOUT
+        for kind, timeout in timeouts.items():
+            timeouts[kind] = min(timeout or longest, longest)
+        again = (request.method, str(request.url))
+        if stream and again in self.asked:
+            self.say("an answer ended early", 0)
+        self.asked.add(again)
+
         follow = never if options.get("follow_redirects") is False else always
-        answer = exchange(request, stream=stream, follow=follow, send=sends)
+        began = monotonic()
+        try:
+            answer = exchange(request, stream=stream, follow=follow, send=self.send)
+        except HTTP.TimeoutException as exc:
+            self.lost += monotonic() - began
+            if self.lost > limits.LOST_SECONDS:
+                raise Refused(str(exc)) from exc
+            self.say(reason(exc), 0)
+            raise
         if answer.status_code in PASSING:
-            error = HfHubHTTPError("", response=answer)
-            pause = requested_pause(error)
-            waited += pause  # the client waits for hours if it is asked to
-            if waited > PATIENCE:
-                raise error
-            say(HubRetries(model=model, reason=reason(error), seconds=pause))
+            self.note_pause(HfHubHTTPError("", response=answer))
         return answer
 
-    client.send = send
-    return client
+    def note_pause(self, error: HfHubHTTPError) -> None:
+        """Tell the user why the client waits. Raises the error where that would be for long."""
+        pause = requested_pause(error)
+        self.waited += pause
+        if self.waited > PATIENCE:
+            raise error
+        self.say(reason(error), pause)
+
+    def say(self, why: str, pause: int) -> None:
+        """Tell the user that the client tries again."""
+        say(HubRetries(model=self.model, reason=why, seconds=pause))
 
 
 def never(_: Any) -> bool:

@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any
 
 from registry.checkpoints.hub import limits
-from registry.checkpoints.hub.client import is_home, session
+from registry.checkpoints.hub.client import PORTS, is_home, session
 from registry.checkpoints.hub.errors import HTTP
 from registry.checkpoints.hub.patience import say
 from registry.checkpoints.parallel import start
@@ -69,20 +69,30 @@ def exchange(
             Refused for an answer that is too large, compressed or redirects again and again.
     """
     send = send or session().send
-    options: dict[str, Any] = {}
     for _ in range(limits.REDIRECTS):
+        if request.url.scheme not in PORTS:
+            raise Refused(f"it redirects to an address of {request.url.scheme[:20]}:")
         if not is_home(request.url):
             request.headers.pop("authorization", None)
+            request.url = without_password(request.url)
         request.headers["accept-encoding"] = "identity"
-        once = partial(send, request, stream=True, follow_redirects=False, **options)
+        once = partial(send, request, stream=True, follow_redirects=False)
         answer = within(seconds_for_head(request), once, request.url.host)
         following = answer.next_request
         if following is None or not follow(answer):
             return screened(answer, stream=stream)
         drain(answer)
         request = following
-        options = {"auth": None}  # an address may hold a name and a password, which are not ours
+        request.url = without_password(request.url)
     raise Refused("it redirects again and again")
+
+
+def without_password(url: Any) -> Any:
+    """Return an address that an answer named without the name and the password in it.
+
+    The client would send them, in place of the user's token where the address is the hub's.
+    """
+    return url.copy_with(username="", password=None) if url.userinfo else url
 
 
 def seconds_for_head(request: Any) -> float:

@@ -7,8 +7,8 @@ from typing import TypeVar
 
 from huggingface_hub.errors import HfHubHTTPError
 
+from registry.checkpoints.hub import limits
 from registry.checkpoints.hub.errors import HTTP, reason, requested_pause
-from registry.checkpoints.hub.limits import LOST_SECONDS
 from registry.notices import HubRetries, Notice, notify
 
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def patiently(
             pause = max(shortest, requested_pause(exc))
             if isinstance(exc, HTTP.TimeoutException):
                 lost += time.monotonic() - start
-            if not may_pass(exc) or waited + pause > PATIENCE or lost > LOST_SECONDS:
+            if not may_pass(exc) or waited + pause > PATIENCE or lost > limits.LOST_SECONDS:
                 raise
             if pause or lost:
                 say(HubRetries(model=model, reason=reason(exc), seconds=pause))
