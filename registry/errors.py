@@ -612,6 +612,19 @@ class NotUnicode(DatabaseError):
     folder."""
 
 
+class SourceTooLong(DatabaseError):
+    """The source {source!r} has {count} characters, more than the {most} that are stored; move it
+    to a shorter path, or go there and name it from there."""
+
+
+class BadName(DatabaseError):
+    """{name!r} cannot be the name of a model ({reason}); give it another with --name."""
+
+
+class BadFamily(DatabaseError):
+    """{family!r} cannot be the name of a family ({reason}); give another with --family."""
+
+
 class ServerUnavailable(DatabaseFault):
     """The embedded database cannot run here ({reason}); set REGISTRY_DATABASE_URL to a Postgres
     with pgvector."""

@@ -31,7 +31,7 @@ MARKS = frozenset({"Mn", "Me"})
 MOST_MARKS = 8  # on one letter; no script needs more
 
 CUT = "..."
-LONGEST_FIELD = 1000  # characters of a name or reason in a sentence
+LONGEST_FIELD = 500  # characters of a name or reason in a sentence
 
 
 def legible(text: object) -> str:
@@ -74,6 +74,11 @@ def sentence_of(docstring: str | None, data: dict[str, Any]) -> str:
         is_text = isinstance(value, str | BaseException)
         fields[name] = shortened(str(value), LONGEST_FIELD) if is_text else value
     return legible(template.format(**fields))
+
+
+def glimpse(text: str, longest: int) -> str:
+    """Return text on one line with escapes, of at most so many characters with these."""
+    return shortened(legible(shortened(text, longest)), longest)
 
 
 def seen(match: re.Match[str]) -> str:

@@ -45,6 +45,10 @@ class HubWaits(Notice):
     """Waiting for an answer of {host} for {seconds} s; giving up after {limit:.0f} s."""
 
 
+class BaseIgnored(Notice):
+    """The declared base {base!r} is ignored and not stored, for {reason}."""
+
+
 def notify(notice: Notice) -> None:
     """Tell the user, who may go on waiting."""
     LOGGER.warning("%s", notice)

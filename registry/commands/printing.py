@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from registry.errors import ResultLost
-from registry.legible import json_legible, legible, shortened
+from registry.legible import glimpse, json_legible
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -67,7 +67,7 @@ def show_text(text: "RenderableType | Sequence[str]") -> None:
 
 def line_of(text: str) -> str:
     """Return one line as it is printed, whatever the text holds."""
-    return legible(shortened(text, LONGEST_LINE)) + "\n"
+    return glimpse(text, LONGEST_LINE) + "\n"
 
 
 def drawn(table: "RenderableType", stream: TextIO) -> str:

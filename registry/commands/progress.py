@@ -13,7 +13,7 @@ from rich.progress import (
 )
 
 from registry.commands.printing import talk_console
-from registry.legible import legible, shortened
+from registry.legible import glimpse
 
 COLUMNS = (
     TextColumn("{task.description}", markup=False),
@@ -33,7 +33,7 @@ class Bar:
     WIDTH = 40  # columns for the title
 
     def __init__(self, title: str) -> None:
-        self.title = legible(shortened(title, self.WIDTH))
+        self.title = glimpse(title, self.WIDTH)
         self.console = talk_console()
         self.start = 0.0
         self.bytes = 0

@@ -5,6 +5,7 @@ addresses              a URL taken apart, and what of it may be shown
 failures               what the driver says went wrong, as one of our errors
 schema, column_types   the tables; the history of their changes is in migrations/
 fingerprints, rows     records to rows and back
+names, text_limits     what may be stored as text, and how long it may be
 fingerprint_rows       the rows of one fingerprint, added or replaced
 versions               models whose fingerprints are of another version
 compared_models, wire  what comparisons read, in the bytes that the server sends

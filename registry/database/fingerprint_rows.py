@@ -1,7 +1,6 @@
 """The rows that hold a fingerprint: added to a model, or put in the place of others."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import delete, insert
@@ -18,6 +17,7 @@ from registry.database.schema import (
     SpaceRow,
 )
 from registry.database.tensor_rows import LedgerRow, TensorRow
+from registry.database.text_limits import fitting
 from registry.fingerprints.outline import outline
 from registry.fingerprints.record import Clustering, Fingerprint
 
@@ -44,7 +44,7 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     add_numbered(session, model, LedgerRow, fingerprint.ledger)
     model.cast_digest = fingerprint.cast_digest
     model.fingerprint.vocabulary = fingerprint.vocabulary
-    model.fingerprint.zero = fingerprint.zero
+    model.fingerprint.zero = fitting("fingerprints.zero", fingerprint.zero)
     model.fingerprint.tied = fingerprint.tied
     model.branches = rows_of(fingerprint.branches, BranchRow)
     model.spaces = rows_of(fingerprint.spaces, SpaceRow)
@@ -64,8 +64,8 @@ def add_numbered(
     """Store records with their positions in one statement, without an object for each."""
     rows = []
     for position, record in enumerate(records):
-        row = {"model_id": model.id, "position": position, **asdict(record)}
-        rows.append(row)
+        values = column_values(record, table)
+        rows.append({"model_id": model.id, "position": position, **values})
     if rows:
         session.execute(insert(table), rows)
 

@@ -18,6 +18,7 @@ from registry.database.models import (
     summary,
     wait_for_others,
 )
+from registry.database.names import check_names, check_source, storable_base
 from registry.database.rows import column_values, field_values, records_of
 from registry.database.schema import (
     AdapterRow,
@@ -26,6 +27,7 @@ from registry.database.schema import (
     MatrixRow,
     Model,
 )
+from registry.database.text_limits import fitting
 from registry.errors import FingerprintNewer, ModelNotFound, NameTaken
 from registry.fingerprints.digest_lines import earlier_digest
 from registry.fingerprints.histogram_record import Histogram
@@ -84,12 +86,17 @@ class Saved(NamedTuple):
 
 
 def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
-    """Store a model in the session's transaction. Raises NameTaken, FingerprintNewer.
+    """Store a model in the session's transaction.
+
+    Raises NameTaken, FingerprintNewer, NotUnicode, SourceTooLong, BadName, BadFamily.
 
     The same weights are never stored twice. Of a larger rank, or with parts that the stored ones
     lack, their spectra, clusterings and sketches take the old ones' place. A fingerprint of an
     older version is replaced, and where it was read from with it.
     """
+    check_source(origin.source)
+    check_names(origin.name, origin.family)
+    origin = origin._replace(base=storable_base(origin.base))
     wait_for_others(session)
     known = of_weights(session, fingerprint)
     if known is None:
@@ -101,7 +108,7 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
     if outcome is Outcome.REFRESHED:
         replace_version(session, known, fingerprint, origin.tool_version)
         known.source = origin.source
-        known.revision = origin.revision
+        known.revision = fitting("models.revision", origin.revision)
     elif outcome is not Outcome.UNCHANGED:
         replace_spectra(session, known, fingerprint)
     return Saved(summary(known), outcome, rank_before)
@@ -190,7 +197,7 @@ def add(session: Session, origin: Origin, fingerprint: Fingerprint) -> Model:
         kind=fingerprint.kind,
         family_id=family,
         source=origin.source,
-        revision=origin.revision,
+        revision=fitting("models.revision", origin.revision),
         declared_base=origin.base,
         fingerprint_version=fingerprint.version,
         tool_version=origin.tool_version,

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from registry.database.names import is_unicode
 from registry.database.rows import field_values
 from registry.database.schema import Family, Model
 from registry.errors import ModelAmbiguous, ModelNotFound
@@ -97,19 +98,10 @@ def of_digest(session: Session, digest: str) -> Model | None:
 
 def is_registered(session: Session, name: str) -> bool:
     """Return whether a model bears exactly this name, whatever its fingerprint's version."""
-    if not is_storable(name):
+    if not is_unicode(name):
         return False
     model = exists().where(Model.name == name)
     return bool(session.scalar(select(model)))
-
-
-def is_storable(name: str) -> bool:
-    """Return whether a name is Unicode, as all of the database is; names of files need not be."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def summary_of(session: Session, name: str) -> Summary:
@@ -125,7 +117,7 @@ def find(session: Session, name: str) -> Model:
 
     Its fingerprint may be of an older version. Raises ModelNotFound, ModelAmbiguous.
     """
-    if not is_storable(name):
+    if not is_unicode(name):
         raise ModelNotFound(name=name)
     fitting = Model.name == name
     if len(name) >= SHORTEST_DIGEST:

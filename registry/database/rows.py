@@ -4,17 +4,20 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any, TypeVar
 
+from registry.database.text_limits import fitting
+
 Record = TypeVar("Record")
 Row = TypeVar("Row")
 
 
 def column_values(record: Any, table: type, without: tuple[str, ...] = ()) -> dict[str, Any]:
-    """Return the fields of a record that a table has a column for."""
-    columns = table.__table__.columns.keys()  # type: ignore[attr-defined]
+    """Return the fields of a record that a table has a column for, their text cut to fit it."""
+    columns = table.__table__.columns  # type: ignore[attr-defined]
     values = {}
     for field in fields(record):
         if field.name in columns and field.name not in without:
-            values[field.name] = getattr(record, field.name)
+            column = f"{columns[field.name]}"
+            values[field.name] = fitting(column, getattr(record, field.name))
     return values
 
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from registry.database.models import Summary, find, summary
 from registry.database.schema import VerdictRow
+from registry.database.text_limits import fitting
 from registry.errors import NoVerdict
 from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
 
@@ -37,12 +38,12 @@ def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
         family=verdict.family,
         closest=verdict.closest,
         how=tuple(kinds),
-        changes=changes,
+        changes=fitting("verdicts.changes", changes),
         score=verdict.score,
         p_value=verdict.p_value,
         chance=verdict.chance,
         candidates=verdict.candidates,
-        evidence=list(map(evidence_json, verdict.evidence)),
+        evidence=fitting("verdicts.evidence", list(map(evidence_json, verdict.evidence))),
     )
 
 

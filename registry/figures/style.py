@@ -10,7 +10,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from registry.legible import legible, shortened
+from registry.legible import glimpse
 
 # Okabe and Ito's palette without its yellow, which is too light for a line
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -42,7 +42,7 @@ def label(name: str) -> str:
     A dollar would begin a formula, and of a name that begins with _ a legend says nothing. What XML
     has no place for becomes an escape.
     """
-    written = legible(shortened(name, LONGEST_LABEL)).replace("$", r"\$")
+    written = glimpse(name, LONGEST_LABEL).replace("$", r"\$")
     return f" {written}" if written.startswith("_") else written
 
 

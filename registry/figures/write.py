@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 
 from registry.figures import text_figures
 from registry.figures.kinds import Subject, arguments, relabelled
-from registry.legible import legible, shortened
+from registry.legible import glimpse
 
 LONGEST_NAME = 60  # characters
 
@@ -26,7 +26,7 @@ TEXTS: dict[str, Callable[..., Iterable[str]]] = {
 
 def heading(name: str) -> str:
     """Return a name as lines of text show it."""
-    return legible(shortened(name, LONGEST_NAME))
+    return glimpse(name, LONGEST_NAME)
 
 
 def as_lines(kind: str, subject: Subject) -> list[str]:

@@ -16,7 +16,7 @@ from registry.figures.draw import as_figure
 from registry.figures.kinds import KINDS, Subject
 from registry.figures.style import SETTINGS, glyphs_missing
 from registry.fingerprints.record import NamedFingerprint
-from registry.legible import legible, legible_lines, shortened
+from registry.legible import glimpse, legible_lines
 from registry.lineage.verdict import Direction, Evidence, Verdict
 from registry.report.verdicts import null_text, p_value_text, score_text
 from registry.report.wording import evidence_sentence, headline, verdict_lines
@@ -149,7 +149,7 @@ def page(
 
 def readable(text: object) -> str:
     """Return text of unknown origin as the page holds it: neither markup nor anything that acts."""
-    return escape(legible(shortened(str(text), LONGEST_TEXT)))
+    return escape(glimpse(str(text), LONGEST_TEXT))
 
 
 def changes_list(lines: Sequence[str]) -> str:

@@ -7,7 +7,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from registry.legible import legible, shortened
+from registry.legible import glimpse
 
 LONGEST_CELL = 300  # characters
 LONGEST_LINE = 2000
@@ -17,13 +17,13 @@ UNITS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
 
 def lines(*texts: str, style: str = "") -> Text:
     """Return lines of text, each of which stays one whatever names stand in it."""
-    shown = [legible(shortened(text, LONGEST_LINE)) for text in texts]
+    shown = [glimpse(text, LONGEST_LINE) for text in texts]
     return Text("\n".join(shown), style=style)
 
 
 def cell(content: object) -> Text:
     """Return the content of a cell: brackets are no markup, and a long name is cut."""
-    return Text(legible(shortened(str(content), LONGEST_CELL)))
+    return Text(glimpse(str(content), LONGEST_CELL))
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> Table:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, nearest, verdicts
 from registry.database.fingerprints import Origin, Outcome
+from registry.database.names import check_names
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
@@ -62,19 +63,20 @@ def ingest(
     version, which keeps at least the rank of the old one. What the registry says of new ones is
     stored with them.
     """
+    check_names(name, family)
     checkpoint, fingerprint = read(source, **options)
     with Session(engine) as session:
         rank = fingerprints.rank_to_keep(session, fingerprint)
     if rank > fingerprint.rank:
         deeper: Options = {**options, "rank": rank}
         checkpoint, fingerprint = read(source, **deeper)
-    if not (family or name or checkpoint.base):
+    if family is None and name is None and not checkpoint.base:
         family = checkpoint.family
     origin = Origin(
         source=checkpoint.source,
         revision=checkpoint.revision,
         base=checkpoint.base,
-        name=name or checkpoint.name,
+        name=checkpoint.name if name is None else name,
         family=family,
         tool_version=tool_version,
     )
