@@ -25,6 +25,7 @@ from registry.notices import LOGGER
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Fingerprint and store": (
         checkpoints.ingest,
+        checkpoints.flush,
         checkpoints.upgrade,
         checkpoints.fingerprint,
         checkpoints.inspect,

@@ -3,12 +3,13 @@
 What needs torch is imported where it is used: a list of models should not wait for it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -16,7 +17,9 @@ from sqlalchemy.orm import Session
 from registry.database import fingerprints, models, verdicts, versions
 from registry.database.connection import open_database, translated
 from registry.database.models import FamilySummary, Summary
+from registry.database.transactions import in_transaction
 from registry.database.verdicts import StoredVerdict
+from registry.errors import ModelNotFound
 from registry.fingerprints.record import Fingerprint
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from registry.lineage.verdict import Verdict
     from registry.lora_init.initialisation import InitialisationOptions, Initialised
     from registry.workflows.adapters import NearAdapter
+    from registry.workflows.flush import Flushed
     from registry.workflows.identify import Identification
     from registry.workflows.identify_quick import QuickIdentification
     from registry.workflows.ingest import Ingested
@@ -36,6 +40,8 @@ if TYPE_CHECKING:
     from registry.workflows.upgrade import Upgraded
 
 # ruff: noqa: PLC0415  # see the module's docstring
+
+T = TypeVar("T")
 
 TOOL_VERSION = version("weight-registry")
 
@@ -136,6 +142,16 @@ class Registry:
         with self._engine() as engine:
             return ingest.ingest(engine, source, TOOL_VERSION, family=family, name=name, **options)
 
+    def flush(self) -> "list[Flushed]":
+        """Store the fingerprints that the database did not take when they were read.
+
+        They wait in files of the data folder, each of which goes once it is stored.
+        """
+        from registry.workflows import flush
+
+        with self._engine() as engine:
+            return flush.flush(engine)
+
     def upgrade(
         self, names: Sequence[str] = (), *, dry_run: bool = False, **options: "Unpack[Options]"
     ) -> "list[Upgraded]":
@@ -170,8 +186,7 @@ class Registry:
         """Return what a name or source is taken for; methods that take one take the answer."""
         from registry.workflows import resolve
 
-        with self._session() as session:
-            return resolve.resolve(session, named, labelled=labelled)
+        return self._answer(lambda session: resolve.resolve(session, named, labelled=labelled))
 
     def fingerprint(self, named: "Named", **options: "Unpack[Options]") -> Fingerprint:
         """Return the fingerprint of a registered model or, of rank 16 by default, of a source."""
@@ -191,8 +206,7 @@ class Registry:
 
     def explain(self, name: str) -> StoredVerdict:
         """Return a registered model, the verdict that was stored with it, and when it was given."""
-        with self._session() as session:
-            return verdicts.kept_verdict(session, name)
+        return self._answer(lambda session: verdicts.kept_verdict(session, name))
 
     def characteristic(self, model: "Named", *, rank: int = 16) -> "Characteristic":
         """Return the groups of projections of a model (paper 2509.00046, 3.1).
@@ -259,40 +273,36 @@ class Registry:
 
     def show(self, name: str) -> fingerprints.Stored:
         """Return a registered model and its fingerprint, by name or first digits of its digest."""
-        with self._session() as session:
-            return fingerprints.load(session, name)
+        return self._answer(lambda session: fingerprints.load(session, name))
 
     def outdated(self, names: Sequence[str] = ()) -> list[Summary]:
         """Return the models, all or of those named, that `upgrade` reads again, by name."""
-        with self._session() as session:
-            return [old.model for old in versions.old_models(session, names)]
+        old_models = self._answer(lambda session: versions.old_models(session, names))
+        return [old.model for old in old_models]
 
     def not_compared(self) -> dict[int, int]:
         """Return how many models have fingerprints of other versions, by version."""
-        with self._session() as session:
-            return versions.not_compared(session)
+        return self._answer(versions.not_compared)
 
     def models(self) -> list[Summary]:
         """Return all registered models, of any fingerprint version, by family and name."""
-        with self._session() as session:
-            return models.listing(session)
+        return self._answer(models.listing)
 
     def families(self) -> list[FamilySummary]:
         """Return all families and their models."""
-        with self._session() as session:
-            return models.families(session)
+        return self._answer(models.families)
 
     def remove(self, name: str) -> Summary:
         """Delete a model; returns what it was."""
-        with self._session() as session:
-            return models.remove(session, name)
+        removal = partial(models.remove, name=name)
+        with self._engine() as engine:
+            return in_transaction(engine, removal, done=ModelNotFound)
 
     @contextmanager
     def _engine(self) -> Iterator[Engine]:
         with translated(self._opened):
             yield self._opened
 
-    @contextmanager
-    def _session(self) -> Iterator[Session]:
-        with self._engine() as engine, Session(engine) as session, session.begin():
-            yield session
+    def _answer(self, question: Callable[[Session], T]) -> T:
+        """Return what a function reads in a session of its own."""
+        return in_transaction(self._opened, question)

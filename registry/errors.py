@@ -563,6 +563,25 @@ class DatabaseTooOld(DatabaseError):
     """The database at {url!r} is Postgres {version}; use version 15 or newer."""
 
 
+class Spooled(DatabaseError):
+    """{cause} What was read of {source!r} waits in {path!r}: `registry flush` stores it."""
+
+
+class NotSpooled(DatabaseError):
+    """{cause} What was read of {source!r} is lost, for {path!r} cannot be written ({reason}); make
+    room there or set REGISTRY_DATA_DIR to another folder, then run the command again."""
+
+
+class BrokenSpoolFile(DatabaseError):
+    """{path!r} is damaged ({reason}), so that nothing of it is stored; read the weights again, then
+    remove it."""
+
+
+class SpooledTooShallow(DatabaseError):
+    """{path!r} holds fewer singular values than the {rank} that are registered of the same weights;
+    ingest {source!r} again with --rank {rank}, then remove the file."""
+
+
 class VectorMissing(DatabaseError):
     """The database at {url!r} lacks the vector extension ({reason}); install pgvector there or ask
     its administrator for CREATE EXTENSION vector."""
@@ -670,6 +689,7 @@ SQLSTATES: dict[str, type[DatabaseError]] = {
     "0A": DatabaseFailed,
     "22": ValueRefused,
     "25006": DatabaseReadOnly,
+    "25P03": IdleEnded,
     "28": LoginRefused,
     "3D000": NoSuchDatabase,
     "3F000": RightMissing,

@@ -4,7 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkstemp
 
 from registry.errors import UnwritableFile
 
@@ -23,6 +23,35 @@ def write_whole(path: Path, content: str | bytes) -> None:
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file that its owner alone may read, whole and on the disk when this returns.
+
+    Its folder is made, likewise closed to others. Raises UnwritableFile.
+    """
+    with writable(path):
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.parent.chmod(0o700)
+        descriptor, draft = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 600
+        try:
+            with open(descriptor, "wb") as file:  # noqa: PTH123  # a descriptor is no path
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(draft).replace(path)
+        finally:
+            Path(draft).unlink(missing_ok=True)
+        keep_names(path.parent)
+
+
+def keep_names(folder: Path) -> None:
+    """Have the disk keep the names in a folder, too."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def as_utf8(text: str) -> bytes:

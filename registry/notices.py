@@ -49,6 +49,10 @@ class BaseIgnored(Notice):
     """The declared base {base!r} is ignored and not stored, for {reason}."""
 
 
+class Reconnecting(Notice):
+    """The connection to the database was lost ({reason}); trying again on a fresh one."""
+
+
 def notify(notice: Notice) -> None:
     """Tell the user, who may go on waiting."""
     LOGGER.warning("%s", notice)

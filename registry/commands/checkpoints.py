@@ -18,7 +18,7 @@ from registry.commands.options import (
 )
 from registry.commands.printing import json_text, say, say_notes, show, show_json, show_text
 from registry.commands.versions import say_not_compared
-from registry.errors import NothingKnown, RegistryError
+from registry.errors import NothingKnown, RegistryError, Spooled
 from registry.files import write_whole
 
 if TYPE_CHECKING:
@@ -46,6 +46,9 @@ def ingest(
 
     A hub id is org/model, org/model@revision or, where it holds several models, org/model:file.
 
+    Where the database does not take what was read, that waits in a file, which is named, and
+    `registry flush` stores it.
+
     \b
     Example: registry ingest examples/checkpoints/llama-small --family llama
     """
@@ -65,7 +68,7 @@ def ingest(
                     ingested = registry.ingest(source, **wanted, **run.observers)
             except RegistryError as error:
                 say(f"Error: {error}")
-                errors.append({"source": source, "error": str(error)})
+                errors.append(error_json(source, error))
             else:
                 stored.append(stored_json(ingested, run))
         not_compared = say_not_compared(registry)
@@ -74,6 +77,12 @@ def ingest(
         show_json({"models": stored, "errors": errors, **not_compared})
     if errors:
         raise SystemExit(1)
+
+
+def error_json(source: str, error: RegistryError) -> dict[str, str]:
+    """Return what --json says of a source that was not stored, and where it waits if it does."""
+    spooled = {"spooled": str(error.data["path"])} if isinstance(error, Spooled) else {}
+    return {"source": source, "error": str(error), **spooled}
 
 
 def stored_json(ingested: "Ingested", run: "MeasuredRun") -> dict[str, Any]:
@@ -85,6 +94,37 @@ def stored_json(ingested: "Ingested", run: "MeasuredRun") -> dict[str, Any]:
         say_notes(fingerprints.notes(ingested.fingerprint))
         run.say_timing()
     return run.timed(models.ingested_json(ingested))
+
+
+@click.command()
+@json_option
+def flush(json: bool) -> None:
+    """Store the fingerprints that wait because the database did not take them.
+
+    They wait in REGISTRY_DATA_DIR/spool. A file goes once its fingerprint is stored; one that is
+    damaged, or is refused, is named and stays. Exit code 1 while any is left.
+
+    \b
+    Example: registry flush
+    """
+    from registry import Registry
+    from registry.report.models import flushed_json, ingested_line
+
+    with Registry() as registry:
+        flushed = registry.flush()
+    left = [file for file in flushed if file.error]
+    for file in left:
+        say(f"Error: {file.error}")
+    if json:
+        show_json(flushed_json(flushed))
+    elif not flushed:
+        show_text("nothing waits")
+    else:
+        for file in flushed:
+            if file.ingested:
+                show_text(ingested_line(file.ingested))
+    if left:
+        raise SystemExit(1)
 
 
 @click.command()

@@ -172,6 +172,12 @@ def translated(engine: Engine) -> Iterator[None]:
         raise NotUnicode(text=exc.object) from exc
 
 
+def check_answers(engine: Engine) -> None:
+    """Raise DatabaseFault unless the database takes a connection."""
+    with translated(engine), engine.connect():
+        pass
+
+
 def check_server(connection: Connection, url: URL) -> None:
     """Raise DatabaseTooOld, or VectorMissing where the extension can not even be created."""
     number = connection.scalar(text("SELECT current_setting('server_version_num')::integer"))

@@ -13,6 +13,7 @@ from registry.report.tables import lines, short_count, table
 if TYPE_CHECKING:
     from registry.database.admin import Status
     from registry.database.models import FamilySummary, Summary
+    from registry.workflows.flush import Flushed
     from registry.workflows.ingest import Ingested
     from registry.workflows.resolve import Resolved
 
@@ -85,6 +86,18 @@ def status_table(status: "Status") -> RenderableType:
         if value is not None:
             rows.append((name, value))
     return table("database", "", rows=rows)
+
+
+def flushed_json(flushed: Sequence["Flushed"]) -> dict[str, Any]:
+    """Return what became of the files that waited, as `registry flush --json` gives it."""
+    stored = []
+    left = []
+    for file in flushed:
+        if file.ingested:
+            stored.append({"file": str(file.path), **ingested_json(file.ingested)})
+        else:
+            left.append({"file": str(file.path), "source": file.source, "error": str(file.error)})
+    return {"models": stored, "left": left}
 
 
 def ingested_line(ingested: "Ingested") -> str:

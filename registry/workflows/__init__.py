@@ -2,6 +2,7 @@
 
 resolve           what a user names becomes weights, a registered model or a stored fingerprint
 ingest            a checkpoint into the registry
+flush             fingerprints that waited in files into the registry
 upgrade           registered models to fingerprints of the version that is computed now
 identify          the verdict on a checkpoint; identify_quick reads no more than it needs
 judge             which registered models a fingerprint is compared with

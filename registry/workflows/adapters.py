@@ -2,15 +2,16 @@
 
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from registry.architectures.adapter_merge import has_known_base, merged
 from registry.checkpoints import open_checkpoint
 from registry.database import nearest
+from registry.database.transactions import in_transaction
 from registry.errors import UntrainedAdapter
 from registry.fingerprints.compute import compute
 from registry.fingerprints.record import Fingerprint, NamedFingerprint
@@ -80,16 +81,15 @@ def read_adapters(
 
     adapters = []
     for named in sources:
-        with Session(engine) as session:
-            model = resolve(session, named, labelled=True)
+        looked_up = partial(resolve, named=named, labelled=True)
+        model = in_transaction(engine, looked_up)
         adapters.append(read_adapter(model, weights_of))
     return adapters
 
 
 def local_weights(engine: Engine, name: str) -> str | None:
     """Return the path of a base's weights; None where they are not on this machine."""
-    with Session(engine) as session:
-        source = resolve(session, name, load=False).source
+    source = in_transaction(engine, lambda session: resolve(session, name, load=False)).source
     return source if source and exists(source) else None
 
 
@@ -104,8 +104,7 @@ def base_of(
     name = base or (declared.pop() if len(declared) == 1 else None)
     if not name:
         return None
-    with Session(engine) as session:
-        model = resolve(session, name)
+    model = in_transaction(engine, lambda session: resolve(session, name))
     if base is None and model.taken is not Taken.REGISTERED:
         return None
     return NamedFingerprint(name, comparable_fingerprint(model, {}))
@@ -116,8 +115,7 @@ def adapters_like(engine: Engine, adapter: Fingerprint, k: int) -> list[NearAdap
 
     Two are compared over the projections that both have.
     """
-    with Session(engine) as session:
-        spreads = nearest.spreads(session, "adapter")
+    spreads = in_transaction(engine, lambda session: nearest.spreads(session, "adapter"))
     adapters = []
     for other in spreads:
         distance = std_distance_over_common(adapter.std, other.std)

@@ -1,15 +1,16 @@
 """What the second paper (arXiv 2509.00046) does with models that a user names."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from registry.characteristic import dsv, groups
 from registry.characteristic.dsv import DsvResult
 from registry.characteristic.groups import Characteristic
 from registry.database import characteristics
+from registry.database.transactions import in_transaction
 from registry.fingerprints.record import RANKS
 from registry.lora_init import initialisation
 from registry.lora_init.initialisation import InitialisationOptions, Initialised
@@ -22,13 +23,14 @@ def characteristic(engine: Engine, named: Named, rank: int) -> Characteristic:
     Those of a registered model are stored, too. Raises CharacteristicError where there are too few
     layers or values.
     """
-    with Session(engine) as session:
-        model = resolve(session, named)
+    model = in_transaction(engine, lambda session: resolve(session, named))
     fingerprint = fingerprint_of(model, {"rank": rank})
     characteristic = groups.characteristic(fingerprint, rank)
     if model.taken is Taken.REGISTERED:
-        with Session(engine) as session, session.begin():
-            characteristics.keep_characteristic(session, model.name, characteristic)
+        keep = partial(
+            characteristics.keep_characteristic, name=model.name, characteristic=characteristic
+        )
+        in_transaction(engine, keep)
     return characteristic
 
 
@@ -36,8 +38,7 @@ def distances(
     engine: Engine, named: Named, pairs: Sequence[tuple[str, str]], rank: int
 ) -> DsvResult:
     """Return the laws of the distances between a model's singular-value vectors."""
-    with Session(engine) as session:
-        model = resolve(session, named)
+    model = in_transaction(engine, lambda session: resolve(session, named))
     return dsv.laws(fingerprint_of(model, {"rank": rank}), rank, pairs)
 
 
@@ -51,9 +52,8 @@ def lora_init(
 
     Raises RegistryError.
     """
-    with Session(engine) as session:
-        target = resolve(session, base, load=False)
-        reference = resolve(session, like)
+    target = in_transaction(engine, lambda session: resolve(session, base, load=False))
+    reference = in_transaction(engine, lambda session: resolve(session, like))
     source = target.source or target.given
     shape = characteristic(engine, reference, RANKS[0])
     return initialisation.lora_init(source, (reference.given, shape), output, **options)

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from registry.database import nearest
 from registry.database.nearest import Match
+from registry.database.transactions import in_transaction
 from registry.fingerprints.from_source import Options
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
@@ -46,7 +47,11 @@ def identify(
     model = resolve(None, source)
     fingerprint = fingerprint_in_question(model, options)
     timing = options.get("timing") or Timing()
-    with timing.stage("database"), Session(engine) as session:
+
+    def judged(session: Session) -> tuple[Verdict, list[Match]]:
         matches = nearest.nearest(session, fingerprint, k)
-        verdict = verdict_on(session, fingerprint, matches)
+        return verdict_on(session, fingerprint, matches), matches
+
+    with timing.stage("database"):
+        verdict, matches = in_transaction(engine, judged)
     return Identification(model.given, fingerprint, verdict, tuple(matches))

@@ -6,15 +6,16 @@ docs/method.md, A quick look.
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from registry.checkpoints import open_checkpoint
 from registry.database import near_sketches, nearest
 from registry.database.near_models import NamedModel
+from registry.database.transactions import in_transaction
 from registry.errors import QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
 from registry.lineage.calibration import family_wise, null_distributions
@@ -55,27 +56,28 @@ def identify_quickly(
         raise QuickNeedsModel(source=checkpoint.source)
 
     glimpse = Glimpse(checkpoint)
-    with Session(engine) as session:
-        verdict = partial_verdict(session, glimpse)
+    verdict = partial_verdict(engine, glimpse)
     return QuickIdentification(verdict, glimpse)
 
 
-def partial_verdict(session: Session, glimpse: Glimpse) -> Verdict:
+def partial_verdict(engine: Engine, glimpse: Glimpse) -> Verdict:
     """Read on until a base is certain, or as much was read as may be."""
-    candidates = nearest.count(session, "model")
+    candidates = in_transaction(engine, lambda session: nearest.count(session, "model"))
     verdict = Verdict.unknown()
-    for verdict in verdicts_while_reading(session, glimpse, candidates):
+    for verdict in verdicts_while_reading(engine, glimpse, candidates):
         if verdict.related:
             break
     return verdict
 
 
-def verdicts_while_reading(
-    session: Session, glimpse: Glimpse, candidates: int
-) -> Iterator[Verdict]:
-    """Yield the verdict after the tensors' first values, and after every branch."""
+def verdicts_while_reading(engine: Engine, glimpse: Glimpse, candidates: int) -> Iterator[Verdict]:
+    """Yield the verdict after the tensors' first values, and after every branch.
+
+    No connection is held while weights are read.
+    """
     start_lines = []
-    by_start = near_sketches.by_start(session, glimpse.start, NEAREST)
+    like_start = partial(near_sketches.by_start, start=glimpse.start, k=NEAREST)
+    by_start = in_transaction(engine, like_start)
     if by_start:
         named, cosine = by_start[0]
         line = z_evidence(EvidenceKind.START, SIDE * cosine, named.model)
@@ -85,7 +87,8 @@ def verdicts_while_reading(
     sums: dict[NamedModel, float] = defaultdict(float)
     limit = max(int(MOST * glimpse.total), SMALL)
     for count, branch in enumerate(glimpse.branches(limit), 1):
-        for named, cosine in near_sketches.by_branch(session, branch, NEAREST).items():
+        like_branch = partial(near_sketches.by_branch, branch=branch, k=NEAREST)
+        for named, cosine in in_transaction(engine, like_branch).items():
             sums[named] += SIDE * cosine
         if sums:
             best = max(sums, key=sums.__getitem__)

@@ -1,6 +1,7 @@
 """The journey of a checkpoint into the registry."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -8,12 +9,17 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, nearest, verdicts
-from registry.database.fingerprints import Origin, Outcome
+from registry.database.connection import check_answers
+from registry.database.fingerprints import Origin, Outcome, Saved
 from registry.database.names import check_names
+from registry.database.spool import Journey, Waiting
+from registry.database.transactions import in_transaction
+from registry.errors import DatabaseFault
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
 from registry.workflows.judge import verdict_on
+from registry.workflows.spool import kept
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ def ingest(
 ) -> Ingested:
     """Fingerprint a source and store it in one transaction.
 
-    Raises RegistryError, and then nothing was stored.
+    Raises RegistryError, and then nothing was stored; Spooled where the weights were read and the
+    database did not take the fingerprint, which then waits in a file.
 
     Weights that are registered already are left alone, unless they come with more singular values
     than before, with parts that an older registry did not record, or with a fingerprint of a newer
@@ -64,12 +71,8 @@ def ingest(
     stored with them.
     """
     check_names(name, family)
+    check_answers(engine)  # before minutes of reading
     checkpoint, fingerprint = read(source, **options)
-    with Session(engine) as session:
-        rank = fingerprints.rank_to_keep(session, fingerprint)
-    if rank > fingerprint.rank:
-        deeper: Options = {**options, "rank": rank}
-        checkpoint, fingerprint = read(source, **deeper)
     if family is None and name is None and not checkpoint.base:
         family = checkpoint.family
     origin = Origin(
@@ -81,10 +84,31 @@ def ingest(
         tool_version=tool_version,
     )
     timing = options.get("timing") or Timing()
-    with timing.stage("database"), Session(engine) as session, session.begin():
+    try:
+        rank = in_transaction(engine, partial(fingerprints.rank_to_keep, fingerprint=fingerprint))
+        if rank > fingerprint.rank:
+            deeper: Options = {**options, "rank": rank}
+            fingerprint = read(source, **deeper)[1]
+        with timing.stage("database"):
+            saved = store(engine, origin, fingerprint)
+    except DatabaseFault as fault:
+        raise kept(Waiting(Journey.INGEST, origin, fingerprint), fault) from fault
+    return Ingested(saved.summary, fingerprint, saved.outcome, saved.rank_before)
+
+
+def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:
+    """Store a fingerprint, and of new weights the verdict on them. Raises RegistryError."""
+    attempts: list[Saved] = []
+
+    def work(session: Session) -> Saved:
         matches = nearest.nearest(session, fingerprint, 1)
         verdict = verdict_on(session, fingerprint, matches)
         saved = fingerprints.save(session, origin, fingerprint)
         if saved.outcome is Outcome.NEW:
             verdicts.keep_verdict(session, saved.summary.name, verdict)
-    return Ingested(saved.summary, fingerprint, saved.outcome, saved.rank_before)
+        attempts.append(saved)
+        return saved
+
+    last = in_transaction(engine, work)
+    # unchanged by the second attempt: the first was committed, though its connection was lost
+    return attempts[0] if last.outcome is Outcome.UNCHANGED else last

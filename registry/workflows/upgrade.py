@@ -8,18 +8,23 @@ stopped. The stored verdict stays: it says what was known when the model was ing
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Unpack
 
 from sqlalchemy import Engine
-from sqlalchemy.orm import Session
 
 from registry.architectures.adapter_merge import MERGED_INTO, open_merged
 from registry.checkpoints.source import HUB_ID
 from registry.checkpoints.towers import asked
 from registry.database import fingerprints, versions
+from registry.database.connection import check_answers
+from registry.database.fingerprints import Origin
 from registry.database.models import Summary
+from registry.database.spool import Journey, Waiting
+from registry.database.transactions import in_transaction
 from registry.database.versions import OldModel
 from registry.errors import (
+    DatabaseFault,
     HubFileNotFound,
     HubModelNotFound,
     HubRevisionNotFound,
@@ -34,6 +39,7 @@ from registry.fingerprints.digest_lines import earlier_digest
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.workflows.resolve import exists
+from registry.workflows.spool import kept
 
 GONE = (
     SourceGone,
@@ -96,8 +102,7 @@ def upgrade(
     Raises ModelNotFound, ModelAmbiguous and FingerprintNewer before anything is done. A source that
     cannot be read is an outcome, not an error.
     """
-    with Session(engine) as session:
-        old_models = versions.old_models(session, names)
+    old_models = in_transaction(engine, partial(versions.old_models, names=names))
 
     upgraded = []
     for old in old_models:
@@ -121,6 +126,7 @@ def found(old: OldModel, options: Options) -> Upgraded:
 def upgrade_one(engine: Engine, old: OldModel, tool_version: str, options: Options) -> Upgraded:
     """Read one model again and store its new fingerprint."""
     version = old.model.fingerprint_version
+    check_answers(engine)  # before minutes of reading
     try:
         fingerprint = read_again(old, options)
     except RegistryError as error:
@@ -129,12 +135,33 @@ def upgrade_one(engine: Engine, old: OldModel, tool_version: str, options: Optio
     if old.model.digest not in (fingerprint.digest, earlier_digest(fingerprint)):
         other = OtherWeights(source=old.model.source, name=old.model.name)
         return Upgraded(old.model, version, UpgradeOutcome.OTHER_WEIGHTS, other)
+    refresh = partial(
+        fingerprints.refresh,
+        name=old.model.name,
+        fingerprint=fingerprint,
+        tool_version=tool_version,
+    )
     try:
-        with Session(engine) as session, session.begin():
-            model = fingerprints.refresh(session, old.model.name, fingerprint, tool_version)
+        model = in_transaction(engine, refresh)
     except ModelNotFound as error:  # it was removed while its weights were read
         return not_read(old, error)
+    except DatabaseFault as fault:
+        origin = origin_of(old.model, tool_version)
+        waiting = Waiting(Journey.UPGRADE, origin, fingerprint)
+        return Upgraded(old.model, version, UpgradeOutcome.FAILED, kept(waiting, fault))
     return Upgraded(model, version, UpgradeOutcome.REFRESHED)
+
+
+def origin_of(model: Summary, tool_version: str) -> Origin:
+    """Return where a registered model comes from, as what is to be stored of it anew."""
+    return Origin(
+        source=model.source,
+        revision=model.revision,
+        base=model.declared_base,
+        name=model.name,
+        family=model.family,
+        tool_version=tool_version,
+    )
 
 
 def not_read(old: OldModel, error: RegistryError) -> Upgraded:

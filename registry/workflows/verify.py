@@ -5,6 +5,7 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from registry.database.transactions import in_transaction
 from registry.fingerprints.from_source import Options
 from registry.lineage.pair import pair_verdict
 from registry.lineage.verdict import Verdict
@@ -25,5 +26,8 @@ def verify(engine: Engine, source: Named, claimed: Named, **options: Unpack[Opti
     other = parent_fingerprint(parent, options)
     if one.kind == "adapter" or other.kind == "adapter":
         return pair_verdict(one, other, parent.given)
-    with Session(engine) as session:
+
+    def judged(session: Session) -> Verdict:
         return Judge.of(session, one).verdict_on_claim(parent.given, other)
+
+    return in_transaction(engine, judged)

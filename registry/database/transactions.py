@@ -1,0 +1,113 @@
+"""A transaction on a connection of its own, run once more where that is lost.
+
+Whatever runs here comes to the same when it runs again: it reads, or it stores what is stored once.
+"""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from registry.database.addresses import shown
+from registry.database.connection import translated
+from registry.database.failures import LOST, reason, sqlstate
+from registry.errors import CommitUnknown, RegistryError
+from registry.notices import Reconnecting, notify
+
+T = TypeVar("T")
+
+PATIENCE = 10.0  # seconds in which a database that was there may come back
+PAUSE = 0.25  # seconds between two attempts to connect
+AWAY = frozenset({"08001", "57P03"})
+"""SQLSTATEs of a server that takes no connection for now: it restarts, or another takes over."""
+PASSING = frozenset({"08000", "08003", LOST, "57P01", "57P02", "57P05", "25P03", "40001", "40P01"})
+"""SQLSTATEs of a transaction that may well succeed on a fresh connection."""
+
+
+class CommitLost(Exception):  # noqa: N818  # never leaves this module
+    """The connection went while the server committed; holds what would have been answered."""
+
+    def __init__(self, answer: object) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+def in_transaction(
+    engine: Engine,
+    work: Callable[[Session], T],
+    *,
+    done: type[RegistryError] | tuple[()] = (),
+) -> T:
+    """Run work in a transaction, and return its answer once that is committed.
+
+    Where the connection is lost, or two transactions were in each other's way, all of it runs
+    once more.
+
+    Args:
+        engine: Makes a new connection for each attempt.
+        work: May run twice.
+        done: What the second attempt raises where the first was committed after all.
+
+    Raises RegistryError; CommitUnknown where nobody can tell whether the change was made.
+    """
+    with translated(engine):
+        try:
+            return attempt(engine, work)
+        except CommitLost as lost:
+            failure = cause_of(lost)
+            answers = [lost.answer]
+        except DBAPIError as exc:
+            if sqlstate(exc) not in PASSING:
+                raise
+            failure = exc
+            answers = []
+
+        notify(Reconnecting(reason=reason(failure)))
+        try:
+            return attempt(engine, work)
+        except done:
+            if not answers:
+                raise
+            return answers[0]  # type: ignore[return-value]  # it is what work answered
+        except (CommitLost, DBAPIError) as exc:
+            if not answers and isinstance(exc, DBAPIError):
+                raise
+            raise CommitUnknown(url=shown(engine.url), reason=reason(failure)) from exc
+
+
+def attempt(engine: Engine, work: Callable[[Session], T]) -> T:
+    """Run work in a transaction once. Raises DBAPIError, CommitLost and what work raises."""
+    with fresh_connection(engine) as connection, Session(connection) as session:
+        answer = work(session)
+        try:
+            session.commit()
+        except DBAPIError as exc:
+            if sqlstate(exc) not in PASSING or sqlstate(exc).startswith("40"):
+                raise
+            raise CommitLost(answer) from exc
+        return answer
+
+
+def cause_of(lost: CommitLost) -> DBAPIError:
+    """Return the driver's error behind a lost commit."""
+    assert isinstance(lost.__cause__, DBAPIError)
+    return lost.__cause__
+
+
+def fresh_connection(engine: Engine) -> Connection:
+    """Return a new connection; to a server that takes none for now, within PATIENCE."""
+    deadline = time.monotonic() + PATIENCE
+    waiting = False
+    while True:
+        try:
+            return engine.connect()
+        except DBAPIError as exc:
+            if sqlstate(exc) not in AWAY or time.monotonic() > deadline:
+                raise
+            if not waiting:
+                notify(Reconnecting(reason=reason(exc)))
+                waiting = True
+        time.sleep(PAUSE)

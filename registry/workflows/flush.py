@@ -1,0 +1,88 @@
+"""The journey of fingerprints that waited in files into the registry."""
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from registry.database import fingerprints, spool
+from registry.database.fingerprints import Outcome
+from registry.database.spool import Journey, Waiting
+from registry.database.transactions import in_transaction
+from registry.errors import (
+    DatabaseFault,
+    DatabaseUnreachable,
+    RegistryError,
+    SpooledTooShallow,
+)
+from registry.workflows.ingest import Ingested, store
+
+
+@dataclass(frozen=True)
+class Flushed:
+    """What became of one file.
+
+    Attributes:
+        path: where the fingerprint waited, or still does.
+        source: where it was read from; None where the file cannot be read.
+        ingested: what was stored; None where it waits on.
+        error: why it waits on; None where it was stored.
+    """
+
+    path: Path
+    source: str | None
+    ingested: Ingested | None = None
+    error: RegistryError | None = None
+
+
+def flush(engine: Engine) -> list[Flushed]:
+    """Store all fingerprints that wait, a transaction each; return what became of each, in order.
+
+    A file is removed once its fingerprint is committed. Several commands may do this at once: the
+    same fingerprint is stored once, and who comes second finds it stored.
+    """
+    flushed: list[Flushed] = []
+    away: DatabaseFault | None = None
+    for path in spool.files():
+        try:
+            waiting = spool.read(path)
+        except FileNotFoundError:  # another command has stored it
+            continue
+        except RegistryError as error:
+            flushed.append(Flushed(path, None, error=error))
+            continue
+
+        source = waiting.origin.source
+        try:
+            if away:
+                raise away
+            ingested = flush_one(engine, waiting, path)
+        except RegistryError as error:
+            away = error if isinstance(error, DatabaseUnreachable) else away
+            flushed.append(Flushed(path, source, error=error))
+            continue
+        path.unlink(missing_ok=True)
+        flushed.append(Flushed(path, source, ingested))
+    return flushed
+
+
+def flush_one(engine: Engine, waiting: Waiting, path: Path) -> Ingested:
+    """Store one fingerprint as the command that read it would have. Raises RegistryError."""
+    origin, fingerprint = waiting.origin, waiting.fingerprint
+    if waiting.journey is Journey.UPGRADE:
+        refresh = partial(
+            fingerprints.refresh,
+            name=origin.name,
+            fingerprint=fingerprint,
+            tool_version=origin.tool_version,
+        )
+        model = in_transaction(engine, refresh)
+        return Ingested(model, fingerprint, Outcome.REFRESHED, fingerprint.rank)
+
+    needed = partial(fingerprints.rank_to_keep, fingerprint=fingerprint)
+    rank = in_transaction(engine, needed)
+    if rank > fingerprint.rank:
+        raise SpooledTooShallow(path=str(path), rank=rank, source=origin.source)
+    saved = store(engine, origin, fingerprint)
+    return Ingested(saved.summary, fingerprint, saved.outcome, saved.rank_before)

@@ -1,0 +1,173 @@
+"""registry.database.transactions: a lost connection loses no work."""
+
+import pytest
+from places import execute, rows
+from pooler import Pooler
+from sqlalchemy import text
+
+import registry
+from registry.database import transactions
+from registry.database.connection import engine_to, open_database
+from registry.database.fingerprints import Outcome
+from registry.database.transactions import in_transaction
+from registry.errors import CommitUnknown, DatabaseUnreachable, ModelNotFound, ServerEnding
+
+END = text("SELECT pg_terminate_backend(pg_backend_pid())")
+
+
+@pytest.fixture
+def engine(url):
+    """An engine on a migrated database."""
+    with open_database(url) as opened:
+        yield opened
+
+
+def ending(times):
+    """Work that loses its connection so many times, then answers how often it ran."""
+    runs = []
+
+    def work(session):
+        runs.append(session)
+        if len(runs) <= times:
+            session.execute(END)
+        return len(runs)
+
+    return work
+
+
+def test_a_transaction_that_is_cut_runs_again(engine, caplog):
+    """On a fresh connection, and the user is told."""
+    assert in_transaction(engine, ending(1)) == 2
+    assert "trying again on a fresh one" in caplog.text
+
+
+def test_twice_is_enough(engine):
+    """What is cut a second time is an error."""
+    with pytest.raises(ServerEnding, match="ended the connection"):
+        in_transaction(engine, ending(2))
+
+
+@pytest.mark.parametrize("state", ["40001", "40P01", "57P01", "57P05", "08006"])
+def test_states_that_pass(engine, state):
+    """A conflict, a server that ends and a connection that is lost are worth a second attempt."""
+    runs = []
+
+    def work(session):
+        runs.append(state)
+        if len(runs) == 1:
+            session.execute(text(f"DO $$ BEGIN RAISE SQLSTATE '{state}'; END $$"))
+
+    in_transaction(engine, work)
+    assert len(runs) == 2
+
+
+def test_an_error_of_ours_runs_once(engine):
+    """What work itself refuses is not tried again."""
+    runs = []
+
+    def work(_session):
+        runs.append(1)
+        raise ModelNotFound(name="x")
+
+    with pytest.raises(ModelNotFound, match="'x'"):
+        in_transaction(engine, work)
+    assert runs == [1]
+
+
+def test_no_connection_is_held(engine, url):
+    """Between two transactions the server knows nothing of us."""
+    in_transaction(engine, lambda session: session.execute(text("SELECT 1")).all())
+    others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'registry%'"
+    assert rows(url, others) == [(0,)]
+
+
+def test_a_commit_whose_answer_is_lost_is_told_as_it_was(own_url, model):
+    """The second attempt finds the model stored, and the answer is that it was new."""
+    with Pooler(own_url) as pooler, registry.Registry(pooler.url) as known:
+        pooler.commits_to_lose = 1
+        assert known.not_compared() == {}  # a read whose commit is lost is read again
+        assert pooler.commits_to_lose == 0
+        assert ingested_with_lost_commit(pooler, known, model).outcome is Outcome.NEW
+        assert [summary.name for summary in known.models()] == ["model"]
+
+
+def ingested_with_lost_commit(pooler, known, model):
+    """Ingest, with the answer to the commit lost that stores the model."""
+    from registry.workflows import ingest
+
+    store = ingest.store
+
+    def losing(*arguments):
+        pooler.commits_to_lose = 1
+        return store(*arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ingest, "store", losing)
+        return known.ingest(model)
+
+
+def test_a_removal_whose_commit_is_lost_is_told_as_it_was(own_url, model):
+    """That the model is gone at the second attempt shows that the first one removed it."""
+    with Pooler(own_url) as pooler, registry.Registry(pooler.url) as known:
+        known.ingest(model)
+        pooler.commits_to_lose = 1
+        assert known.remove("model").name == "model"
+        with pytest.raises(ModelNotFound, match="model"):
+            known.remove("model")
+
+
+def test_a_commit_that_nobody_can_vouch_for(own_url, model):
+    """Where the answer is lost twice, it is said that the change may have been made."""
+    with Pooler(own_url) as pooler, registry.Registry(pooler.url) as known:
+        pooler.commits_to_lose = 2
+        with pytest.raises(CommitUnknown, match="may have been made or not"):
+            known.models()
+
+
+def test_a_server_that_is_away_for_a_moment(engine, monkeypatch):
+    """One that restarts is waited for; one that does not come back is an error, in time."""
+    monkeypatch.setattr(transactions, "PATIENCE", 0.3)
+    monkeypatch.setattr(transactions, "PAUSE", 0.05)
+    connect, refusals = engine.connect, iter(range(3))
+
+    def refusing():
+        if next(refusals, None) is not None:
+            engine_to("postgresql://u@/x?host=/nonexistent").connect()
+        return connect()
+
+    monkeypatch.setattr(engine, "connect", refusing)
+    assert in_transaction(engine, lambda session: session.scalar(text("SELECT 1"))) == 1
+    away = engine_to("postgresql://u@/x?host=/nonexistent")
+    with pytest.raises(DatabaseUnreachable, match="nonexistent"):
+        in_transaction(away, lambda _session: None)
+
+
+def test_everything_works_through_a_pooler(own_url, model):
+    """In transaction mode, each transaction on another connection: nothing is kept in the session."""
+    with Pooler(own_url) as pooler:
+        for _ in range(2):
+            with registry.Registry(pooler.url) as known:
+                known.ingest(model)
+                assert known.identify(model).verdict.model == "model"
+                assert known.identify_quickly(model).verdict.model == "model"
+        assert pooler.transactions > 10
+    assert rows(own_url, "SELECT count(*) FROM models") == [(1,)]
+
+
+def test_an_ended_backend_between_reading_and_storing(url, model, monkeypatch):
+    """All sessions of the database are ended while weights are read: nothing is lost."""
+    from registry.workflows import ingest
+
+    read = ingest.read
+
+    def reading(*arguments, **options):
+        execute(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(ingest, "read", reading)
+    with registry.Registry(url) as known:
+        assert known.ingest(model).outcome is Outcome.NEW

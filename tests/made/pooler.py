@@ -1,0 +1,128 @@
+"""A pooler in transaction mode: each transaction of a client may be on another server connection.
+
+As PgBouncer with pool_mode = transaction, it resets nothing between two clients: what a session sets, prepares or locks
+outside a transaction is met by others. It can also lose the answer to a COMMIT, as a network does that fails at that moment.
+"""
+
+import socket
+import threading
+from collections import defaultdict, deque
+from contextlib import suppress
+from urllib.parse import parse_qs, urlsplit
+
+ENCRYPTION = (
+    b"\x04\xd2\x16\x2f",
+    b"\x04\xd2\x16\x30",
+)  # requests for TLS and GSS, which are declined
+IDLE = b"I"  # what ReadyForQuery says outside a transaction
+LEAST = 2  # server connections that there are before one is used again
+
+
+class Server:
+    """A connection to the server, with the greeting that it gave."""
+
+    def __init__(self, path, startup):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.connect(path)
+        self.socket.sendall(startup)
+        self.greeting = b"".join(until_ready(self.socket))
+
+
+class Pooler:
+    """Listens on a port of 127.0.0.1 until it is closed."""
+
+    def __init__(self, url):
+        place = parse_qs(urlsplit(url).query)
+        self.path = f"{place['host'][0]}/.s.PGSQL.{place['port'][0]}"
+        self.free = defaultdict(deque)
+        self.lock = threading.Lock()
+        self.transactions = 0
+        self.commits_to_lose = 0
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = (
+            f"postgresql://registry@127.0.0.1:{self.listener.getsockname()[1]}{urlsplit(url).path}"
+        )
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.listener.close()
+        for servers in self.free.values():
+            for server in servers:
+                server.socket.close()
+
+    def accept(self):
+        """Serve every client in a thread of its own."""
+        with suppress(OSError):
+            while True:
+                client, _ = self.listener.accept()
+                threading.Thread(target=self.serve, args=(client,), daemon=True).start()
+
+    def serve(self, client):
+        """Relay one client's transactions."""
+        server = None
+        with client, suppress(OSError, EOFError):
+            startup = startup_of(client)
+            greeter = self.take(startup)
+            client.sendall(greeter.greeting)
+            self.free[startup].append(greeter)
+            while True:
+                message = next_message(client)
+                if message[:1] == b"X":
+                    return
+                server = server or self.take(startup)
+                server.socket.sendall(message)
+                if message[:1] not in (b"Q", b"S"):
+                    continue
+                answer = list(until_ready(server.socket))
+                if answer[-1][-1:] == IDLE:
+                    self.transactions += 1
+                    self.free[startup].append(server)
+                    server = None
+                if self.commits_to_lose and b"COMMIT" in message:
+                    self.commits_to_lose -= 1
+                    return
+                client.sendall(b"".join(answer))
+
+    def take(self, startup):
+        """A server connection that is free: the one that was used the longest ago."""
+        with self.lock:
+            free = self.free[startup]
+            return free.popleft() if len(free) >= LEAST else Server(self.path, startup)
+
+
+def startup_of(client):
+    """The first message of a client that wants no encryption."""
+    while True:
+        size = exactly(client, 4)
+        body = exactly(client, int.from_bytes(size) - 4)
+        if body[:4] not in ENCRYPTION:
+            return size + body
+        client.sendall(b"N")
+
+
+def until_ready(server):
+    """The messages of a server until it waits for the next query."""
+    message = b""
+    while message[:1] != b"Z":
+        message = next_message(server)
+        yield message
+
+
+def next_message(peer):
+    """The next message: a letter, a length, and the rest."""
+    head = exactly(peer, 5)
+    return head + exactly(peer, int.from_bytes(head[1:]) - 4)
+
+
+def exactly(peer, count):
+    """So many bytes. Raises EOFError."""
+    data = b""
+    while len(data) < count:
+        piece = peer.recv(count - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
+    return data
