@@ -3,19 +3,18 @@
 What needs torch is imported where it is used: a list of models should not wait for it.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, verdicts, versions
-from registry.database.connection import open_database, translated
+from registry.database.connection import open_database
 from registry.database.models import FamilySummary, Summary
 from registry.database.transactions import in_transaction
 from registry.database.verdicts import StoredVerdict
@@ -111,7 +110,7 @@ class Registry:
 
     def __init__(self, url: str | None = None) -> None:
         self._open = ExitStack()
-        self._opened = self._open.enter_context(open_database(url))
+        self._engine = self._open.enter_context(open_database(url))
 
     def __enter__(self) -> Self:
         return self
@@ -139,8 +138,9 @@ class Registry:
         """Fingerprint a source and store it; registered weights gain what their record lacked."""
         from registry.workflows import ingest
 
-        with self._engine() as engine:
-            return ingest.ingest(engine, source, TOOL_VERSION, family=family, name=name, **options)
+        return ingest.ingest(
+            self._engine, source, TOOL_VERSION, family=family, name=name, **options
+        )
 
     def flush(self) -> "list[Flushed]":
         """Store the fingerprints that the database did not take when they were read.
@@ -149,8 +149,7 @@ class Registry:
         """
         from registry.workflows import flush
 
-        with self._engine() as engine:
-            return flush.flush(engine)
+        return flush.flush(self._engine)
 
     def upgrade(
         self, names: Sequence[str] = (), *, dry_run: bool = False, **options: "Unpack[Options]"
@@ -161,8 +160,7 @@ class Registry:
         """
         from registry.workflows import upgrade
 
-        with self._engine() as engine:
-            return upgrade.upgrade(engine, TOOL_VERSION, names, dry_run=dry_run, **options)
+        return upgrade.upgrade(self._engine, TOOL_VERSION, names, dry_run=dry_run, **options)
 
     def identify(
         self, source: "Named", *, k: int = 10, **options: "Unpack[Options]"
@@ -170,8 +168,7 @@ class Registry:
         """Return the verdict on a source, and the k nearest registered models or adapters."""
         from registry.workflows import identify
 
-        with self._engine() as engine:
-            return identify.identify(engine, source, k=k, **options)
+        return identify.identify(self._engine, source, k=k, **options)
 
     def identify_quickly(
         self, source: str | Path, *, download: bool = False
@@ -179,8 +176,7 @@ class Registry:
         """Return which registered model a source comes from, reading no more than that needs."""
         from registry.workflows import identify_quick
 
-        with self._engine() as engine:
-            return identify_quick.identify_quickly(engine, source, download=download)
+        return identify_quick.identify_quickly(self._engine, source, download=download)
 
     def resolve(self, named: "Named", *, labelled: bool = False) -> "Resolved":
         """Return what a name or source is taken for; methods that take one take the answer."""
@@ -202,7 +198,7 @@ class Registry:
         """Return what `compare` does, with the direction that other registered models show."""
         from registry.workflows.verify import verify
 
-        return verify(self._opened, self.resolve(a), self.resolve(b), **options)
+        return verify(self._engine, self.resolve(a), self.resolve(b), **options)
 
     def explain(self, name: str) -> StoredVerdict:
         """Return a registered model, the verdict that was stored with it, and when it was given."""
@@ -215,8 +211,7 @@ class Registry:
         """
         from registry.workflows import characteristic
 
-        with self._engine() as engine:
-            return characteristic.characteristic(engine, model, rank)
+        return characteristic.characteristic(self._engine, model, rank)
 
     def distances(
         self, model: "Named", pairs: Sequence[tuple[str, str]] = (), *, rank: int = 16
@@ -224,8 +219,7 @@ class Registry:
         """Return the laws of the distances between a model's singular-value vectors."""
         from registry.workflows import characteristic
 
-        with self._engine() as engine:
-            return characteristic.distances(engine, model, pairs, rank)
+        return characteristic.distances(self._engine, model, pairs, rank)
 
     def lora_init(
         self,
@@ -240,8 +234,7 @@ class Registry:
         """
         from registry.workflows import characteristic
 
-        with self._engine() as engine:
-            return characteristic.lora_init(engine, base, like, output, options)
+        return characteristic.lora_init(self._engine, base, like, output, options)
 
     def adapters(
         self, sources: "Sequence[Named]", base: str | None = None
@@ -252,8 +245,7 @@ class Registry:
         """
         from registry.workflows import adapters
 
-        with self._engine() as engine:
-            return adapters.read_adapters(engine, sources, base)
+        return adapters.read_adapters(self._engine, sources, base)
 
     def base_of(
         self, adapters: "Sequence[ComparedAdapter]", base: str | None = None
@@ -261,15 +253,13 @@ class Registry:
         """Return the base that is named, or what all adapters declare if it is registered."""
         from registry.workflows.adapters import base_of
 
-        with self._engine() as engine:
-            return base_of(engine, adapters, base)
+        return base_of(self._engine, adapters, base)
 
     def like(self, adapter: Fingerprint, k: int = 10) -> "list[NearAdapter]":
         """Return the k registered adapters with the nearest std vectors, the nearest first."""
         from registry.workflows import adapters
 
-        with self._engine() as engine:
-            return adapters.adapters_like(engine, adapter, k)
+        return adapters.adapters_like(self._engine, adapter, k)
 
     def show(self, name: str) -> fingerprints.Stored:
         """Return a registered model and its fingerprint, by name or first digits of its digest."""
@@ -295,14 +285,8 @@ class Registry:
     def remove(self, name: str) -> Summary:
         """Delete a model; returns what it was."""
         removal = partial(models.remove, name=name)
-        with self._engine() as engine:
-            return in_transaction(engine, removal, done=ModelNotFound)
-
-    @contextmanager
-    def _engine(self) -> Iterator[Engine]:
-        with translated(self._opened):
-            yield self._opened
+        return in_transaction(self._engine, removal, done=ModelNotFound)
 
     def _answer(self, question: Callable[[Session], T]) -> T:
         """Return what a function reads in a session of its own."""
-        return in_transaction(self._opened, question)
+        return in_transaction(self._engine, question)

@@ -63,7 +63,7 @@ def away(url):
 def read_only(url):
     """Make a database one that can only be read."""
     execute(url, f"ALTER DATABASE {name_of(url)} SET default_transaction_read_only = on")
-    writing = f"{url}&options=-c%20default_transaction_read_only=off"
+    writing = f"{url}&options=-c%20default_transaction_read_only%3Doff"
     return lambda: execute(writing, f"ALTER DATABASE {name_of(url)} RESET ALL")
 
 
