@@ -12,12 +12,14 @@ from sqlalchemy.exc import DBAPIError
 
 from registry import settings
 from registry.database.addresses import parsed, shown
+from registry.database.column_types import Base
 from registry.database.failures import error_of
 from registry.database.migrate import update_extension, upgrade, wait_for_upgrade
 from registry.database.schema import REVISION
 from registry.errors import (
     DatabaseTooOld,
     NotUnicode,
+    SchemaBroken,
     SchemaNewer,
     SchemaOlder,
     SchemaUnknown,
@@ -91,6 +93,7 @@ def engine_on(given: str, server: "Server | None" = None) -> Iterator[Engine]:
             upgrade(engine, shown(engine.url))
         if server:
             update_extension(engine)
+        check_tables(engine)
         yield engine
 
 
@@ -206,6 +209,25 @@ def schema_revision(connection: Connection, url: URL) -> str | None:
     if is_table(connection, "models"):
         raise SchemaUnstated(url=shown(url), reason="it is empty")
     return None
+
+
+def check_tables(engine: Engine) -> None:
+    """Raise SchemaBroken unless every table is there with every column, before minutes of work."""
+    query = text(
+        "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
+        " WHERE relname = ANY(:names) AND pg_table_is_visible(pg_class.oid)"
+        " AND attnum > 0 AND NOT attisdropped"
+    )
+    tables = Base.metadata.tables
+    with engine.connect() as connection:
+        columns = {tuple(row) for row in connection.execute(query, {"names": list(tables)})}
+
+    for name, table in tables.items():
+        missing = [column.name for column in table.columns if (name, column.name) not in columns]
+        if missing:
+            whole = len(missing) == len(table.columns)
+            reason = f"{name} is missing" if whole else f"{name} lacks {', '.join(missing)}"
+            raise SchemaBroken(url=shown(engine.url), revision=REVISION, reason=reason)
 
 
 def is_table(connection: Connection, name: str) -> bool:

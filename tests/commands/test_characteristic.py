@@ -5,6 +5,7 @@ import json
 import pytest
 from characteristics_made import grouped, model
 from command_line import answer, run
+from sqlalchemy.orm import Session
 
 import registry
 
@@ -25,7 +26,7 @@ def test_groups_are_stored(reference, url):
     found = answer("characteristic", reference, "--rank", 64)
     assert [group["referenced"] for group in found["groups"]] == ["query", "value"]
     assert found["usable"]
-    with registry.Registry(url) as known, known._session() as session:
+    with registry.Registry(url) as known, Session(known._engine) as session, session.begin():
         from sqlalchemy import text
 
         kept = session.execute(

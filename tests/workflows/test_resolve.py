@@ -8,6 +8,7 @@ import torch
 from adapters_made import write_adapter
 from checkpoints_made import llama, write_folder
 from click.testing import CliRunner
+from sqlalchemy.orm import Session
 
 import cli
 import registry
@@ -76,7 +77,7 @@ def test_a_digest_of_several(known, model, tmp_path):
 
     known.ingest(model)
     known.ingest(write_folder(tmp_path / "b", llama(seed=1)))
-    with known._session() as session:  # digests do not collide at will
+    with Session(known._engine) as session, session.begin():  # digests do not collide at will
         session.execute(
             sqlalchemy.text("UPDATE models SET digest = 'aaaaaaaa' || substr(digest, 9)")
         )
@@ -87,7 +88,7 @@ def test_a_digest_of_several(known, model, tmp_path):
 def test_only_the_summary_may_be_loaded(known, model):
     """Where its weights are is known without any matrix of a model."""
     known.ingest(model)
-    with known._session() as session:
+    with Session(known._engine) as session, session.begin():
         resolved = resolve(session, "model", load=False)
     assert (resolved.source, resolved.fingerprint) == (str(model), None)
 
