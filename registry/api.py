@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, verdicts, versions
-from registry.database.connection import open_database
+from registry.database.connection import open_whole
 from registry.database.models import FamilySummary, Summary
 from registry.database.transactions import in_transaction
 from registry.database.verdicts import StoredVerdict
@@ -110,7 +110,7 @@ class Registry:
 
     def __init__(self, url: str | None = None) -> None:
         self._open = ExitStack()
-        self._engine = self._open.enter_context(open_database(url))
+        self._engine = self._open.enter_context(open_whole(url))
 
     def __enter__(self) -> Self:
         return self

@@ -67,6 +67,18 @@ def open_database(url: str | None = None) -> Iterator[Engine]:
         yield engine
 
 
+@contextmanager
+def open_whole(url: str | None = None) -> Iterator[Engine]:
+    """Yield an engine on a database, as `open_database` does, whose tables are all there.
+
+    Raises DatabaseError.
+    """
+    with open_database(url) as engine:
+        with translated(engine):
+            check_tables(engine)
+        yield engine
+
+
 def embedded_server() -> "Server":
     """Return the embedded server of the configured data folder.
 
@@ -93,7 +105,6 @@ def engine_on(given: str, server: "Server | None" = None) -> Iterator[Engine]:
             upgrade(engine, shown(engine.url))
         if server:
             update_extension(engine)
-        check_tables(engine)
         yield engine
 
 
