@@ -99,7 +99,7 @@ def stored_json(ingested: "Ingested", run: "MeasuredRun") -> dict[str, Any]:
 @click.command()
 @json_option
 def flush(json: bool) -> None:
-    """Store the fingerprints that wait because the database did not take them.
+    """Store the fingerprints that the database did not take before.
 
     They wait in REGISTRY_DATA_DIR/spool. A file goes once its fingerprint is stored; one that is
     damaged, or is refused, is named and stays. Exit code 1 while any is left.
