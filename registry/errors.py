@@ -22,6 +22,11 @@ class RegistryError(Exception):
 # --- files: writing -------------------------------------------------------------------------------
 
 
+class NoSuchHome(RegistryError):
+    """REGISTRY_DATA_DIR is {path!r}, but the system knows no user whose home that begins with;
+    write the folder out."""
+
+
 class UnwritableFile(RegistryError):
     """{path!r} cannot be written ({reason}); choose another place."""
 
@@ -321,14 +326,19 @@ class TwoNamings(WeightsError):
     state the model's own model_type in config.json."""
 
 
+class TooManyMatrices(WeightsError):
+    """{source!r} holds {count} projections in {size} bytes, smaller ones than any model's; check
+    the checkpoint."""
+
+
 class NonFiniteWeights(WeightsError):
     """{source!r} has {count} NaN or infinite weights, the first in {tensor!r}; pass
     --allow-nonfinite to leave them out of the statistics."""
 
 
 class ZeroMatrices(WeightsError):
-    """Every projection of {source!r} is empty, all zero or without one finite weight, so that
-    there is nothing to fingerprint; check the checkpoint."""
+    """Every projection of {source!r} is empty, all zero, of one value alone or without a finite
+    weight, so that there is nothing to fingerprint; check the checkpoint."""
 
 
 class UntrainedAdapter(WeightsError):

@@ -8,6 +8,8 @@ from urllib.parse import unquote_plus
 
 import platformdirs
 
+from registry.errors import NoSuchHome
+
 PASSWORD = re.compile(r"://[^:/?#]*:(.+)@|[?&]\w*password=([^&#]+)")
 """Of an address; an @ in it need not be written as %40."""
 COMMAND = ContextVar("COMMAND", default="")
@@ -35,8 +37,14 @@ def database_secrets() -> list[str]:
 
 
 def data_dir() -> Path:
-    """Return the folder of the embedded database: REGISTRY_DATA_DIR, or the platform's."""
+    """Return the folder of the embedded database: REGISTRY_DATA_DIR, or the platform's.
+
+    Raises NoSuchHome where it begins with ~ and a user whom the system does not know.
+    """
     chosen = os.environ.get("REGISTRY_DATA_DIR")
     if not chosen:
         return platformdirs.user_data_path("registry")
-    return Path(chosen).expanduser().absolute()
+    try:
+        return Path(chosen).expanduser().absolute()
+    except RuntimeError as exc:
+        raise NoSuchHome(path=chosen) from exc

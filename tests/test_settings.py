@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+from registry.errors import NoSuchHome
 from registry.settings import data_dir, database_url
 
 
@@ -19,5 +22,8 @@ def test_the_data_folder(monkeypatch):
     assert data_dir() == Path.home() / "models"
     monkeypatch.setenv("REGISTRY_DATA_DIR", "models")
     assert data_dir() == Path.cwd() / "models"
+    monkeypatch.setenv("REGISTRY_DATA_DIR", "~nobody-here/x")
+    with pytest.raises(NoSuchHome, match="'~nobody-here/x', but the system knows no user"):
+        data_dir()
     monkeypatch.delenv("REGISTRY_DATA_DIR")
     assert data_dir().name == "registry"

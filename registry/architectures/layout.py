@@ -4,7 +4,8 @@ from registry.architectures.adapter_layout import adapter_layout
 from registry.architectures.model_layout import model_layout
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.checkpoints import Checkpoint
-from registry.errors import NoDeltas, NoProjections, NoTensors
+from registry.checkpoints.limits import limit
+from registry.errors import NoDeltas, NoProjections, NoTensors, TooManyMatrices
 
 __all__ = ["Layout", "ProjectionTensor", "layout_of", "require_projections"]
 
@@ -25,13 +26,18 @@ def layout_of(checkpoint: Checkpoint) -> Layout:
 
 
 def require_projections(layout: Layout, checkpoint: Checkpoint) -> None:
-    """Check that a checkpoint has a projection at all.
+    """Check that a checkpoint has a projection at all, and no more than one of its size can have.
 
     Raises:
+        TooManyMatrices: Where their number is out of proportion: each takes milliseconds.
         NoDeltas: Where an adapter changes other weights alone.
         NoTensors: Where it has nothing at all.
         NoProjections: Where it has no projection; the error names a few of its tensors.
     """
+    size = sum(entry.stored_bytes for entry in checkpoint.entries)
+    count = sum(len(tensor.parts) for tensor in layout.projections)
+    if count > limit("projections", size):
+        raise TooManyMatrices(source=checkpoint.source, count=f"{count:,}", size=f"{size:,}")
     if layout.projections:
         return
     if checkpoint.kind == "adapter" and not layout.unknown:

@@ -22,6 +22,7 @@ from registry.architectures.stored_heads import as_matrix
 from registry.architectures.tensor_groups import OTHER, group_of
 from registry.checkpoints import Entry
 from registry.checkpoints.dtypes import FLOATING
+from registry.checkpoints.limits import limit
 from registry.errors import NotAMatrix, QuantisedWeights
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from registry.architectures.name_table import Row
 
-MOST_EXPERTS = 1 << 14  # in one tensor; the largest known have hundreds
+MOST_EXPERTS = limit("experts")
 
 
 def model_layout(entries: Iterable[Entry], config: dict[str, Any]) -> Layout:

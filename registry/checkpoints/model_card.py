@@ -10,13 +10,17 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from registry.checkpoints.blob import Blob, read_bytes
+from registry.checkpoints.limits import limit
 from registry.errors import BrokenJSON
 
-CARD_HEAD = 1 << 16  # bytes of a model card that may hold its metadata
-LIMIT = 64 << 20  # bytes of JSON; the index of a thousand experts takes about 10 MB
+CARD_HEAD = limit("card-bytes")
+LIMIT = limit("json-bytes")
 
 CONFIGS = ("config.json", "params.json")
-FRONT_MATTER = re.compile(r"\A---\s*\n(.*?)\n(?:---|\.\.\.)\s*(?:\n|\Z)", re.DOTALL)
+FENCES = ("---", "...")  # lines around the metadata of a card
+BASE = "base_model"
+MOST_BASES = limit("card-bases")
+TEXT = "tag:yaml.org,2002:str"
 # A model on a hub by its address, and in the hub's cache by its folder.
 ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+/[\w.-]+)")
 CACHED = re.compile(r"(?:^|[/\\])models--(?P<id>[^/\\]+)")
@@ -93,8 +97,10 @@ def declared_base(
     Of several it is the first. Of an address it is the hub id in it, of a path, which nobody else
     has, the last part that names a model. It is never the model's own name.
     """
-    card = card_metadata(files["README.md"]) if "README.md" in files else {}
-    declarations = as_list(card.get("base_model")) + as_list(config.get("_name_or_path"))
+    declarations: list[object] = []
+    if "README.md" in files:
+        declarations += declared_on_card(files["README.md"])
+    declarations += as_list(config.get("_name_or_path"))
     for declared in declarations:
         base = model_named(declared)
         if base and base != own_name:
@@ -103,7 +109,7 @@ def declared_base(
 
 
 def as_list(declared: object) -> list[object]:
-    """Return what a card declares as a list; a table gives its `name`."""
+    """Return what a config declares as a list; a table gives its `name`."""
     items = declared if isinstance(declared, list) else [declared]
     return [item.get("name") if isinstance(item, dict) else item for item in items]
 
@@ -133,22 +139,46 @@ def is_step(name: str) -> bool:
     return bool(STEP.fullmatch(name))
 
 
-def card_metadata(blob: Blob) -> dict[str, Any]:
-    """Read the YAML block at the head of a model card; empty where there is no readable one.
+def declared_on_card(blob: Blob) -> list[str | None]:
+    """Return the bases that the YAML block at the head of a model card declares; None for no text.
 
-    It is empty as well where yaml is not installed: what a card declares is for families, and no
-    part of the fingerprint.
+    There are none where the block cannot be read, nor where yaml is not installed: what a card
+    declares is for families, and no part of the fingerprint. Nothing is made of the rest of the
+    block, which may hold dates that are none or lists of lists without end.
     """
     try:
         import yaml  # noqa: PLC0415  # a bare machine has none
     except ModuleNotFoundError:
-        return {}
+        return []
     head = read_bytes(blob, 0, min(blob.size, CARD_HEAD)).decode("utf-8-sig", "replace")
-    block = FRONT_MATTER.match(head.replace("\r\n", "\n"))
-    if block is None:
-        return {}
+    block = front_matter(head.splitlines())
     try:
-        metadata = yaml.safe_load(block[1])
-    except yaml.YAMLError:
-        return {}
-    return metadata if isinstance(metadata, dict) else {}
+        metadata = yaml.compose(block, yaml.SafeLoader)
+    except (yaml.YAMLError, RecursionError):
+        return []
+    base = value_of(metadata, BASE)
+    items = base.value[:MOST_BASES] if isinstance(base, yaml.SequenceNode) else [base]
+    return [text_of(value_of(item, "name") or item) for item in items]
+
+
+def value_of(node: Any, key: str) -> Any:
+    """Return the node of a key in a YAML table, the last one; None where there is none."""
+    pairs = node.value if node is not None and node.id == "mapping" else []
+    values = [value for name, value in pairs if name.value == key]
+    return values[-1] if values else None
+
+
+def text_of(node: Any) -> str | None:
+    """Return the text of a YAML node; None where it is a date, a number or anything else."""
+    is_text = node is not None and node.tag == TEXT
+    return str(node.value) if is_text else None
+
+
+def front_matter(lines: list[str]) -> str:
+    """Return what stands between the first line of a card, a fence, and the next one."""
+    if not lines or lines[0].rstrip() != FENCES[0]:
+        return ""
+    for place, line in enumerate(lines[1:], 1):
+        if line.rstrip() in FENCES:
+            return "\n".join(lines[1:place])
+    return ""

@@ -1,5 +1,6 @@
 """What a user names - a folder, a file, a hub id - becomes a checkpoint."""
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -128,7 +129,7 @@ def open_whole(source: str | Path, *, download: bool = False) -> Checkpoint:
     """
     if not str(source).strip():
         raise SourceNotFound(source=str(source))
-    path = Path(source).expanduser()
+    path = Path(os.path.expanduser(source))  # noqa: PTH111  # Path's raises for unknown users
     try:
         if path.is_dir():
             return from_folder(str(source), path)

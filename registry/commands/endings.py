@@ -141,6 +141,7 @@ def as_program() -> Iterator[None]:
     sys.excepthook = say_traceback
     threading.excepthook = say_thread_traceback
     warnings.showwarning = say_warning
+    warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, of weights that overflow
     logging.lastResort = TalkHandler(logging.WARNING)
     yield
 

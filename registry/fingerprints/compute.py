@@ -157,7 +157,7 @@ def check(matrices: Sequence[MeasuredMatrix], source: str, *, allow_nonfinite: b
 def without_zero(readings: Readings, source: str) -> Readings:
     """Return the readings without matrices that are all zero, or have no finite value.
 
-    Raises ZeroMatrices where all are.
+    Raises ZeroMatrices where all are, or consist of one value each.
     """
     filled = []
     zero = []
@@ -167,7 +167,7 @@ def without_zero(readings: Readings, source: str) -> Readings:
         else:
             zero.append(matrix.record)
 
-    if not filled:
+    if not any(matrix.record.std for matrix in filled):
         raise ZeroMatrices(source=source)
     return replace(readings, matrices=filled, zero=tuple(zero))
 

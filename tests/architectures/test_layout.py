@@ -12,7 +12,8 @@ from layouts_made import cut
 from registry.architectures.layout import layout_of, require_projections
 from registry.architectures.model_layout import model_layout
 from registry.checkpoints import open_checkpoint
-from registry.errors import NoProjections
+from registry.checkpoints.limits import limit
+from registry.errors import NoProjections, TooManyMatrices
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -73,3 +74,16 @@ def test_a_checkpoint_without_projections_is_named(tmp_path):
         require_projections(layout_of(checkpoint), checkpoint)
     assert caught.value.data["count"] == 2
     assert caught.value.data["examples"] == "mystery.weight"
+
+
+def test_more_projections_than_bytes_can_hold(tmp_path):
+    """A model of thousands of matrices of two numbers is refused: each of them takes its time."""
+    most = limit("projections", 8 * limit("projections"))
+    experts = torch.ones(most + 1, 2, 1)
+    state = {"layers.0.mlp.experts.down_proj": experts}
+    checkpoint = open_checkpoint(write_folder(tmp_path / "experts", state))
+    with pytest.raises(TooManyMatrices, match="holds 2,004 projections in 16,032 bytes"):
+        require_projections(layout_of(checkpoint), checkpoint)
+    state = {"layers.0.mlp.experts.down_proj": experts[:-1]}
+    checkpoint = open_checkpoint(write_folder(tmp_path / "fewer", state))
+    require_projections(layout_of(checkpoint), checkpoint)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 import registry
 from registry.checkpoints import Delta, Entry, open_checkpoint
 from registry.checkpoints.dtypes import F32, of
+from registry.checkpoints.limits import limit
 from registry.checkpoints.peft.adapter import adapter_entries, base_name, is_adapter
 from registry.errors import BrokenAdapter, BrokenFile, MissingAdapterConfig, UnsupportedAdapter
 
@@ -311,6 +312,24 @@ def test_large_claims(tmp_path):
     tensors |= {name.format(f"{i}_b"): torch.ones(1, 1 << 16) for i in (1, 2)}
     with pytest.raises(BrokenAdapter, match=r"would have the shape \[65536, 65536\]"):
         registry.fingerprint(write_adapter(tmp_path, tensors))
+
+
+def test_a_name_that_is_too_long(tmp_path):
+    """A tensor's name in an adapter has a longest length."""
+    name = "x" * limit("adapter-name") + ".lora_A.weight"
+    with pytest.raises(BrokenAdapter, match="name has 1,014 characters"):
+        open_checkpoint(write_adapter(tmp_path, {name: torch.ones(2, 2)}))
+
+
+def test_claims_beyond_what_is_stored(tmp_path):
+    """LoHa of a few kilobytes whose deltas would be of gigabytes is refused unread."""
+    sides = {"hada_w1_a": (8000, 1), "hada_w1_b": (1, 8000)}
+    sides |= {"hada_w2_a": (8000, 1), "hada_w2_b": (1, 8000)}
+    factors = {}
+    for role, shape in sides.items():
+        factors[f"base_model.model.layers.0.self_attn.q_proj.{role}"] = torch.ones(shape)
+    with pytest.raises(BrokenAdapter, match="have 64,000,000 numbers, out of 128,000 bytes"):
+        open_checkpoint(write_adapter(tmp_path, factors))
 
 
 def test_without_a_config(tmp_path):

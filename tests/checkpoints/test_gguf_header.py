@@ -12,6 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from registry.checkpoints import open_checkpoint
+from registry.checkpoints.blob import LocalBlob
+from registry.checkpoints.formats.gguf_header import read_header
+from registry.checkpoints.limits import limit
 from registry.errors import BrokenFile, FormatNotRead, RegistryError
 
 HUGE = 1 << 60
@@ -84,6 +87,38 @@ def test_a_header_that_lies(tmp_path, content):
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 10 << 20
+
+
+BEYOND = {
+    "gguf-keys": lambda most: raw(facts=most + 1),
+    "gguf-tensors": lambda most: raw(tensors=most + 1),
+    "gguf-name": lambda most: raw(row(b"n" * (most + 1)), tensors=1),
+    "gguf-texts": lambda most: raw(fact(b"k", 9, struct.pack("<IQ", 8, most + 1)), facts=1),
+    "gguf-alignment": lambda most: raw(
+        fact(b"general.alignment", 4, struct.pack("<I", most + 1)), facts=1
+    ),
+    "gguf-header": lambda most: raw(fact(b"k", 8, text(bytes(most))), facts=1, body=100),
+}
+REASONS = "more than any|longer than 1,024|is 1048577|does not end within 33,554,432"
+
+
+@pytest.mark.parametrize("name", BEYOND)
+def test_claims_one_beyond_a_limit(tmp_path, name):
+    """One more than a limit allows is refused by what there is too much of."""
+    path = tmp_path / "m.gguf"
+    path.write_bytes(BEYOND[name](limit(name)))
+    with pytest.raises(BrokenFile, match=REASONS):
+        open_checkpoint(path)
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_long_lists_are_passed_over(tmp_path, more):
+    """A list of more numbers than a model has layers is no fact."""
+    count = limit("gguf-layers") + more
+    numbers = struct.pack("<IQ", 0, count) + bytes(count)
+    path = tmp_path / "m.gguf"
+    path.write_bytes(raw(fact(b"k", 9, numbers), row(), facts=1, tensors=1))
+    assert (read_header(LocalBlob(path, "m.gguf")).facts["k"] is None) is bool(more)
 
 
 def test_what_the_lies_are_made_from_is_sound(tmp_path):

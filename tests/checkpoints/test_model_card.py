@@ -3,10 +3,11 @@
 import pytest
 
 from registry.checkpoints.blob import LocalBlob
+from registry.checkpoints.limits import limit
 from registry.checkpoints.model_card import (
     LIMIT,
-    card_metadata,
     declared_base,
+    declared_on_card,
     read_config,
     read_json,
 )
@@ -69,6 +70,60 @@ def test_the_card_counts_before_the_config(tmp_path):
     assert declared_base({"README.md": card}, {"_name_or_path": "org/config"}) == "org/card"
 
 
+def test_metadata_beyond_the_head(tmp_path):
+    """Metadata that do not end within the head of a card are not read."""
+    for length, base in ((100, "org/card"), (limit("card-bytes"), None)):
+        text = f"---\nbase_model: org/card\nnote: {'x' * length}\n---\n"
+        assert declared_base({"README.md": blob(tmp_path, "README.md", text)}, {}) == base
+
+
+ODD_CARDS = {
+    "a month that is none": ("date: 2026-13-01\nbase_model: a/b", "a/b"),
+    "an hour that is none": ("at: 2026-12-01 99:99:99\nbase_model: a/b", "a/b"),
+    "a number of 5,000 digits": (f"n: {'9' * 5000}\nbase_model: a/b", "a/b"),
+    "the same key twice": ("base_model: a/b\nbase_model: c/d", "c/d"),
+    "a list in itself": ("base_model: &a [*a]", None),
+    "a table in itself": ("base_model: &a {name: *a}", None),
+    "nothing": ("base_model: null", None),
+    "a tag of Python": ("base_model: !!python/object/apply:os.system [x]", "x"),
+    "a number": ("base_model: 7", None),
+    "too many": (f"base_model: [{'7, ' * 20}a/b]", None),
+    "deep lists": ("base_model: " + "[" * 10_000, None),
+    "deep tables": ("{a: " * 10_000, None),
+    "deep keys": ("? " * 20_000, None),
+    "deep items": ("- " * 20_000, None),
+    "a key that is a list": ("? [a, b]\n: c", None),
+    "control characters": ("base_model: a\0b", None),
+    "many lines": ("\n" * 60_000, None),
+    "many blanks": (" " * 60_000, None),
+}
+
+
+@pytest.mark.parametrize(("text", "base"), ODD_CARDS.values(), ids=ODD_CARDS)
+def test_odd_cards(tmp_path, text, base):
+    """Dates that are none, nesting and aliases without end: a card is read, or says nothing."""
+    card = blob(tmp_path, "README.md", f"---\n{text}\n---\n")
+    assert declared_base({"README.md": card}, {}) == base
+
+
+def test_aliases_of_aliases(tmp_path):
+    """A card of 20 lists, each of nine times the one before, is not written out."""
+    lines = ["a0: &a0 [x]"]
+    for number in range(1, 20):
+        lines.append(f"a{number}: &a{number} [{', '.join([f'*a{number - 1}'] * 9)}]")
+        lines.append(f"m{number}: &m{number} {{<<: [{', '.join([f'*a{number - 1}'] * 9)}]}}")
+    lines.append("base_model: org/card")
+    card = blob(tmp_path, "README.md", "---\n" + "\n".join(lines) + "\n---\n")
+    assert declared_base({"README.md": card}, {}) == "org/card"
+
+
+def test_a_card_that_is_not_utf_8(tmp_path):
+    """Bytes that are no UTF-8 do not keep the rest from being read."""
+    (tmp_path / "README.md").write_bytes(b"---\nnote: \xff\xfe\nbase_model: org/card\n---\n")
+    card = LocalBlob(tmp_path / "README.md", "README.md")
+    assert declared_base({"README.md": card}, {}) == "org/card"
+
+
 @pytest.mark.parametrize(
     "text",
     ["# Model", "---\n- a list\n---\n", "---\n{broken\n---\n", "---\nno end"],
@@ -76,4 +131,4 @@ def test_the_card_counts_before_the_config(tmp_path):
 )
 def test_cards_without_metadata(tmp_path, text):
     """A card without a readable block says nothing."""
-    assert card_metadata(blob(tmp_path, "README.md", text)) == {}
+    assert declared_on_card(blob(tmp_path, "README.md", text)) in ([], [None])

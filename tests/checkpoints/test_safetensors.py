@@ -64,6 +64,7 @@ CASES = {
         "the file has 8",
     ),
     "more than described": ({"a": ROW}, bytes(9), None, "the file has 9"),
+    "dimensions": ({"a": {**ROW, "shape": [1] * 16 + [2]}}, bytes(8), None, "17 dimensions"),
     "overlap": ({"a": ROW, "b": {**ROW, "data_offsets": [4, 12]}}, bytes(12), None, "overlap"),
     "gap": ({"a": ROW, "b": {**ROW, "data_offsets": [12, 20]}}, bytes(20), None, "gaps"),
 }

@@ -84,6 +84,13 @@ def test_the_declared_base(tmp_path, card, config, expected):
     assert open_checkpoint(folder).base == expected
 
 
+@pytest.mark.parametrize("name", ["~nobody-here/x", "~nobody-here", "a" * 5000, "a\udc80b"])
+def test_names_of_nothing(name):
+    """A home of nobody, a name that no system takes, and one that is no Unicode are one sentence."""
+    with pytest.raises(CheckpointError, match="neither a file or folder here|cannot be read"):
+        open_checkpoint(name)
+
+
 def test_names(tmp_path, monkeypatch):
     """A folder lends its name, a file its folder's too."""
     folder = write_folder(tmp_path / "some-model", llama())

@@ -256,6 +256,13 @@ def test_no_matrix_with_content(tmp_path):
         fingerprint(write_folder(tmp_path, tensors))
 
 
+def test_matrices_of_one_value(tmp_path):
+    """Where every projection has one value alone its spread says nothing, as where all are zero."""
+    tensors = {name: torch.ones_like(tensor) for name, tensor in llama().items()}
+    with pytest.raises(ZeroMatrices, match="of one value alone"):
+        fingerprint(write_folder(tmp_path, tensors))
+
+
 def test_no_projections(tmp_path):
     """The sentence counts the tensors and names some."""
     folder = write_folder(tmp_path, {f"conv{i}.weight": torch.ones(3, 3) for i in range(5)})

@@ -17,6 +17,7 @@ import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 
 from registry.checkpoints.blob import Blob, read_bytes
+from registry.checkpoints.limits import limit
 from registry.errors import BrokenFile, FormatNotRead
 
 MAGIC = b"GGUF"
@@ -39,15 +40,14 @@ TEXT, ARRAY = 8, 9
 LENGTH = struct.Struct("<Q")
 DEFAULT_ALIGNMENT = 32  # bytes
 
-# What no model needs more of. A header with 262,144 tokens and 514,906 merges takes 20 MB.
-LIMIT = 32 << 20  # bytes of header
-KEYS = 1 << 10
-TENSORS = 1 << 15
 DIMENSIONS = 4
-NAME = 1 << 10  # bytes of a name, and of a text that is kept
-TEXTS = 1 << 21  # strings of an array
-LAYERS = 1 << 9  # numbers of an array that is kept
-ALIGNMENT = 1 << 20
+LIMIT = limit("gguf-header")
+KEYS = limit("gguf-keys")
+TENSORS = limit("gguf-tensors")
+NAME = limit("gguf-name")
+TEXTS = limit("gguf-texts")
+LAYERS = limit("gguf-layers")
+ALIGNMENT = limit("gguf-alignment")
 
 FIRST, LARGEST = 1 << 16, 2 << 20  # bytes of the pieces that the header is read in
 

@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, Span, read_bytes
 from registry.checkpoints.dtypes import DType
+from registry.checkpoints.limits import limit
 from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile, QuantisedWeights
 
 LENGTH = 8  # bytes of the header's own length, at the start of the file
-HEADER_LIMIT = 32 << 20  # bytes; 100,000 tensors need about 15 MB
+HEADER_LIMIT = limit("safetensors-header")
+MOST_DIMENSIONS = limit("dimensions")
 
 DTYPES = {
     "F64": dtypes.F64,
@@ -134,6 +136,9 @@ def read_row(blob: Blob, name: str, content: Any) -> Row:
         if type(number) is not int or number < 0:  # a bool is an int
             reason = f"the header's row for {name!r} holds a number that is none"
             raise BrokenFile(path=blob.label, reason=reason)
+    if len(shape) > MOST_DIMENSIONS:
+        reason = f"the header gives {name!r} {len(shape):,} dimensions"
+        raise BrokenFile(path=blob.label, reason=reason)
     if kind == PAIRS:
         if not shape or shape[-1] % 2:
             reason = f"the header gives {name!r} a shape that pairs of numbers cannot have"

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.dtypes import F32, F64, DType, computable
+from registry.checkpoints.limits import limit
 from registry.checkpoints.peft.config import AdapterConfig, read_adapter_config
 from registry.checkpoints.peft.dialects import is_foreign
 from registry.checkpoints.peft.experts import (
@@ -27,6 +28,7 @@ from registry.checkpoints.peft.methods import (
 )
 from registry.checkpoints.peft.patterns import PatternError
 from registry.checkpoints.peft.shapes import MatrixShape
+from registry.checkpoints.peft.sizes import check_shape, check_together
 from registry.checkpoints.peft.tokens import ROWS, token_rows
 from registry.checkpoints.tensors import BiasDelta, Delta, Entry, HeadRows, TokenRows
 from registry.errors import BrokenAdapter, UnsupportedAdapter
@@ -54,8 +56,7 @@ FROZEN = ".original_module."  # the base's own weight, kept beside a module that
 BASE_LAYER = ".base_layer.weight"  # the base's own weight, kept beside the factors
 # What llama.cpp calls the projections whose rows it orders by head.
 HEADS = {"attn_q": HeadRows.QUERY, "attn_k": HeadRows.KEY}
-LONGEST_NAME = 1000
-LARGEST_DELTA = 1 << 28  # elements that are ever multiplied out; 70B models' matrices have as many
+LONGEST_NAME = limit("adapter-name")
 
 
 def is_adapter(entries: Iterable[Entry], *, configured: bool) -> bool:
@@ -167,6 +168,7 @@ def deltas_of(
     except PatternError as exc:
         reason = f"a pattern of its config {exc}"
         raise BrokenAdapter(source=source, reason=reason) from exc
+    check_together(deltas, source)
     return deltas
 
 
@@ -245,9 +247,8 @@ def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source
         reason = f"the factors of {module!r} are not whole or do not fit"
         raise BrokenAdapter(source=source, reason=reason) from exc
 
-    if method.factors is None and math.prod(shape) > LARGEST_DELTA:
-        reason = f"the delta of {module!r} would have the shape {list(shape)}"
-        raise BrokenAdapter(source=source, reason=reason)
+    if method.factors is None:
+        check_shape(module, shape, source)
 
     rank = config.rank(module)
     if method.rank_role:

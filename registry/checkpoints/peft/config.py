@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.checkpoints.initialisation import Initialisation, read_initialisation
+from registry.checkpoints.limits import limit
 from registry.checkpoints.peft.patterns import Pattern, PatternError, compiled
 from registry.checkpoints.suffixes import suffixes
 from registry.errors import BrokenAdapter
@@ -20,7 +21,7 @@ LARGEST_SCALING = 1e9
 MOST_GROUPS = 8
 ADALORA_RANK = 1e-5  # AdaLoRA divides by the rank and this
 PLAIN_NAME = re.compile(r"[\w.-]*")
-MOST_PATTERNS = 100
+MOST_PATTERNS = limit("patterns")
 Number = int | float
 
 

@@ -12,8 +12,10 @@ from re import _constants as codes  # type: ignore[attr-defined]
 from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any
 
-LONGEST_PATTERN = 2000  # characters
-MOST_STEPS = 200_000  # for one name; patterns in use take under a hundred
+from registry.checkpoints.limits import limit
+
+LONGEST_PATTERN = limit("pattern-length")
+MOST_STEPS = limit("pattern-steps")
 CATEGORIES = {
     codes.CATEGORY_DIGIT: r"\d",
     codes.CATEGORY_NOT_DIGIT: r"\D",
