@@ -51,7 +51,7 @@ WHOLE = re.compile(
 )
 # The variant (fp16) of a model stands between the number and the format, or before the number.
 SHARD = re.compile(
-    r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>(\.[\w-]+)?\.\w+)$"
+    r"^(?P<stem>.+)-(?P<number>\d{5})-of-(?P<total>\d{5})(?P<suffix>(\.[\w-]+)?\.\w+)$"
 )
 MOST_LISTED = 20  # names in a sentence
 
@@ -83,10 +83,15 @@ def folder_of(name: str) -> str:
     return name.rpartition("/")[0]
 
 
+def file_of(name: str) -> str:
+    """Return what a file is called within its folder."""
+    return name.rpartition("/")[2]
+
+
 def weights_of_one_folder(names: list[str]) -> list[str]:
     """Return the model's files among those of one folder."""
     candidates = [name for name in names if not NOT_WEIGHTS.search(name)]
-    is_configured = any(PurePosixPath(name).name == ADAPTER_CONFIG for name in names)
+    is_configured = any(file_of(name) == ADAPTER_CONFIG for name in names)
     if is_configured and not any(is_whole(name) for name in candidates):
         adapter = adapter_files(names)
         if adapter:
@@ -95,7 +100,7 @@ def weights_of_one_folder(names: list[str]) -> list[str]:
 
     for suffixes in FORMATS:
         files = [name for name in models or candidates if name.endswith(suffixes)]
-        standard = [name for name in files if PurePosixPath(name).name in STANDARD]
+        standard = [name for name in files if file_of(name) in STANDARD]
         if standard:  # as transformers does, whatever shards stand beside it
             return standard
         indices = [name for name in candidates if is_index_of(name, suffixes)]
@@ -111,7 +116,7 @@ def adapter_files(names: list[str]) -> list[str]:
     """Return the adapter among the files of one folder and what was trained beside it; or none."""
     for adapter in ADAPTERS:
         for name in names:
-            if PurePosixPath(name).name == adapter:
+            if file_of(name) == adapter:
                 return [name, *trained_beside(names)]
     return []
 
@@ -128,7 +133,7 @@ def trained_beside(names: list[str]) -> list[str]:
 
 def is_of_adapter(name: str) -> bool:
     """Return whether a file is an adapter by its name, or what was trained beside one."""
-    return PurePosixPath(name).name in ADAPTERS or bool(BESIDE_ADAPTER.search(name))
+    return file_of(name) in ADAPTERS or bool(BESIDE_ADAPTER.search(name))
 
 
 def is_whole(name: str) -> bool:
@@ -141,7 +146,7 @@ def is_secondary(name: str) -> bool:
 
     Alone in its folder it may be the model all the same.
     """
-    file = PurePosixPath(name).name
+    file = file_of(name)
     if not file.endswith(".gguf"):
         return False
     return file.startswith("mtp-") or ("imatrix" in file and not QUANTISATION.search(file))

@@ -147,6 +147,7 @@ def reason(error: BaseException) -> str:
         lines = str(error).strip().splitlines() or [type(error).__name__]
         # Neither its number, nor an aside, nor a second sentence.
         text = re.sub(r"^\[Errno -?\d+\] | \(.*|\. .*", "", lines[0])
+    text = re.sub(r" URL\('.*", "", text)  # as the client shows an object
     text = re.sub(r"(https?://\w|\w+://[^\s'])\S*", "the hub", text)
     text = "".join(character if character.isprintable() else " " for character in text)
     return textwrap.shorten(text.rstrip("."), REASON_LENGTH, placeholder="...")

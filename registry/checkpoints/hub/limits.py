@@ -6,7 +6,7 @@ limit in bytes and one in seconds; the bytes of a file have a slowest pace.
 
 LIST_BYTES = 16 << 20  # of a list of files; that of 100,000 files takes about 8 MB
 LIST_NAMES = 100_000
-NAME_LENGTH = 1024  # characters of a file's path
+NAME_LENGTH = 512  # characters of a file's path
 WEIGHT_FILES = 2_000  # of one model; the most seen are 770
 FILE_BYTES = 1 << 50  # of one file
 

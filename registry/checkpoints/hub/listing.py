@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import huggingface_hub
+from huggingface_hub import constants
 from huggingface_hub.constants import HF_HUB_ETAG_TIMEOUT
 from huggingface_hub.errors import OfflineModeIsEnabled
 from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but not marked so
@@ -63,7 +64,7 @@ def open_hub(model: str, revision: str | None, file: str | None = None) -> HubMo
         except OfflineModeIsEnabled:
             return cached(model, revision, file)
         needed = needed_files(model, listing.names, file)
-        files = {name: blob(model, listing.commit, name) for name in listing.names}
+        files = blobs(model, listing)
     prefetch(files[needed[0]])  # alone: an index, or a shard that may be no such file
     side_by_side(prefetch, [files[name] for name in needed[1:]])
     return HubModel(files, listing.commit)
@@ -142,7 +143,11 @@ def is_possible(name: str) -> bool:
 
 def is_unicode(text: str) -> bool:
     """Return whether a text can be encoded: JSON may hold one half of a surrogate pair."""
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def needed_files(model: str, names: list[str], file: str | None) -> list[str]:
@@ -160,13 +165,23 @@ def needed_files(model: str, names: list[str], file: str | None) -> list[str]:
     return chosen + beside
 
 
-def blob(model: str, commit: str, name: str) -> Blob:
-    """Return one file: in the cache if it is there, else on the hub."""
-    path = huggingface_hub.try_to_load_from_cache(model, name, revision=commit)
-    if isinstance(path, str):
-        return LocalBlob(Path(path), name)
-    url = huggingface_hub.hf_hub_url(model, name, revision=commit)
-    return RemoteBlob(url, name, model, commit)
+def blobs(model: str, listing: Listing) -> dict[str, Blob]:
+    """Return the files of a model, each in the cache if it is there, else on the hub.
+
+    By hand, because huggingface_hub checks the id anew for each name, of which there may be many.
+    """
+    folder = f"models--{model.replace('/', '--')}"
+    snapshot = Path(constants.HF_HUB_CACHE, folder, "snapshots", listing.commit)
+    is_cached = snapshot.is_dir()
+    address = f"{endpoint()}/{model}/resolve/{listing.commit}"
+    files: dict[str, Blob] = {}
+    for name in listing.names:
+        if is_cached and (snapshot / name).is_file():
+            files[name] = LocalBlob(snapshot / name, name)
+        else:
+            url = f"{address}/{quote(name)}"
+            files[name] = RemoteBlob(url, name, model, listing.commit)
+    return files
 
 
 def prefetch(blob: Blob) -> None:
