@@ -629,7 +629,8 @@ class TablesTaken(DatabaseError):
 
 class SchemaBusy(DatabaseFault):
     """The database at {url!r} cannot be upgraded now ({reason}); another upgrade or a long
-    transaction is in the way: wait until it has ended, then run `registry db upgrade`."""
+    transaction is in the way ({holder}): wait until it has ended, then run `registry db
+    upgrade`."""
 
 
 class DatabaseFailed(DatabaseFault):

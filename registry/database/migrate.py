@@ -7,7 +7,9 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, NotSupportedError, ProgrammingError
 
 from registry.database.failures import kind_of, reason, sqlstate
+from registry.database.waits import OF_UPGRADE, SILENCE, holder, named, watched
 from registry.errors import DatabaseError, SchemaBroken, SchemaBusy, TablesTaken, VectorMissing
+from registry.notices import WriterWaits, notify
 
 LOCK = 7_241_509_911  # as migrations/env.py has it
 PATIENCE = 30.0  # seconds that a command waits for the upgrade of another
@@ -58,8 +60,11 @@ def upgrade(
         config.attributes["statement_timeout"] = statement_timeout
     with engine.connect() as connection:
         config.attributes["connection"] = connection
+        config.attributes["waiting"] = UpgradeWait()
         try:
-            command.upgrade(config, revision)
+            with watched(engine, connection):
+                connection.rollback()
+                command.upgrade(config, revision)
         except DBAPIError as exc:
             kind = upgrade_error(exc)
             if kind is None:
@@ -67,7 +72,8 @@ def upgrade(
             stated = revision_now(connection)
             if kind is SchemaBroken and stated is None:
                 kind = TablesTaken
-            raise kind(url=shown, reason=reason(exc), revision=stated) from exc
+            culprit = holder(engine) if kind is SchemaBusy else ""
+            raise kind(url=shown, reason=reason(exc), revision=stated, holder=culprit) from exc
         connection.commit()
 
 
@@ -101,19 +107,37 @@ def wait_for_upgrade(connection: Connection) -> None:
     Midway the schema is at one of the revisions between. Between two looks the transaction
     ends, for an upgrade may wait for all that are open.
     """
-    holders = text(
-        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database"
-        " WHERE datname = current_database() AND locktype = 'advisory' AND granted"
-        " AND classid::bigint = :high AND objid::bigint = :low AND objsubid = 1"
-    )
-    key = {"high": LOCK >> 32, "low": LOCK & 0xFFFFFFFF}
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        at_work = connection.scalar(holders, key)
-        connection.rollback()
-        if not at_work:
+    wait = UpgradeWait()
+    while time.monotonic() < wait.began + PATIENCE:
+        if not upgrading(connection):
             return
+        wait(connection)
         time.sleep(0.05)
+
+
+def upgrading(connection: Connection) -> str:
+    """Return who upgrades the schema now; empty for nobody."""
+    key = {"high": LOCK >> 32, "low": LOCK & 0xFFFFFFFF}
+    sessions = named(connection.execute(OF_UPGRADE, key))
+    connection.rollback()
+    return sessions
+
+
+class UpgradeWait:
+    """Tells once, after a silence, whose upgrade is waited for; called while the wait goes on."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.told = False
+
+    def __call__(self, connection: Connection) -> None:
+        """Look, if it is time, who upgrades."""
+        if self.told or time.monotonic() < self.began + SILENCE:
+            return
+        sessions = upgrading(connection)
+        if sessions:
+            notify(WriterWaits(holder=sessions))
+            self.told = True
 
 
 def update_extension(engine: Engine) -> None:

@@ -4,7 +4,8 @@ Whatever runs here comes to the same when it runs again: it reads, or it stores 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -13,8 +14,9 @@ from sqlalchemy.orm import Session
 
 from registry.database.addresses import shown
 from registry.database.connection import translated
-from registry.database.failures import LOST, reason, sqlstate
-from registry.errors import CommitUnknown, RegistryError
+from registry.database.failures import LOST, error_of, kind_of, reason, sqlstate
+from registry.database.waits import Watch, holder, watched
+from registry.errors import CommitUnknown, LockTimeout, RegistryError
 from registry.notices import Reconnecting, notify
 
 T = TypeVar("T")
@@ -81,14 +83,27 @@ def in_transaction(
 def attempt(engine: Engine, work: Callable[[Session], T]) -> T:
     """Run work in a transaction once. Raises DBAPIError, CommitLost and what work raises."""
     with fresh_connection(engine) as connection, Session(connection) as session:
-        answer = work(session)
-        try:
-            session.commit()
-        except DBAPIError as exc:
-            if sqlstate(exc) not in PASSING or sqlstate(exc).startswith("40"):
-                raise
-            raise CommitLost(answer) from exc
+        with watched(engine, session.connection()) as watch, lock_timeouts_told(engine, watch):
+            answer = work(session)
+            try:
+                session.commit()
+            except DBAPIError as exc:
+                if sqlstate(exc) not in PASSING or sqlstate(exc).startswith("40"):
+                    raise
+                raise CommitLost(answer) from exc
         return answer
+
+
+@contextmanager
+def lock_timeouts_told(engine: Engine, watch: Watch) -> Iterator[None]:
+    """Name who held the lock where a wait was ended by the user's own lock_timeout."""
+    try:
+        yield
+    except DBAPIError as exc:
+        if kind_of(sqlstate(exc)) is not LockTimeout:
+            raise
+        culprit = watch.holder or holder(engine)
+        raise error_of(exc, engine.url, holder=culprit) from exc
 
 
 def cause_of(lost: CommitLost) -> DBAPIError:

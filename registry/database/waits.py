@@ -1,0 +1,93 @@
+"""Waits on locks are told: for whom, as the server knows them."""
+
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, Row, TextClause, text
+from sqlalchemy.exc import DBAPIError
+
+from registry.errors import RegistryError
+from registry.notices import WriterWaits, notify
+
+SILENCE = 2.0  # seconds of a wait before it is told
+INTERVAL = 2.0  # seconds between two looks at who is waited for
+NOBODY = "which has ended since"
+
+BLOCKING = text(
+    "SELECT pid, application_name FROM pg_stat_activity"
+    " WHERE pid = ANY(pg_blocking_pids(:pid)) ORDER BY pid"
+)
+"""Who holds what one session waits for; names of programs are shown to every role."""
+
+HOLDING = text(
+    "SELECT DISTINCT pid, application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE granted AND datname = current_database() AND pid <> pg_backend_pid()"
+    " AND (locktype = 'advisory' OR (locktype = 'relation' AND mode LIKE '%Exclusive%'"
+    " AND mode <> 'RowExclusiveLock')) ORDER BY pid"
+)
+"""Who holds a lock that others may have to wait for."""
+
+OF_UPGRADE = text(
+    "SELECT pid, application_name FROM pg_locks JOIN pg_stat_activity USING (pid)"
+    " WHERE granted AND datname = current_database() AND locktype = 'advisory'"
+    " AND classid::bigint = :high AND objid::bigint = :low AND objsubid = 1"
+)
+"""Who upgrades the schema."""
+
+
+def named(sessions: Iterable[Row[tuple[int, str]]]) -> str:
+    """Return sessions by their programs and the server's processes."""
+    names = [f"{row.application_name or 'unnamed'}, process {row.pid}" for row in sessions]
+    return " and ".join(names)
+
+
+def seen(engine: Engine, query: TextClause, **parameters: int) -> str:
+    """Return who holds locks, looked up on a connection of its own; empty where that fails.
+
+    It is an answer beside the point: what it fails of, the waiting transaction meets as well.
+    """
+    try:
+        with engine.connect() as connection:
+            return named(connection.execute(query, parameters))
+    except (DBAPIError, RegistryError):
+        return ""
+
+
+def holder(engine: Engine) -> str:
+    """Return who holds a lock now that a transaction may have waited for in vain."""
+    return seen(engine, HOLDING) or NOBODY
+
+
+class Watch(threading.Thread):
+    """Looks from outside, after a silence, whom a session waits for, and tells it."""
+
+    def __init__(self, engine: Engine, pid: int) -> None:
+        super().__init__(daemon=True, name="registry lock watch")
+        self.engine = engine
+        self.pid = pid
+        self.ended = threading.Event()
+        self.holder = ""
+
+    def run(self) -> None:
+        """Look until the transaction has ended; tell each new holder once."""
+        pause = SILENCE
+        while not self.ended.wait(pause):
+            pause = INTERVAL
+            blocking = seen(self.engine, BLOCKING, pid=self.pid)
+            if blocking and blocking != self.holder and not self.ended.is_set():
+                notify(WriterWaits(holder=blocking))
+                self.holder = blocking
+
+
+@contextmanager
+def watched(engine: Engine, connection: Connection) -> Iterator[Watch]:
+    """Tell whom the connection's transaction waits for, should it wait for long."""
+    pid = connection.scalar(text("SELECT pg_backend_pid()"))  # a pooler's own number is another
+    watch = Watch(engine, pid)
+    watch.start()
+    try:
+        yield watch
+    finally:
+        watch.ended.set()
+        watch.join(1.0)

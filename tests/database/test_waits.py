@@ -1,0 +1,135 @@
+"""registry.database.waits: who waits for a lock says so, and for whom."""
+
+import signal
+import threading
+
+import psycopg
+import pytest
+from command_line import start
+from embedded_servers import eventually
+from places import execute, rows
+from pooler import Pooler
+
+import registry
+from registry.database import waits
+from registry.database.connection import engine_to, open_database
+from registry.database.migrate import LOCK, upgrade
+from registry.errors import LockTimeout, SchemaBusy
+
+WRITERS = "SELECT pg_advisory_xact_lock(hashtext('registry.models'))"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.fixture(autouse=True)
+def brief(monkeypatch):
+    """Waits that are told after a moment."""
+    monkeypatch.setattr(waits, "SILENCE", 0.2)
+    monkeypatch.setattr(waits, "INTERVAL", 0.2)
+
+
+@pytest.fixture
+def other(url):
+    """Another program's session, in a transaction."""
+    with psycopg.connect(f"{url}&application_name=theirs") as connection:
+        yield connection
+
+
+def heard(caplog, pid):
+    """The notices that name this process."""
+    return [line for line in caplog.messages if f"theirs, process {pid}" in line]
+
+
+def release_when_told(other, caplog):
+    """End the other transaction once it was named, or in the end."""
+
+    def wait():
+        eventually(lambda: heard(caplog, other.info.backend_pid), 20)
+        other.rollback()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread
+
+
+@pytest.mark.parametrize("lock", [WRITERS, "LOCK TABLE models"], ids=["writer", "table"])
+def test_a_wait_is_told_with_whom_it_is_for(url, model, other, caplog, lock):
+    """Another writer, or whoever holds a table: said once, and then the work goes on."""
+    other.execute(lock)
+    with registry.Registry(url) as known:
+        thread = release_when_told(other, caplog)
+        known.ingest(model)
+        thread.join()
+        assert [summary.name for summary in known.models()] == ["model"]
+    assert len(heard(caplog, other.info.backend_pid)) == 1
+
+
+def test_a_short_wait_is_not_told(url, model, other, caplog, monkeypatch):
+    """Writers take turns all the time."""
+    monkeypatch.setattr(waits, "SILENCE", 30.0)
+    other.execute(WRITERS)
+    timer = threading.Timer(0.3, other.rollback)
+    with registry.Registry(url) as known:
+        timer.start()
+        known.ingest(model)
+    timer.join()
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("silence", [0.1, 30.0], ids=["seen before", "looked up after"])
+def test_a_lock_timeout_names_the_holder(url, other, monkeypatch, silence):
+    """Where the user's own lock_timeout ends the wait, the error says who was in the way."""
+    monkeypatch.setattr(waits, "SILENCE", silence)
+    other.execute("LOCK TABLE models")
+    with (
+        registry.Registry(f"{url}&options=-c%20lock_timeout=500ms") as known,
+        pytest.raises(LockTimeout, match=f"theirs, process {other.info.backend_pid}"),
+    ):
+        known.models()
+
+
+@pytest.mark.slow
+def test_an_interrupt_ends_the_wait(url, model, other, tmp_path, monkeypatch):
+    """Ctrl-C is heard while a lock is waited for, and nothing is written."""
+    monkeypatch.setenv("REGISTRY_DATA_DIR", str(tmp_path / "data"))
+    other.execute(WRITERS)
+    process = start("ingest", model)
+    assert eventually(lambda: rows(url, WAITING) == [(1,)], 60)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode
+    other.rollback()
+    assert rows(url, "SELECT count(*) FROM models") == [(0,)]
+    assert rows(url, WAITING) == [(0,)]
+
+
+@pytest.mark.parametrize(
+    "lock", [f"SELECT pg_advisory_xact_lock({LOCK})", "LOCK TABLE models"], ids=["upgrade", "table"]
+)
+def test_an_upgrade_that_waits_says_so(own_url, caplog, monkeypatch, lock):
+    """For another upgrade, or for whoever uses a table; and its error names them."""
+    from registry.database import migrate
+
+    monkeypatch.setattr(migrate, "SILENCE", 0.1)
+    execute(own_url, "DROP TABLE ledgers CASCADE")
+    execute(own_url, "UPDATE registry_version SET version_num = '0009'")
+    with psycopg.connect(f"{own_url}&application_name=theirs") as other:
+        other.execute(lock)
+        with pytest.raises(SchemaBusy, match="theirs, process"):
+            upgrade(engine_to(own_url), "the address", lock_timeout="1500ms")
+        assert heard(caplog, other.info.backend_pid)
+
+
+def test_a_pooler_keeps_nothing_of_an_upgrade(empty_url):
+    """Behind one in transaction mode neither the lock nor the timeouts stay in the sessions of others."""
+    with Pooler(empty_url) as pooler:
+        for _ in range(2):
+            with open_database(pooler.url) as engine, engine.connect() as connection:
+                upgrade(engine, "the address")
+                timeouts = (
+                    "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+                )
+                for _ in range(4):
+                    assert tuple(connection.exec_driver_sql(timeouts).one()) == ("0", "0")
+                    connection.rollback()
+        advisory = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+        assert rows(empty_url, advisory) == [(0,)]
