@@ -100,7 +100,7 @@ def limits() -> str:
     rows = []
     for row in load("registry.checkpoints", "limits.toml").values():
         growing = row.get("for_each_byte")
-        more = f" and {growing:g} for each byte of the file" if growing else ""
+        more = f" and {growing:.3g} for each byte beyond 1 MiB" if growing else ""
         rows.append(f"| {row['what']} | {row['limit']:,}{more} | `tests/{row['test']}` |")
     lines = "\n".join(rows)
     head = "## Limits\n\nWhat a file asks for beyond these is refused with one sentence."

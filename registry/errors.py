@@ -326,9 +326,9 @@ class TwoNamings(WeightsError):
     state the model's own model_type in config.json."""
 
 
-class TooManyMatrices(WeightsError):
-    """{source!r} holds {count} projections in {size} bytes, smaller ones than any model's; check
-    the checkpoint."""
+class TooManyTensors(WeightsError):
+    """{source!r} holds {count} in {size} bytes, more and smaller ones than any model; check the
+    checkpoint."""
 
 
 class NonFiniteWeights(WeightsError):

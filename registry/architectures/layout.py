@@ -5,7 +5,7 @@ from registry.architectures.model_layout import model_layout
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.checkpoints import Checkpoint
 from registry.checkpoints.limits import limit
-from registry.errors import NoDeltas, NoProjections, NoTensors, TooManyMatrices
+from registry.errors import NoDeltas, NoProjections, NoTensors, TooManyTensors
 
 __all__ = ["Layout", "ProjectionTensor", "layout_of", "require_projections"]
 
@@ -29,15 +29,18 @@ def require_projections(layout: Layout, checkpoint: Checkpoint) -> None:
     """Check that a checkpoint has a projection at all, and no more than one of its size can have.
 
     Raises:
-        TooManyMatrices: Where their number is out of proportion: each takes milliseconds.
+        TooManyTensors: Where their number is out of proportion: each takes milliseconds.
         NoDeltas: Where an adapter changes other weights alone.
         NoTensors: Where it has nothing at all.
         NoProjections: Where it has no projection; the error names a few of its tensors.
     """
     size = sum(entry.stored_bytes for entry in checkpoint.entries)
-    count = sum(len(tensor.parts) for tensor in layout.projections)
-    if count > limit("projections", size):
-        raise TooManyMatrices(source=checkpoint.source, count=f"{count:,}", size=f"{size:,}")
+    projections = sum(len(tensor.parts) for tensor in layout.projections)
+    tensors = len(checkpoint.entries)
+    if projections > limit("projections", size):
+        raise too_many(checkpoint.source, f"{projections:,} projections", size)
+    if tensors > limit("tensors", size):
+        raise too_many(checkpoint.source, f"{tensors:,} tensors", size)
     if layout.projections:
         return
     if checkpoint.kind == "adapter" and not layout.unknown:
@@ -51,3 +54,8 @@ def require_projections(layout: Layout, checkpoint: Checkpoint) -> None:
         count=len(checkpoint.entries),
         examples=", ".join(names[:3]),
     )
+
+
+def too_many(source: str, count: str, size: int) -> TooManyTensors:
+    """Return the error for more tensors or matrices than a model of `size` bytes has."""
+    return TooManyTensors(source=source, count=count, size=f"{size:,}")

@@ -1,5 +1,6 @@
 """registry.architectures.layout: names and shapes become projections, element for element as the model computes."""
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from registry.architectures.layout import layout_of, require_projections
 from registry.architectures.model_layout import model_layout
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.limits import limit
-from registry.errors import NoProjections, TooManyMatrices
+from registry.errors import NoProjections, TooManyTensors
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -76,14 +77,24 @@ def test_a_checkpoint_without_projections_is_named(tmp_path):
     assert caught.value.data["examples"] == "mystery.weight"
 
 
+def refused(folder: Path, state: dict[str, torch.Tensor], reason: str | None) -> None:
+    checkpoint = open_checkpoint(write_folder(folder, state))
+    expected = pytest.raises(TooManyTensors, match=reason) if reason else contextlib.nullcontext()
+    with expected:
+        require_projections(layout_of(checkpoint), checkpoint)
+
+
 def test_more_projections_than_bytes_can_hold(tmp_path):
     """A model of thousands of matrices of two numbers is refused: each of them takes its time."""
-    most = limit("projections", 8 * limit("projections"))
-    experts = torch.ones(most + 1, 2, 1)
-    state = {"layers.0.mlp.experts.down_proj": experts}
-    checkpoint = open_checkpoint(write_folder(tmp_path / "experts", state))
-    with pytest.raises(TooManyMatrices, match="holds 2,004 projections in 16,032 bytes"):
-        require_projections(layout_of(checkpoint), checkpoint)
-    state = {"layers.0.mlp.experts.down_proj": experts[:-1]}
-    checkpoint = open_checkpoint(write_folder(tmp_path / "fewer", state))
-    require_projections(layout_of(checkpoint), checkpoint)
+    name, most = "layers.0.mlp.experts.down_proj", limit("projections")
+    refused(tmp_path / "a", {name: torch.ones(most, 2, 1)}, None)
+    reason = "holds 2,001 projections in 16,008 bytes, more and smaller"
+    refused(tmp_path / "b", {name: torch.ones(most + 1, 2, 1)}, reason)
+    refused(tmp_path / "c", {name: torch.ones(most + 100, 240, 1)}, None)
+
+
+def test_more_tensors_than_bytes_can_hold(tmp_path):
+    """The same holds for tensors of any kind."""
+    state = {f"x.{number}": torch.ones(2) for number in range(limit("tensors") - 17)}
+    refused(tmp_path / "a", {**llama(), **state}, None)
+    refused(tmp_path / "b", {**llama(), **state, "y": torch.ones(2)}, "holds 5,001 tensors in")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from registry.checkpoints.limits import limit
+from registry.checkpoints.limits import SMALL, limit
 from registry.data import load
 
 ROOT = Path(__file__).parents[2]
@@ -23,6 +23,7 @@ def test_every_limit_is_kept_and_tested(name):
 
 
 def test_limits_that_grow_with_the_file():
-    """A limit with so much for each byte is asked for with the file's size."""
-    assert limit("expanded-bytes", 10) == limit("expanded-bytes") + 1000
-    assert limit("pickle-depth", 10) == limit("pickle-depth")
+    """A limit with so much for each byte counts those beyond the first MiB of the file."""
+    assert limit("expanded-bytes", SMALL) == limit("expanded-bytes")
+    assert limit("expanded-bytes", SMALL + 10) == limit("expanded-bytes") + 1000
+    assert limit("pickle-depth", SMALL + 10) == limit("pickle-depth")

@@ -3,6 +3,7 @@
 import sys
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from checkpoints_made import llama, write_folder
@@ -127,3 +128,18 @@ def test_data_alone(tmp_path):
     kept(llama()).write(tmp_path / "m.onnx", external=True).unlink()
     with pytest.raises(NoWeights, match="holds no weights"):
         open_checkpoint(tmp_path)
+
+
+def test_tensors_in_one_place(tmp_path):
+    """Tensors of which many lie in one place of the file beside the graph are refused unread."""
+    path = kept(llama()).write(tmp_path / "m.onnx", external=True)
+    model = onnx.load(path, load_external_data=False)
+    first = model.graph.initializer[1]
+    for number in range(100):
+        copy = model.graph.initializer.add()
+        copy.CopyFrom(first)
+        copy.name = f"model.layers.{number + 9}.self_attn.q_proj.weight"
+        copy.dims[:] = [1000, 1000]
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(BrokenFile, match=r"would take 400,[\d,]+ bytes, out of"):
+        open_checkpoint(path)

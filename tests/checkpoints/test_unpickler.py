@@ -112,7 +112,7 @@ def test_subclasses_and_types(tmp_path):
 
 def test_too_many_operations(tmp_path):
     """A pickle that packs well cannot make the machine run for long."""
-    program = b"\x80\x02" + b"N0" * (limit("pickle-operations", 100_000) // 2) + b"}."
+    program = b"\x80\x02" + b"N0" * (limit("pickle-operations") // 2) + b"}."
     path = pickled(tmp_path / "x.pt", program, method=8)
     assert path.stat().st_size < 100_000
     with pytest.raises(BrokenFile, match="more operations than any model needs"):

@@ -18,6 +18,7 @@ from urllib.parse import quote
 from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, LocalBlob, Span
 from registry.checkpoints.dtypes import DType
+from registry.checkpoints.limits import limit
 from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile, FormatNotRead, MissingShard, QuantisedWeights, ShardOutside
 
@@ -63,6 +64,7 @@ class Graph:
         scales: Names of scale and zero point, and the axis, by the name of the numbers.
         scopes: The module that multiplies by a tensor, by the tensor's name.
         follows: The tensor that a node makes of another one alone, by the first.
+        beside: The files that hold numbers of it, by their names.
     """
 
     blob: Blob
@@ -71,6 +73,7 @@ class Graph:
     scales: dict[str, tuple[str, str | None, int]] = field(default_factory=dict)
     scopes: dict[str, str] = field(default_factory=dict)
     follows: dict[str, str] = field(default_factory=dict)
+    beside: dict[str, Blob] = field(default_factory=dict)
 
 
 def read_onnx(blob: Blob) -> list[Entry]:
@@ -84,9 +87,11 @@ def read_onnx(blob: Blob) -> list[Entry]:
     """
     graph = parsed(blob)
     try:
-        return named_entries(graph)
+        entries = named_entries(graph)
+        check_expanded(graph, entries)
     except (ValueError, KeyError, IndexError, TypeError, OverflowError) as exc:
         raise BrokenFile(path=blob.label, reason="its graph contradicts itself") from exc
+    return entries
 
 
 def named_entries(graph: Graph) -> list[Entry]:
@@ -111,6 +116,15 @@ def named_entries(graph: Graph) -> list[Entry]:
             path=graph.blob.label, format="an ONNX graph whose names are lost", remedy=REMEDY
         )
     return distinct(graph.blob, entries)
+
+
+def check_expanded(graph: Graph, entries: list[Entry]) -> None:
+    """Raise BrokenFile where tensors lie on each other, and so make more than their files."""
+    stored = graph.blob.size + sum(blob.size for blob in graph.beside.values())
+    expanded = sum(entry.stored_bytes for entry in entries)
+    if expanded > stored + limit("expanded-bytes", stored):
+        reason = f"its tensors would take {expanded:,} bytes, out of {stored:,}"
+        raise BrokenFile(path=graph.blob.label, reason=reason)
 
 
 def parsed(blob: Blob) -> Graph:
@@ -186,6 +200,7 @@ def stored_entry(graph: Graph, name: str) -> Entry:
         raise ValueError("a negative size")
     if tensor.data_location == EXTERNAL:
         span = external(graph.blob, tensor, dtype, shape)
+        graph.beside[span.blob.name] = span.blob
         return Entry(name, dtype, shape, span.read, head=span.head)
     return Entry(name, dtype, shape, partial(internal, tensor, dtype, shape))
 
