@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from command_line import run
 
+from registry.commands.endings import Stop, Stopper
 from registry.commands.printing import NARROWEST
 
 EXAMPLES = Path(__file__).parents[2] / "examples" / "checkpoints"
@@ -169,6 +170,39 @@ def test_what_was_typed_is_legible(typed, said):
     assert result.stderr.startswith("Usage: main")
     assert said in result.stderr
     assert not {"\x1b", "\x9b", "\u202e", "\u2066"} & set(result.stderr)
+
+
+LIBRARIES = r"""
+import logging, threading, warnings
+from registry.commands.endings import as_program
+def fail():
+    raise ValueError("c\x1b\n")
+with as_program():
+    warnings.warn("a\x1b\u202e\nb")
+    logging.getLogger("some.library").warning("d\x9b")
+    thread = threading.Thread(target=fail)
+    thread.start()
+    thread.join()
+"""
+
+
+def test_what_libraries_say_is_legible():
+    """Warnings, log lines and tracebacks of threads: escaped, warnings and lines on one line each."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIBRARIES], capture_output=True, text=True, timeout=LIMIT, check=True
+    )
+    assert r"UserWarning: a\x1b\u202e\nb" in done.stderr
+    assert r"d\x9b" in done.stderr.splitlines()
+    assert r"ValueError: c\x1b" in done.stderr
+    assert not {"\x1b", "\x9b", "\u202e"} & set(done.stderr)
+
+
+def test_one_wish_to_end_is_one():
+    """A signal that comes twice at once, as `timeout` sends it, does not break what is cleaned up."""
+    stopper = Stopper()
+    with pytest.raises(Stop, match="15"):
+        stopper(signal.SIGTERM, None)
+    stopper(signal.SIGTERM, None)
 
 
 def test_nothing_typed_is_answered_by_help():

@@ -23,6 +23,12 @@ def test_progress_appears_after_a_second(capsys, monkeypatch):
     assert "tensors, 5 MB/s" in captured.err
 
 
+def test_a_title_acts_on_nothing():
+    """Of a long name the ends are shown, escaped and without markup."""
+    assert Bar("[red]a\x1b[2J\n").title == r"[red]a\x1b[2J\n"
+    assert len(Bar("a\x1b" * 1000).title) == Bar.WIDTH
+
+
 def test_no_bar_where_stderr_is_redirected(capsys, monkeypatch):
     """A file or pipe in the place of a terminal gets no bar, however slow the work."""
     monkeypatch.setattr(time, "monotonic", iter([0.0, 10.0, 20.0]).__next__)
