@@ -1,12 +1,24 @@
 """registry.checkpoints.hub.patience: what is said while a hub is waited for, and for how long it is."""
 
 import logging
+from itertools import chain, repeat
 
 import pytest
-from lies import FILES, RIGHT, WEIGHTS, check, good_part, in_turns, outcome, saying, weights_only
+from lies import (
+    FILES,
+    RIGHT,
+    WEIGHTS,
+    Outcome,
+    check,
+    good_part,
+    in_turns,
+    outcome,
+    saying,
+    weights_only,
+)
 from lying_hub import CLOSE, Liar, answer, part, silent
 
-from registry.checkpoints.hub import patience
+from registry.checkpoints.hub import limits, patience
 from registry.checkpoints.hub.errors import HTTP
 from registry.checkpoints.hub.patience import patiently
 
@@ -77,3 +89,20 @@ def test_silence_is_not_waited_for_again_and_again(monkeypatch):
     with pytest.raises(HTTP.ReadTimeout, match="timed out"):
         patiently(attempt, "org/model")
     assert len(attempts) == 4
+
+
+def test_a_list_that_takes_long(tmp_path, monkeypatch):
+    """At a pace that is right for a file, a list is given up on after LIST_SECONDS."""
+    monkeypatch.setattr(limits, "LIST_SECONDS", 0.3)
+    pieces = chain([b"HTTP/1.1 200 OK\r\n\r\n"], repeat(b" " * 2000))
+
+    def tell(asked):
+        for piece in pieces:
+            yield piece
+            if asked.closing.wait(0.02):
+                return
+
+    with Liar(FILES, listing=tell) as liar:
+        check(
+            outcome(liar, tmp_path), Outcome("HubUnreachable", "(it takes longer than 0.3 seconds)")
+        )

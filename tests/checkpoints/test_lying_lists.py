@@ -1,6 +1,7 @@
 """registry.checkpoints.hub against a hub that lies: whatever comes for the list of files."""
 
 import gzip
+import json
 import zlib
 from itertools import chain
 from typing import Any
@@ -92,6 +93,10 @@ LISTS: dict[str, tuple[Any, Outcome]] = {
     "1,001 names": (
         saying(listed([f"{i}.bin" for i in range(1001)])),
         Outcome("HubListRefused", "it has 1,001 names"),
+    ),
+    "51 shards": (
+        saying(listed([f"model-{i:05d}-of-00051.safetensors" for i in range(1, 52)])),
+        Outcome("HubTooManyFiles", "has 51 files of weights, and 50 are the most"),
     ),
     "silent": (silent, SILENT),
     "drip": (dripping(answer("200 OK", b" " * 200), 0.03), SILENT),
@@ -236,3 +241,25 @@ def test_lies(tmp_path, lie, expected):
     """Whatever comes for the list of files: within limits of bytes, names and seconds."""
     with Liar(FILES, listing=lie) as liar:
         check(outcome(liar, tmp_path), expected)
+
+
+@pytest.mark.parametrize("download", [False, True], ids=["ranges", "download"])
+def test_an_index_of_too_many_shards(tmp_path, download):
+    """It is refused before any of them is asked for, whatever they are called."""
+    shards = [f"{i}.safetensors" for i in range(51)]
+    index = json.dumps({"weight_map": {name: name for name in shards}}).encode()
+    files = dict.fromkeys(shards, b"x") | {"model.safetensors.index.json": index}
+    with Liar(files) as liar:
+        found = outcome(liar, tmp_path, download=download)
+        check(found, Outcome("HubTooManyFiles", "has 51 files of weights"))
+        assert {asked.name for asked in liar.asked} <= {"", "model.safetensors.index.json"}
+
+
+def test_an_index_of_shards_that_are_not_there(tmp_path):
+    """The first of them is named, and none is asked for."""
+    index = json.dumps(
+        {"weight_map": {f"t{i}": f"{i}.safetensors" for i in range(10_000)}}
+    ).encode()
+    with Liar({"model.safetensors.index.json": index}) as liar:
+        check(outcome(liar, tmp_path), Outcome("MissingShard", "names the shard '0.safetensors'"))
+        assert len(liar.asked) < 10

@@ -42,6 +42,7 @@ IMPATIENCE = {
     (limits, "WINDOW"): 0.2,
     (limits, "LIST_BYTES"): 1 << 20,
     (limits, "LIST_NAMES"): 1000,
+    (limits, "WEIGHT_FILES"): 50,
 }
 
 

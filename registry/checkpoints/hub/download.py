@@ -18,16 +18,20 @@ from huggingface_hub.utils import _http, logging
 from huggingface_hub.utils.tqdm import tqdm as HubBar  # noqa: N812  # a class by its nature
 
 from registry.checkpoints.blob import LocalBlob
-from registry.checkpoints.folder import INDEX
 from registry.checkpoints.hub import limits
 from registry.checkpoints.hub.client import hub_headers
 from registry.checkpoints.hub.errors import HTTP, reason, requested_pause, translated
 from registry.checkpoints.hub.exchange import Refused, always, exchange
-from registry.checkpoints.hub.listing import HubModel, cached, list_model, needed_files
+from registry.checkpoints.hub.listing import (
+    HubModel,
+    cached,
+    further_shards,
+    list_model,
+    needed_files,
+)
 from registry.checkpoints.hub.patience import PASSING, PATIENCE, say
 from registry.checkpoints.local import local_files
-from registry.checkpoints.model_card import shards_of
-from registry.errors import HubFileDamaged, HubTooManyFiles, HubUnreachable
+from registry.errors import HubFileDamaged, HubUnreachable
 from registry.notices import HubRetries
 
 GIT_ID = re.compile(r"[0-9a-f]{40}")
@@ -56,14 +60,8 @@ def download(model: str, revision: str | None, file: str | None = None) -> HubMo
         hub_headers()  # a token that cannot be sent is refused before the client words that
         with guarded(model):
             snapshot = kept(model, listing.commit, needed)
-            shards = set()
-            for name in needed:
-                if INDEX.search(name):
-                    shards |= shards_of(LocalBlob(snapshot / name, name))
-            further = sorted(shards.intersection(listing.names).difference(needed))
-            if len(further) > limits.WEIGHT_FILES:
-                raise HubTooManyFiles(model=model, count=len(further), limit=limits.WEIGHT_FILES)
-            kept(model, listing.commit, further)  # whose names do not tell
+            files = {name: LocalBlob(snapshot / name, name) for name in listing.names}
+            kept(model, listing.commit, further_shards(model, files, needed))
         note(snapshot, revision or constants.DEFAULT_REVISION)
     return HubModel(local_files(snapshot), snapshot.name)
 

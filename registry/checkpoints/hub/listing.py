@@ -17,7 +17,7 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but
 )
 
 from registry.checkpoints.blob import Blob, Files, LocalBlob
-from registry.checkpoints.folder import folder_of, weight_files
+from registry.checkpoints.folder import INDEX, SUFFIXES, folder_of, weight_files
 from registry.checkpoints.hub import limits, weights_of
 from registry.checkpoints.hub.client import endpoint, hub_headers, session
 from registry.checkpoints.hub.errors import translated
@@ -25,6 +25,7 @@ from registry.checkpoints.hub.exchange import exchange
 from registry.checkpoints.hub.patience import patiently
 from registry.checkpoints.hub.range_reads import RemoteBlob
 from registry.checkpoints.local import local_files
+from registry.checkpoints.model_card import shards_of
 from registry.checkpoints.parallel import side_by_side
 from registry.errors import HubListRefused, HubOffline, HubTooManyFiles, HubUnreachable
 
@@ -66,6 +67,8 @@ def open_hub(model: str, revision: str | None, file: str | None = None) -> HubMo
         needed = needed_files(model, listing.names, file)
         files = blobs(model, listing)
     prefetch(files[needed[0]])  # alone: an index, or a shard that may be no such file
+    if sum(name.endswith(SUFFIXES) for name in files) > limits.WEIGHT_FILES:
+        further_shards(model, files, needed)  # which are counted before any is asked for
     side_by_side(prefetch, [files[name] for name in needed[1:]])
     return HubModel(files, listing.commit)
 
@@ -182,6 +185,21 @@ def blobs(model: str, listing: Listing) -> dict[str, Blob]:
             url = f"{address}/{quote(name)}"
             files[name] = RemoteBlob(url, name, model, listing.commit)
     return files
+
+
+def further_shards(model: str, files: Files, needed: list[str]) -> list[str]:
+    """Return the shards that an index names and that are not needed by their own names.
+
+    Raises BrokenJSON, HubTooManyFiles.
+    """
+    shards: set[str] = set()
+    for name in needed:
+        if INDEX.search(name):
+            shards |= shards_of(files[name])
+    further = sorted(shards.intersection(files).difference(needed))
+    if len(further) > limits.WEIGHT_FILES:
+        raise HubTooManyFiles(model=model, count=len(further), limit=limits.WEIGHT_FILES)
+    return further
 
 
 def prefetch(blob: Blob) -> None:
