@@ -701,6 +701,7 @@ SQLSTATES: dict[str, type[DatabaseError]] = {
     "22": ValueRefused,
     "25006": DatabaseReadOnly,
     "25P03": IdleEnded,
+    "25P04": StatementEnded,
     "28": LoginRefused,
     "3D000": NoSuchDatabase,
     "3F000": RightMissing,

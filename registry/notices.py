@@ -50,7 +50,7 @@ class BaseIgnored(Notice):
 
 
 class Reconnecting(Notice):
-    """The connection to the database was lost ({reason}); trying again on a fresh one."""
+    """The database ended a connection or took none ({reason}); trying again on a fresh one."""
 
 
 def notify(notice: Notice) -> None:

@@ -1,5 +1,6 @@
 """Running the migrations, from a checkout or from an installed wheel."""
 
+import re
 import time
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from registry.errors import DatabaseError, SchemaBroken, SchemaBusy, TablesTaken
 from registry.notices import WriterWaits, notify
 
 LOCK = 7_241_509_911  # as migrations/env.py has it
+EXTENSION = re.compile(r'extension|type "?vector"? does not exist')
+"""What is said where pgvector is not there, or where no name without a schema finds it."""
 PATIENCE = 30.0  # seconds that a command waits for the upgrade of another
 TIMED_OUT = ("55P03", "57014")
 """SQLSTATEs of a wait that lock_timeout ended, and of a statement that statement_timeout did."""
@@ -80,7 +83,7 @@ def upgrade(
 def upgrade_error(exc: DBAPIError) -> type[DatabaseError] | None:
     """Return what an error means to an upgrade; None where it means what it does elsewhere."""
     state = sqlstate(exc)
-    if "extension" in reason(exc) and isinstance(exc, ProgrammingError | NotSupportedError):
+    if EXTENSION.search(reason(exc)) and isinstance(exc, ProgrammingError | NotSupportedError):
         return VectorMissing
     if state in TIMED_OUT:
         return SchemaBusy

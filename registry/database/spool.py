@@ -15,7 +15,7 @@ from typing import Any
 from registry import settings
 from registry.database.fingerprints import Origin
 from registry.errors import BrokenSpoolFile, UnreadableFile
-from registry.files import write_private
+from registry.files import writable, write_private
 from registry.fingerprints import serialised
 from registry.fingerprints.record import Fingerprint
 
@@ -74,6 +74,8 @@ def keep(waiting: Waiting) -> Path:
     content = encoded(waiting)
     path = path_for(content)
     head = f"registry-spool 1 {checksum(content)}\n".encode()
+    with writable(path):
+        settings.data_dir().mkdir(parents=True, exist_ok=True, mode=0o700)
     write_private(path, head + content)
     return path
 

@@ -23,8 +23,8 @@ T = TypeVar("T")
 
 PATIENCE = 10.0  # seconds in which a database that was there may come back
 PAUSE = 0.25  # seconds between two attempts to connect
-AWAY = frozenset({"08001", "57P03"})
-"""SQLSTATEs of a server that takes no connection for now: it restarts, or another takes over."""
+AWAY = frozenset({"08001", "53300", "57P03"})
+"""SQLSTATEs of a server that takes no connection for now: it restarts, or others have them all."""
 PASSING = frozenset({"08000", "08003", LOST, "57P01", "57P02", "57P05", "25P03", "40001", "40P01"})
 """SQLSTATEs of a transaction that may well succeed on a fresh connection."""
 

@@ -32,6 +32,7 @@ from registry.errors import (
     StatementEnded,
     TablesTaken,
     TooManyConnections,
+    VectorMissing,
 )
 
 SEVERAL = """Multiple connection attempts failed. All failures were:
@@ -207,3 +208,11 @@ def test_every_state_has_a_sentence(state):
     error = error_of(exc, parsed("postgresql://u@h/d").url)
     assert type(error) is SQLSTATES[state]
     assert "something" in str(error)
+
+
+def test_pgvector_in_a_schema_that_is_not_searched(empty_url):
+    """Its type is not found, which is no table of another program's."""
+    execute(empty_url, "CREATE SCHEMA apart")
+    execute(empty_url, "CREATE EXTENSION vector SCHEMA apart")
+    with pytest.raises(VectorMissing, match='type "vector" does not exist'):
+        open_database(empty_url).__enter__()

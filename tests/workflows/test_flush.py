@@ -6,12 +6,14 @@ import shutil
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 from checkpoints_made import llama, write_folder
-from command_line import run, start
+from command_line import run
+from embedded_servers import eventually
 from places import execute, rows
 from versions_made import age
 
@@ -262,16 +264,21 @@ def test_weights_that_were_stored_meanwhile(url, model, waits):
     assert spool.files() == []
 
 
-@pytest.mark.slow
-def test_two_commands_flush_at_once(url, model, waits):
-    """Both succeed, each fingerprint is stored once."""
-    with psycopg.connect(url) as holder:
+def test_two_flush_at_once(url, waits):
+    """Both succeed, and the fingerprint is stored once."""
+    waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+
+    def flush():
+        with registry.Registry(url) as known:
+            return [file.ingested.outcome for file in known.flush()]
+
+    with psycopg.connect(url) as holder, ThreadPoolExecutor() as pool:
         holder.execute("SELECT pg_advisory_xact_lock(hashtext('registry.models'))")
-        commands = [start("flush") for _ in range(2)]
-        execute(url, "SELECT pg_sleep(2)")
-    for command in commands:
-        _, said = command.communicate(timeout=60)
-        assert command.returncode == 0, said
+        both = [pool.submit(flush) for _ in range(2)]
+        assert eventually(lambda: rows(url, waiting) == [(2,)], 60)
+        holder.rollback()
+        outcomes = [outcome for one in both for outcome in one.result()]
+    assert sorted(outcome.value for outcome in outcomes) == ["new", "unchanged"]
     assert rows(url, "SELECT count(*) FROM models") == [(1,)]
     assert spool.files() == []
 
