@@ -23,6 +23,8 @@ from lies import (
 )
 from lying_hub import Liar, answer, dripping, head, silent
 
+from registry.checkpoints.hub import limits
+
 NO_LENGTH = Outcome("HubWithoutRanges", "(it does not tell the file's length)")
 
 
@@ -85,3 +87,22 @@ def test_lies(tmp_path, capfd, lie, expected):
     with Liar(FILES, place=lie) as liar:
         check(outcome(liar, tmp_path), expected)
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("download", [False, True], ids=["ranges", "download"])
+def test_json_that_is_too_long(tmp_path, monkeypatch, download):
+    """It is refused, by ranges before it is read."""
+    monkeypatch.setattr(limits, "JSON_BYTES", 1000)
+    with Liar(FILES | {"config.json": b"{" + b" " * 1000 + b"}"}) as liar:
+        found = outcome(liar, tmp_path, download=download)
+        check(
+            found,
+            Outcome(
+                "BrokenJSON", "'org/model/config.json' is not the JSON it should be (its 1,002"
+            ),
+        )
+        assert download or not [
+            asked
+            for asked in liar.asked
+            if asked.stage == "content" and asked.name == "config.json"
+        ]

@@ -30,6 +30,7 @@ from registry.checkpoints.hub.listing import (
     needed_files,
 )
 from registry.checkpoints.hub.patience import PASSING, PATIENCE, say
+from registry.checkpoints.hub.place import check_json
 from registry.checkpoints.local import local_files
 from registry.errors import HubFileDamaged, HubUnreachable
 from registry.notices import HubRetries
@@ -80,6 +81,7 @@ def kept(model: str, commit: str, names: list[str]) -> Path:
         snapshot = path.parents[name.count("/")]
         if snapshot.name != commit:
             raise HubUnreachable(model=model, reason="it answers with another commit")
+        check_json(name, f"{model}/{name}", path.stat().st_size)
         if not isinstance(former, str):
             check_content(path, f"{model}/{name}")
     return snapshot

@@ -34,6 +34,7 @@ ETAG = re.compile(r'(?:W/)?"?\w[\w.:+=-]{0,199}"?', re.ASCII)
 # By these a hub names where to ask for more, to which huggingface_hub sends the token.
 ROUTE = "x-xet-refresh-route"
 LINKS = "link"
+FOLLOWED = ("xet-auth", "next")  # of the links; others are of stores
 GZIP = {"gzip": 31, "x-gzip": 31, "deflate": 47}  # zlib's wbits
 
 Follow = Callable[[Any], bool]
@@ -155,7 +156,7 @@ def screen(answer: Any) -> None:
         value = headers.get(name, "")
         if value and not ETAG.fullmatch(value):  # may be a path; whatever it is, it is a name
             headers[name] = f'"{hashlib.md5(value.encode(), usedforsecurity=False).hexdigest()}"'
-    addresses = [link["url"] for link in answer.links.values()]
+    addresses = [link["url"] for name, link in answer.links.items() if name in FOLLOWED]
     if ROUTE in headers:
         addresses.append(headers[ROUTE])
     if not all(leads_home(answer, address) for address in addresses):

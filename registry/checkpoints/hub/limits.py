@@ -12,6 +12,7 @@ LIST_SECONDS = limit("hub-list-seconds")
 NAME_LENGTH = limit("hub-name")
 WEIGHT_FILES = limit("hub-weight-files")
 FILE_BYTES = limit("hub-file-bytes")
+JSON_BYTES = limit("hub-json-bytes")
 REDIRECTS = limit("hub-redirects")
 LOST_SECONDS = limit("hub-silent-seconds")
 

@@ -10,11 +10,11 @@ from huggingface_hub.utils import (  # type: ignore[attr-defined]  # public, but
     hf_raise_for_status,
 )
 
+from registry.checkpoints.hub import limits
 from registry.checkpoints.hub.client import hub_headers, is_home, session
 from registry.checkpoints.hub.errors import HTTP
 from registry.checkpoints.hub.exchange import exchange
-from registry.checkpoints.hub.limits import FILE_BYTES
-from registry.errors import HubUnreachable, HubWithoutRanges
+from registry.errors import BrokenJSON, HubUnreachable, HubWithoutRanges
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,20 @@ def locate(url: str, label: str, model: str, commit: str) -> Place:
     length = headers.get("X-Linked-Size")
     if length is None and not answer.is_redirect:
         length = headers.get("Content-Length")
-    if length is None or not re.fullmatch(r"[0-9]{1,18}", length) or int(length) > FILE_BYTES:
+    if (
+        length is None
+        or not re.fullmatch(r"[0-9]{1,18}", length)
+        or int(length) > limits.FILE_BYTES
+    ):
         raise HubWithoutRanges(path=label, reason="it does not tell the file's length")
     etag = headers.get("X-Linked-ETag") or headers.get("ETag")
     return Place(place_of(answer), int(length), etag and strong(etag))
+
+
+def check_json(name: str, label: str, size: int) -> None:
+    """Raise BrokenJSON where a file that is read as JSON would take too much memory."""
+    if name.endswith(".json") and size > limits.JSON_BYTES:
+        raise BrokenJSON(path=label, reason=f"its {size:,} bytes are more than any model needs")
 
 
 def stays_at_hub(answer: Any) -> bool:

@@ -17,7 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError
 from registry.checkpoints.hub.errors import HTTP, translated
 from registry.checkpoints.hub.limits import ADDRESSES
 from registry.checkpoints.hub.patience import patiently
-from registry.checkpoints.hub.place import Place, locate
+from registry.checkpoints.hub.place import Place, check_json, locate
 from registry.checkpoints.hub.range_request import Rest, Version, mismatch, request, version_of
 from registry.checkpoints.parallel import side_by_side
 from registry.errors import BrokenFile, HubFileChanged, HubWithoutRanges
@@ -193,9 +193,11 @@ class RemoteBlob:
     def _ask(self) -> Place:
         """Ask the hub where the file is.
 
-        Raises HubFileChanged where it is another one than before, and what `locate` raises.
+        Raises HubFileChanged where it is another one than before, BrokenJSON, and what `locate`
+        raises.
         """
         place = locate(self.url, self.label, self.model, self.revision)
+        check_json(self.name, self.label, place.size)
         former = self._place
         if former is not None and (former.size, former.etag) != (place.size, place.etag):
             reason = f"it had {former.size:,} bytes, it has {place.size:,}"
