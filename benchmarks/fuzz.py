@@ -2,15 +2,17 @@
 
     python benchmarks/fuzz.py --count 100000
 
-Small valid checkpoints of every readable format are mutated (bits, cuts, copies, numbers in headers)
-and fingerprinted with a budget: 10 seconds of wall time and a gigabyte of address space for each.
-Anything else - another exception, a crash, a hang, a file opened outside the folder - is a failure;
-its seed repeats it (--seed N --count 1). Ends with one JSON line.
+Small valid checkpoints of every readable format are mutated (bits, cuts, copies, numbers in headers),
+others are built wrongly (fuzz_hostile), and all are fingerprinted with a budget: 10 seconds of
+processor time and a gigabyte of address space for each. Anything else is a failure: another exception,
+a crash, a hang, a file opened outside the folder, a sentence that is none, a word on stderr, other
+numbers than torch.load reads. Its seed repeats it (--seed N --count 1). Ends with one JSON line.
 """
 
 import argparse
 import json
 import multiprocessing
+import os
 import random
 import resource
 import shutil
@@ -20,20 +22,25 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 import torch
 from fuzz_formats import MAKERS
+from fuzz_hostile import HOSTILE
 from gguf import GGUFWriter
 from safetensors.torch import save_file
 
-from registry.checkpoints import open_checkpoint
+from registry.checkpoints import Checkpoint, open_checkpoint
 from registry.errors import RegistryError
 from registry.fingerprints.compute import compute
 
-SECONDS = 10
+SECONDS = 10  # of processor time
+PATIENCE = 60  # seconds by the clock
+LONGEST = 4000  # characters of a sentence
+COMPARED = ("members", "places")  # kinds whose numbers are compared with those of torch.load
 HEAD = 600  # bytes; every second change falls into them, where headers are
 BATCH = 500
 BUDGET = 1 << 30  # bytes of address space over what the interpreter has after its first fingerprint
@@ -223,30 +230,97 @@ def renumber(data: bytearray, draw: random.Random) -> None:
 
 
 def attempt(seed: int, folder: Path, seconds: float = SECONDS) -> str:
-    """Return what comes of one mutated checkpoint: `fingerprint`, an error's class, or FAILURE."""
+    """Return what comes of one checkpoint: `fingerprint`, an error's class, or FAILURE."""
     draw = random.Random(seed)
-    kind = draw.choice(sorted(FORMATS))
-    path = folder / FORMATS[kind](folder)
-    path.write_bytes(mutate(path.read_bytes(), draw))
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    kind = draw.choice(sorted({**FORMATS, **HOSTILE}))
+    make(kind, folder, draw)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    signal.setitimer(signal.ITIMER_REAL, min(PATIENCE, 6 * seconds))
     try:
-        compute(open_checkpoint(folder))
-    except RegistryError as exc:
-        return f"{kind}: {type(exc).__name__}"
+        with silent():
+            outcome = outcome_of(kind, folder)
     except BaseException as exc:  # noqa: BLE001  # whatever it is, it is the finding
-        return f"FAILURE seed {seed}, {kind}: {type(exc).__name__}: {str(exc)[:200]}"
+        return f"FAILURE seed {seed}, {kind}: {type(exc).__name__}: {str(exc)[:200]!a}"
     finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.setitimer(signal.ITIMER_REAL, 0)
         for file in folder.iterdir():
             file.unlink()
-    return f"{kind}: fingerprint"
+    return f"{kind}: {outcome}"
+
+
+def make(kind: str, folder: Path, draw: random.Random) -> None:
+    """Write a checkpoint that is mutated or built wrongly, or both."""
+    if kind in FORMATS:
+        path = folder / FORMATS[kind](folder)
+        path.write_bytes(mutate(path.read_bytes(), draw))
+        return
+    HOSTILE[kind](folder, tensors(), draw)
+    if draw.random() < 0.1:
+        path = draw.choice(sorted(folder.iterdir()))
+        path.write_bytes(mutate(path.read_bytes(), draw))
+
+
+def outcome_of(kind: str, folder: Path) -> str:
+    """Return `fingerprint` or an error's class. Raises AssertionError for what should not be."""
+    try:
+        checkpoint = open_checkpoint(folder)
+        if kind in COMPARED:
+            compare(checkpoint, folder / "model.pt")
+        compute(checkpoint)
+    except RegistryError as exc:
+        sentence = str(exc)
+        assert sentence.isprintable(), f"a sentence that is not printable: {sentence!a}"
+        assert len(sentence) < LONGEST, f"a sentence of {len(sentence)} characters"
+        return type(exc).__name__
+    return "fingerprint"
+
+
+def compare(checkpoint: Checkpoint, path: Path) -> None:
+    """Check that tensors have the numbers that torch.load reads, where it reads the file."""
+    ours = {entry.name: entry.load() for entry in checkpoint.entries}
+    with silent(said=False):
+        try:
+            theirs = torch.load(path, weights_only=True)
+        except Exception:  # noqa: BLE001  # what torch refuses may be read here
+            return
+    for name, tensor in ours.items():
+        same = bits(tensor) == bits(theirs[name])
+        assert same, f"{name} is not what torch.load reads"
+
+
+def bits(tensor: torch.Tensor) -> bytes:
+    """The bytes of a tensor's numbers, of which one that is none equals no other."""
+    return tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes()
+
+
+@contextmanager
+def silent(*, said: bool = True) -> Iterator[None]:
+    """Catch what is written to stderr, also by libraries.
+
+    Raises AssertionError for a word, unless `said` is false.
+    """
+    sys.stderr.flush()
+    stderr = os.dup(2)
+    with tempfile.TemporaryFile() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+        caught.seek(0)
+        words = caught.read(500)
+    assert not (said and words), f"on stderr: {words!a}"
 
 
 def prepare() -> None:
     """Put a process under the budget, after one run has imported what is imported late."""
-    warnings.simplefilter("ignore")
+    warnings.simplefilter("ignore", RuntimeWarning)  # as the command line does
     torch.set_num_threads(1)
     signal.signal(signal.SIGALRM, alarm)
+    signal.signal(signal.SIGPROF, alarm)
     work(range(50))
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + BUDGET, used + BUDGET))

@@ -9,8 +9,8 @@ from benchmarks.fuzz import attempt
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")  # numbers of damaged weights overflow
 def test_every_outcome_is_a_fingerprint_or_a_registry_error(tmp_path):
-    """A hundred and fifty mutated checkpoints of all formats; the long run makes 100,000."""
-    outcomes = Counter(attempt(seed, tmp_path, seconds=0) for seed in range(150))
+    """Two hundred checkpoints of all formats and kinds; the long run makes 100,000."""
+    outcomes = Counter(attempt(seed, tmp_path, seconds=0) for seed in range(200))
     assert [outcome for outcome in outcomes if outcome.startswith("FAILURE")] == []
     assert any(outcome.endswith("fingerprint") for outcome in outcomes)
     assert len(outcomes) > 8

@@ -79,3 +79,8 @@ def test_patterns_that_take_too_long():
     key = "((((((((((a?){50}){50}){50}){50}){50})*)*)*)*)*b"
     with pytest.raises(PatternError, match="takes too long"):
         compiled(key).matches("a" * 300)
+
+
+def test_patterns_that_are_warned_of():
+    """What Python's parser would warn of is taken as it stands today, in silence."""
+    assert compiled("[[a]]").matches("x.a]")

@@ -6,6 +6,7 @@ kept at once, as the bits of an integer, so that no place is tried twice (Thomps
 """
 
 import re
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from re import _constants as codes  # type: ignore[attr-defined]
@@ -67,7 +68,8 @@ def compiled(key: str) -> Pattern:
         message = f"has {len(key):,} characters"
         raise PatternError(message)
     try:
-        tree = parser.parse(f"(?:{key})")
+        with warnings.catch_warnings(action="ignore"):  # of what later versions may read otherwise
+            tree = parser.parse(f"(?:{key})")
     except (re.error, RecursionError, OverflowError) as exc:
         message = "is no regular expression"
         raise PatternError(message) from exc
