@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from registry.database import fingerprints, models, verdicts, versions
 from registry.database.connection import open_whole
 from registry.database.models import FamilySummary, Summary
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of, in_transaction
 from registry.database.verdicts import StoredVerdict
 from registry.errors import ModelNotFound
 from registry.fingerprints.record import Fingerprint
@@ -289,4 +289,4 @@ class Registry:
 
     def _answer(self, question: Callable[[Session], T]) -> T:
         """Return what a function reads in a session of its own."""
-        return in_transaction(self._engine, question)
+        return answer_of(self._engine, question)

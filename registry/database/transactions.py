@@ -37,6 +37,15 @@ class CommitLost(Exception):  # noqa: N818  # never leaves this module
         self.answer = answer
 
 
+def answer_of(engine: Engine, question: Callable[[Session], T]) -> T:
+    """Return what a function reads, all of it from the database as it was at one moment.
+
+    Another command may remove a model between two of its queries. Raises RegistryError.
+    """
+    one_moment = engine.execution_options(isolation_level="REPEATABLE READ")
+    return in_transaction(one_moment, question)
+
+
 def in_transaction(
     engine: Engine,
     work: Callable[[Session], T],

@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 from registry.architectures.adapter_merge import has_known_base, merged
 from registry.checkpoints import open_checkpoint
 from registry.database import nearest
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of
 from registry.errors import UntrainedAdapter
 from registry.fingerprints.compute import compute
 from registry.fingerprints.record import Fingerprint, NamedFingerprint
@@ -82,14 +82,14 @@ def read_adapters(
     adapters = []
     for named in sources:
         looked_up = partial(resolve, named=named, labelled=True)
-        model = in_transaction(engine, looked_up)
+        model = answer_of(engine, looked_up)
         adapters.append(read_adapter(model, weights_of))
     return adapters
 
 
 def local_weights(engine: Engine, name: str) -> str | None:
     """Return the path of a base's weights; None where they are not on this machine."""
-    source = in_transaction(engine, lambda session: resolve(session, name, load=False)).source
+    source = answer_of(engine, lambda session: resolve(session, name, load=False)).source
     return source if source and exists(source) else None
 
 
@@ -104,7 +104,7 @@ def base_of(
     name = base or (declared.pop() if len(declared) == 1 else None)
     if not name:
         return None
-    model = in_transaction(engine, lambda session: resolve(session, name))
+    model = answer_of(engine, lambda session: resolve(session, name))
     if base is None and model.taken is not Taken.REGISTERED:
         return None
     return NamedFingerprint(name, comparable_fingerprint(model, {}))
@@ -115,7 +115,7 @@ def adapters_like(engine: Engine, adapter: Fingerprint, k: int) -> list[NearAdap
 
     Two are compared over the projections that both have.
     """
-    spreads = in_transaction(engine, lambda session: nearest.spreads(session, "adapter"))
+    spreads = answer_of(engine, lambda session: nearest.spreads(session, "adapter"))
     adapters = []
     for other in spreads:
         distance = std_distance_over_common(adapter.std, other.std)

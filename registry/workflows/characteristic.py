@@ -10,7 +10,7 @@ from registry.characteristic import dsv, groups
 from registry.characteristic.dsv import DsvResult
 from registry.characteristic.groups import Characteristic
 from registry.database import characteristics
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of, in_transaction
 from registry.fingerprints.record import RANKS
 from registry.lora_init import initialisation
 from registry.lora_init.initialisation import InitialisationOptions, Initialised
@@ -23,7 +23,7 @@ def characteristic(engine: Engine, named: Named, rank: int) -> Characteristic:
     Those of a registered model are stored, too. Raises CharacteristicError where there are too few
     layers or values.
     """
-    model = in_transaction(engine, lambda session: resolve(session, named))
+    model = answer_of(engine, lambda session: resolve(session, named))
     fingerprint = fingerprint_of(model, {"rank": rank})
     characteristic = groups.characteristic(fingerprint, rank)
     if model.taken is Taken.REGISTERED:
@@ -38,7 +38,7 @@ def distances(
     engine: Engine, named: Named, pairs: Sequence[tuple[str, str]], rank: int
 ) -> DsvResult:
     """Return the laws of the distances between a model's singular-value vectors."""
-    model = in_transaction(engine, lambda session: resolve(session, named))
+    model = answer_of(engine, lambda session: resolve(session, named))
     return dsv.laws(fingerprint_of(model, {"rank": rank}), rank, pairs)
 
 
@@ -52,8 +52,8 @@ def lora_init(
 
     Raises RegistryError.
     """
-    target = in_transaction(engine, lambda session: resolve(session, base, load=False))
-    reference = in_transaction(engine, lambda session: resolve(session, like))
+    target = answer_of(engine, lambda session: resolve(session, base, load=False))
+    reference = answer_of(engine, lambda session: resolve(session, like))
     source = target.source or target.given
     shape = characteristic(engine, reference, RANKS[0])
     return initialisation.lora_init(source, (reference.given, shape), output, **options)

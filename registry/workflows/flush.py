@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from registry.database import fingerprints, spool
 from registry.database.fingerprints import Outcome
 from registry.database.spool import Journey, Waiting
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of, in_transaction
 from registry.errors import (
     DatabaseFault,
     DatabaseUnreachable,
@@ -81,7 +81,7 @@ def flush_one(engine: Engine, waiting: Waiting, path: Path) -> Ingested:
         return Ingested(model, fingerprint, Outcome.REFRESHED, fingerprint.rank)
 
     needed = partial(fingerprints.rank_to_keep, fingerprint=fingerprint)
-    rank = in_transaction(engine, needed)
+    rank = answer_of(engine, needed)
     if rank > fingerprint.rank:
         raise SpooledTooShallow(path=str(path), rank=rank, source=origin.source)
     saved = store(engine, origin, fingerprint)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from registry.database import nearest
 from registry.database.nearest import Match
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of
 from registry.fingerprints.from_source import Options
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
@@ -53,5 +53,5 @@ def identify(
         return verdict_on(session, fingerprint, matches), matches
 
     with timing.stage("database"):
-        verdict, matches = in_transaction(engine, judged)
+        verdict, matches = answer_of(engine, judged)
     return Identification(model.given, fingerprint, verdict, tuple(matches))

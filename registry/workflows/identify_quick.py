@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from registry.checkpoints import open_checkpoint
 from registry.database import near_sketches, nearest
 from registry.database.near_models import NamedModel
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of
 from registry.errors import QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
 from registry.lineage.calibration import family_wise, null_distributions
@@ -62,7 +62,7 @@ def identify_quickly(
 
 def partial_verdict(engine: Engine, glimpse: Glimpse) -> Verdict:
     """Read on until a base is certain, or as much was read as may be."""
-    candidates = in_transaction(engine, lambda session: nearest.count(session, "model"))
+    candidates = answer_of(engine, lambda session: nearest.count(session, "model"))
     verdict = Verdict.unknown()
     for verdict in verdicts_while_reading(engine, glimpse, candidates):
         if verdict.related:
@@ -77,7 +77,7 @@ def verdicts_while_reading(engine: Engine, glimpse: Glimpse, candidates: int) ->
     """
     start_lines = []
     like_start = partial(near_sketches.by_start, start=glimpse.start, k=NEAREST)
-    by_start = in_transaction(engine, like_start)
+    by_start = answer_of(engine, like_start)
     if by_start:
         named, cosine = by_start[0]
         line = z_evidence(EvidenceKind.START, SIDE * cosine, named.model)
@@ -88,7 +88,7 @@ def verdicts_while_reading(engine: Engine, glimpse: Glimpse, candidates: int) ->
     limit = max(int(MOST * glimpse.total), SMALL)
     for count, branch in enumerate(glimpse.branches(limit), 1):
         like_branch = partial(near_sketches.by_branch, branch=branch, k=NEAREST)
-        for named, cosine in in_transaction(engine, like_branch).items():
+        for named, cosine in answer_of(engine, like_branch).items():
             sums[named] += SIDE * cosine
         if sums:
             best = max(sums, key=sums.__getitem__)

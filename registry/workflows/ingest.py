@@ -13,11 +13,12 @@ from registry.database.connection import check_answers
 from registry.database.fingerprints import Origin, Outcome, Saved
 from registry.database.names import check_names
 from registry.database.spool import Journey, Waiting
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of, in_transaction
 from registry.errors import DatabaseFault
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
+from registry.lineage.verdict import Verdict
 from registry.workflows.judge import verdict_on
 from registry.workflows.spool import kept
 
@@ -85,7 +86,7 @@ def ingest(
     )
     timing = options.get("timing") or Timing()
     try:
-        rank = in_transaction(engine, partial(fingerprints.rank_to_keep, fingerprint=fingerprint))
+        rank = answer_of(engine, partial(fingerprints.rank_to_keep, fingerprint=fingerprint))
         if rank > fingerprint.rank:
             deeper: Options = {**options, "rank": rank}
             fingerprint = read(source, **deeper)[1]
@@ -100,9 +101,13 @@ def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:
     """Store a fingerprint, and of new weights the verdict on them. Raises RegistryError."""
     attempts: list[Saved] = []
 
-    def work(session: Session) -> Saved:
+    def judged(session: Session) -> Verdict:
         matches = nearest.nearest(session, fingerprint, 1)
-        verdict = verdict_on(session, fingerprint, matches)
+        return verdict_on(session, fingerprint, matches)
+
+    verdict = answer_of(engine, judged)
+
+    def work(session: Session) -> Saved:
         saved = fingerprints.save(session, origin, fingerprint)
         if saved.outcome is Outcome.NEW:
             verdicts.keep_verdict(session, saved.summary.name, verdict)

@@ -21,7 +21,7 @@ from registry.database.connection import check_answers
 from registry.database.fingerprints import Origin
 from registry.database.models import Summary
 from registry.database.spool import Journey, Waiting
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of, in_transaction
 from registry.database.versions import OldModel
 from registry.errors import (
     DatabaseFault,
@@ -102,7 +102,7 @@ def upgrade(
     Raises ModelNotFound, ModelAmbiguous and FingerprintNewer before anything is done. A source that
     cannot be read is an outcome, not an error.
     """
-    old_models = in_transaction(engine, partial(versions.old_models, names=names))
+    old_models = answer_of(engine, partial(versions.old_models, names=names))
 
     upgraded = []
     for old in old_models:

@@ -5,7 +5,7 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of
 from registry.fingerprints.from_source import Options
 from registry.lineage.pair import pair_verdict
 from registry.lineage.verdict import Verdict
@@ -30,4 +30,4 @@ def verify(engine: Engine, source: Named, claimed: Named, **options: Unpack[Opti
     def judged(session: Session) -> Verdict:
         return Judge.of(session, one).verdict_on_claim(parent.given, other)
 
-    return in_transaction(engine, judged)
+    return answer_of(engine, judged)

@@ -9,7 +9,7 @@ import registry
 from registry.database import transactions
 from registry.database.connection import engine_to, open_database
 from registry.database.fingerprints import Outcome
-from registry.database.transactions import in_transaction
+from registry.database.transactions import answer_of, in_transaction
 from registry.errors import CommitUnknown, DatabaseUnreachable, ModelNotFound, ServerEnding
 
 END = text("SELECT pg_terminate_backend(pg_backend_pid())")
@@ -171,3 +171,18 @@ def test_an_ended_backend_between_reading_and_storing(url, model, monkeypatch):
     monkeypatch.setattr(ingest, "read", reading)
     with registry.Registry(url) as known:
         assert known.ingest(model).outcome is Outcome.NEW
+
+
+def test_an_answer_is_of_one_moment(engine, url, model):
+    """What another command removes between two queries of an answer is there for both."""
+    with registry.Registry(url) as known:
+        known.ingest(model)
+        count = text("SELECT count(*) FROM models")
+
+        def counted(session):
+            before = session.scalar(count)
+            known.remove("model")
+            return before, session.scalar(count)
+
+        assert answer_of(engine, counted) == (1, 1)
+        assert known.models() == []
