@@ -40,6 +40,15 @@ def test_message_is_one_sentence(kind):
     assert re.search(r"[;:?]|: use|`", message), message
 
 
+def test_a_sentence_acts_on_nothing():
+    """Whatever a field holds, with quotes or without, the sentence is one legible line of some length."""
+    hostile = "a\x1b[2J\n\u202e" * 10_000
+    sentence = str(BrokenFile(path=hostile, reason=ValueError(hostile)))
+    assert sentence.isprintable()
+    assert len(sentence) < 10_000
+    assert BrokenFile(path=hostile, reason="").data["path"] == hostile
+
+
 def test_data_are_attributes():
     """What the sentence was filled with stays readable."""
     error = BrokenFile(path="x.bin", reason="it is empty")

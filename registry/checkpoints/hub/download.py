@@ -33,8 +33,10 @@ from registry.checkpoints.hub.patience import PASSING, PATIENCE, say
 from registry.checkpoints.hub.place import check_json
 from registry.checkpoints.local import local_files
 from registry.errors import HubFileDamaged, HubUnreachable
+from registry.legible import glimpse
 from registry.notices import HubRetries
 
+LONGEST_TITLE = 40  # characters of a bar's title
 GIT_ID = re.compile(r"[0-9a-f]{40}")
 SHA_256 = re.compile(r"[0-9a-f]{64}")
 
@@ -138,6 +140,8 @@ class TerminalBar(HubBar):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         if not sys.stderr.isatty():
             options["disable"] = True
+        if options.get("desc"):  # the name of a file, as the hub has it
+            options["desc"] = glimpse(str(options["desc"]), LONGEST_TITLE)
         super().__init__(*arguments, **options)  # type: ignore[no-untyped-call]
 
 
