@@ -65,6 +65,10 @@ class UnreadableFile(CheckpointError):
     """{path!r} cannot be read ({reason}); check that it is a file and that you may read it."""
 
 
+class ChangedFile(CheckpointError):
+    """{path!r} changed while it was being read; wait until it is written, then try again."""
+
+
 class BrokenJSON(CheckpointError):
     """{path!r} is not the JSON it should be ({reason}); fetch it again or repair it."""
 

@@ -1,11 +1,11 @@
 """Which tensors of a checkpoint hold which projections, for models and adapters alike."""
 
 from registry.architectures.adapter_layout import adapter_layout
-from registry.architectures.model_layout import model_layout
+from registry.architectures.model_layout import is_empty, model_layout
 from registry.architectures.projection_tensors import Layout, ProjectionTensor
 from registry.checkpoints import Checkpoint
 from registry.checkpoints.limits import limit
-from registry.errors import NoDeltas, NoProjections, NoTensors, TooManyTensors
+from registry.errors import NoDeltas, NoProjections, NoTensors, TooManyTensors, ZeroMatrices
 
 __all__ = ["Layout", "ProjectionTensor", "layout_of", "require_projections"]
 
@@ -32,6 +32,7 @@ def require_projections(layout: Layout, checkpoint: Checkpoint) -> None:
         TooManyTensors: Where their number is out of proportion: each takes milliseconds.
         NoDeltas: Where an adapter changes other weights alone.
         NoTensors: Where it has nothing at all.
+        ZeroMatrices: Where all of them are empty.
         NoProjections: Where it has no projection; the error names a few of its tensors.
     """
     size = sum(entry.stored_bytes for entry in checkpoint.entries)
@@ -48,6 +49,8 @@ def require_projections(layout: Layout, checkpoint: Checkpoint) -> None:
         raise NoDeltas(source=checkpoint.source, names=", ".join(changed[:3]))
     if not checkpoint.entries:
         raise NoTensors(source=checkpoint.source)
+    if not layout.unknown and any(is_empty(entry) for entry in layout.ignored):
+        raise ZeroMatrices(source=checkpoint.source)
     names = [entry.name for entry in layout.unknown or checkpoint.entries]
     raise NoProjections(
         source=checkpoint.source,

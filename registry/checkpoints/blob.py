@@ -1,13 +1,14 @@
 """Bytes that can be read from any offset, in a local file or in one on a server."""
 
 import math
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from registry.checkpoints.dtypes import U8, DType
-from registry.errors import BrokenFile, UnreadableFile
+from registry.errors import BrokenFile, ChangedFile, UnreadableFile
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -44,10 +45,17 @@ Files = Mapping[str, Blob]
 
 @dataclass(frozen=True)
 class LocalBlob:
-    """A file on this machine."""
+    """A file on this machine, which must stay as it was when it was first looked at.
+
+    Attributes:
+        path: Where it is.
+        name: Its path in the folder.
+        stamps: What it was when it was first looked at: which file, how long and when written.
+    """
 
     path: Path
     name: str
+    stamps: list[tuple[int, ...]] = field(default_factory=list, compare=False, repr=False)
 
     @property
     def label(self) -> str:
@@ -60,12 +68,25 @@ class LocalBlob:
         if not self.path.is_file():
             raise UnreadableFile(path=self.label, reason="it is not a regular file")
         try:
-            return self.path.stat().st_size
+            status = self.path.stat()
         except OSError as exc:
             raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
+        self.check(status)
+        return status.st_size
+
+    def check(self, status: os.stat_result) -> None:
+        """Raise ChangedFile unless this is the file that was first looked at, as it was then."""
+        stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+        if not self.stamps:
+            self.stamps.append(stamp)
+        if stamp != self.stamps[0]:
+            raise ChangedFile(path=self.label)
 
     def fill(self, memory: memoryview, offset: int) -> None:
-        """Read straight into `memory`, without a buffer. Raises BrokenFile, UnreadableFile."""
+        """Read straight into `memory`, without a buffer.
+
+        Raises BrokenFile, UnreadableFile, ChangedFile.
+        """
         try:
             with self.path.open("rb", buffering=0) as file:
                 file.seek(offset)
@@ -74,17 +95,24 @@ class LocalBlob:
                     if not count:
                         break
                     memory = memory[count:]
+                self.check(os.fstat(file.fileno()))
         except OSError as exc:
             raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
         if memory:
             raise BrokenFile(path=self.label, reason=f"it ends {len(memory)} bytes early")
 
     def open(self) -> IO[bytes]:
-        """Open the file. Raises UnreadableFile."""
+        """Open the file. Raises UnreadableFile, ChangedFile."""
         try:
-            return self.path.open("rb")
+            file = self.path.open("rb")
         except OSError as exc:
             raise UnreadableFile(path=self.label, reason=exc.strerror or exc) from exc
+        try:
+            self.check(os.fstat(file.fileno()))
+        except ChangedFile:
+            file.close()
+            raise
+        return file
 
 
 def read_bytes(blob: Blob, offset: int = 0, count: int | None = None) -> bytes:

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.folder import SUFFIXES
 from registry.checkpoints.formats.signatures import format_of
+from registry.errors import UnreadableFile
 
 DEPTH = 3  # levels of folders within folders
 CACHED = re.compile(r"models--(?P<id>.+)")  # a hub model's folder in the cache
@@ -17,10 +18,18 @@ COMMIT = re.compile(r"[0-9a-f]{40,64}")
 def local_files(folder: Path, depth: int = DEPTH) -> Files:
     """Return the files of a local folder and of the folders in it, `depth` levels down.
 
-    Links are followed.
+    Links are followed; folders in it that may not be read are passed over.
+
+    Raises UnreadableFile where the folder itself may not be read.
     """
+
+    def refuse(exc: OSError) -> None:
+        if exc.filename == os.fspath(folder):
+            raise UnreadableFile(path=str(folder), reason=exc.strerror or exc) from exc
+
     files: dict[str, Blob] = {}
-    for place, folders, names in os.walk(folder, followlinks=True):  # the depth ends every loop
+    walk = os.walk(folder, onerror=refuse, followlinks=True)  # the depth ends every loop
+    for place, folders, names in walk:
         inner = Path(place).relative_to(folder)
         if len(inner.parts) < depth:
             folders[:] = sorted(name for name in folders if not name.startswith("."))

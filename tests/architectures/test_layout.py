@@ -14,7 +14,7 @@ from registry.architectures.layout import layout_of, require_projections
 from registry.architectures.model_layout import model_layout
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.limits import limit
-from registry.errors import NoProjections, TooManyTensors
+from registry.errors import NoProjections, TooManyTensors, ZeroMatrices
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -98,3 +98,11 @@ def test_more_tensors_than_bytes_can_hold(tmp_path):
     state = {f"x.{number}": torch.ones(2) for number in range(limit("tensors") - 17)}
     refused(tmp_path / "a", {**llama(), **state}, None)
     refused(tmp_path / "b", {**llama(), **state, "y": torch.ones(2)}, "holds 5,001 tensors in")
+
+
+def test_projections_without_a_number(tmp_path):
+    """Where all projections are empty the sentence says so, and calls no known name unknown."""
+    state = {name: torch.ones(0, 4) for name in llama() if "proj" in name}
+    checkpoint = open_checkpoint(write_folder(tmp_path, state))
+    with pytest.raises(ZeroMatrices, match="is empty"):
+        require_projections(layout_of(checkpoint), checkpoint)

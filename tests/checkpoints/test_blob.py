@@ -1,5 +1,8 @@
 """registry.checkpoints.blob."""
 
+import os
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -7,20 +10,54 @@ from safetensors.torch import save_file
 from registry.checkpoints import open_checkpoint
 from registry.checkpoints.blob import LocalBlob, Span, read_bytes
 from registry.checkpoints.dtypes import F32
-from registry.errors import BrokenFile, UnreadableFile
+from registry.errors import BrokenFile, ChangedFile, UnreadableFile
 
 
-def test_a_file_cut_after_indexing(tmp_path):
-    """A tensor that is not all there is an error when it is read."""
-    path = tmp_path / "x.safetensors"
-    save_file({"a": torch.ones(100)}, path)
+def cut(path: Path) -> None:
+    """End a file early."""
+    os.truncate(path, path.stat().st_size - 10)
+
+
+def grow(path: Path) -> None:
+    """Append to a file."""
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def replace(path: Path) -> None:
+    """Put another file of the same length in its place."""
+    content = path.read_bytes()
+    path.unlink()
+    path.with_name("other").write_bytes(content)
+    path.with_name("other").rename(path)
+    os.utime(path, ns=(0, 0))
+
+
+def overwrite(path: Path) -> None:
+    """Write other numbers into a file."""
+    with path.open("r+b") as file:
+        file.seek(-4, 2)
+        file.write(b"\1\2\3\4")
+    os.utime(path, ns=(0, 0))
+
+
+@pytest.mark.parametrize("change", [cut, grow, replace, overwrite])
+@pytest.mark.parametrize("suffix", ["safetensors", "pt"])
+def test_a_file_that_changes_after_indexing(tmp_path, change, suffix):
+    """Numbers are read of the file that was indexed, or not at all."""
+    path = tmp_path / f"x.{suffix}"
+    save = save_file if suffix == "safetensors" else torch.save
+    save({"a": torch.ones(100)}, path)
     [entry] = open_checkpoint(path).entries
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(BrokenFile, match="a tensor reaches beyond its end"):
+    assert entry.load().sum() == 100
+    change(path)
+    with pytest.raises(ChangedFile, match=r"changed while it was being read; .* try again"):
         entry.load()
     path.unlink()
-    with pytest.raises(UnreadableFile, match="not a regular file"):
+    with pytest.raises(UnreadableFile, match=r"not a regular file|No such file"):
         entry.load()
+    save({"a": torch.ones(100)}, path)  # as the advice says
+    assert open_checkpoint(path).entries[0].load().sum() == 100
 
 
 def test_spans_follow_strides(tmp_path):

@@ -1,5 +1,10 @@
 """registry.checkpoints.local."""
 
+import contextlib
+import errno
+import os
+import socket
+
 import pytest
 import torch
 from checkpoints_made import llama, write_folder
@@ -7,7 +12,7 @@ from gguf.constants import GGMLQuantizationType as Kind
 from gguf_made import converted, write
 
 from registry.checkpoints import open_checkpoint
-from registry.errors import SeveralCheckpoints
+from registry.errors import SeveralCheckpoints, UnreadableFile
 
 
 def test_a_link_to_another_checkpoint_is_no_second_one(tmp_path):
@@ -78,3 +83,43 @@ def test_what_stands_beside_weights_in_a_folder_within(tmp_path):
     (inner / "README.md").write_text("---\nbase_model: some/base\n---\n")
     opened = open_checkpoint(tmp_path / "run")
     assert (opened.base, opened.architecture) == ("some/base", "llama")
+
+
+@pytest.mark.parametrize("refused", ["m", "m/within"])
+def test_a_folder_that_may_not_be_read(tmp_path, refused, monkeypatch):
+    """What may not be read is named; a folder within it is passed over."""
+    write_folder(tmp_path / "m", llama())
+    (tmp_path / "m" / "within").mkdir()
+    scandir = os.scandir
+
+    def guarded(path):
+        if str(path) == str(tmp_path / refused):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", guarded)
+    if refused == "m":
+        with pytest.raises(UnreadableFile, match=r"m' cannot be read \(Permission denied\)"):
+            open_checkpoint(tmp_path / "m")
+    else:
+        assert len(open_checkpoint(tmp_path / "m").entries) == 17
+
+
+@pytest.mark.parametrize("kind", ["loop", "pipe", "socket", "device", "dangling"])
+@pytest.mark.parametrize("name", ["model.safetensors", "config.json", "README.md"])
+def test_what_is_no_file(tmp_path, kind, name):
+    """Pipes, sockets, devices and links to nothing are refused by name, and never waited for."""
+    write_folder(tmp_path, llama(), {})
+    path = tmp_path / name
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "socket":
+        listener = socket.socket(socket.AF_UNIX)
+        with listener, contextlib.chdir(tmp_path):  # the names of sockets are short
+            listener.bind(name)
+    else:
+        targets = {"loop": name, "device": "/dev/zero", "dangling": "gone"}
+        path.symlink_to(targets[kind])
+    with pytest.raises(UnreadableFile, match=rf"{name}' cannot be read \(it is not a regular file"):
+        open_checkpoint(tmp_path)

@@ -202,7 +202,7 @@ def stored_entry(graph: Graph, name: str) -> Entry:
         span = external(graph.blob, tensor, dtype, shape)
         graph.beside[span.blob.name] = span.blob
         return Entry(name, dtype, shape, span.read, head=span.head)
-    return Entry(name, dtype, shape, partial(internal, tensor, dtype, shape))
+    return Entry(name, dtype, shape, partial(internal, graph.blob.label, tensor, dtype, shape))
 
 
 def external(blob: Blob, tensor: Any, dtype: DType, shape: tuple[int, ...]) -> Span:
@@ -223,7 +223,7 @@ def external(blob: Blob, tensor: Any, dtype: DType, shape: tuple[int, ...]) -> S
     return Span(replace(blob, url=url, name=name), offset, dtype, shape)  # type: ignore[type-var]
 
 
-def internal(tensor: Any, dtype: DType, shape: tuple[int, ...]) -> "Tensor":
+def internal(label: str, tensor: Any, dtype: DType, shape: tuple[int, ...]) -> "Tensor":
     """Return a tensor that lies in the graph. Raises BrokenFile where its bytes do not make it."""
     import torch  # noqa: PLC0415  # only whoever reads waits for it
     from onnx import numpy_helper  # noqa: PLC0415  # an extra
@@ -237,7 +237,7 @@ def internal(tensor: Any, dtype: DType, shape: tuple[int, ...]) -> "Tensor":
         )
     except Exception as exc:  # onnx raises whatever its bytes lead to
         reason = f"the bytes of {tensor.name!r} do not make up its shape"
-        raise BrokenFile(path=tensor.name, reason=reason) from exc
+        raise BrokenFile(path=label, reason=reason) from exc
 
 
 def dequantised(graph: Graph, name: str, kept: str, entry: Entry) -> Entry:
