@@ -17,6 +17,7 @@ from lies import (
     WEIGHTS,
     Outcome,
     check,
+    good_head,
     good_part,
     moved,
     outcome,
@@ -30,6 +31,7 @@ from lying_hub import (
     Liar,
     answer,
     dripping,
+    head,
     part,
     silent,
 )
@@ -250,6 +252,10 @@ BYTES: dict[str, tuple[Any, Outcome]] = {
         weights_only(in_spans(as_of('"a"', JANUARY), as_of(None, MAY)), good_part),
         CHANGED,
     ),
+    "another commit": (
+        later(lambda a: [part(a, X_Repo_Commit="b" * 40)]),
+        Outcome("HubFileChanged", "(it is of the commit bbbb"),
+    ),
     "ETag of quotes": (weights_only(in_spans(as_of('"""'), as_of('"')), good_part), CHANGED),
     "an LFS pointer": (
         first(
@@ -265,3 +271,19 @@ def test_lies(tmp_path, lie, expected):
     """Whatever is sent for a range of a file: the right bytes or one sentence."""
     with Liar(FILES, content=lie) as liar:
         check(outcome(liar, tmp_path), expected)
+
+
+def test_no_answer_names_its_version(tmp_path):
+    """Then the hub is asked again after each, and tells that the file is another by now."""
+    tags = iter(['"a"', '"a"', '"b"', '"c"'])
+    place = weights_only(lambda a: [head(a, ETag=next(tags))], good_head)
+    with Liar(FILES, place=place, content=weights_only(as_of(None), good_part)) as liar:
+        check(outcome(liar, tmp_path), Outcome("HubFileChanged", "(it was a, it is b)"))
+
+
+def test_connections_serve_further_requests(tmp_path):
+    """Most of the 8 requests or more are sent on one that is open."""
+    with Liar(FILES) as liar:
+        check(outcome(liar, tmp_path), RIGHT)
+        assert len(liar.asked) >= 8
+        assert liar.connections <= 4

@@ -105,6 +105,7 @@ class Liar:
     content: Answer | None = None
     asked: list[Asked] = field(default_factory=list)
     closing: Event = field(default_factory=Event)
+    connections: int = 0
 
     def __enter__(self) -> Self:
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=50)
@@ -138,6 +139,7 @@ class Liar:
                 connection, _ = self.listener.accept()
             except OSError:
                 return
+            self.connections += 1
             Thread(target=self.converse, args=(connection,), daemon=True).start()
 
     def converse(self, connection: socket.socket) -> None:

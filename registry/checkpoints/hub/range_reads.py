@@ -126,10 +126,15 @@ class RemoteBlob:
                 side_by_side(self._fetch_part, parts)
 
     def _fetch_part(self, part: Rest) -> None:
-        """Fetch one part; each of the requests that it takes asks for what is left of it."""
-        patiently(partial(self._receive, part), self.model)
+        """Fetch one part; each of the requests that it takes asks for what is left of it.
 
-    def _receive(self, rest: Rest) -> None:
+        Where the answer does not name its version, the hub is asked whether the file is the same.
+        """
+        version = patiently(partial(self._receive, part), self.model)
+        if version.is_unknown:
+            patiently(self._ask, self.model)
+
+    def _receive(self, rest: Rest) -> Version:
         """Make one request for a range. Raises HubWithoutRanges and the client's errors.
 
         Where the store refuses its address, the hub is asked again.
@@ -138,29 +143,42 @@ class RemoteBlob:
         for _ in range(ADDRESSES):
             with request(place, rest) as answer:
                 if answer.status_code not in REFUSED or place.url == self.url:
-                    self._take(answer, place, rest)
-                    return
+                    return self._take(answer, place, rest)
             place = self._replaced(place)
         with request(replace(place, url=self.url), rest) as answer:
-            self._take(answer, place, rest)
+            return self._take(answer, place, rest)
 
-    def _take(self, answer: Any, place: Place, rest: Rest) -> None:
-        """Store an answer's content, if it is the range that was asked for, of the same file."""
+    def _take(self, answer: Any, place: Place, rest: Rest) -> Version:
+        """Store an answer's content, if it is the range that was asked for, of the same file.
+
+        Returns the version of the file that it is from.
+        """
         if answer.is_error:
             raise HfHubHTTPError("", response=answer)
         problem = mismatch(answer, place, rest)
         if problem:
             raise HubWithoutRanges(path=self.label, reason=problem)
-        self._check_version(version_of(answer))
+        version = version_of(answer)
+        self._check_version(version)
         self._proven = place
+        # The end of a content that is as long as it should be is at hand, and then its connection
+        # serves further requests.
+        is_exact = answer.headers.get("Content-Length") == str(len(rest.memory))
         for chunk in answer.iter_raw():
             rest.take(chunk)
-            if not rest.memory:
-                return
-        raise HTTP.RemoteProtocolError("it ends an answer early")
+            if not rest.memory and not is_exact:
+                break
+        if rest.memory:
+            raise HTTP.RemoteProtocolError("it ends an answer early")
+        return version
 
     def _check_version(self, version: Version) -> None:
-        """Raise HubFileChanged where an answer is from another version than the first was."""
+        """Raise HubFileChanged where an answer is from another version than the first was.
+
+        Or from another commit, if it names one.
+        """
+        if version.commit not in (None, self.revision):
+            raise HubFileChanged(path=self.label, reason=f"it is of the commit {version.commit}")
         with self._lock:
             first = self._version = self._version or version
         if version.differs(first):

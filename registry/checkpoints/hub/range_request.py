@@ -69,6 +69,12 @@ class Version:
 
     etag: str | None
     modified: str | None
+    commit: str | None
+
+    @property
+    def is_unknown(self) -> bool:
+        """Whether nothing tells it from another version."""
+        return not self.etag and not self.modified
 
     def __str__(self) -> str:
         return self.etag or self.modified or "unknown"
@@ -82,5 +88,7 @@ class Version:
 
 def version_of(answer: Any) -> Version:
     """Return what an answer says of the file's version."""
-    etag = answer.headers.get("ETag")
-    return Version(etag and strong(etag), answer.headers.get("Last-Modified"))
+    headers = answer.headers
+    etag = headers.get("ETag")
+    changed = headers.get("Last-Modified")
+    return Version(etag and strong(etag), changed, headers.get("X-Repo-Commit"))
