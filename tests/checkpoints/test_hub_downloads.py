@@ -14,6 +14,7 @@ from lies import (
     OTHER,
     RIGHT,
     UNREACHABLE,
+    WEIGHTS,
     Outcome,
     check,
     good_head,
@@ -25,7 +26,7 @@ from lies import (
     saying,
     weights_only,
 )
-from lying_hub import CLOSE, RESET, Liar, answer, dripping, part, silent
+from lying_hub import CLOSE, RESET, Asked, Liar, answer, dripping, part, silent
 
 DAMAGED = Outcome("HubFileDamaged", "with another content than it states (its digest is not ")
 LIMITED = Outcome("HubRateLimited", "")
@@ -34,6 +35,11 @@ LIMITED = Outcome("HubRateLimited", "")
 def weights(lie: Any) -> Any:
     """Lie about the content of the weights."""
     return weights_only(lie, good_part)
+
+
+def cut(asked: Asked) -> list[bytes]:
+    """End the connection in the middle of the content."""
+    return [part(asked, status="200 OK", Content_Range=None)[: -len(WEIGHTS) // 2], CLOSE]
 
 
 LIES: dict[str, tuple[dict[str, Any], Outcome]] = {
@@ -68,6 +74,27 @@ LIES: dict[str, tuple[dict[str, Any], Outcome]] = {
     "cut once": (
         {"content": weights(in_turns(lambda a: [part(a, status="200 OK")[:-9], CLOSE], good_part))},
         RIGHT,
+    ),
+    "cut, and then another file": (
+        {
+            "content": weights(
+                in_turns(cut, lambda a: [part(a, OTHER[slice(*a.span)], ETag='"b"')])
+            ),
+            "place": headed(ETag='"abc"'),
+        },
+        Outcome("HubUnreachable", "(the file changed while it was fetched, it was "),
+    ),
+    "cut, and then another range": (
+        {
+            "content": weights(
+                in_turns(
+                    cut,
+                    lambda a: [part(a, Content_Range=f"bytes 0-{len(a.part) - 1}/{len(WEIGHTS)}")],
+                )
+            ),
+            "place": headed(ETag='"abc"'),
+        },
+        Outcome("HubUnreachable", "(it sends another range than was asked for)"),
     ),
     "reset": ({"content": weights(saying(RESET))}, UNREACHABLE),
     "silent": ({"content": weights(silent)}, UNREACHABLE),

@@ -73,7 +73,13 @@ def outcome(
     elsewhere().asked.clear()
     began = time.monotonic()
     with (
-        client(liar.url, home, HF_HUB_ETAG_TIMEOUT=0.2, HF_HUB_DOWNLOAD_TIMEOUT=0.2),
+        client(
+            liar.url,
+            home,
+            HF_HUB_ETAG_TIMEOUT=0.2,
+            DOWNLOAD_CHUNK_SIZE=10_000,
+            HF_HUB_DOWNLOAD_TIMEOUT=0.2,
+        ),
         pytest.MonkeyPatch.context() as patch,
     ):
         patch.setenv("HF_TOKEN", TOKEN)

@@ -31,12 +31,14 @@ from registry.checkpoints.hub.listing import (
 )
 from registry.checkpoints.hub.patience import PASSING, PATIENCE, say
 from registry.checkpoints.hub.place import check_json
+from registry.checkpoints.hub.range_request import PARTIAL, WHOLE, Version, version_of
 from registry.checkpoints.local import local_files
 from registry.errors import HubFileDamaged, HubUnreachable
 from registry.legible import glimpse
 from registry.notices import HubRetries
 
 LONGEST_TITLE = 40  # characters of a bar's title
+RANGE = re.compile(r"bytes=([0-9]+)-[0-9]*")
 GIT_ID = re.compile(r"[0-9a-f]{40}")
 SHA_256 = re.compile(r"[0-9a-f]{64}")
 
@@ -179,6 +181,7 @@ class Guard:
         self.model = model
         self.send = send
         self.asked: set[tuple[str, str]] = set()
+        self.versions: dict[str, Version] = {}  # that the first answers were from, by address
         self.waited = 0  # seconds, as the hub asked to
         self.lost = 0.0  # seconds without an answer
 
@@ -203,9 +206,24 @@ class Guard:
                 raise Refused(str(exc)) from exc
             self.say(reason(exc), 0)
             raise
+        if stream:
+            self.check(request, answer)
         if answer.status_code in PASSING:
             self.note_pause(HfHubHTTPError("", response=answer))
         return answer
+
+    def check(self, request: Any, answer: Any) -> None:
+        """Raise Refused where a download would go on with other bytes than it began with."""
+        if answer.status_code not in (WHOLE, PARTIAL):
+            return
+        version = version_of(answer)
+        first = self.versions.setdefault(str(request.url), version)
+        if version.differs(first):
+            raise Refused(f"the file changed while it was fetched, it was {first}, it is {version}")
+        asked = RANGE.fullmatch(request.headers.get("range", "bytes=0-"))
+        sent = answer.headers.get("Content-Range", "")
+        if answer.status_code == PARTIAL and not (asked and sent.startswith(f"bytes {asked[1]}-")):
+            raise Refused("it sends another range than was asked for")
 
     def note_pause(self, error: HfHubHTTPError) -> None:
         """Tell the user why the client waits. Raises the error where that would be for long."""
