@@ -1,6 +1,10 @@
 """registry.database.transactions: a lost connection loses no work."""
 
+import os
+import signal
+
 import pytest
+from embedded_servers import postmaster
 from places import execute, rows
 from pooler import Pooler
 from sqlalchemy import text
@@ -186,3 +190,24 @@ def test_an_answer_is_of_one_moment(engine, url, model):
 
         assert answer_of(engine, counted) == (1, 1)
         assert known.models() == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "stopped"])
+def test_the_embedded_server_ends_while_weights_are_read(make, model, monkeypatch, number):
+    """It is started again, at another address, and what was read is stored there."""
+    from registry.workflows import ingest
+
+    server = make()
+    monkeypatch.delenv("REGISTRY_DATABASE_URL", raising=False)
+    monkeypatch.setenv("REGISTRY_DATA_DIR", str(server.data_dir))
+    read = ingest.read
+
+    def reading(*arguments, **options):
+        os.kill(postmaster(server), number)
+        return read(*arguments, **options)
+
+    monkeypatch.setattr(ingest, "read", reading)
+    with registry.Registry() as known:
+        assert known.ingest(model).outcome is Outcome.NEW
+        assert [summary.name for summary in known.models()] == ["model"]
