@@ -39,7 +39,7 @@ JOURNEYS = {
 @pytest.fixture
 def adapter(tmp_path):
     """An adapter's folder."""
-    factors = {f"layers.0.self_attn.q_proj.lora_{x}.weight": torch.eye(4) for x in "AB"}
+    factors = {f"layers.0.self_attn.q_proj.lora_{x}.weight": torch.eye(16) for x in "AB"}
     return write_adapter(tmp_path / "adapter", factors)
 
 
