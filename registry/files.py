@@ -42,7 +42,8 @@ def write_private(path: Path, data: bytes) -> None:
             Path(draft).replace(path)
         finally:
             Path(draft).unlink(missing_ok=True)
-        keep_names(path.parent)
+        if hasattr(os, "O_DIRECTORY"):  # Windows opens no folder
+            keep_names(path.parent)
 
 
 def keep_names(folder: Path) -> None:

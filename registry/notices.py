@@ -53,6 +53,10 @@ class Reconnecting(Notice):
     """The database ended a connection or took none ({reason}); trying again on a fresh one."""
 
 
+class CharacteristicNotKept(Notice):
+    """The groups of {model!r} are shown but not stored ({reason})."""
+
+
 def notify(notice: Notice) -> None:
     """Tell the user, who may go on waiting."""
     LOGGER.warning("%s", notice)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, text
 
 from registry import settings
+from registry.database import spool
 from registry.database.addresses import parsed, shown
 from registry.database.connection import (
     checked,
@@ -28,7 +29,10 @@ VERSIONS = text(
 
 @dataclass(frozen=True)
 class Status:
-    """What is known of the database without changing it; None where that cannot be known."""
+    """What is known of the database without changing it; None where that cannot be known.
+
+    waiting: fingerprints that `registry flush` stores.
+    """
 
     kind: str
     running: bool
@@ -38,6 +42,7 @@ class Status:
     pgvector: str | None = None
     schema: str | None = None
     models: int | None = None
+    waiting: int | None = None
 
 
 def embedded(action: str) -> "Server":
@@ -81,18 +86,20 @@ def upgrade_schema() -> str:
 
 def status() -> Status:
     """Look at the configured database; a stopped embedded server is left stopped."""
+    waiting = len(spool.files())
     given = settings.database_url()
     if given:
         address = parsed(given).shown
-        external = Status("external", running=True, url=address, data_dir=None)
+        external = Status("external", running=True, url=address, data_dir=None, waiting=waiting)
         return inspected(given, external)
 
     server = embedded_server()
     data_dir = str(server.data_dir)
     url = server.url() if server.running() else None
     if url is None:
-        return Status("embedded", running=False, url=None, data_dir=data_dir)
-    return inspected(url, Status("embedded", running=True, url=url, data_dir=data_dir))
+        return Status("embedded", running=False, url=None, data_dir=data_dir, waiting=waiting)
+    running = Status("embedded", running=True, url=url, data_dir=data_dir, waiting=waiting)
+    return inspected(url, running)
 
 
 def inspected(address: str, outside: Status) -> Status:

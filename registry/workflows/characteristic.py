@@ -11,9 +11,11 @@ from registry.characteristic.dsv import DsvResult
 from registry.characteristic.groups import Characteristic
 from registry.database import characteristics
 from registry.database.transactions import answer_of, in_transaction
+from registry.errors import DatabaseFault
 from registry.fingerprints.record import RANKS
 from registry.lora_init import initialisation
 from registry.lora_init.initialisation import InitialisationOptions, Initialised
+from registry.notices import CharacteristicNotKept, notify
 from registry.workflows.resolve import Named, Taken, fingerprint_of, resolve
 
 
@@ -30,7 +32,10 @@ def characteristic(engine: Engine, named: Named, rank: int) -> Characteristic:
         keep = partial(
             characteristics.keep_characteristic, name=model.name, characteristic=characteristic
         )
-        in_transaction(engine, keep)
+        try:
+            in_transaction(engine, keep)
+        except DatabaseFault as fault:  # what was asked for is the answer
+            notify(CharacteristicNotKept(model=model.name, reason=str(fault).rstrip(".")))
     return characteristic
 
 

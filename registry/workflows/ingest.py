@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from registry.database import fingerprints, models, nearest, verdicts
 from registry.database.connection import check_answers
 from registry.database.fingerprints import Origin, Outcome, Saved
-from registry.database.names import check_names
+from registry.database.names import check_names, check_source
 from registry.database.spool import Journey, Waiting
 from registry.database.transactions import answer_of, in_transaction
 from registry.errors import DatabaseFault
@@ -72,6 +72,7 @@ def ingest(
     stored with them.
     """
     check_names(name, family)
+    check_source(str(source))
     check_answers(engine)  # before minutes of reading
     checkpoint, fingerprint = read(source, **options)
     if family is None and name is None and not checkpoint.base:

@@ -37,6 +37,16 @@ def test_groups_of_a_registered_model_are_stored_and_of_a_source_not(url, folder
     assert stored_rows(url) == rows
 
 
+def test_groups_that_cannot_be_stored_are_shown(url, folder, caplog):
+    """Who may only read gets the answer, and is told."""
+    with registry.Registry(url) as known:
+        known.ingest(folder)
+    with registry.Registry(f"{url}&options=-c%20default_transaction_read_only=on") as reader:
+        assert reader.characteristic("reference").groups
+    assert "'reference' are shown but not stored (The database" in caplog.text
+    assert stored_rows(url) == 0
+
+
 def test_laws_of_given_pairs_are_the_only_ones(url, folder):
     """With pairs given, the sets of distances are those pairs."""
     with registry.Registry(url) as known:

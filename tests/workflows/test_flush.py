@@ -237,6 +237,12 @@ def test_a_damaged_file_is_named_and_stays(url, waits, harm):
         spool.read(waits)
 
 
+def test_the_status_counts_what_waits(waits):
+    """So that it is not forgotten."""
+    status = json.loads(run("db", "status", "--json").stdout)
+    assert status["waiting"] == 1
+
+
 def test_a_file_of_an_older_registry(waits, monkeypatch):
     """Numbers of another version are not stored as if they were of this one."""
     from registry.fingerprints import serialised
