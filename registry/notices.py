@@ -49,6 +49,11 @@ class BaseIgnored(Notice):
     """The declared base {base!r} is ignored and not stored, for {reason}."""
 
 
+class DatabaseSilent(Notice):
+    """The database has not answered for {seconds:.0f} s, and takes no other connection ({reason});
+    still waiting."""
+
+
 class Reconnecting(Notice):
     """The database ended a connection or took none ({reason}); trying again on a fresh one."""
 

@@ -1,14 +1,16 @@
 """Waits on locks are told: for whom, as the server knows them."""
 
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
+from registry.database.failures import reason
 from registry.errors import RegistryError
-from registry.notices import WriterWaits, notify
+from registry.notices import DatabaseSilent, WriterWaits, notify
 
 SILENCE = 2.0  # seconds of a wait before it is told
 INTERVAL = 2.0  # seconds between two looks at who is waited for
@@ -43,20 +45,20 @@ def named(sessions: Iterable[Row[tuple[int, str]]]) -> str:
 
 
 def seen(engine: Engine, query: TextClause, **parameters: int) -> str:
-    """Return who holds locks, looked up on a connection of its own; empty where that fails.
-
-    It is an answer beside the point: what it fails of, the waiting transaction meets as well.
-    """
-    try:
-        with engine.connect() as connection:
-            return named(connection.execute(query, parameters))
-    except (DBAPIError, RegistryError):
-        return ""
+    """Return who holds locks, looked up on a connection of its own. Raises DBAPIError."""
+    with engine.connect() as connection:
+        return named(connection.execute(query, parameters))
 
 
 def holder(engine: Engine) -> str:
-    """Return who holds a lock now that a transaction may have waited for in vain."""
-    return seen(engine, HOLDING) or NOBODY
+    """Return who holds a lock now that a transaction may have waited for in vain.
+
+    Where that fails, as after the timeout itself it may, the timeout is what is told.
+    """
+    try:
+        return seen(engine, HOLDING) or NOBODY
+    except (DBAPIError, RegistryError):
+        return NOBODY
 
 
 class Watch(threading.Thread):
@@ -68,16 +70,30 @@ class Watch(threading.Thread):
         self.pid = pid
         self.ended = threading.Event()
         self.holder = ""
+        self.silent = False
+        self.began = time.monotonic()
 
     def run(self) -> None:
         """Look until the transaction has ended; tell each new holder once."""
         pause = SILENCE
         while not self.ended.wait(pause):
             pause = INTERVAL
-            blocking = seen(self.engine, BLOCKING, pid=self.pid)
+            try:
+                blocking = seen(self.engine, BLOCKING, pid=self.pid)
+            except (DBAPIError, RegistryError) as exc:
+                self.tell_silence(exc)
+                continue
             if blocking and blocking != self.holder and not self.ended.is_set():
                 notify(WriterWaits(holder=blocking))
                 self.holder = blocking
+
+    def tell_silence(self, exc: DBAPIError | RegistryError) -> None:
+        """Tell once that the server answers neither the transaction nor anybody else."""
+        if self.silent or self.ended.is_set():
+            return
+        self.silent = True
+        why = reason(exc) if isinstance(exc, DBAPIError) else str(exc).rstrip(".")
+        notify(DatabaseSilent(seconds=time.monotonic() - self.began, reason=why))
 
 
 @contextmanager

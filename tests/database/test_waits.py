@@ -9,11 +9,13 @@ from command_line import start
 from embedded_servers import eventually
 from places import execute, rows
 from pooler import Pooler
+from sqlalchemy import text
 
 import registry
 from registry.database import waits
 from registry.database.connection import engine_to, open_database
 from registry.database.migrate import LOCK, upgrade
+from registry.database.transactions import in_transaction
 from registry.errors import LockTimeout, SchemaBusy
 
 WRITERS = "SELECT pg_advisory_xact_lock(hashtext('registry.models'))"
@@ -133,3 +135,18 @@ def test_a_pooler_keeps_nothing_of_an_upgrade(empty_url):
                     connection.rollback()
         advisory = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         assert rows(empty_url, advisory) == [(0,)]
+
+
+def test_a_database_that_falls_silent_is_told(url, caplog):
+    """One that answers neither the transaction nor a second connection; both go on when it does."""
+    with Pooler(url) as pooler:
+        engine = engine_to(f"{pooler.url}?connect_timeout=2")
+
+        def work(session):
+            pooler.flowing.clear()
+            timer = threading.Timer(3.5, pooler.flowing.set)
+            timer.start()
+            return session.scalar(text("SELECT 1"))
+
+        assert in_transaction(engine, work) == 1
+    assert "takes no other connection (connection timeout expired)" in caplog.text

@@ -38,6 +38,8 @@ class Pooler:
         self.lock = threading.Lock()
         self.transactions = 0
         self.commits_to_lose = 0
+        self.flowing = threading.Event()  # while it is not set, nothing goes through
+        self.flowing.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = (
             f"postgresql://registry@127.0.0.1:{self.listener.getsockname()[1]}{urlsplit(url).path}"
@@ -64,12 +66,14 @@ class Pooler:
         """Relay one client's transactions."""
         server = None
         with client, suppress(OSError, EOFError):
+            self.flowing.wait()
             startup = startup_of(client)
             greeter = self.take(startup)
             client.sendall(greeter.greeting)
             self.free[startup].append(greeter)
             while True:
                 message = next_message(client)
+                self.flowing.wait()
                 if message[:1] == b"X":
                     return
                 server = server or self.take(startup)
