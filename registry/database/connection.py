@@ -17,6 +17,7 @@ from registry.database.failures import error_of
 from registry.database.migrate import update_extension, upgrade, wait_for_upgrade
 from registry.database.schema import REVISION
 from registry.errors import (
+    BadDatabaseURL,
     DatabaseTooOld,
     NotUnicode,
     SchemaBroken,
@@ -141,7 +142,10 @@ def engine_to(given: str, server: "Server | None" = None) -> Engine:
         parameters["context"] = made["context"]  # how SQLAlchemy has the driver read values
         if server:
             return embedded_connection(server, partial(dialect.connect, **parameters))
-        return dialect.connect(**{**parameters, **address.parameters})
+        try:
+            return dialect.connect(**{**parameters, **address.parameters})
+        except psycopg.ProgrammingError as exc:  # before anything was sent
+            raise BadDatabaseURL(reason=str(exc).strip()) from exc
 
     return engine
 

@@ -82,6 +82,7 @@ def test_what_libpq_reads_is_read(given, parameters):
         "postgresql://h:port/d",
         "postgresql://h/d?colour=red",
         "postgresql://u/p@h/d",
+        "postgresql://h/d?connect_timeout=soon",
     ],
 )
 def test_not_an_address(given):

@@ -42,11 +42,10 @@ SEVERAL = """Multiple connection attempts failed. All failures were:
 ROLE = "DO $$ BEGIN CREATE ROLE {0} LOGIN; EXCEPTION WHEN duplicate_object THEN END $$"
 
 
-@pytest.fixture
-def url(own_url, tmp_path, monkeypatch):
-    """A database of the test's own: rights and tables are altered here."""
+@pytest.fixture(autouse=True)
+def data(tmp_path, monkeypatch):
+    """The data folder of the test, where what cannot be stored waits."""
     monkeypatch.setenv("REGISTRY_DATA_DIR", str(tmp_path / "data"))
-    return own_url
 
 
 def as_role(url, role):
@@ -73,9 +72,9 @@ def test_a_role_that_may_not_come(url, state):
     execute(url, "ALTER ROLE kept_out LOGIN CONNECTION LIMIT -1")
 
 
-def test_a_missing_right_is_named_with_its_grant(url, model):
+def test_a_missing_right_is_named_with_its_grant(own_url, model):
     """Each grant that a sentence asks for is enough for that step: to open, to read, to write."""
-    guest = as_role(url, "reader")
+    guest = as_role(own_url, "reader")
     rights = []
     for _ in range(4):
         try:
@@ -85,11 +84,11 @@ def test_a_missing_right_is_named_with_its_grant(url, model):
             break
         except (RightMissing, Spooled) as error:
             rights.append(re.search("the right (.*) [(]permission", str(error))[1])
-            execute(url, re.search("the owner of the database for: (.*?)[.]", str(error))[1])
+            execute(own_url, re.search("the owner of the database for: (.*?)[.]", str(error))[1])
     assert rights == ["SELECT on table registry_version", "INSERT on table families"]
-    with registry.Registry(url) as known:
+    with registry.Registry(own_url) as known:
         assert [summary.name for summary in known.models()] == ["read"]
-    execute(url, "DROP OWNED BY reader")
+    execute(own_url, "DROP OWNED BY reader")
 
 
 def test_no_right_to_create_tables(empty_url):
@@ -103,13 +102,14 @@ def test_no_right_to_create_tables(empty_url):
         pass
 
 
-def test_a_replica_is_told_apart(url, model):
+def test_a_replica_is_told_apart(own_url, model):
     """A database that can only be read is no database that is down."""
     execute(
-        url, f"ALTER DATABASE {parsed(url).url.database} SET default_transaction_read_only = on"
+        own_url,
+        f"ALTER DATABASE {parsed(own_url).url.database} SET default_transaction_read_only = on",
     )
-    with registry.Registry(url) as known, pytest.raises(DatabaseReadOnly, match="primary"):
-        known.remove(known_name(url, model))
+    with registry.Registry(own_url) as known, pytest.raises(DatabaseReadOnly, match="primary"):
+        known.remove(known_name(own_url, model))
 
 
 def known_name(url, model):
@@ -160,12 +160,12 @@ def test_a_connection_that_idles_too_long(url):
         ("DROP TABLE models CASCADE", SchemaBroken, "models"),
     ],
 )  # fmt: skip
-def test_tables_of_another_draft(url, monkeypatch, model, change, kind, stated):
+def test_tables_of_another_draft(own_url, monkeypatch, model, change, kind, stated):
     """A schema that is not what it says is one sentence, without the advice to try again."""
-    execute(url, change)
-    monkeypatch.setenv("REGISTRY_DATABASE_URL", url)
+    execute(own_url, change)
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", own_url)
     with pytest.raises(kind, match=stated) as caught:
-        upgrade_and_use(url, model)
+        upgrade_and_use(own_url, model)
     assert "try again" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
