@@ -13,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import IO, NamedTuple
 
 import numpy as np
@@ -78,10 +79,10 @@ class Member:
     def fill(self, memory: memoryview, offset: int) -> None:
         """Overwrite `memory` with the bytes from `offset` on. Raises BrokenFile."""
         if not self.is_packed:
-            self.archive.fill(memory, self.begin() + offset)
+            self.archive.fill(memory, self.begin + offset)
             return
         with self.archive.open() as file:
-            file.seek(self.begin())
+            file.seek(self.begin)
             stream = zipfile.ZipExtFile(file, "r", self.info)
             try:
                 self.unpack(stream, memory, offset)
@@ -106,8 +107,12 @@ class Member:
         """Return its bytes as a stream, held in memory."""
         return io.BytesIO(read_bytes(self))
 
+    @cached_property
     def begin(self) -> int:
-        """Return where its first byte lies in the archive, which its own header tells."""
+        """Where its first byte lies in the archive, which its own header tells; it is read once.
+
+        Raises BrokenFile.
+        """
         raw = read_bytes(self.archive, self.info.header_offset, LOCAL.size)
         signature, name, more = LOCAL.unpack(raw)
         if signature != SIGNATURE:
