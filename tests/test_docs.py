@@ -147,6 +147,25 @@ def test_the_reference_is_generated(page, function):
     assert done.stdout == (ROOT / "docs" / f"{page}.md").read_text()
 
 
+def test_every_fault_is_proved_by_a_test():
+    """The tests that docs/reliability.md names exist; `::test` is of the file named before it."""
+    rows = [
+        line.split(" | ")
+        for line in (ROOT / "docs" / "reliability.md").read_text().splitlines()
+        if line.startswith("| ") and not line.startswith("| fault")
+    ]
+    missing = []
+    for fault, _, proof in rows:
+        file = None
+        for named in proof.strip(" |").split(", "):
+            path, _, function = named.partition("::")
+            file = ROOT / path if path else file
+            defined = file is not None and f"def {function or 'test_'}" in file.read_text()
+            missing += [] if defined else [(fault, named)]
+    assert len(rows) > 50
+    assert missing == []
+
+
 def test_every_format_is_proved_by_a_test():
     """Each test that docs/formats.toml names exists."""
     rows = tomllib.loads((ROOT / "docs" / "formats.toml").read_text())
