@@ -24,7 +24,8 @@ class Ailment(Enum):
     FAMILY_EMPTY = "family without models"
     SESSION_IDLE = "session idle in a transaction"
     VERSION_OLD = "fingerprints of another version"
-    WAITING = "fingerprints waiting to be stored"
+    WAITING = "fingerprint waiting to be stored"
+    WAITING_BROKEN = "fingerprint waiting in a damaged file"
 
 
 @dataclass(frozen=True)

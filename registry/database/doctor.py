@@ -5,11 +5,12 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Engine, inspect, text
 
 from registry import settings
+from registry.database import spool
 from registry.database.ailments import Ailment, Finding
 from registry.database.column_types import Base
 from registry.database.connection import embedded_server, open_database, translated
 from registry.database.migrate import update_extension
-from registry.errors import DatabaseError
+from registry.errors import DatabaseError, RegistryError
 from registry.fingerprints.record import VERSION
 
 Check = Callable[[Engine, bool], Iterator[Finding]]
@@ -58,7 +59,21 @@ def examine(*, mend: bool) -> list[Finding]:
                 findings += check(engine, mend)
     except DatabaseError as error:
         findings.append(Finding(Ailment.UNUSABLE, "", detail=str(error)))
+    findings += waiting()
     return findings
+
+
+def waiting() -> Iterator[Finding]:
+    """No fingerprint waits to be stored."""
+    for path in spool.files():
+        try:
+            spool.read(path)
+        except FileNotFoundError:
+            continue
+        except RegistryError as error:
+            yield Finding(Ailment.WAITING_BROKEN, str(path), detail=str(error))
+        else:
+            yield Finding(Ailment.WAITING, str(path))
 
 
 def tables(engine: Engine, _mend: bool) -> Iterator[Finding]:

@@ -25,7 +25,8 @@ WRONG = {
     Ailment.FAMILY_EMPTY: "the family {subject} has no models",
     Ailment.SESSION_IDLE: "{subject}, has kept a transaction open for {detail}",
     Ailment.VERSION_OLD: "{detail} fingerprints of version {subject} are not compared",
-    Ailment.WAITING: "{subject} waits to be stored",
+    Ailment.WAITING: "the fingerprint in {subject} waits to be stored",
+    Ailment.WAITING_BROKEN: "a fingerprint that waits cannot be stored: {detail}",
 }
 MENDED = {
     Ailment.FOLDER_OPEN: "closed",

@@ -7,6 +7,8 @@ from places import execute, rows
 import registry
 from registry.database import doctor
 from registry.database.ailments import Ailment, Finding
+from registry.database.fingerprints import Origin
+from registry.database.spool import Journey, Waiting, keep
 
 
 def examined(*, mend=True):
@@ -88,3 +90,16 @@ def test_embedded_database(tmp_path, monkeypatch):
     monkeypatch.setenv("REGISTRY_DATA_DIR", str(tmp_path / "data"))
     assert examined(mend=False) == []
     assert not (tmp_path / "data").exists()
+
+
+def test_fingerprints_that_wait(url, model, tmp_path, monkeypatch):
+    """Each file of the spool is named, a damaged one as such."""
+    monkeypatch.setenv("REGISTRY_DATA_DIR", str(tmp_path))
+    origin = Origin("source", None, None, "name", None, "1")
+    kept = keep(Waiting(Journey.INGEST, origin, registry.fingerprint(model, rank=16)))
+    damaged = kept.with_name(f"{'0' * 32}.spooled")
+    damaged.write_bytes(kept.read_bytes()[:-1])
+    assert examined() == [
+        (Ailment.WAITING, str(kept), False),
+        (Ailment.WAITING_BROKEN, str(damaged), False),
+    ]

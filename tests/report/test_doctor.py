@@ -18,7 +18,8 @@ from registry.report.doctor import (
 def test_every_ailment_has_words(ailment):
     """What is wrong, and either how it is mended or what to do; the sentence of an error has its own."""
     assert ailment in WRONG
-    ways = [ailment in MENDED, ailment in REMEDIES, ailment is Ailment.UNUSABLE]
+    is_error = ailment in {Ailment.UNUSABLE, Ailment.WAITING_BROKEN}
+    ways = [ailment in MENDED, ailment in REMEDIES, is_error]
     assert sum(ways) == 1
 
 
