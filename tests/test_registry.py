@@ -38,7 +38,7 @@ def test_public_names(name):
 def test_methods_are_documented(name):
     """Every method of a registry has a docstring that begins with what it does."""
     first = inspect.getdoc(getattr(api.Registry, name)).split()[0]
-    assert first in {"Return", "Read", "Write", "Fingerprint", "Delete", "Disconnect,"}
+    assert first in {"Return", "Read", "Write", "Fingerprint", "Delete", "Disconnect,", "Store"}
 
 
 def test_names_are_known_to_type_checkers():

@@ -20,7 +20,7 @@ def own_server(tmp_path, monkeypatch):
 @pytest.mark.slow
 def test_psql_address(own_server):
     """`db url` prints an address that stays up until `db stop`."""
-    address = run("db", "url").output.strip()
+    address = run("db", "url").stdout.strip()
     done = subprocess.run(
         [next(iter(sorted(server_binaries()))), address, "-Atc", "SELECT count(*) FROM model_fingerprints"],
         capture_output=True, text=True, check=False,
