@@ -181,6 +181,11 @@ class UnknownInitialBase(CheckpointError):
     (path_initial_model_for_weight_conversion)."""
 
 
+class DeltasTooLarge(CheckpointError):
+    """The adapter {source!r} keeps deltas of {elements:,} numbers in {size:,} bytes, too many to
+    multiply out by themselves; pass --merge-into BASE, or give the merged model."""
+
+
 class AdapterMismatch(CheckpointError):
     """The adapter {source!r} does not fit {base!r} ({reason}); give the base that it was trained
     on."""

@@ -9,7 +9,8 @@ import numpy as np
 from registry.architectures.layout import layout_of, require_projections
 from registry.architectures.residual_stream import ResidualStream, read_residual_stream
 from registry.architectures.roles import PROJECTIONS
-from registry.checkpoints import Checkpoint
+from registry.checkpoints import Checkpoint, Delta
+from registry.checkpoints.peft.sizes import check_together
 from registry.errors import NonFiniteWeights, UntrainedAdapter, ZeroMatrices
 from registry.fingerprints.assembly import Origin, Readings, assemble
 from registry.fingerprints.branch_sketches import BranchProducts
@@ -75,11 +76,13 @@ def compute(
 def open_layout(checkpoint: Checkpoint, timing: Timing) -> Origin:
     """Find the projections and the residual stream of a checkpoint.
 
-    Raises NoProjections and CannotSplit.
+    Raises NoProjections, CannotSplit and DeltasTooLarge.
     """
     layout = layout_of(checkpoint)
     require_projections(layout, checkpoint)
     if checkpoint.kind == "adapter":
+        deltas = [entry for entry in checkpoint.entries if isinstance(entry, Delta)]
+        check_together(deltas, checkpoint.source)
         return Origin(checkpoint, layout, ResidualStream(0))
     with timing.stage("read"):
         return Origin(checkpoint, layout, read_residual_stream(layout, checkpoint.config))

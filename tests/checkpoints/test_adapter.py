@@ -265,6 +265,7 @@ WRONG = {
         lambda t: t.update({QUERY_FACTOR.format(0, "B"): torch.ones(16, 3)}),
         {},
         BrokenAdapter,
+        DeltasTooLarge,
     ),
     "a vector": (
         lambda t: t.update({QUERY_FACTOR.format(0, "B"): torch.ones(4)}),
@@ -322,14 +323,16 @@ def test_a_name_that_is_too_long(tmp_path):
 
 
 def test_claims_beyond_what_is_stored(tmp_path):
-    """LoHa of a few kilobytes whose deltas would be of gigabytes is refused unread."""
+    """LoHa of a few kilobytes whose delta is of gigabytes is refused unread, unless it is merged."""
     sides = {"hada_w1_a": (8000, 1), "hada_w1_b": (1, 8000)}
     sides |= {"hada_w2_a": (8000, 1), "hada_w2_b": (1, 8000)}
     factors = {}
     for role, shape in sides.items():
         factors[f"base_model.model.layers.0.self_attn.q_proj.{role}"] = torch.ones(shape)
-    with pytest.raises(BrokenAdapter, match="have 64,000,000 numbers, out of 128,000 bytes"):
-        open_checkpoint(write_adapter(tmp_path, factors))
+    adapter = write_adapter(tmp_path, factors)
+    with pytest.raises(DeltasTooLarge, match="64,000,000 numbers in 128,000 bytes.* --merge-into"):
+        registry.fingerprint(adapter)
+    assert open_checkpoint(adapter).kind == "adapter"
 
 
 def test_without_a_config(tmp_path):

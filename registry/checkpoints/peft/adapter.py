@@ -28,7 +28,7 @@ from registry.checkpoints.peft.methods import (
 )
 from registry.checkpoints.peft.patterns import PatternError
 from registry.checkpoints.peft.shapes import MatrixShape
-from registry.checkpoints.peft.sizes import check_shape, check_together
+from registry.checkpoints.peft.sizes import check_shape
 from registry.checkpoints.peft.tokens import ROWS, token_rows
 from registry.checkpoints.tensors import BiasDelta, Delta, Entry, HeadRows, TokenRows
 from registry.errors import BrokenAdapter, UnsupportedAdapter
@@ -168,7 +168,6 @@ def deltas_of(
     except PatternError as exc:
         reason = f"a pattern of its config {exc}"
         raise BrokenAdapter(source=source, reason=reason) from exc
-    check_together(deltas, source)
     return deltas
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from registry.checkpoints.limits import limit
 from registry.checkpoints.tensors import Delta
-from registry.errors import BrokenAdapter
+from registry.errors import BrokenAdapter, DeltasTooLarge
 
 LARGEST_DELTA = limit("one-delta-elements")
 
@@ -18,9 +18,11 @@ def check_shape(module: str, shape: tuple[int, ...], source: str) -> None:
 
 
 def check_together(deltas: Sequence[Delta], source: str) -> None:
-    """Raise BrokenAdapter where deltas that must be multiplied out are huge for what is stored."""
+    """Raise DeltasTooLarge where deltas that must be multiplied out are huge for what is stored.
+
+    For an adapter alone: merged, they are no larger than the base's own weights.
+    """
     size = sum(delta.stored_bytes for delta in deltas)
     elements = sum(math.prod(delta.shape) for delta in deltas if delta.factors is None)
     if elements > limit("delta-elements", size):
-        reason = f"its deltas would have {elements:,} numbers, out of {size:,} bytes"
-        raise BrokenAdapter(source=source, reason=reason)
+        raise DeltasTooLarge(source=source, elements=elements, size=size)
