@@ -9,14 +9,17 @@ import pytest
 from huggingface_hub.utils import _http
 from lies import (
     CIRCLE,
+    DRIP,
     FILES,
     NO_HUB,
     OTHER,
     RIGHT,
+    SILENT,
     UNREACHABLE,
     WEIGHTS,
     Outcome,
     check,
+    check_reading,
     good_head,
     good_part,
     headed,
@@ -97,12 +100,12 @@ LIES: dict[str, tuple[dict[str, Any], Outcome]] = {
         Outcome("HubUnreachable", "(it sends another range than was asked for)"),
     ),
     "reset": ({"content": weights(saying(RESET))}, UNREACHABLE),
-    "silent": ({"content": weights(silent)}, UNREACHABLE),
+    "silent": ({"content": weights(silent)}, SILENT),
     "drip": (
         {"content": weights(lambda a: chain([part(a)[: -len(a.part)]], dripping(a.part)(a)))},
-        UNREACHABLE,
+        DRIP,
     ),
-    "silent about places": ({"place": silent}, UNREACHABLE),
+    "silent about places": ({"place": silent}, SILENT),
     "gzip": (
         {
             "content": weights(
@@ -136,7 +139,7 @@ def test_lies(tmp_path, capfd, lies, expected):
     home = tmp_path / "a" / "b" / "c" / "home"
     factory = _http._GLOBAL_CLIENT_FACTORY
     with Liar(FILES, **lies) as liar:
-        check(outcome(liar, home, download=True), expected)
+        check_reading(liar, home, expected, download=True)
     outside = [path for path in tmp_path.rglob("*") if path.is_file() and home not in path.parents]
     assert outside == []
     assert not Path("/tmp/x").exists()

@@ -2,11 +2,13 @@
 
 import logging
 from itertools import chain, repeat
+from types import SimpleNamespace
 
 import pytest
 from lies import (
     FILES,
     RIGHT,
+    SILENCE,
     WEIGHTS,
     Outcome,
     check,
@@ -18,7 +20,7 @@ from lies import (
 )
 from lying_hub import CLOSE, Liar, answer, part, silent
 
-from registry.checkpoints.hub import limits, patience
+from registry.checkpoints.hub import exchange, limits, patience
 from registry.checkpoints.hub.errors import HTTP
 from registry.checkpoints.hub.patience import patiently
 
@@ -61,8 +63,9 @@ def test_retries_are_told(tmp_path, caplog, kind):
 @pytest.mark.parametrize("download", [False, True], ids=["ranges", "download"])
 def test_silence_is_told(tmp_path, caplog, download):
     """A hub that does not answer is waited for, with words."""
+    shorter = SILENCE | {(exchange, "SAID_AFTER"): 0.05}
     with Liar(FILES, listing=silent) as liar, caplog.at_level(logging.WARNING, "registry"):
-        outcome(liar, tmp_path, download=download)
+        outcome(liar, tmp_path, download=download, shorter=shorter)
     assert said(caplog) == [WAITS]
 
 
@@ -78,8 +81,8 @@ def test_what_goes_well_is_not_told(tmp_path, caplog):
 def test_silence_is_not_waited_for_again_and_again(monkeypatch):
     """Attempts that end in silence end once they have taken LOST_SECONDS in all."""
     seconds = iter(range(0, 10_000, 10))
-    monkeypatch.setattr(patience.time, "monotonic", lambda: next(seconds))
-    monkeypatch.setattr(patience.time, "sleep", lambda _: None)
+    clock = SimpleNamespace(monotonic=lambda: next(seconds), sleep=lambda _: None)
+    monkeypatch.setattr(patience, "time", clock)  # of other threads it stays the machine's
     attempts = []
 
     def attempt() -> None:

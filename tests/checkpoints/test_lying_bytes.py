@@ -17,6 +17,7 @@ from lies import (
     WEIGHTS,
     Outcome,
     check,
+    check_reading,
     good_head,
     good_part,
     moved,
@@ -270,7 +271,7 @@ BYTES: dict[str, tuple[Any, Outcome]] = {
 def test_lies(tmp_path, lie, expected):
     """Whatever is sent for a range of a file: the right bytes or one sentence."""
     with Liar(FILES, content=lie) as liar:
-        check(outcome(liar, tmp_path), expected)
+        check_reading(liar, tmp_path, expected)
 
 
 def test_no_answer_names_its_version(tmp_path):

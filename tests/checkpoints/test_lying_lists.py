@@ -21,6 +21,7 @@ from lies import (
     UNREACHABLE,
     Outcome,
     check,
+    check_reading,
     good_list,
     in_turns,
     moved,
@@ -240,7 +241,7 @@ LISTS: dict[str, tuple[Any, Outcome]] = {
 def test_lies(tmp_path, lie, expected):
     """Whatever comes for the list of files: within limits of bytes, names and seconds."""
     with Liar(FILES, listing=lie) as liar:
-        check(outcome(liar, tmp_path), expected)
+        check_reading(liar, tmp_path, expected)
 
 
 @pytest.mark.parametrize("download", [False, True], ids=["ranges", "download"])

@@ -13,6 +13,7 @@ from lies import (
     WEIGHTS,
     Outcome,
     check,
+    check_reading,
     good_head,
     headed,
     in_turns,
@@ -85,7 +86,7 @@ PLACED: dict[str, tuple[Any, Outcome]] = {
 def test_lies(tmp_path, capfd, lie, expected):
     """Whatever is said of where a file is: and nothing else is printed."""
     with Liar(FILES, place=lie) as liar:
-        check(outcome(liar, tmp_path), expected)
+        check_reading(liar, tmp_path, expected)
     assert capfd.readouterr() == ("", "")
 
 
