@@ -154,7 +154,7 @@ def declared_on_card(blob: Blob) -> list[str | None]:
     block = front_matter(head.splitlines())
     try:
         metadata = yaml.compose(block, yaml.SafeLoader)
-    except (yaml.YAMLError, RecursionError):
+    except (yaml.YAMLError, ValueError, RecursionError):  # numbers in directives may be endless
         return []
     base = value_of(metadata, BASE)
     items = base.value[:MOST_BASES] if isinstance(base, yaml.SequenceNode) else [base]

@@ -81,6 +81,7 @@ ODD_CARDS = {
     "a month that is none": ("date: 2026-13-01\nbase_model: a/b", "a/b"),
     "an hour that is none": ("at: 2026-12-01 99:99:99\nbase_model: a/b", "a/b"),
     "a number of 5,000 digits": (f"n: {'9' * 5000}\nbase_model: a/b", "a/b"),
+    "a version of 5,000 digits": (f"%YAML {'9' * 5000}.1\n--- {{base_model: a/b}}", None),
     "the same key twice": ("base_model: a/b\nbase_model: c/d", "c/d"),
     "a list in itself": ("base_model: &a [*a]", None),
     "a table in itself": ("base_model: &a {name: *a}", None),
