@@ -102,7 +102,9 @@ def main(ctx: click.Context) -> None:
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be Unicode
-    LOGGER.handlers = [NoticePrinter()]
+    printer = NoticePrinter()
+    LOGGER.addHandler(printer)
+    ctx.call_on_close(partial(LOGGER.removeHandler, printer))
     command = settings.COMMAND.set(ctx.invoked_subcommand or "")
     ctx.call_on_close(partial(settings.COMMAND.reset, command))
 

@@ -18,7 +18,6 @@ from places import DATA, execute
 
 from registry.database.connection import open_database
 from registry.database.embedded.server import Server
-from registry.notices import LOGGER
 
 if TYPE_CHECKING:
     from adapters_made import Made
@@ -30,12 +29,6 @@ settings.register_profile("same", derandomize=True)
 settings.load_profile(
     "same"
 )  # `pytest --hypothesis-profile random` draws other examples at every run
-
-
-@pytest.fixture(autouse=True)
-def _notices_unheard() -> None:
-    """No notice is printed in a test because a command ran in one before."""
-    LOGGER.handlers = []
 
 
 @pytest.fixture(scope="session")

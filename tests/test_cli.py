@@ -9,6 +9,7 @@ import pytest
 from command_line import answer, command_paths, run
 
 import cli
+from registry.notices import LOGGER
 
 DRAWN = {("plot",), ("report",)}  # what they give is a file of its own kind
 
@@ -95,3 +96,9 @@ def test_names_of_files_that_are_not_unicode(model, tmp_path):
     folder = shutil.copytree(model, tmp_path / os.fsdecode(b"bad\xff"))
     assert "bad\\udcff" in run("inspect", folder).stdout
     assert answer("inspect", folder)["source"] == str(folder)
+
+
+def test_notices_are_printed_by_the_command_alone(url):
+    """Once a command has ended, a program that ran it hears of waits through the logger again."""
+    run("list")
+    assert LOGGER.handlers == []
