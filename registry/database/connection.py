@@ -228,6 +228,14 @@ def schema_revision(connection: Connection, url: URL) -> str | None:
 
 def check_tables(engine: Engine) -> None:
     """Raise SchemaBroken unless every table is there with every column, before minutes of work."""
+    for name, columns in missing_columns(engine).items():
+        whole = len(columns) == len(Base.metadata.tables[name].columns)
+        reason = f"{name} is missing" if whole else f"{name} lacks {', '.join(columns)}"
+        raise SchemaBroken(url=shown(engine.url), revision=REVISION, reason=reason)
+
+
+def missing_columns(engine: Engine) -> dict[str, list[str]]:
+    """Return the columns that tables of the schema lack, by table; all of one that is not there."""
     query = text(
         "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
         " WHERE relname = ANY(:names) AND pg_table_is_visible(pg_class.oid)"
@@ -235,14 +243,14 @@ def check_tables(engine: Engine) -> None:
     )
     tables = Base.metadata.tables
     with engine.connect() as connection:
-        columns = {tuple(row) for row in connection.execute(query, {"names": list(tables)})}
+        present = {tuple(row) for row in connection.execute(query, {"names": list(tables)})}
 
+    missing = {}
     for name, table in tables.items():
-        missing = [column.name for column in table.columns if (name, column.name) not in columns]
-        if missing:
-            whole = len(missing) == len(table.columns)
-            reason = f"{name} is missing" if whole else f"{name} lacks {', '.join(missing)}"
-            raise SchemaBroken(url=shown(engine.url), revision=REVISION, reason=reason)
+        columns = [column.name for column in table.columns if (name, column.name) not in present]
+        if columns:
+            missing[name] = columns
+    return missing
 
 
 def is_table(connection: Connection, name: str) -> bool:

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine, text
 
 from registry import settings
 from registry.database import spool
 from registry.database.ailments import Ailment, Finding
 from registry.database.column_types import Base
-from registry.database.connection import embedded_server, open_database, translated
+from registry.database.connection import embedded_server, missing_columns, open_database, translated
 from registry.database.migrate import update_extension
 from registry.errors import DatabaseError, RegistryError
 from registry.fingerprints.record import VERSION
@@ -78,14 +78,11 @@ def waiting() -> Iterator[Finding]:
 
 def tables(engine: Engine, _mend: bool) -> Iterator[Finding]:
     """Every table and column that this package reads is there."""
-    present = inspect(engine)
-    names = set(present.get_table_names())
-    for name, table in sorted(Base.metadata.tables.items()):
-        if name not in names:
+    for name, columns in sorted(missing_columns(engine).items()):
+        if len(columns) == len(Base.metadata.tables[name].columns):
             yield Finding(Ailment.TABLES_DIFFER, name)
             continue
-        columns = {column["name"] for column in present.get_columns(name)}
-        for column in sorted({column.name for column in table.columns} - columns):
+        for column in sorted(columns):
             yield Finding(Ailment.TABLES_DIFFER, f"{name}.{column}")
 
 

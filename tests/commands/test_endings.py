@@ -179,7 +179,7 @@ def fail():
     raise ValueError("c\x1b\n")
 with as_program():
     warnings.warn("a\x1b\u202e\nb")
-    logging.getLogger("some.library").warning("d\x9b")
+    logging.getLogger("a_library").warning("d\x9b")
     thread = threading.Thread(target=fail)
     thread.start()
     thread.join()

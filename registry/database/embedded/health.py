@@ -1,6 +1,5 @@
 """What may be wrong with the embedded server's folder and processes, and what is safe to mend."""
 
-import fcntl
 import os
 import shutil
 import socket
@@ -14,7 +13,7 @@ from registry.database.ailments import Ailment, Finding
 from registry.database.embedded import sockets
 from registry.database.embedded.binaries import usable
 from registry.database.embedded.cluster import account_of, draft_of
-from registry.database.embedded.locks import locked
+from registry.database.embedded.locks import FREE, locked
 from registry.database.embedded.processes import postmaster
 from registry.database.embedded.server import Server
 from registry.database.embedded.sockets import is_private, noted
@@ -22,7 +21,6 @@ from registry.database.embedded.sockets import is_private, noted
 OTHERS = 0o077
 LEAST_FREE = 256 << 20  # bytes
 YOUNG = 3600.0  # seconds in which an empty folder may belong to a server that is being started
-FREE = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 
 def findings(server: Server, *, mend: bool) -> Iterator[Finding]:

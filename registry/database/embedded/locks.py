@@ -9,6 +9,7 @@ from pathlib import Path
 
 from registry.notices import Notice, notify
 
+FREE = fcntl.LOCK_EX | fcntl.LOCK_NB  # for `locked`: alone, and at once or not at all
 PAUSE = 0.02  # seconds between two looks
 SILENCE = 5.0  # seconds that a wait goes on without a word
 

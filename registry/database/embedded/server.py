@@ -26,7 +26,7 @@ import psycopg
 from registry.database.embedded.binaries import CLIENT, usable
 from registry.database.embedded.cluster import ROLE, last_line
 from registry.database.embedded.launch import adopt, launch
-from registry.database.embedded.locks import TooLong, Wait, is_held, locked, locked_within
+from registry.database.embedded.locks import FREE, TooLong, Wait, is_held, locked, locked_within
 from registry.database.embedded.processes import Ending, postmaster
 from registry.database.embedded.sockets import remove_noted
 from registry.errors import ServerFailed
@@ -157,11 +157,10 @@ class Server:
 
         launches: how often we have. Raises ServerFailed where it ended each time.
         """
-        free = fcntl.LOCK_EX | fcntl.LOCK_NB
         try:
             with (
-                locked(self.data_dir / "keeper", free) as keeper_lock,
-                locked(self.data_dir / "server", free) as lock,
+                locked(self.data_dir / "keeper", FREE) as keeper_lock,
+                locked(self.data_dir / "server", FREE) as lock,
             ):
                 if launches == LAUNCHES:
                     raise ServerFailed(reason=last_line(self.log.read_bytes()), log=str(self.log))
@@ -172,9 +171,8 @@ class Server:
 
     def see_to_a_keeper(self) -> None:
         """Give the server a new keeper if its own was killed."""
-        free = fcntl.LOCK_EX | fcntl.LOCK_NB
         server = postmaster(self.pid(), self.cluster)
-        with suppress(BlockingIOError), locked(self.data_dir / "keeper", free) as keeper_lock:
+        with suppress(BlockingIOError), locked(self.data_dir / "keeper", FREE) as keeper_lock:
             if server:
                 adopt(self.data_dir, self.linger, server=server, keeper_lock=keeper_lock)
 
