@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -26,11 +27,24 @@ def answer(*arguments: object) -> dict[str, Any]:
 
 
 def start(*arguments: object) -> subprocess.Popen[str]:
-    """Start a command in a process of its own."""
+    """Start a command in a process of its own.
+
+    It hears Ctrl-C, which a shell may have the tests ignore that it runs in the background.
+    """
     command = [sys.executable, "-m", "cli", *map(str, arguments)]
     return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=dict(os.environ)
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+        preexec_fn=hear_interrupts,  # noqa: PLW1509  # one call, which takes no lock
     )
+
+
+def hear_interrupts() -> None:
+    """Have SIGINT end the process that is about to start, as it does in a terminal."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def command_paths(
