@@ -79,6 +79,8 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
         base=adapter.base or base.name,
         entries=tuple(merged_entries(base, adapter)),
         remote=base.remote or adapter.remote,
+        claims=adapter.claims,
+        facts=adapter.facts,
     )
 
 

@@ -7,9 +7,11 @@ quantised/    quantised tensors as plain ones; schemes.py is the table of what i
 peft/         adapters as LoRA deltas; methods.py is the table of formulas
 hub/          files of hub models, read by range requests
 model_card    config.json and the model card
+claims        what these state of the model, which proves nothing
 """
 
-from registry.checkpoints.source import Checkpoint, open_checkpoint
+from registry.checkpoints.checkpoint import Checkpoint
+from registry.checkpoints.source import open_checkpoint
 from registry.checkpoints.tensors import Delta, Entry
 
 __all__ = ["Checkpoint", "Delta", "Entry", "open_checkpoint"]

@@ -1,8 +1,9 @@
 """The index over all files of a model, each read by the reader of its format."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from registry.checkpoints.assembly import (
     Part,
@@ -37,6 +38,9 @@ from registry.errors import (
     ShardOutside,
     TensorTwice,
 )
+
+if TYPE_CHECKING:
+    from registry.checkpoints.claim import Claim
 
 LFS_POINTER = b"version https://git-lfs.github.com/spec"
 
@@ -89,7 +93,8 @@ def open_parts(files: Files, names: list[str], named: int = 0) -> Contents:
         raise part_of_model(label, named, len(names))
     check_ranks(names, label)
     parts = [Part(files[name].label, read_blob(files[name])) for name in names]
-    return assembled(parts, named)
+    size = sum(part.contents.size for part in parts)
+    return replace(assembled(parts, named), format=parts[0].contents.format, size=size)
 
 
 def check_shards(files: Files, name: str) -> None:
@@ -128,10 +133,14 @@ def merge(blobs: list[Blob]) -> Merged:
     entries: list[Entry] = []
     config: dict[str, Any] = {}
     owners: dict[str, str] = {}
+    claims: dict[Claim, None] = {}
+    size = 0
 
     for blob in blobs:
         contents = read_blob(blob)
         config |= contents.config
+        claims |= dict.fromkeys(contents.claims)
+        size += contents.size
         for entry in contents.entries:
             if isinstance(entry, Piece) and entry.shape != entry.whole:
                 raise PartOfModel(path=blob.label, share="one of several parts")
@@ -142,6 +151,7 @@ def merge(blobs: list[Blob]) -> Merged:
 
     # All files of a model are of one format, so that the last one's finish serves for all.
     whole = contents.finished(Contents(entries, config), blobs[0].label)
+    whole = replace(whole, format=contents.format, size=size, claims=tuple(claims))
     return Merged(whole, owners)
 
 
@@ -157,18 +167,19 @@ def read_blob(blob: Blob) -> Contents:
         reason = "it is a Git LFS pointer, the weights themselves are missing"
         raise BrokenFile(path=blob.label, reason=reason)
     suffix = blob.name.rpartition(".")[2]
-    return READERS[suffix if suffix in READERS else format_of(blob) or suffix](blob)
+    contents = READERS[suffix if suffix in READERS else format_of(blob) or suffix](blob)
+    return replace(contents, size=blob.size)
 
 
 def read_tensors(blob: Blob) -> Contents:
     """Index a safetensors file."""
-    return Contents(read_safetensors(blob))
+    return Contents(read_safetensors(blob), format="safetensors")
 
 
 def read_bin(blob: Blob) -> Contents:
     """Index a file of the suffix with two meanings: llama2.c's export, else a pickle."""
     if is_llama2c(blob):
-        return Contents(read_llama2c(blob))
+        return Contents(read_llama2c(blob), format="llama2.c")
     return read_pickle(blob)
 
 
@@ -176,7 +187,7 @@ def read_pickle(blob: Blob) -> Contents:
     """Index a torch pickle."""
     from registry.checkpoints.formats import pickle  # noqa: PLC0415  # other formats need no torch
 
-    return Contents(pickle.read_pickle(blob))
+    return Contents(pickle.read_pickle(blob), format="pickle")
 
 
 def read_gguf(blob: Blob) -> Contents:
@@ -190,7 +201,7 @@ def read_onnx(blob: Blob) -> Contents:
     """Index an ONNX graph."""
     from registry.checkpoints.formats import onnx  # noqa: PLC0415  # other formats need no onnx
 
-    return Contents(onnx.read_onnx(blob))
+    return Contents(onnx.read_onnx(blob), format="onnx")
 
 
 READERS: dict[str, Callable[[Blob], Contents]] = {

@@ -140,25 +140,44 @@ def is_step(name: str) -> bool:
 
 
 def declared_on_card(blob: Blob) -> list[str | None]:
-    """Return the bases that the YAML block at the head of a model card declares; None for no text.
+    """Return the bases that the head of a model card declares; None for what is no text."""
+    metadata = card_metadata(blob)
+    base = value_of(metadata, BASE)
+    return [text_of(value_of(item, "name") or item) for item in items_of(base)]
 
-    There are none where the block cannot be read, nor where yaml is not installed: what a card
+
+def card_metadata(blob: Blob) -> Any:
+    """Return the YAML block at the head of a model card as a node; None where there is none.
+
+    That is so where the block cannot be read, too, and where yaml is not installed: what a card
     declares is for families, and no part of the fingerprint. Nothing is made of the rest of the
     block, which may hold dates that are none or lists of lists without end.
     """
     try:
         import yaml  # noqa: PLC0415  # a bare machine has none
     except ModuleNotFoundError:
-        return []
+        return None
     head = read_bytes(blob, 0, min(blob.size, CARD_HEAD)).decode("utf-8-sig", "replace")
     block = front_matter(head.splitlines())
     try:
-        metadata = yaml.compose(block, yaml.SafeLoader)
+        return yaml.compose(block, yaml.SafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError):  # numbers in directives may be endless
-        return []
-    base = value_of(metadata, BASE)
-    items = base.value[:MOST_BASES] if isinstance(base, yaml.SequenceNode) else [base]
-    return [text_of(value_of(item, "name") or item) for item in items]
+        return None
+
+
+def texts_at(metadata: Any, key: str) -> list[str]:
+    """Return the texts that a card states under a key: one or a list, of tables their names."""
+    texts = []
+    for item in items_of(value_of(metadata, key)):
+        text = text_of(value_of(item, "name") or item)
+        texts += [] if text is None else [text]
+    return texts
+
+
+def items_of(node: Any) -> list[Any]:
+    """Return the items of a YAML list, up to the most that are looked at; another node alone."""
+    is_list = node is not None and node.id == "sequence"
+    return node.value[:MOST_BASES] if is_list else [node]
 
 
 def value_of(node: Any, key: str) -> Any:

@@ -1,16 +1,19 @@
 """What a user names - a folder, a file, a hub id - becomes a checkpoint."""
 
 import os
+import platform
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from registry.checkpoints.blob import Blob, Files, LocalBlob
+from registry.checkpoints.checkpoint import Checkpoint
+from registry.checkpoints.claims import ADAPTER_CONFIG, claims_beside
 from registry.checkpoints.contents import open_file, open_folder
 from registry.checkpoints.folder import folder_of, is_of_adapter, left_aside, weight_files
-from registry.checkpoints.hub import open_model, weights_of
+from registry.checkpoints.hub import hub_host, open_model, weights_of
 from registry.checkpoints.local import (
     cached_commit,
     cached_id,
@@ -30,12 +33,12 @@ from registry.checkpoints.peft.unmerged import (
 )
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.ranks import without_rank
+from registry.checkpoints.source_facts import SourceFacts
 from registry.checkpoints.tensors import Contents, Entry
 from registry.checkpoints.towers import asked, config_of_tower, entries_below
 from registry.checkpoints.wrappers import check_whole, unwrapped
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
-ADAPTER_CONFIG = "adapter_config.json"
 BESIDE = ("config.json", ADAPTER_CONFIG, "README.md")
 HUB_ID = re.compile(
     r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)"
@@ -44,54 +47,17 @@ HUB_ID = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class Checkpoint:
-    """A model whose tensors are indexed and not read, and what stands beside them.
-
-    Attributes:
-        kind: 'model' or 'adapter'; an adapter's entries are its LoRA deltas (Delta), under the
-            names of the weights that they change.
-        remote: Whether loading a tensor waits for a network.
-        left_aside: Other files of weights in the same folder, which were not read.
-    """
-
-    source: str
-    name: str
-    revision: str | None
-    config: dict[str, Any]
-    base: str | None
-    entries: tuple[Entry, ...]
-    remote: bool = False
-    kind: str = "model"
-    left_aside: tuple[str, ...] = ()
-
-    @property
-    def family(self) -> str:
-        """What its family is called where it declares no base: its name, without a run's folder."""
-        folder, _, last = self.name.rpartition("/")
-        if folder and is_step(last):
-            return folder
-        return self.name
-
-    @property
-    def architecture(self) -> str | None:
-        """What the config calls the architecture; it proves nothing."""
-        architectures = self.config.get("architectures")
-        name = self.config.get("model_type")
-        if isinstance(architectures, list) and architectures:
-            name = architectures[0]
-        if isinstance(name, str):
-            return name
-        return None
-
-
 class Origin(NamedTuple):
-    """Where a checkpoint lies: as the user names it, the name that it is given, a hub commit."""
+    """Where a checkpoint lies: as the user names it, the name that it is given, a hub commit.
+
+    host: the hub's; None for this machine's.
+    """
 
     source: str
     name: str
     revision: str | None = None
     remote: bool = False
+    host: str | None = None
 
 
 def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint:
@@ -180,7 +146,7 @@ def from_hub(source: str, *, download: bool) -> Checkpoint:
     weights = weights_of(model, list(files), file)
     remote = not all(isinstance(files[name], LocalBlob) for name in weights)
     contents = open_file(files, file, source) if file else open_folder(files, source)
-    origin = Origin(source, source, commit, remote)
+    origin = Origin(source, source, commit, remote, hub_host())
     opened = checkpoint(origin, beside(files, weights[0]), contents, weights)
     if file:
         return opened
@@ -226,10 +192,16 @@ def checkpoint(
     alone = configured and all(is_of_adapter(name) for name in chosen)  # of whatever method
     config = read_config(files) or contents.config
     if not alone and is_unmerged(entries):
-        return model_with_adapter(origin, files, entries, config)
-    if alone or GGUF_ADAPTER in contents.config or is_adapter(entries, configured=configured):
-        return adapter(origin, files, contents)
-    return model(origin, files, entries, config)
+        opened = model_with_adapter(origin, files, entries, config)
+    elif alone or GGUF_ADAPTER in contents.config or is_adapter(entries, configured=configured):
+        opened = adapter(origin, files, contents)
+    else:
+        opened = model(origin, files, entries, config)
+    return replace(
+        opened,
+        claims=claims_beside(files, contents.claims, origin.name),
+        facts=SourceFacts(origin.host or platform.node() or None, contents.size, contents.format),
+    )
 
 
 def model(

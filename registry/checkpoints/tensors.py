@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from registry.checkpoints.claim import Claim
 from registry.checkpoints.dtypes import DType
 from registry.checkpoints.initialisation import Initialisation
 from registry.errors import TensorTooLarge
@@ -106,11 +107,17 @@ class Contents:
         entries: Their index.
         config: What the format itself states of the model, in config.json's words.
         finished: Completes the contents of all files together, given what errors call them.
+        format: What the files are, such as `safetensors`.
+        size: Bytes of the files.
+        claims: What the format itself claims of the model.
     """
 
     entries: list[Entry]
     config: dict[str, Any] = field(default_factory=dict)
     finished: Callable[["Contents", str], "Contents"] = lambda contents, _: contents
+    format: str | None = None
+    size: int = 0
+    claims: tuple[Claim, ...] = ()
 
 
 class HeadRows(Enum):

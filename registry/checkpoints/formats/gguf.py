@@ -12,6 +12,7 @@ from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
 from gguf.quants import dequantize
 
 from registry.checkpoints.blob import Blob, Span, read_bytes
+from registry.checkpoints.claims import claims_of_facts
 from registry.checkpoints.dtypes import BF16, F16, F32, F64, I8, I16, I32, I64, DType
 from registry.checkpoints.formats.gguf_header import Row, read_header
 from registry.checkpoints.formats.gguf_restore import restored
@@ -64,7 +65,13 @@ def read_gguf(blob: Blob) -> Contents:
         remedy = "give the GGUF file of the language model beside it"
         raise FormatNotRead(path=blob.label, format=f"a GGUF file that holds {kind}", remedy=remedy)
     entries = [entry(blob, row) for row in header.rows]
-    return Contents(entries, config(header.facts), restored)
+    return Contents(
+        entries,
+        config(header.facts),
+        restored,
+        format="gguf",
+        claims=claims_of_facts(header.facts),
+    )
 
 
 def config(facts: dict[str, Any]) -> dict[str, Any]:

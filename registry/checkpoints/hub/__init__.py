@@ -1,6 +1,7 @@
 """Models on a hub, read by HTTP range requests where they lie, or kept in the hub's cache."""
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from registry.checkpoints.folder import listed, only_model, weight_files, with_siblings
 from registry.errors import HubFileNotFound, HubSettings
@@ -36,3 +37,10 @@ def weights_of(model: str, names: list[str], file: str | None) -> list[str]:
         available = listed(weight_files(names)) or "no weights"
         raise HubFileNotFound(model=model, file=file, files=available)
     return with_siblings(names, file)
+
+
+def hub_host() -> str:
+    """Return the name of the hub's machine. Raises HubSettings."""
+    from registry.checkpoints.hub.client import endpoint  # noqa: PLC0415  # takes long to import
+
+    return urlsplit(endpoint()).hostname or ""

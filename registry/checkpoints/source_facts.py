@@ -1,0 +1,22 @@
+"""Where a source lies, how large it is and in which format: kept with the registered model."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """What is known of a source beside its name; None for what is not known.
+
+    Attributes:
+        host: The hub's name, or this machine's for a file or folder.
+        size: Bytes of the files of weights.
+        format: What they are: safetensors, pickle, gguf, onnx or llama2.c.
+    """
+
+    host: str | None = None
+    size: int | None = None
+    format: str | None = None
+
+
+NOT_KNOWN = SourceFacts()
+"""Of sources that an older registry stored."""
