@@ -252,7 +252,7 @@ class Chaos:
             self.server.connected() as url,
             psycopg.connect(url, **self.server.client) as connection,
         ):
-            change = "UPDATE models SET fingerprint_version = %s WHERE name = %s"
+            change = "UPDATE registry_tables.models SET fingerprint_version = %s WHERE name = %s"
             connection.execute(change, (OLD_VERSION, model))
 
     def stored(self) -> Stored:

@@ -31,31 +31,31 @@ from registry.workflows.judge import verdict_on
 LAYERS, REPEATS, KINDS = 32, 9, 40
 SIZES = {"query": 18, "value": 18}
 COPY = """
-INSERT INTO families (name) SELECT 'copy-' || i FROM generate_series(1, :count) AS i;
-INSERT INTO models (name, kind, family_id, source, architecture, dtype, parameters, layers, hidden_size, digest,
+INSERT INTO registry_tables.families (name) SELECT 'copy-' || i FROM generate_series(1, :count) AS i;
+INSERT INTO registry_tables.models (name, kind, family_id, source, architecture, dtype, parameters, layers, hidden_size, digest,
                     fingerprint_version, tool_version)
 SELECT f.name, kind, f.id, source, architecture, dtype, parameters, layers, hidden_size,
        encode(sha256(f.name::bytea), 'hex'), fingerprint_version, tool_version
 FROM models, families AS f WHERE models.name = 'model-0' AND f.name LIKE 'copy-%';
-INSERT INTO fingerprints (model_id, projections, std, rank, nonfinite, unknown)
+INSERT INTO registry_tables.fingerprints (model_id, projections, std, rank, nonfinite, unknown)
 SELECT m.id, f.projections, (SELECT array_agg(s * (0.5 + random()) + 0 * m.id) FROM unnest(f.std) AS s),
        f.rank, 0, f.unknown
 FROM models AS m, fingerprints AS f JOIN models AS o ON o.id = f.model_id
 WHERE o.name = 'model-0' AND m.name LIKE 'copy-%';
-INSERT INTO clusterings (model_id, rank, shares, labels, labels3, inertia, margin)
+INSERT INTO registry_tables.clusterings (model_id, rank, shares, labels, labels3, inertia, margin)
 SELECT m.id, c.rank, c.shares, c.labels, c.labels3, c.inertia, c.margin
 FROM models AS m, clusterings AS c JOIN models AS o ON o.id = c.model_id
 WHERE o.name = 'model-0' AND m.name LIKE 'copy-%';
-INSERT INTO branches (model_id, layer, branch, stream, token)
+INSERT INTO registry_tables.branches (model_id, layer, branch, stream, token)
 SELECT m.id, b.layer, b.branch, b.stream, b.token
 FROM models AS m JOIN models AS o ON o.name = 'model-' || m.id % :kinds JOIN branches AS b ON b.model_id = o.id
 WHERE m.name LIKE 'copy-%';
-INSERT INTO outlines (model_id, start, stream, token)
+INSERT INTO registry_tables.outlines (model_id, start, stream, token)
 SELECT m.id, r(m.id), r(m.id), r(m.id) FROM models AS m WHERE m.name LIKE 'copy-%';
 ANALYZE;
 """
 MATRICES = """
-INSERT INTO matrices (SELECT (m).* FROM (SELECT jsonb_populate_record(x, jsonb_build_object('model_id', o.id)) AS m
+INSERT INTO registry_tables.matrices (SELECT (m).* FROM (SELECT jsonb_populate_record(x, jsonb_build_object('model_id', o.id)) AS m
 FROM models AS o JOIN matrices AS x ON x.model_id = (SELECT id FROM models WHERE name = 'model-' || o.id % :kinds)
 WHERE o.name = ANY(:names) AND o.name LIKE 'copy-%') AS copies) ON CONFLICT DO NOTHING
 """

@@ -15,7 +15,11 @@ from alembic import context
 from sqlalchemy import Connection, create_engine, event, text
 
 LOCK = 7_241_509_911  # any number, always this one: two upgrades at once take turns
+FACE = "registry"  # the schema that analysts read
+TABLES = "registry_tables"  # the schema that the package writes
+VERSION_TABLE = "registry_version"
 LOCK_TIMEOUT = "30s"  # to wait for another upgrade, or for whoever uses a table
+PATH = {"search_path": f"{TABLES}, {FACE}, public"}  # older migrations name no schema
 POLL = 0.05  # seconds between two looks at the lock
 STATEMENT_TIMEOUT = (
     "15min"  # for one statement; a migration that rewrites a large table may SET its own
@@ -25,14 +29,38 @@ STATEMENT_TIMEOUT = (
 def migrate(connection: Connection) -> None:
     """Run the migrations that are asked for, giving up rather than blocking a busy database for long."""
     with locked(connection), bounded(connection):
+        create_schemas(connection)
         context.configure(
             connection=connection,
             target_metadata=context.config.attributes.get("metadata"),
-            version_table="registry_version",
+            version_table=VERSION_TABLE,
             transaction_per_migration=True,
+            include_schemas=True,
+            include_name=is_ours,
         )
         with context.begin_transaction():
             context.run_migrations()
+
+
+def create_schemas(connection: Connection) -> None:
+    """Create the schemas that are missing; where they are there, nobody needs the right to.
+
+    pgvector stands where every other program finds it.
+    """
+    if connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'vector'")) == 0:
+        connection.exec_driver_sql("CREATE EXTENSION vector SCHEMA public")
+    for schema in (TABLES, FACE):
+        missing = text("SELECT to_regnamespace(:schema) IS NULL")
+        if connection.scalar(missing, {"schema": schema}):
+            connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    connection.commit()
+
+
+def is_ours(name: str | None, kind: str, _parents: dict[str, str | None]) -> bool:
+    """Return whether a schema or table is compared with the package's own."""
+    if kind == "schema":
+        return name == TABLES
+    return name != VERSION_TABLE
 
 
 def bounds() -> dict[str, str]:
@@ -53,7 +81,7 @@ def bounded(connection: Connection) -> Iterator[None]:
 
     def set_bounds(begun: Connection) -> None:
         in_transaction = begun.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
-        for name, bound in bounds().items():
+        for name, bound in (bounds() | PATH).items():
             set_bound(begun, name, bound, in_transaction)
         if not in_transaction:
             sessions.append(begun)
@@ -65,7 +93,7 @@ def bounded(connection: Connection) -> Iterator[None]:
     finally:
         event.remove(connection, "begin", set_bounds)
         if sessions and restore(connection):
-            for name in bounds():
+            for name in bounds() | PATH:
                 connection.exec_driver_sql(f"RESET {name}")
             connection.commit()
 
@@ -136,6 +164,9 @@ given = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)
 else:
+    from registry.database.schema import Base
+
+    context.config.attributes["metadata"] = Base.metadata
     url = os.environ["REGISTRY_DATABASE_URL"].replace("postgres://", "postgresql://", 1)
     with create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1)).connect() as own:
         migrate(own)

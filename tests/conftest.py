@@ -86,6 +86,10 @@ def fresh(server: str, template: str) -> Iterator[str]:
     """A new database, dropped afterwards."""
     name = f"test_{WORKER}_{next(numbers)}"
     execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
+    execute(
+        server,
+        f'ALTER DATABASE {name} SET search_path = "$user", public, registry, registry_tables',
+    )
     yield with_name(server, name)
     execute(server, f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -98,8 +102,9 @@ def empty(url: str) -> None:
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
         connection.execute("SET synchronous_commit = off")
-        connection.execute("DELETE FROM models")  # and, by cascade, from all but families
-        connection.execute("DELETE FROM families")
+        connection.execute("DELETE FROM registry_tables.models")  # and, by cascade, the rest
+        connection.execute("DELETE FROM registry_tables.events")
+        connection.execute("DELETE FROM registry_tables.families")
 
 
 def with_name(url: str, name: str) -> str:

@@ -93,7 +93,7 @@ def test_a_verdict_needs_no_torch():
 
 def test_migrations_import_nothing_of_the_package():
     """Migrations are frozen literals: code that moves on does not change what they did."""
-    files = sorted(ROOT.glob("migrations/**/*.py"))
+    files = sorted(ROOT.glob("migrations/versions/*.py"))
     assert len(files) > 7
     assert [file.name for file in files if packages(file) & {"registry", "cli"}] == []
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, func, select, text
 
 from registry import settings
 from registry.database import spool
@@ -15,7 +15,7 @@ from registry.database.connection import (
     schema_revision,
 )
 from registry.database.migrate import upgrade
-from registry.database.schema import REVISION
+from registry.database.schema import REVISION, Model
 from registry.errors import NoEmbeddedServer
 
 if TYPE_CHECKING:
@@ -118,4 +118,4 @@ def inspected(address: str, outside: Status) -> Status:
 
 def count(connection: Connection, schema: str | None) -> int | None:
     """Return how many models are registered; None without our tables."""
-    return connection.scalar(text("SELECT count(*) FROM models")) if schema else None
+    return connection.scalar(select(func.count()).select_from(Model)) if schema else None

@@ -19,6 +19,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
+TABLES = "registry_tables"
+"""The schema of the tables; analysts read the views and functions of schema `registry`."""
+
 
 class Half(TypeDecorator[tuple[float, ...]]):
     """A pgvector halfvec: a fixed count of half-precision numbers, in Python a tuple of floats."""
@@ -54,13 +57,14 @@ class Base(DeclarativeBase):
     """Every constraint has a name that a migration can speak of."""
 
     metadata = MetaData(
+        schema=TABLES,
         naming_convention={
             "ix": "%(table_name)s_%(column_0_N_name)s_idx",
             "uq": "%(table_name)s_%(column_0_N_name)s_key",
             "ck": "%(table_name)s_%(constraint_name)s_check",
             "fk": "%(table_name)s_%(column_0_N_name)s_fkey",
             "pk": "%(table_name)s_pkey",
-        }
+        },
     )
     type_annotation_map = {  # noqa: RUF012  # SQLAlchemy's own protocol
         str: Text,

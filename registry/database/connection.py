@@ -12,9 +12,14 @@ from sqlalchemy.exc import DBAPIError
 
 from registry import settings
 from registry.database.addresses import parsed, shown
-from registry.database.column_types import Base
+from registry.database.column_types import TABLES, Base
 from registry.database.failures import error_of
-from registry.database.migrate import update_extension, upgrade, wait_for_upgrade
+from registry.database.migrate import (
+    update_extension,
+    upgrade,
+    version_table,
+    wait_for_upgrade,
+)
 from registry.database.schema import REVISION
 from registry.errors import (
     BadDatabaseURL,
@@ -213,15 +218,16 @@ def schema_revision(connection: Connection, url: URL) -> str | None:
 
     Raises SchemaUnstated.
     """
-    if not is_table(connection, "registry_version"):
+    table = version_table(connection)
+    if table is None:
         return None
-    query = text("SELECT version_num FROM registry_version ORDER BY version_num LIMIT 2")
-    revisions = connection.scalars(query).all()
+    query = text(f"SELECT version_num FROM {table} LIMIT 2")  # noqa: S608  # the catalogue's name
+    revisions = sorted(connection.scalars(query))
     if len(revisions) > 1:
         raise SchemaUnstated(url=shown(url), reason=f"it holds {' and '.join(revisions)}")
     if revisions:
         return str(revisions[0])
-    if is_table(connection, "models"):
+    if is_table(connection, f"{TABLES}.models") or is_table(connection, "models"):
         raise SchemaUnstated(url=shown(url), reason="it is empty")
     return None
 
@@ -229,7 +235,7 @@ def schema_revision(connection: Connection, url: URL) -> str | None:
 def check_tables(engine: Engine) -> None:
     """Raise SchemaBroken unless every table is there with every column, before minutes of work."""
     for name, columns in missing_columns(engine).items():
-        whole = len(columns) == len(Base.metadata.tables[name].columns)
+        whole = len(columns) == len(Base.metadata.tables[f"{TABLES}.{name}"].columns)
         reason = f"{name} is missing" if whole else f"{name} lacks {', '.join(columns)}"
         raise SchemaBroken(url=shown(engine.url), revision=REVISION, reason=reason)
 
@@ -238,15 +244,14 @@ def missing_columns(engine: Engine) -> dict[str, list[str]]:
     """Return the columns that tables of the schema lack, by table; all of one that is not there."""
     query = text(
         "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
-        " WHERE relname = ANY(:names) AND pg_table_is_visible(pg_class.oid)"
-        " AND attnum > 0 AND NOT attisdropped"
+        " WHERE relnamespace = to_regnamespace(:schema) AND attnum > 0 AND NOT attisdropped"
     )
-    tables = Base.metadata.tables
+    by_name = {table.name: table for table in Base.metadata.tables.values()}
     with engine.connect() as connection:
-        present = {tuple(row) for row in connection.execute(query, {"names": list(tables)})}
+        present = {tuple(row) for row in connection.execute(query, {"schema": TABLES})}
 
     missing = {}
-    for name, table in tables.items():
+    for name, table in by_name.items():
         columns = [column.name for column in table.columns if (name, column.name) not in present]
         if columns:
             missing[name] = columns

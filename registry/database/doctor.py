@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 from registry import settings
 from registry.database import spool
 from registry.database.ailments import Ailment, Finding
-from registry.database.column_types import Base
+from registry.database.column_types import TABLES, Base
 from registry.database.connection import embedded_server, missing_columns, open_database, translated
 from registry.database.migrate import update_extension
 from registry.errors import DatabaseError, RegistryError
@@ -25,18 +25,20 @@ IDLE = text("""
 """)
 INVALID = text("""
     SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
-    WHERE NOT indisvalid AND relnamespace = current_schema()::regnamespace ORDER BY 1
+    WHERE NOT indisvalid AND relnamespace = 'registry_tables'::regnamespace ORDER BY 1
 """)
 BEHIND = text("""
     SELECT installed_version, default_version FROM pg_available_extensions
     WHERE name = 'vector' AND installed_version <> default_version
 """)
 HALF = text("""
-    SELECT name FROM models WHERE NOT EXISTS (SELECT FROM fingerprints WHERE model_id = models.id)
-        OR NOT EXISTS (SELECT FROM matrices WHERE model_id = models.id) ORDER BY name
+    SELECT name FROM registry_tables.models AS m
+    WHERE NOT EXISTS (SELECT FROM registry_tables.fingerprints WHERE model_id = m.id)
+        OR NOT EXISTS (SELECT FROM registry_tables.matrices WHERE model_id = m.id) ORDER BY name
 """)
 EMPTY = text("""
-    FROM families WHERE NOT EXISTS (SELECT FROM models WHERE family_id = families.id)
+    FROM registry_tables.families AS f
+    WHERE NOT EXISTS (SELECT FROM registry_tables.models WHERE family_id = f.id)
 """)
 
 
@@ -79,7 +81,7 @@ def waiting() -> Iterator[Finding]:
 def tables(engine: Engine, _mend: bool) -> Iterator[Finding]:
     """Every table and column that this package reads is there."""
     for name, columns in sorted(missing_columns(engine).items()):
-        if len(columns) == len(Base.metadata.tables[name].columns):
+        if len(columns) == len(Base.metadata.tables[f"{TABLES}.{name}"].columns):
             yield Finding(Ailment.TABLES_DIFFER, name)
             continue
         for column in sorted(columns):
@@ -121,7 +123,8 @@ def models(engine: Engine, mend: bool) -> Iterator[Finding]:
 def versions(engine: Engine, _mend: bool) -> Iterator[Finding]:
     """All fingerprints are of the version that is compared."""
     query = text(
-        "SELECT fingerprint_version, count(*) FROM models WHERE fingerprint_version <> :version"
+        "SELECT fingerprint_version, count(*) FROM registry_tables.models"
+        " WHERE fingerprint_version <> :version"
         " GROUP BY 1 ORDER BY 1"
     )
     with engine.connect() as connection:

@@ -35,8 +35,15 @@ WHILE_CONNECTING = {
 
 DENIED = re.compile(r'permission denied for (?P<kind>[a-z ]+?) "?(?P<name>[^"]+?)"?$')
 OWNED = re.compile(r'must be owner of (?P<kind>[a-z ]+?) "?(?P<name>[^"]+?)"?$')
-RIGHTS = {"sequence": "USAGE", "function": "EXECUTE", "type": "USAGE", "database": "CONNECT"}
-"""What is granted on things other than tables and schemas."""
+RIGHTS = {
+    "schema": "USAGE",
+    "sequence": "USAGE",
+    "function": "EXECUTE",
+    "type": "USAGE",
+    "database": "CONNECT",
+}
+"""What is granted on things other than tables."""
+SCHEMAS = ("registry", "registry_tables")
 BEFORE_REASON = re.compile(r"^(- host: .*?: )?connection (failed|is bad): ")
 
 
@@ -115,10 +122,11 @@ def missing(exc: DBAPIError, url: URL) -> Missing:
     kind, name = (denied["kind"], denied["name"]) if denied else ("schema", "public")
     if kind in ("table", "view", "relation"):
         rights = "SELECT" if verb == "SELECT" else "SELECT, INSERT, UPDATE, DELETE"
-        grant = f"GRANT {rights} ON ALL TABLES IN SCHEMA public TO {role}"
+        grant = f"GRANT {rights} ON ALL TABLES IN SCHEMA registry, registry_tables TO {role}"
         return Missing(f"{verb} on {kind} {name}", grant)
-    if kind == "schema":
-        right = "CREATE" if verb == "CREATE" else "USAGE"
+    if kind in ("schema", "database") and verb == "CREATE":
+        right = "CREATE"
     else:
         right = RIGHTS.get(kind, verb)
-    return Missing(f"{right} on {kind} {name}", f"GRANT {right} ON {kind} {name} TO {role}")
+    granted = "schema registry, registry_tables" if name in SCHEMAS else f"{kind} {name}"
+    return Missing(f"{right} on {kind} {name}", f"GRANT {right} ON {granted} TO {role}")

@@ -98,10 +98,22 @@ def revision_now(connection: Connection) -> str | None:
         return None
     connection.rollback()
     try:
-        revision: str | None = connection.scalar(text("SELECT version_num FROM registry_version"))
+        table = version_table(connection)
+        query = text(f"SELECT version_num FROM {table}")  # noqa: S608  # the catalogue's name
+        revision: str | None = connection.scalar(query)
     except DBAPIError:
         return None
     return revision
+
+
+def version_table(connection: Connection) -> str | None:
+    """Return the table that states the revision; before 0011 it stood beside others' tables."""
+    query = text(
+        "SELECT coalesce(to_regclass('registry_tables.registry_version'),"
+        " to_regclass('registry_version'))::text"
+    )
+    table: str | None = connection.scalar(query)
+    return table
 
 
 def wait_for_upgrade(connection: Connection) -> None:

@@ -19,7 +19,7 @@ from registry.lineage.vector_distances import log_ratio_distance
 
 NEAREST = text(
     "SELECT model, family, digest, std_distance, clustering_distance"
-    " FROM nearest_fingerprints(:std, :shares, :projections, :kind, :version, :k)"
+    " FROM registry.nearest_fingerprints(:std, :shares, :projections, :kind, :version, :k)"
 ).bindparams(
     bindparam("std", type_=FingerprintRow.std.type),
     bindparam("shares", type_=ClusteringRow.shares.type),

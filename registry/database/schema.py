@@ -20,13 +20,30 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from registry.database.column_types import Base, Half, ModelKey, Single
+from registry.database.curation_tables import (
+    ClaimRow,
+    EventRow,
+    NoteRow,
+    SourceRow,
+    TagRow,
+)
+from registry.database.lineage_tables import EdgeRow, VerdictRow
 from registry.database.tensor_rows import LedgerRow, TensorRow
 
-REVISION = "0010"  # the migration that these tables correspond to
+REVISION = "0013"  # the migration that these tables correspond to
+__all__ = [
+    "Base",
+    "ClaimRow",
+    "EdgeRow",
+    "EventRow",
+    "NoteRow",
+    "SourceRow",
+    "TagRow",
+    "VerdictRow",
+]
 OWNED: dict[str, Any] = {"cascade": "all, delete-orphan", "passive_deletes": True}
 """Options of a relationship to rows that go with the model."""
 
@@ -56,6 +73,7 @@ class Model(Base):
     name: Mapped[str]
     kind: Mapped[str]
     family_id: Mapped[int] = mapped_column(ForeignKey("families.id"), index=True)
+    family_set: Mapped[bool] = mapped_column(server_default=text("false"))
     source: Mapped[str]
     revision: Mapped[str | None]
     declared_base: Mapped[str | None]
@@ -85,7 +103,7 @@ class Model(Base):
     histograms: Mapped[list["HistogramRow"]] = relationship(
         order_by="HistogramRow.projection", **OWNED
     )
-    verdict: Mapped["VerdictRow | None"] = relationship(**OWNED)
+    verdict: Mapped[VerdictRow | None] = relationship(**OWNED)
     outline: Mapped["OutlineRow | None"] = relationship(**OWNED)
     matrices: Mapped[list["MatrixRow"]] = relationship(order_by="MatrixRow.position", **OWNED)
     tensors: Mapped[list[TensorRow]] = relationship(order_by="TensorRow.position", **OWNED)
@@ -232,33 +250,6 @@ class HistogramRow(Base):
     model_id: Mapped[ModelKey]
     projection: Mapped[str] = mapped_column(primary_key=True)
     counts: Mapped[tuple[int, ...]] = mapped_column(ARRAY(BigInteger, as_tuple=True))
-
-
-class VerdictRow(Base):
-    """What the registry said of a model when it was ingested, among the models that it knew then.
-
-    base, family: what the verdict names, by name: models may go. closest: the nearest of those
-    compared. how: kinds of changes, in rows from before 0008 sentences. changes: objects with kind,
-    amount and parts, null in these rows. evidence: objects with name, value, null, p_value and
-    more.
-    """
-
-    __tablename__ = "verdicts"
-    __table_args__ = (CheckConstraint("jsonb_typeof(changes) = 'array'", name="changes"),)
-
-    model_id: Mapped[ModelKey]
-    verdict: Mapped[str]
-    base: Mapped[str | None]
-    family: Mapped[str | None]
-    how: Mapped[tuple[str, ...]]
-    score: Mapped[float | None]
-    p_value: Mapped[float | None]
-    chance: Mapped[float | None]
-    candidates: Mapped[int]
-    evidence: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
-    judged_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    closest: Mapped[str | None]
-    changes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
 
 
 class OutlineRow(Base):

@@ -30,8 +30,8 @@ def test_what_was_not_recorded(url, model):
     """A model from before bounds were stored says so."""
     run("ingest", model)
     with psycopg.connect(url) as own:
-        own.execute("UPDATE matrices SET bounds = NULL")
-        own.execute("UPDATE clusterings SET undetermined = NULL")
+        own.execute("UPDATE registry_tables.matrices SET bounds = NULL")
+        own.execute("UPDATE registry_tables.clusterings SET undetermined = NULL")
     shown = answer("show", "model")
     assert (shown["spectrum_error"], shown["undetermined"]) == (None, {"16": None, "64": None})
     assert "how exact the singular values are was not recorded" in run(
@@ -43,7 +43,7 @@ def test_labels_in_doubt_are_named(url, model):
     """In the table, in the JSON and in SQL."""
     run("ingest", model)
     with psycopg.connect(url) as own:
-        own.execute("UPDATE clusterings SET undetermined = '{1,9}' WHERE rank = 16")
+        own.execute("UPDATE registry_tables.clusterings SET undetermined = '{1,9}' WHERE rank = 16")
         own.commit()
         view = own.execute("SELECT undetermined FROM model_fingerprints").fetchall()
     assert view == [(2,)]

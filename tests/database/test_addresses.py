@@ -171,7 +171,7 @@ def test_a_command_goes_by_its_name(url):
         psycopg.connect(url, autocommit=True) as observer,
         psycopg.connect(url) as holder,
     ):
-        holder.execute("LOCK TABLE models")
+        holder.execute("LOCK TABLE registry_tables.models")
         process = start("list")
         query = "SELECT application_name FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         assert eventually(lambda: names.extend(observer.execute(query).fetchall()) or names, 60)

@@ -25,8 +25,8 @@ def test_nothing_is_wrong(url, model):
 
 def test_missing_tables_and_columns(own_url):
     """What the schema has and the database lacks is named."""
-    execute(own_url, "DROP TABLE verdicts CASCADE")
-    execute(own_url, "ALTER TABLE fingerprints DROP COLUMN nonfinite CASCADE")
+    execute(own_url, "DROP TABLE registry_tables.verdicts CASCADE")
+    execute(own_url, "ALTER TABLE registry_tables.fingerprints DROP COLUMN nonfinite CASCADE")
     assert examined() == [
         (Ailment.TABLES_DIFFER, "fingerprints.nonfinite", False),
         (Ailment.TABLES_DIFFER, "verdicts", False),
@@ -49,8 +49,8 @@ def test_half_a_model_and_an_empty_family(own_url, model):
     """A model without its rows is told and kept; a family without models goes."""
     with registry.Registry(own_url) as known:
         known.ingest(model, name="half")
-    execute(own_url, "DELETE FROM matrices")
-    execute(own_url, "INSERT INTO families (name) VALUES ('empty')")
+    execute(own_url, "DELETE FROM registry_tables.matrices")
+    execute(own_url, "INSERT INTO registry_tables.families (name) VALUES ('empty')")
     half, empty = (Ailment.MODEL_HALF, "half"), (Ailment.FAMILY_EMPTY, "empty")
     assert examined(mend=False) == [(*half, False), (*empty, False)]
     assert examined() == [(*half, False), (*empty, True)]
@@ -61,7 +61,7 @@ def test_old_fingerprints(own_url, model):
     """Fingerprints of another version are counted."""
     with registry.Registry(own_url) as known:
         known.ingest(model)
-    execute(own_url, "UPDATE models SET fingerprint_version = 1")
+    execute(own_url, "UPDATE registry_tables.models SET fingerprint_version = 1")
     assert doctor.examine(mend=True) == [Finding(Ailment.VERSION_OLD, "1", detail="1")]
 
 

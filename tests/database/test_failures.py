@@ -76,7 +76,7 @@ def test_a_missing_right_is_named_with_its_grant(own_url, model):
     """Each grant that a sentence asks for is enough for that step: to open, to read, to write."""
     guest = as_role(own_url, "reader")
     rights = []
-    for _ in range(4):
+    for _ in range(5):
         try:
             with registry.Registry(guest) as known:
                 known.models()
@@ -85,7 +85,11 @@ def test_a_missing_right_is_named_with_its_grant(own_url, model):
         except (RightMissing, Spooled) as error:
             rights.append(re.search("the right (.*) [(]permission", str(error))[1])
             execute(own_url, re.search("the owner of the database for: (.*?)[.]", str(error))[1])
-    assert rights == ["SELECT on table registry_version", "INSERT on table families"]
+    assert rights == [
+        "USAGE on schema registry_tables",
+        "SELECT on table registry_version",
+        "INSERT on table families",
+    ]
     with registry.Registry(own_url) as known:
         assert [summary.name for summary in known.models()] == ["read"]
     execute(own_url, "DROP OWNED BY reader")
@@ -96,7 +100,7 @@ def test_no_right_to_create_tables(empty_url):
     guest = as_role(empty_url, "builder")
     execute(empty_url, "CREATE EXTENSION vector")
     with (
-        pytest.raises(RightMissing, match='GRANT CREATE ON schema public TO "builder"'),
+        pytest.raises(RightMissing, match='GRANT CREATE ON database test_.* TO "builder"'),
         open_database(guest),
     ):
         pass
@@ -129,7 +133,7 @@ def known_name(url, model):
 def test_timeouts(url, setting, kind, advice):
     """A wait that the user's own setting ends is no server that is down."""
     with registry.Registry(f"{url}&options=-c%20{setting}") as known, psycopg.connect(url) as other:
-        other.execute("LOCK TABLE models")
+        other.execute("LOCK TABLE registry_tables.models")
         with pytest.raises(kind, match=advice):
             known.models()
 
@@ -155,9 +159,9 @@ def test_a_connection_that_idles_too_long(url):
         ("DELETE FROM registry_version", SchemaUnstated, "it is empty"),
         ("DROP TABLE registry_version", TablesTaken, "already exists"),
         ("ALTER TABLE registry_version RENAME version_num TO v", SchemaBroken, "version_num"),
-        ("DROP TABLE histograms", SchemaBroken, "histograms"),
-        ("ALTER TABLE models DROP cast_digest CASCADE", SchemaBroken, "cast_digest"),
-        ("DROP TABLE models CASCADE", SchemaBroken, "models"),
+        ("DROP TABLE registry_tables.histograms", SchemaBroken, "histograms"),
+        ("ALTER TABLE registry_tables.models DROP cast_digest CASCADE", SchemaBroken, "cast_digest"),
+        ("DROP TABLE registry_tables.models CASCADE", SchemaBroken, "models"),
     ],
 )  # fmt: skip
 def test_tables_of_another_draft(own_url, monkeypatch, model, change, kind, stated):

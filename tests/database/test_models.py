@@ -34,7 +34,7 @@ def test_names_and_digests_find_a_model(known, model, url, tmp_path):
     known.ingest(write_folder(tmp_path / "b", llama(seed=1)), name=digest[:10])
     assert known.show(digest[:10])[0].name == digest[:10]
     with psycopg.connect(url) as own:  # digests do not collide at will
-        own.execute("UPDATE models SET digest = 'aaaaaaaa' || substr(digest, 9)")
+        own.execute("UPDATE registry_tables.models SET digest = 'aaaaaaaa' || substr(digest, 9)")
     with pytest.raises(ModelAmbiguous, match="could be any of"):
         known.show("aaaaaaaa")
 

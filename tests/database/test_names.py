@@ -86,7 +86,7 @@ def test_names_of_an_older_registry(url, model):
     """One that would be refused now is listed, shown, compared and removed by the name that it has."""
     odd = "a\x1b[31m\nb\u202e" + "x" * 10_000
     assert run("ingest", model).exit_code == 0
-    execute(url, f"UPDATE models SET name = E'a\\x1b[31m\\nb\u202e{'x' * 10_000}'")
+    execute(url, f"UPDATE registry_tables.models SET name = E'a\\x1b[31m\\nb\u202e{'x' * 10_000}'")
     assert answer("list")["models"][0]["name"] == odd
     assert answer("show", odd)["name"] == odd
     for command in (

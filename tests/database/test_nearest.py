@@ -62,7 +62,7 @@ def test_only_one_fingerprint_version_is_compared(known, model, url, tmp_path):
     """Models of another version are not among the nearest, until they are ingested again."""
     known.ingest(model)
     with psycopg.connect(url) as own:
-        own.execute("UPDATE models SET fingerprint_version = 0")
+        own.execute("UPDATE registry_tables.models SET fingerprint_version = 0")
     other = write_folder(tmp_path / "x", llama(seed=1))
     assert known.identify(other).matches == ()
     known.ingest(model)

@@ -20,10 +20,14 @@ from registry.database.text_limits import LIMITS, Limit, TooLong, cut, fitting
 WORDS_OF_A_CONSTRAINT = {
     "branches.branch",
     "characteristics.law",
+    "claims.claim",
+    "edges.direction",
     "ledgers.fate",
     "models.kind",
     "spaces.side",
 }
+OF_THE_REGISTRY = {"events.undo"}
+"""Rows as they were stored."""
 DIGESTS = {"digest", "cast_digest"}
 LONG = "\0\ud800x" * 5000
 
@@ -41,7 +45,7 @@ def text_columns() -> set[str]:
 
 def test_every_column_of_text_has_a_limit():
     """But for digests, and words that a constraint lists."""
-    assert text_columns() == set(LIMITS) | WORDS_OF_A_CONSTRAINT
+    assert text_columns() == set(LIMITS) | WORDS_OF_A_CONSTRAINT | OF_THE_REGISTRY
 
 
 def test_text_that_fits_stays():
@@ -104,7 +108,15 @@ def test_the_base_of_a_card_that_is_no_name(url, tmp_path, caplog):
 
 
 def test_only_names_are_refused():
-    """Of all columns these alone can end an ingestion."""
+    """Names, sources, and what somebody types: nothing else can end an ingestion."""
     refused = {column for column, limit in LIMITS.items() if limit.longer is TooLong.REFUSED}
-    assert refused == {"families.name", "models.name", "models.source"}
+    assert refused == {
+        "families.name",
+        "models.name",
+        "models.source",
+        "notes.note",
+        "sources.name",
+        "sources.source",
+        "tags.tag",
+    }
     assert Limit(1).longer is TooLong.CUT

@@ -89,7 +89,7 @@ def test_a_row_from_before_there_were_kinds_is_shown_as_it_was_said(session, url
     """Its sentences are kept; spectra, which were -log10 of a distance, come out as distances."""
     execute(
         url,
-        "UPDATE verdicts SET verdict = 'derived', base = 'base', closest = NULL, changes = NULL,"
+        "UPDATE registry_tables.verdicts SET verdict = 'derived', base = 'base', closest = NULL, changes = NULL,"
         " how = ARRAY['fine-tuned: the weights moved by 8.2%'],"
         f" evidence = '{json.dumps(OLD)}'",
     )
@@ -106,6 +106,6 @@ def test_a_row_from_before_there_were_kinds_is_shown_as_it_was_said(session, url
 
 def test_a_model_without_a_verdict_says_so(session, url):
     """Models from before there were verdicts have none."""
-    execute(url, "DELETE FROM verdicts")
+    execute(url, "DELETE FROM registry_tables.verdicts")
     with pytest.raises(NoVerdict, match="child"):
         kept_verdict(session, "child")

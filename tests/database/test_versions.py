@@ -155,11 +155,11 @@ def test_the_newer_of_two_rows_is_the_model(known, model, url):
     columns = rows(
         url,
         "SELECT string_agg(column_name, ', ') FROM information_schema.columns"
-        " WHERE table_name = 'models' AND column_name NOT IN ('id', 'fingerprint_version')",
+        " WHERE table_name = 'models' AND table_schema = 'registry_tables' AND column_name NOT IN ('id', 'fingerprint_version')",
     )[0][0]
     execute(
         url,
-        f"INSERT INTO models ({columns}, fingerprint_version) SELECT {columns}, {OLD} FROM models",
+        f"INSERT INTO registry_tables.models ({columns}, fingerprint_version) SELECT {columns}, {OLD} FROM registry_tables.models",
     )
     assert known.show("model").summary.fingerprint_version == VERSION
     assert known.ingest(model).outcome is Outcome.UNCHANGED

@@ -53,7 +53,9 @@ def release_when_told(other, caplog):
     return thread
 
 
-@pytest.mark.parametrize("lock", [WRITERS, "LOCK TABLE models"], ids=["writer", "table"])
+@pytest.mark.parametrize(
+    "lock", [WRITERS, "LOCK TABLE registry_tables.models"], ids=["writer", "table"]
+)
 def test_a_wait_is_told_with_whom_it_is_for(url, model, other, caplog, lock):
     """Another writer, or whoever holds a table: said once, and then the work goes on."""
     other.execute(lock)
@@ -81,7 +83,7 @@ def test_a_short_wait_is_not_told(url, model, other, caplog, monkeypatch):
 def test_a_lock_timeout_names_the_holder(url, other, monkeypatch, silence):
     """Where the user's own lock_timeout ends the wait, the error says who was in the way."""
     monkeypatch.setattr(waits, "SILENCE", silence)
-    other.execute("LOCK TABLE models")
+    other.execute("LOCK TABLE registry_tables.models")
     with (
         registry.Registry(f"{url}&options=-c%20lock_timeout=500ms") as known,
         pytest.raises(LockTimeout, match=f"theirs, process {other.info.backend_pid}"),
@@ -105,14 +107,16 @@ def test_an_interrupt_ends_the_wait(url, model, other, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "lock", [f"SELECT pg_advisory_xact_lock({LOCK})", "LOCK TABLE models"], ids=["upgrade", "table"]
+    "lock",
+    [f"SELECT pg_advisory_xact_lock({LOCK})", "LOCK TABLE registry_tables.models"],
+    ids=["upgrade", "table"],
 )
 def test_an_upgrade_that_waits_says_so(own_url, caplog, monkeypatch, lock):
     """For another upgrade, or for whoever uses a table; and its error names them."""
     from registry.database import migrate
 
     monkeypatch.setattr(migrate, "SILENCE", 0.1)
-    execute(own_url, "DROP TABLE ledgers CASCADE")
+    execute(own_url, "DROP TABLE registry_tables.ledgers CASCADE")
     execute(own_url, "UPDATE registry_version SET version_num = '0009'")
     with psycopg.connect(f"{own_url}&application_name=theirs") as other:
         other.execute(lock)

@@ -59,6 +59,7 @@ def rename(url: str, name: str, new: str) -> None:
     """Give a registered model, and its family, a name as an older registry stored them."""
     written = new.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n").replace("\r", "\\r")
     execute(
-        url, f"UPDATE models SET name = E'{written}', revision = E'{written}' WHERE name = '{name}'"
+        url,
+        f"UPDATE registry_tables.models SET name = E'{written}', revision = E'{written}' WHERE name = '{name}'",
     )
-    execute(url, f"UPDATE families SET name = E'{written}' WHERE name = '{name}'")
+    execute(url, f"UPDATE registry_tables.families SET name = E'{written}' WHERE name = '{name}'")

@@ -76,7 +76,10 @@ def full(url, state="53100"):
         "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS"
         f" $$ BEGIN RAISE 'could not extend file' USING ERRCODE = '{state}'; END $$",
     )
-    execute(url, "CREATE TRIGGER f BEFORE INSERT OR UPDATE ON models EXECUTE FUNCTION refuse()")
+    execute(
+        url,
+        "CREATE TRIGGER f BEFORE INSERT OR UPDATE ON registry_tables.models EXECUTE FUNCTION refuse()",
+    )
     return lambda: execute(url, "DROP FUNCTION refuse CASCADE")
 
 
@@ -87,8 +90,8 @@ def out_of_memory(url):
 
 def half_restored(url):
     """Take a table away."""
-    execute(url, "ALTER TABLE histograms RENAME TO elsewhere")
-    return lambda: execute(url, "ALTER TABLE elsewhere RENAME TO histograms")
+    execute(url, "ALTER TABLE registry_tables.histograms RENAME TO elsewhere")
+    return lambda: execute(url, "ALTER TABLE registry_tables.elsewhere RENAME TO histograms")
 
 
 @pytest.fixture

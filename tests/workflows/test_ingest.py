@@ -29,7 +29,7 @@ def contents(url):
     with psycopg.connect(url) as connection:
         rows = {}
         for table in TABLES:
-            query = f"SELECT xmin::text, t::text FROM {table} t ORDER BY 2"
+            query = f"SELECT xmin::text, t::text FROM registry_tables.{table} t ORDER BY 2"
             rows[table] = connection.execute(query).fetchall()
         return rows
 
@@ -59,9 +59,9 @@ def test_deepened(known, model):
 @pytest.mark.parametrize(
     "loss",
     [
-        "DELETE FROM outlines",
-        "DELETE FROM histograms",
-        "UPDATE matrices SET bounds = NULL WHERE layer = 1",
+        "DELETE FROM registry_tables.outlines",
+        "DELETE FROM registry_tables.histograms",
+        "UPDATE registry_tables.matrices SET bounds = NULL WHERE layer = 1",
     ],
     ids=["sketches", "histograms", "bounds"],
 )
@@ -90,9 +90,9 @@ def test_the_outcome_is_said(known, url, model):
     assert ingested(model, "--rank", "16").startswith("registered model in family model")
     assert ingested(model).endswith("64 singular values are stored now instead of 16\n")
     assert ingested(model).endswith("nothing was changed\n")
-    execute(url, "DELETE FROM histograms")
+    execute(url, "DELETE FROM registry_tables.histograms")
     assert ingested(model).endswith("what an older registry did not record was added\n")
-    execute(url, "DELETE FROM histograms")
+    execute(url, "DELETE FROM registry_tables.histograms")
     for outcome in ("completed", "unchanged"):
         [answer] = json.loads(ingested(model, "--json"))["models"]
         assert answer["outcome"] == outcome

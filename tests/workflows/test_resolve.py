@@ -79,7 +79,9 @@ def test_a_digest_of_several(known, model, tmp_path):
     known.ingest(write_folder(tmp_path / "b", llama(seed=1)))
     with Session(known._engine) as session, session.begin():  # digests do not collide at will
         session.execute(
-            sqlalchemy.text("UPDATE models SET digest = 'aaaaaaaa' || substr(digest, 9)")
+            sqlalchemy.text(
+                "UPDATE registry_tables.models SET digest = 'aaaaaaaa' || substr(digest, 9)"
+            )
         )
     with pytest.raises(ModelAmbiguous, match="could be any of b, model"):
         known.resolve("aaaaaaaa")

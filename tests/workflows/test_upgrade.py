@@ -107,12 +107,12 @@ def test_a_dry_run_reads_and_writes_nothing(known, model, url, monkeypatch):
     """It says which sources are there."""
     known.ingest(model)
     age(url)
-    before = rows(url, "SELECT xmin::text, m::text FROM models m")
+    before = rows(url, "SELECT xmin::text, m::text FROM registry_tables.models m")
     monkeypatch.setattr(upgrade, "read", None)
     assert outcomes(known.upgrade(dry_run=True)) == {"model": UpgradeOutcome.SOURCE_FOUND}
     shutil.rmtree(model)
     assert outcomes(known.upgrade(dry_run=True)) == {"model": UpgradeOutcome.SOURCE_GONE}
-    assert rows(url, "SELECT xmin::text, m::text FROM models m") == before
+    assert rows(url, "SELECT xmin::text, m::text FROM registry_tables.models m") == before
 
 
 def test_an_interrupted_upgrade_resumes(known, model, url, monkeypatch):
@@ -189,7 +189,7 @@ def test_adapters_are_refreshed(known, url, tmp_path):
     folder = write_adapter(tmp_path / "adapter", factors)
     known.ingest(folder)
     age(url)
-    execute(url, "UPDATE adapters SET rank = 99")
+    execute(url, "UPDATE registry_tables.adapters SET rank = 99")
     assert outcomes(known.upgrade()) == {"adapter": UpgradeOutcome.REFRESHED}
     assert known.show("adapter").fingerprint == registry.fingerprint(folder)
 
@@ -215,7 +215,10 @@ def test_a_hub_model_is_read_at_its_commit(known, url, model, tmp_path):
         hub.add("org/m", files)
         commit = known.ingest("org/m").model.revision
         known.ingest(EXAMPLES / "llama-tiny", name="never")
-        execute(url, "UPDATE models SET source = 'org/never', revision = 'x' WHERE name = 'never'")
+        execute(
+            url,
+            "UPDATE registry_tables.models SET source = 'org/never', revision = 'x' WHERE name = 'never'",
+        )
         age(url)
         upgraded = known.upgrade()
     assert outcomes(upgraded) == {

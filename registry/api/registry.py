@@ -1,28 +1,30 @@
-"""The Python face: a fingerprint without a database, and the registry as an object.
+"""The registry as an object: what it stores, answers and lists.
 
 What needs torch is imported where it is used: a list of models should not wait for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
-from sqlalchemy.orm import Session
-
+from registry.api.analysis import Analysis
+from registry.api.base import TOOL_VERSION
+from registry.api.catalogues import Catalogues
+from registry.api.curation import Curation
+from registry.api.functions import compare
+from registry.api.lineage import Lineage
 from registry.database import fingerprints, models, verdicts, versions
 from registry.database.connection import open_whole
 from registry.database.models import FamilySummary, Summary
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.transactions import in_transaction
 from registry.database.verdicts import StoredVerdict
 from registry.errors import ModelNotFound
 from registry.fingerprints.record import Fingerprint
 
 if TYPE_CHECKING:
-    from registry.architectures.inspection import Inspection
     from registry.characteristic.dsv import DsvResult
     from registry.characteristic.groups import Characteristic
     from registry.fingerprints.from_source import Options
@@ -42,57 +44,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-TOOL_VERSION = version("weight-registry")
 
-
-def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint:
-    """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
-
-    Of an adapter without `base`, that of its LoRA delta alone. A hub model is read over the network
-    and not stored, unless `download` keeps it in the hub cache.
-    registry.fingerprints.from_source.Options has all options.
-
-    >>> import registry
-    >>> one = registry.fingerprint("examples/checkpoints/llama-tiny", rank=16)
-    >>> one.architecture, one.layers, one.hidden_size
-    ('LlamaForCausalLM', 3, 48)
-    """
-    from registry.fingerprints.from_source import read
-
-    return read(source, **options)[1]
-
-
-def inspect(source: str | Path) -> "Inspection":
-    """Return what a source holds, from its headers alone, in well under a second.
-
-    Raises RegistryError.
-
-    >>> import registry
-    >>> registry.inspect("examples/checkpoints/llama-tiny").layers
-    3
-    """
-    from registry.architectures import inspection
-
-    return inspection.inspect(source)
-
-
-def compare(a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
-    """Return whether `a` was derived from `b`. Needs no database. Raises RegistryError.
-
-    Both are sources, fingerprints, or files that `registry fingerprint -o` wrote. The verdict's
-    `score` is larger the more surely one comes from the other, and comparable across pairs.
-
-    >>> import registry
-    >>> tiny = "examples/checkpoints/llama-tiny"
-    >>> print(registry.compare("examples/checkpoints/llama-tiny-code", tiny))
-    derived from examples/checkpoints/llama-tiny
-    """
-    from registry.workflows import compare
-
-    return compare.compare(a, b, **options)
-
-
-class Registry:
+class Registry(Lineage, Curation, Catalogues, Analysis):
     """A database of fingerprints.
 
     url: any Postgres 15+ with pgvector; None means REGISTRY_DATABASE_URL, else the embedded server,
@@ -286,7 +239,3 @@ class Registry:
         """Delete a model; returns what it was."""
         removal = partial(models.remove, name=name)
         return in_transaction(self._engine, removal, done=ModelNotFound)
-
-    def _answer(self, question: Callable[[Session], T]) -> T:
-        """Return what a function reads in a session of its own."""
-        return answer_of(self._engine, question)

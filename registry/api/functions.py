@@ -1,0 +1,64 @@
+"""What needs no database: the fingerprint of a source, its headers, and the verdict on a pair.
+
+What needs torch is imported where it is used.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Unpack
+
+from registry.fingerprints.record import Fingerprint
+
+if TYPE_CHECKING:
+    from registry.architectures.inspection import Inspection
+    from registry.fingerprints.from_source import Options
+    from registry.lineage.verdict import Verdict
+    from registry.workflows.resolve import Named
+
+# ruff: noqa: PLC0415  # see the module's docstring
+
+
+def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint:
+    """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
+
+    Of an adapter without `base`, that of its LoRA delta alone. A hub model is read over the network
+    and not stored, unless `download` keeps it in the hub cache.
+    registry.fingerprints.from_source.Options has all options.
+
+    >>> import registry
+    >>> one = registry.fingerprint("examples/checkpoints/llama-tiny", rank=16)
+    >>> one.architecture, one.layers, one.hidden_size
+    ('LlamaForCausalLM', 3, 48)
+    """
+    from registry.fingerprints.from_source import read
+
+    return read(source, **options)[1]
+
+
+def inspect(source: str | Path) -> "Inspection":
+    """Return what a source holds, from its headers alone, in well under a second.
+
+    Raises RegistryError.
+
+    >>> import registry
+    >>> registry.inspect("examples/checkpoints/llama-tiny").layers
+    3
+    """
+    from registry.architectures import inspection
+
+    return inspection.inspect(source)
+
+
+def compare(a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
+    """Return whether `a` was derived from `b`. Needs no database. Raises RegistryError.
+
+    Both are sources, fingerprints, or files that `registry fingerprint -o` wrote. The verdict's
+    `score` is larger the more surely one comes from the other, and comparable across pairs.
+
+    >>> import registry
+    >>> tiny = "examples/checkpoints/llama-tiny"
+    >>> print(registry.compare("examples/checkpoints/llama-tiny-code", tiny))
+    derived from examples/checkpoints/llama-tiny
+    """
+    from registry.workflows import compare
+
+    return compare.compare(a, b, **options)
