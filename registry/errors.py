@@ -282,6 +282,10 @@ class HubOffline(CheckpointError):
     HF_HUB_OFFLINE or give a folder."""
 
 
+class NoSuchWellKnownFamily(RegistryError):
+    """The starter list has no family {family!r}; it has {families}."""
+
+
 class HubUnreachable(CheckpointError):
     """{model!r} is no file or folder here and could not be fetched from the hub ({reason}); check
     the spelling, the network and HF_ENDPOINT."""
