@@ -238,15 +238,14 @@ def create_sources_and_claims() -> None:
         now("first_seen"),
         now("last_seen"),
         sa.PrimaryKeyConstraint("id", name="sources_pkey"),
-        sa.UniqueConstraint(
-            "model_id",
-            "name",
-            "source",
-            "revision",
-            "host",
-            name="sources_place_key",
-            postgresql_nulls_not_distinct=True,
-        ),
+        schema=TABLES,
+    )
+    op.create_index(
+        "sources_place_key",
+        "sources",
+        ["model_id", "name", sa.text("md5(source)"), "revision", "host"],
+        unique=True,
+        postgresql_nulls_not_distinct=True,
         schema=TABLES,
     )
     op.create_table(

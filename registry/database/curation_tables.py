@@ -28,13 +28,14 @@ class SourceRow(Base):
 
     __tablename__ = "sources"
     __table_args__ = (
-        UniqueConstraint(
+        Index(
+            "sources_place_key",
             "model_id",
             "name",
-            "source",
+            text("md5(source)"),  # an index takes no text of 8,192 characters
             "revision",
             "host",
-            name="sources_place_key",
+            unique=True,
             postgresql_nulls_not_distinct=True,
         ),
     )
