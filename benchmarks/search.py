@@ -23,7 +23,7 @@ from registry.architectures.roles import PROJECTIONS
 from registry.database import fingerprints, near_sketches, nearest
 from registry.database.connection import open_database
 from registry.database.embedded.server import Server
-from registry.database.fingerprints import Origin
+from registry.database.origin import Origin
 from registry.fingerprints.record import VERSION, Branch, Clustering, Fingerprint, Matrix
 from registry.numerics.unit_vectors import unit
 from registry.workflows.judge import verdict_on

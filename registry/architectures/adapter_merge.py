@@ -80,7 +80,7 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
         entries=tuple(merged_entries(base, adapter)),
         remote=base.remote or adapter.remote,
         claims=adapter.claims,
-        facts=adapter.facts,
+        facts=replace(adapter.facts, place=f"{adapter.facts.place}{MERGED_INTO}{base.facts.place}"),
     )
 
 

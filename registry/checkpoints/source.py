@@ -80,6 +80,7 @@ def open_checkpoint(source: str | Path, *, download: bool = False) -> Checkpoint
         name=f"{whole.name}#{tower}",
         config=config_of_tower(whole.config, tower),
         entries=entries_below(whole.entries, tower, plain),
+        facts=replace(whole.facts, place=f"{whole.facts.place}#{tower}"),
     )
 
 
@@ -153,6 +154,19 @@ def from_hub(source: str, *, download: bool) -> Checkpoint:
     return replace(opened, left_aside=tuple(left_aside(files, weights)))
 
 
+def without_revision(source: str) -> str:
+    """Return a hub id, and the file that is meant in it, less the revision."""
+    match = HUB_ID.fullmatch(source)
+    if match is None:
+        return source
+    return f"{match['model']}:{match['file']}" if match["file"] else match["model"]
+
+
+def full_path(source: str) -> str:
+    """Return a path from the root on, with the home folder for `~`; links are not followed."""
+    return os.path.abspath(os.path.expanduser(source))  # noqa: PTH100, PTH111  # of any text
+
+
 def beside(files: Files, weights: str) -> Files:
     """Return what stands beside weights, as if their folder had been given.
 
@@ -200,7 +214,12 @@ def checkpoint(
     return replace(
         opened,
         claims=claims_beside(files, contents.claims, origin.name),
-        facts=SourceFacts(origin.host or platform.node() or None, contents.size, contents.format),
+        facts=SourceFacts(
+            place=(without_revision if origin.host else full_path)(origin.source),
+            host=origin.host or platform.node() or None,
+            size=contents.size,
+            format=contents.format,
+        ),
     )
 
 

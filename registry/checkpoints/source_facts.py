@@ -8,11 +8,13 @@ class SourceFacts:
     """What is known of a source beside its name; None for what is not known.
 
     Attributes:
+        place: Where it lies on its host, wherever a command was started: a full path, or a hub id.
         host: The hub's name, or this machine's for a file or folder.
         size: Bytes of the files of weights.
         format: What they are: safetensors, pickle, gguf, onnx or llama2.c.
     """
 
+    place: str | None = None
     host: str | None = None
     size: int | None = None
     format: str | None = None

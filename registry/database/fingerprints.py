@@ -7,6 +7,7 @@ from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from registry.architectures.ledger_line import LedgerLine
+from registry.database import sources
 from registry.database.fingerprint_rows import add_spectra, replace_spectra, replace_version
 from registry.database.models import (
     Summary,
@@ -19,6 +20,7 @@ from registry.database.models import (
     wait_for_others,
 )
 from registry.database.names import check_names, check_source, storable_base
+from registry.database.origin import Origin
 from registry.database.rows import column_values, field_values, records_of
 from registry.database.schema import (
     AdapterRow,
@@ -56,33 +58,20 @@ class Outcome(Enum):
     REFRESHED = "refreshed"
     """They were, with a fingerprint of an older version, which the new one replaced."""
     UNCHANGED = "unchanged"
-    """They were, with all of this; nothing was written."""
-
-
-class Origin(NamedTuple):
-    """Where a fingerprint comes from, and what to register it as.
-
-    base: the model that the checkpoint says it was made from. family: None for that of the base,
-    else the model's own.
-    """
-
-    source: str
-    revision: str | None
-    base: str | None
-    name: str
-    family: str | None
-    tool_version: str
+    """They were, with all of this; nothing was written but where they were seen."""
 
 
 class Saved(NamedTuple):
     """A stored model.
 
-    rank_before: what the same weights were stored with before; None where they are new.
+    rank_before: what the same weights were stored with before; None where they are new. elsewhere:
+    whether they were registered, and had not been seen under this name in this place.
     """
 
     summary: Summary
     outcome: Outcome
     rank_before: int | None
+    elsewhere: bool = False
 
 
 def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
@@ -92,7 +81,8 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
 
     The same weights are never stored twice. Of a larger rank, or with parts that the stored ones
     lack, their spectra, clusterings and sketches take the old ones' place. A fingerprint of an
-    older version is replaced, and where it was read from with it.
+    older version is replaced, and where it was read from with it. Where weights were seen is kept
+    in any case, with what is claimed of them there.
     """
     check_source(origin.source)
     check_names(origin.name, origin.family)
@@ -101,6 +91,7 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
     known = of_weights(session, fingerprint)
     if known is None:
         model = add(session, origin, fingerprint)
+        sources.record_source(session, model, origin)
         return Saved(summary(model), Outcome.NEW, None)
 
     rank_before = known.fingerprint.rank
@@ -111,7 +102,8 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
         known.revision = fitting("models.revision", origin.revision)
     elif outcome is not Outcome.UNCHANGED:
         replace_spectra(session, known, fingerprint)
-    return Saved(summary(known), outcome, rank_before)
+    elsewhere = sources.record_source(session, known, origin)
+    return Saved(summary(known), outcome, rank_before, elsewhere)
 
 
 def rank_to_keep(session: Session, fingerprint: Fingerprint) -> int:
@@ -122,23 +114,24 @@ def rank_to_keep(session: Session, fingerprint: Fingerprint) -> int:
     return max(known.fingerprint.rank, fingerprint.rank)
 
 
-def refresh(session: Session, name: str, fingerprint: Fingerprint, tool_version: str) -> Summary:
+def refresh(session: Session, origin: Origin, fingerprint: Fingerprint) -> Summary:
     """Put a fingerprint in the place of an older version's of the same weights.
 
     Name, family, source, the time of ingestion and the stored verdict stay. Another process may
     have done it already.
 
     Args:
-        name: What the model was called before its weights were read.
+        origin: What the model was called before its weights were read, and where they are.
 
     Raises ModelNotFound where it was removed meanwhile.
     """
     wait_for_others(session)
     known = of_weights(session, fingerprint)
     if known is None:
-        raise ModelNotFound(name=name)
+        raise ModelNotFound(name=origin.name)
     if known.fingerprint_version < fingerprint.version:
-        replace_version(session, known, fingerprint, tool_version)
+        replace_version(session, known, fingerprint, origin.tool_version)
+    sources.record_source(session, known, origin)
     return summary(known)
 
 

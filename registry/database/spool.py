@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from registry import settings
-from registry.database.fingerprints import Origin
+from registry.database.origin import Origin, origin_from, origin_json
 from registry.errors import BrokenSpoolFile, UnreadableFile
 from registry.files import writable, write_private
 from registry.fingerprints import serialised
@@ -63,7 +63,7 @@ def encoded(waiting: Waiting) -> bytes:
     """Return what is written below the first line."""
     content = {
         "journey": waiting.journey.value,
-        "origin": waiting.origin._asdict(),
+        "origin": origin_json(waiting.origin),
         "record": serialised.to_json(waiting.fingerprint),
     }
     return json.dumps(content, allow_nan=False).encode()
@@ -125,7 +125,7 @@ def decoded(content: bytes, path: str) -> Waiting:
     try:
         parts: dict[str, Any] = json.loads(content)
         journey = Journey(parts["journey"])
-        origin = Origin(**parts["origin"])
-    except (ValueError, TypeError, KeyError, RecursionError) as exc:
+        origin = origin_from(parts["origin"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as exc:
         raise BrokenSpoolFile(path=path, reason="its content is not what it should be") from exc
     return Waiting(journey, origin, serialised.from_json(parts, path))

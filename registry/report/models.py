@@ -116,7 +116,8 @@ def ingested_line(ingested: "Ingested") -> str:
         "unchanged": "nothing was changed",
     }
     change = changes[ingested.outcome.value]
-    return f"{model.name} is registered already with these weights; {change}"
+    line = f"{model.name} is registered already with these weights; {change}"
+    return f"{line}; this source was added to it" if ingested.elsewhere else line
 
 
 def ingested_json(ingested: "Ingested") -> dict[str, Any]:
@@ -125,6 +126,7 @@ def ingested_json(ingested: "Ingested") -> dict[str, Any]:
         "outcome": ingested.outcome.value,
         "new": ingested.new,
         "deeper": ingested.deeper,
+        "elsewhere": ingested.elsewhere,
         **asdict(ingested.model),
     }
 

@@ -16,7 +16,7 @@ from registry.errors import (
     RegistryError,
     SpooledTooShallow,
 )
-from registry.workflows.ingest import Ingested, store
+from registry.workflows.ingest import Ingested, ingested_as, store
 
 
 @dataclass(frozen=True)
@@ -71,12 +71,7 @@ def flush_one(engine: Engine, waiting: Waiting, path: Path) -> Ingested:
     """Store one fingerprint as the command that read it would have. Raises RegistryError."""
     origin, fingerprint = waiting.origin, waiting.fingerprint
     if waiting.journey is Journey.UPGRADE:
-        refresh = partial(
-            fingerprints.refresh,
-            name=origin.name,
-            fingerprint=fingerprint,
-            tool_version=origin.tool_version,
-        )
+        refresh = partial(fingerprints.refresh, origin=origin, fingerprint=fingerprint)
         model = in_transaction(engine, refresh)
         return Ingested(model, fingerprint, Outcome.REFRESHED, fingerprint.rank)
 
@@ -85,4 +80,4 @@ def flush_one(engine: Engine, waiting: Waiting, path: Path) -> Ingested:
     if rank > fingerprint.rank:
         raise SpooledTooShallow(path=str(path), rank=rank, source=origin.source)
     saved = store(engine, origin, fingerprint)
-    return Ingested(saved.summary, fingerprint, saved.outcome, saved.rank_before)
+    return ingested_as(saved, fingerprint)

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, nearest, verdicts
 from registry.database.connection import check_answers
-from registry.database.fingerprints import Origin, Outcome, Saved
+from registry.database.fingerprints import Outcome, Saved
 from registry.database.names import check_names, check_source
+from registry.database.origin import Origin
 from registry.database.spool import Journey, Waiting
 from registry.database.transactions import answer_of, in_transaction
 from registry.errors import DatabaseFault
@@ -34,12 +35,15 @@ class Ingested:
         outcome: what that changed in the database.
         rank_before: singular values that these weights were registered with before; None where they
             are new.
+        elsewhere: whether they were registered, and had not been seen under this name in this
+            place, which is kept as another source.
     """
 
     model: models.Summary
     fingerprint: Fingerprint
     outcome: Outcome
     rank_before: int | None
+    elsewhere: bool = False
 
     @property
     def new(self) -> bool:
@@ -84,6 +88,8 @@ def ingest(
         name=checkpoint.name if name is None else name,
         family=family,
         tool_version=tool_version,
+        facts=checkpoint.facts,
+        claims=checkpoint.claims,
     )
     timing = options.get("timing") or Timing()
     try:
@@ -95,7 +101,14 @@ def ingest(
             saved = store(engine, origin, fingerprint)
     except DatabaseFault as fault:
         raise kept(Waiting(Journey.INGEST, origin, fingerprint), fault) from fault
-    return Ingested(saved.summary, fingerprint, saved.outcome, saved.rank_before)
+    return ingested_as(saved, fingerprint)
+
+
+def ingested_as(saved: Saved, fingerprint: Fingerprint) -> Ingested:
+    """Return what became of a fingerprint that was stored."""
+    return Ingested(
+        saved.summary, fingerprint, saved.outcome, saved.rank_before, elsewhere=saved.elsewhere
+    )
 
 
 def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:

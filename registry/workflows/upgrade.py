@@ -14,12 +14,13 @@ from typing import Unpack
 from sqlalchemy import Engine
 
 from registry.architectures.adapter_merge import MERGED_INTO, open_merged
+from registry.checkpoints import Checkpoint
 from registry.checkpoints.source import HUB_ID
 from registry.checkpoints.towers import asked
 from registry.database import fingerprints, versions
 from registry.database.connection import check_answers
-from registry.database.fingerprints import Origin
 from registry.database.models import Summary
+from registry.database.origin import Origin
 from registry.database.spool import Journey, Waiting
 from registry.database.transactions import answer_of, in_transaction
 from registry.database.versions import OldModel
@@ -128,31 +129,26 @@ def upgrade_one(engine: Engine, old: OldModel, tool_version: str, options: Optio
     version = old.model.fingerprint_version
     check_answers(engine)  # before minutes of reading
     try:
-        fingerprint = read_again(old, options)
+        checkpoint, fingerprint = read_again(old, options)
     except RegistryError as error:
         return not_read(old, error)
 
     if old.model.digest not in (fingerprint.digest, earlier_digest(fingerprint)):
         other = OtherWeights(source=old.model.source, name=old.model.name)
         return Upgraded(old.model, version, UpgradeOutcome.OTHER_WEIGHTS, other)
-    refresh = partial(
-        fingerprints.refresh,
-        name=old.model.name,
-        fingerprint=fingerprint,
-        tool_version=tool_version,
-    )
+    origin = origin_of(old.model, checkpoint, tool_version)
+    refresh = partial(fingerprints.refresh, origin=origin, fingerprint=fingerprint)
     try:
         model = in_transaction(engine, refresh)
     except ModelNotFound as error:  # it was removed while its weights were read
         return not_read(old, error)
     except DatabaseFault as fault:
-        origin = origin_of(old.model, tool_version)
         waiting = Waiting(Journey.UPGRADE, origin, fingerprint)
         return Upgraded(old.model, version, UpgradeOutcome.FAILED, kept(waiting, fault))
     return Upgraded(model, version, UpgradeOutcome.REFRESHED)
 
 
-def origin_of(model: Summary, tool_version: str) -> Origin:
+def origin_of(model: Summary, checkpoint: Checkpoint, tool_version: str) -> Origin:
     """Return where a registered model comes from, as what is to be stored of it anew."""
     return Origin(
         source=model.source,
@@ -161,6 +157,8 @@ def origin_of(model: Summary, tool_version: str) -> Origin:
         name=model.name,
         family=model.family,
         tool_version=tool_version,
+        facts=checkpoint.facts,
+        claims=checkpoint.claims,
     )
 
 
@@ -170,13 +168,13 @@ def not_read(old: OldModel, error: RegistryError) -> Upgraded:
     return Upgraded(old.model, old.model.fingerprint_version, outcome, error)
 
 
-def read_again(old: OldModel, options: Options) -> Fingerprint:
-    """Return the fingerprint of what a model's source holds now, at the rank that it had."""
+def read_again(old: OldModel, options: Options) -> tuple[Checkpoint, Fingerprint]:
+    """Return what a model's source holds now, with its fingerprint at the rank that it had."""
     source, base = source_of(old.model)
     again: Options = {**options, "base": base, "rank": old.rank}
     if old.nonfinite:
         again["allow_nonfinite"] = True
-    return read(source, **again)[1]
+    return read(source, **again)
 
 
 def source_of(model: Summary) -> tuple[str, str | None]:

@@ -10,7 +10,7 @@ import registry
 from registry.database import fingerprints
 from registry.database.compared_models import compared_model
 from registry.database.connection import open_database
-from registry.database.fingerprints import Origin
+from registry.database.origin import Origin
 from registry.lineage.features import SPECTRUM_RANK, ComparedModel
 
 

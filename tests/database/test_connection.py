@@ -25,8 +25,8 @@ import registry
 from registry.database import connection, fingerprints
 from registry.database.addresses import parsed
 from registry.database.connection import open_database
-from registry.database.fingerprints import Origin
 from registry.database.migrate import migrations, upgrade
+from registry.database.origin import Origin
 from registry.database.schema import REVISION, Base
 from registry.errors import (
     DatabaseTooOld,

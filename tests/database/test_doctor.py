@@ -7,7 +7,7 @@ from places import execute, rows
 import registry
 from registry.database import doctor
 from registry.database.ailments import Ailment, Finding
-from registry.database.fingerprints import Origin
+from registry.database.origin import Origin
 from registry.database.spool import Journey, Waiting, keep
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 import registry
 from registry.database import fingerprints
 from registry.database.connection import open_database
-from registry.database.fingerprints import Origin
+from registry.database.origin import Origin
 from registry.errors import NameTaken, NonFiniteWeights
 
 

@@ -14,7 +14,7 @@ from registry.architectures.ledger_line import LedgerLine
 from registry.database import fingerprints
 from registry.database.column_types import Base
 from registry.database.connection import open_database
-from registry.database.fingerprints import Origin
+from registry.database.origin import Origin
 from registry.database.text_limits import LIMITS, Limit, TooLong, cut, fitting
 
 WORDS_OF_A_CONSTRAINT = {
