@@ -82,6 +82,18 @@ def own_url(shared_server: str, template: str, monkeypatch: pytest.MonkeyPatch) 
         yield address
 
 
+@pytest.fixture(scope="session")
+def team_url(
+    shared_server: str, template: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """The registry of team_made, which tests only read."""
+    from team_made import fill
+
+    for address in fresh(shared_server, template):
+        fill(address, tmp_path_factory.mktemp("team"))
+        yield address
+
+
 def fresh(server: str, template: str) -> Iterator[str]:
     """A new database, dropped afterwards."""
     name = f"test_{WORKER}_{next(numbers)}"

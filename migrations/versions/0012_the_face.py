@@ -1,137 +1,131 @@
-"""What analysts read: the views and functions of schema `registry`."""
+"""What analysts read: the views and functions of schema `registry`, and a comment on everything."""
+
+import tomllib
+from pathlib import Path
 
 from alembic import op
+from sqlalchemy import text
 
 revision = "0012"
 down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-EXACT_COSINE_DISTANCE = """
-CREATE FUNCTION registry.exact_cosine_distance(a double precision[], b double precision[]) RETURNS double precision
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
--- 1 - cos(a, b) as |a/|a| - b/|b||^2 / 2, which keeps its digits where the two nearly agree
-RETURN (
-    SELECT sum((x / norms.a - y / norms.b) ^ 2) / 2
-    FROM unnest(a, b) AS entry (x, y),
-         (SELECT sqrt(sum(x * x)) AS a, sqrt(sum(y * y)) AS b FROM unnest(a, b) AS entry (x, y)) AS norms
-)
-"""
-
-NEAREST_FINGERPRINTS = """
-CREATE FUNCTION registry.nearest_fingerprints(
-    std double precision[], shares double precision[], projections text[], kind text, fingerprint_version integer,
-    k integer
-) RETURNS TABLE (
-    model text, family text, digest text, std_distance double precision, clustering_distance double precision
-) LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    -- a shortlist by single-precision pgvector distance, put in order by the exact one
-    WITH shortlist AS (
-        SELECT f.model_id, f.std
-        FROM registry_tables.fingerprints AS f JOIN registry_tables.models AS m ON m.id = f.model_id
-        WHERE m.fingerprint_version = nearest_fingerprints.fingerprint_version
-          AND f.projections = nearest_fingerprints.projections AND m.kind = nearest_fingerprints.kind
-        ORDER BY f.std_vector <=> l2_normalize($1::vector(7))
-        LIMIT greatest(4 * k, 100)
-    )
-    SELECT m.name, g.name, m.digest, registry.exact_cosine_distance(s.std, $1) AS by_std,
-           registry.exact_cosine_distance(c.shares, $2) AS by_clustering
-    FROM shortlist AS s
-    JOIN registry_tables.models AS m ON m.id = s.model_id
-    JOIN registry_tables.families AS g ON g.id = m.family_id
-    JOIN registry_tables.clusterings AS c ON c.model_id = m.id AND c.rank = 16
-    ORDER BY by_std, by_clustering, m.name
-    LIMIT k;
-END
-"""
-
-NEAREST_MODELS = """
-CREATE FUNCTION registry.nearest_models(model text, k integer DEFAULT 10) RETURNS TABLE (
-    neighbour text, family text, std_distance double precision, clustering_distance double precision
-) LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    SELECT n.model, n.family, n.std_distance, n.clustering_distance
-    FROM registry_tables.models AS m
-    JOIN registry_tables.fingerprints AS f ON f.model_id = m.id
-    JOIN registry_tables.clusterings AS c ON c.model_id = m.id AND c.rank = 16
-    CROSS JOIN LATERAL registry.nearest_fingerprints(
-        f.std, c.shares, f.projections, m.kind, m.fingerprint_version, $2 + 1
-    ) AS n
-    WHERE m.name = $1 AND n.model <> m.name
-    ORDER BY n.std_distance, n.clustering_distance, n.model
-    LIMIT $2;
-END
-"""
-
-MODELS = """
-CREATE VIEW registry.models AS
-SELECT m.id, m.name, m.kind, f.name AS family, m.family_set, m.source, m.revision, m.declared_base, m.architecture,
-       m.dtype, m.parameters, m.layers, m.hidden_size, m.digest, m.cast_digest, m.fingerprint_version, m.tool_version,
-       m.ingested_at, m.family_id
-FROM registry_tables.models AS m JOIN registry_tables.families AS f ON f.id = m.family_id
-"""
-
-EDGES = """
-CREATE VIEW registry.edges AS
-SELECT c.name AS child, p.name AS parent, e.relation, e.direction, e.reason, e.main, e.p_value AS p, e.score,
-       e.explained, e.evidence, e.changes, e.judged_at, e.fingerprint_version, e.superseded_at, e.because
-FROM registry_tables.edges AS e
-JOIN registry_tables.models AS c ON c.id = e.child_id
-JOIN registry_tables.models AS p ON p.id = e.parent_id
-"""
-
-MODEL_LEDGERS = """
-CREATE VIEW registry.model_ledgers AS
-SELECT m.id, m.name AS model, m.kind, g.name AS family, m.fingerprint_version, l.fate, l.tensor_group, l.reason,
-       l.tensors, l.parameters, l.bytes, l.names
-FROM registry_tables.models AS m
-JOIN registry_tables.families AS g ON g.id = m.family_id
-JOIN registry_tables.ledgers AS l ON l.model_id = m.id
-"""
+FACE = Path(__file__).parent / "face_0012"
+SCRIPTS = ("arithmetic", "views", "names", "functions")  # in the order in which one needs another
 
 PROJECTIONS = {
     "q": "query", "k": "key", "v": "value", "o": "output", "gate": "gate", "up": "up", "down": "down",
 }  # fmt: skip
-MODEL_FINGERPRINTS = """
-CREATE VIEW registry.model_fingerprints AS
-SELECT m.id, m.name AS model, m.kind, g.name AS family, m.source, m.revision, m.declared_base, m.architecture, m.dtype,
-       m.parameters, m.layers, m.hidden_size, m.digest, m.fingerprint_version, m.tool_version, m.ingested_at,
-       f.projections, f.nonfinite, f.rank, cardinality(c.undetermined) AS undetermined,
+VECTORS = """
+CREATE VIEW registry.{view} AS
+SELECT {id}m.name AS model, m.kind, g.name AS family, {details}m.fingerprint_version, {record}
        {numbers},
-       f.std_vector, c.vector AS cluster_vector, d.vector AS cluster_vector_64
+       {arrays}f.std_vector, c.vector AS cluster_vector, d.vector AS cluster_vector_64
 FROM registry_tables.models AS m
 JOIN registry_tables.families AS g ON g.id = m.family_id
 JOIN registry_tables.fingerprints AS f ON f.model_id = m.id
 JOIN registry_tables.clusterings AS c ON c.model_id = m.id AND c.rank = 16
 LEFT JOIN registry_tables.clusterings AS d ON d.model_id = m.id AND d.rank = 64
 """
+VECTOR_VIEWS = (
+    {"view": "vectors", "id": "", "details": "", "record": "f.projections,", "arrays": "f.std, c.shares,"},
+    {
+        "view": "model_fingerprints",
+        "id": "m.id, ",
+        "details": "m.source, m.revision, m.declared_base, m.architecture, m.dtype, m.parameters, m.layers,"
+        " m.hidden_size, m.digest, ",
+        "record": "m.tool_version, m.ingested_at, f.projections, f.nonfinite, f.rank,"
+        " cardinality(c.undetermined) AS undetermined,",
+        "arrays": "",
+    },
+)  # fmt: skip
 IF_FOUND = "CASE WHEN '{projection}' = ANY (f.projections) THEN {array}[{place}] END AS {column}"
 
+DROP_ALL = """
+DO $$
+DECLARE
+    statements text[];
+    statement text;
+BEGIN
+    SELECT array_agg(format('DROP VIEW IF EXISTS %s CASCADE', oid::regclass)) INTO statements
+    FROM pg_class WHERE relnamespace = 'registry'::regnamespace AND relkind = 'v';
+    FOREACH statement IN ARRAY coalesce(statements, '{}') LOOP
+        EXECUTE statement;
+    END LOOP;
+    SELECT array_agg(format('DROP FUNCTION IF EXISTS %s CASCADE', oid::regprocedure)) INTO statements
+    FROM pg_proc
+    WHERE pronamespace IN ('registry'::regnamespace, 'registry_tables'::regnamespace)
+      AND proname <> 'edges_form_no_cycle';
+    FOREACH statement IN ARRAY coalesce(statements, '{}') LOOP
+        EXECUTE statement;
+    END LOOP;
+END $$
+"""
 
-def model_fingerprints() -> str:
-    """The view, with each entry of the vectors as a column."""
+
+def vector_view(**parts: str) -> str:
+    """A view with each entry of the vectors as a column."""
     columns = []
     for array, ending in (("f.std", "_std"), ("c.shares", "_cluster"), ("d.shares", "_cluster_64")):
         for place, (short, projection) in enumerate(PROJECTIONS.items(), 1):
-            column = short + ending
             columns.append(
-                IF_FOUND.format(array=array, place=place, column=column, projection=projection)
+                IF_FOUND.format(
+                    array=array, place=place, column=short + ending, projection=projection
+                )
             )
-    return MODEL_FINGERPRINTS.format(numbers=", ".join(columns))
-
-
-VIEWS = (MODELS, EDGES, MODEL_LEDGERS, model_fingerprints())
-FUNCTIONS = (EXACT_COSINE_DISTANCE, NEAREST_FINGERPRINTS, NEAREST_MODELS)
+    return VECTORS.format(numbers=", ".join(columns), **parts)
 
 
 def upgrade() -> None:
-    for statement in (*FUNCTIONS, *VIEWS):
-        op.execute(statement)
+    for script in SCRIPTS:
+        run((FACE / f"{script}.sql").read_text())
+    for parts in VECTOR_VIEWS:
+        run(vector_view(**parts))
+    comment(tomllib.loads((FACE / "comments.toml").read_text()))
+
+
+def run(statements: str) -> None:
+    """Run statements as they are: neither % nor : stands for a parameter."""
+    op.get_bind().exec_driver_sql(statements, execution_options={"no_parameters": True})
+
+
+def comment(comments: dict) -> None:
+    """Comment on every schema, table, view, column and function that stands in comments.toml.
+
+    A column without a comment of its own gets that of all columns of its name.
+    """
+    bind = op.get_bind()
+    for schema, sentence in comments["schemas"].items():
+        say("SCHEMA", schema, sentence)
+    for schema in comments["schemas"]:
+        relations = text("SELECT oid, oid::regclass::text AS name, relname, relkind FROM pg_class"
+                         " WHERE relnamespace = to_regnamespace(:schema) AND relkind IN ('r', 'v')")  # fmt: skip
+        for relation in bind.execute(relations, {"schema": schema}).all():
+            sentences = comments[schema].get(relation.relname, {})
+            kind = "TABLE" if relation.relkind == "r" else "VIEW"
+            if "_" in sentences:
+                say(kind, f"{schema}.{relation.relname}", sentences["_"])
+            columns = text(
+                "SELECT attname FROM pg_attribute WHERE attrelid = :oid AND attnum > 0 AND NOT attisdropped"
+            )
+            for column in bind.execute(columns, {"oid": relation.oid}).scalars():
+                sentence = sentences.get(column) or comments["columns"].get(column)
+                if sentence:
+                    say("COLUMN", f'{schema}.{relation.relname}."{column}"', sentence)
+        functions = text("SELECT oid::regprocedure::text AS signature, proname FROM pg_proc"
+                         " WHERE pronamespace = to_regnamespace(:schema)")  # fmt: skip
+        for function in bind.execute(functions, {"schema": schema}).all():
+            sentence = comments["functions"].get(f"{schema}.{function.proname}")
+            if sentence:
+                say("FUNCTION", function.signature, sentence)
+
+
+def say(kind: str, thing: str, sentence: str) -> None:
+    """Comment on one thing; a comment is a literal and takes no parameter."""
+    quoted = sentence.replace("'", "''")
+    run(f"COMMENT ON {kind} {thing} IS '{quoted}'")
 
 
 def downgrade() -> None:
-    for view in ("model_fingerprints", "model_ledgers", "edges", "models"):
-        op.execute(f"DROP VIEW registry.{view}")
-    for function in ("nearest_models", "nearest_fingerprints", "exact_cosine_distance"):
-        op.execute(f"DROP FUNCTION registry.{function}")
+    run(DROP_ALL)
