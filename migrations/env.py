@@ -18,6 +18,7 @@ LOCK = 7_241_509_911  # any number, always this one: two upgrades at once take t
 FACE = "registry"  # the schema that analysts read
 TABLES = "registry_tables"  # the schema that the package writes
 VERSION_TABLE = "registry_version"
+COUNTS = ("family_counts", "model_counts")  # which triggers keep
 LOCK_TIMEOUT = "30s"  # to wait for another upgrade, or for whoever uses a table
 PATH = {"search_path": f"{TABLES}, {FACE}, public"}  # older migrations name no schema
 POLL = 0.05  # seconds between two looks at the lock
@@ -57,10 +58,15 @@ def create_schemas(connection: Connection) -> None:
 
 
 def is_ours(name: str | None, kind: str, _parents: dict[str, str | None]) -> bool:
-    """Return whether a schema or table is compared with the package's own."""
+    """Return whether a schema, table or index is compared with the package's own.
+
+    Not so those that only the search knows: which of them there are hangs on the server and on how many models it has.
+    """
     if kind == "schema":
         return name == TABLES
-    return name != VERSION_TABLE
+    if kind == "index":
+        return not str(name).endswith("_search_idx")
+    return name not in (VERSION_TABLE, *COUNTS)
 
 
 def bounds() -> dict[str, str]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    text,
     tuple_,
 )
 from sqlalchemy.orm import Session
@@ -20,8 +21,15 @@ from sqlalchemy.orm import Session
 from registry.database.column_types import Half
 from registry.database.models import CURRENT
 from registry.database.near_models import Likeness, NamedModel, StartLikeness
-from registry.database.nearest import of_same_kind
-from registry.database.schema import BranchRow, Family, MatrixRow, Model, OutlineRow, SpaceRow
+from registry.database.schema import (
+    BranchRow,
+    Family,
+    FingerprintRow,
+    MatrixRow,
+    Model,
+    OutlineRow,
+    SpaceRow,
+)
 from registry.database.wire import halves, rectangle
 from registry.fingerprints.outline import outline
 from registry.fingerprints.record import Branch, Fingerprint, Space
@@ -30,43 +38,47 @@ from registry.lineage.features import KINDS, Sketches
 
 SKETCH = Half(256)
 ZEROS = literal((0.0,) * 256, SKETCH)
-COSINE_DISTANCE = "<=>"  # pgvector's operators
-EUCLIDEAN_DISTANCE = "<->"
-NEGATIVE_PRODUCT = "<#>"  # of unit vectors it orders as the cosine does, and takes less time
+COSINE_DISTANCE = "<=>"  # pgvector's operator
+NEAR_OUTLINES = text(
+    "SELECT m.name, n.cosine FROM registry_tables.near_outlines("
+    ":start, :stream, :token, :std, :projections, :kind, :version, :k) AS n"
+    " JOIN registry_tables.models AS m ON m.id = n.model_id ORDER BY n.cosine DESC NULLS LAST, m.id"
+).bindparams(
+    *(bindparam(name, type_=SKETCH) for name in ("start", "stream", "token")),
+    bindparam("std", type_=FingerprintRow.std.type),
+    bindparam("projections", type_=FingerprintRow.projections.type),
+)
+NEAR_OWN = text(
+    "SELECT m.name FROM registry_tables.near_own(:own, :kind, :version, :k) AS n"
+    " JOIN registry_tables.models AS m ON m.id = n.model_id ORDER BY n.distance, m.id"
+).bindparams(bindparam("own", type_=OutlineRow.own.type))
 
 
-def distance_to(column: Any, sketch: Sequence[float], operator: str) -> ColumnElement[float]:
-    """Return the distance of a column of sketches from one sketch."""
+def distance_to(column: Any, sketch: Sequence[float]) -> ColumnElement[float]:
+    """Return the cosine distance of a column of sketches from one sketch."""
     parameter = bindparam(None, sketch, type_=SKETCH)
-    distance: ColumnElement[float] = column.op(operator, return_type=Double())(parameter)
+    distance: ColumnElement[float] = column.op(COSINE_DISTANCE, return_type=Double())(parameter)
     return distance
 
 
 def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[Likeness]:
-    """Return the k models with the nearest outline of any kind, and its cosine, nearest first."""
+    """Return the k models with the nearest outline of any kind, and its cosine, nearest first.
+
+    Where `registry db index` has built indexes, they may miss some (docs/method.md, Search).
+    """
     vectors = outline(fingerprint)
-    distances = []
-    for name in (*KINDS, "start"):
-        vector = getattr(vectors, name)
-        if vector is not None:
-            column = getattr(OutlineRow, name)
-            distances.append(distance_to(column, vector, NEGATIVE_PRODUCT))
-    if not distances:
-        return []
-
-    least = func.least(*distances).label("least")
-    shortlist = select(OutlineRow.model_id, least)
-    other_versions = select(Model.id).where(Model.fingerprint_version != fingerprint.version)
-    shortlist = shortlist.where(OutlineRow.model_id.not_in(other_versions))  # few: a join is slower
-    shortlist = shortlist.order_by(least, OutlineRow.model_id).limit(k)
-    near = shortlist.subquery()
-
-    query = of_same_kind(select(Model.name, -near.c.least), fingerprint)
-    query = query.join(near, near.c.model_id == Model.id)
-    query = query.order_by(near.c.least, Model.id)
-
+    parameters = {
+        "start": vectors.start,
+        "stream": vectors.stream,
+        "token": vectors.token,
+        "std": fingerprint.std,
+        "projections": fingerprint.projections,
+        "kind": fingerprint.kind,
+        "version": fingerprint.version,
+        "k": k,
+    }
     likenesses = []
-    for name, cosine in session.execute(query):
+    for name, cosine in session.execute(NEAR_OUTLINES, parameters):
         if cosine:  # None where the two have no outline of one kind
             likenesses.append(Likeness(name, cosine))
     return likenesses
@@ -81,7 +93,7 @@ def with_cosine(table: Any, distance: ColumnElement[float]) -> Select[str, str, 
 
 def by_start(session: Session, start: tuple[float, ...], k: int) -> list[StartLikeness]:
     """Return the k models whose tensors begin most alike, and the cosine, nearest first."""
-    distance = distance_to(OutlineRow.start, start, COSINE_DISTANCE)
+    distance = distance_to(OutlineRow.start, start)
     query = with_cosine(OutlineRow, distance)
     query = query.where(OutlineRow.start.is_not(None))
     query = query.where(CURRENT)
@@ -103,14 +115,13 @@ def by_own_axes(session: Session, fingerprint: Fingerprint, k: int) -> list[str]
     if vector is None:
         return []
 
-    column: Any = OutlineRow.own
-    parameter = bindparam(None, vector, type_=Half(64))
-    distance = column.op(EUCLIDEAN_DISTANCE, return_type=Double())(parameter)
-    query = of_same_kind(select(Model.name), fingerprint)
-    query = query.join(OutlineRow, OutlineRow.model_id == Model.id)
-    query = query.where(OutlineRow.own.is_not(None))
-    query = query.order_by(distance, Model.id).limit(k)
-    return list(session.scalars(query))
+    parameters = {
+        "own": vector,
+        "kind": fingerprint.kind,
+        "version": fingerprint.version,
+        "k": k,
+    }
+    return list(session.scalars(NEAR_OWN, parameters))
 
 
 def own_branches(session: Session, names: Sequence[str]) -> dict[str, list[Branch]]:
@@ -137,7 +148,7 @@ def by_branch(session: Session, branch: Branch, k: int) -> dict[NamedModel, floa
         if sketch is None:
             continue
         column = getattr(BranchRow, kind)
-        distance = distance_to(column, sketch, COSINE_DISTANCE)
+        distance = distance_to(column, sketch)
         query = with_cosine(BranchRow, distance)
         query = query.where(BranchRow.branch == branch.branch)
         query = query.where(CURRENT)

@@ -128,6 +128,7 @@ class FingerprintRow(Base):
     vocabulary: Mapped[int | None]
     zero: Mapped[tuple[str, ...]] = mapped_column(server_default=text("'{}'"))
     tied: Mapped[bool | None]
+    search_group: Mapped[int | None] = mapped_column(index=True)  # kept by a trigger
 
 
 class AdapterRow(Base):
@@ -262,3 +263,4 @@ class OutlineRow(Base):
     stream: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     token: Mapped[tuple[float, ...] | None] = mapped_column(Half(256))
     own: Mapped[tuple[float, ...] | None] = mapped_column(Half(64))
+    search_group: Mapped[int | None] = mapped_column(index=True)  # kept by a trigger
