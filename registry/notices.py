@@ -58,6 +58,11 @@ class Reconnecting(Notice):
     """The database ended a connection or took none ({reason}); trying again on a fresh one."""
 
 
+class RejudgingWaits(Notice):
+    """{count} models may come from it and are still to be judged again: `registry rejudge` does
+    that."""
+
+
 class CharacteristicNotKept(Notice):
     """The groups of {model!r} are shown but not stored ({reason})."""
 

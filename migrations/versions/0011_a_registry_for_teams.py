@@ -2,7 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import context, op
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 revision = "0011"
 down_revision = "0010"
@@ -90,6 +90,11 @@ JOIN LATERAL (
 WHERE v.verdict IN ('same weights', 'quantised copy', 'derived') AND child.kind = 'model'
 """
 
+PARENTS_OF_VERDICTS = """
+UPDATE registry_tables.verdicts AS v SET parent_ids = ARRAY[e.parent_id]
+FROM registry_tables.edges AS e WHERE e.child_id = v.model_id
+"""
+
 # What was given by somebody cannot be told from what was inherited, but for a name of its own or of the base.
 SET_FAMILIES = """
 UPDATE registry_tables.models AS m SET family_set = true
@@ -162,13 +167,42 @@ def upgrade() -> None:
     op.add_column("verdicts", sa.Column("relatives", JSONB), schema=TABLES)
     op.add_column(
         "verdicts",
+        sa.Column("parent_ids", ARRAY(sa.Integer), nullable=False, server_default=sa.text("'{}'")),
+        schema=TABLES,
+    )
+    op.add_column(
+        "verdicts",
+        sa.Column("signs", JSONB, nullable=False, server_default=sa.text("'{}'")),
+        schema=TABLES,
+    )
+    op.add_column("verdicts", sa.Column("explained", sa.Double), schema=TABLES)
+    op.add_column(
+        "verdicts",
         sa.Column("due", sa.Boolean, nullable=False, server_default=sa.text("false")),
         schema=TABLES,
     )
+    op.create_index(
+        "verdicts_parent_ids_idx", "verdicts", ["parent_ids"], postgresql_using="gin", schema=TABLES
+    )
+    op.create_index(
+        "verdicts_due_idx",
+        "verdicts",
+        ["model_id"],
+        postgresql_where=sa.text("due"),
+        schema=TABLES,
+    )
+    op.create_index("models_lower_name_idx", "models", [sa.text("lower(name)")], schema=TABLES)
+    op.create_index("models_declared_base_idx", "models", ["declared_base"], schema=TABLES)
     create_edges()
     create_sources_and_claims()
     create_curation()
-    for statement in (EDGES_OF_VERDICTS, SET_FAMILIES, SOURCES_OF_MODELS, CLAIMS_OF_MODELS):
+    for statement in (
+        EDGES_OF_VERDICTS,
+        PARENTS_OF_VERDICTS,
+        SET_FAMILIES,
+        SOURCES_OF_MODELS,
+        CLAIMS_OF_MODELS,
+    ):
         op.execute(statement)
     op.execute("UPDATE registry_tables.verdicts SET due = true")
 
@@ -248,6 +282,7 @@ def create_sources_and_claims() -> None:
         postgresql_nulls_not_distinct=True,
         schema=TABLES,
     )
+    op.create_index("sources_lower_name_idx", "sources", [sa.text("lower(name)")], schema=TABLES)
     op.create_table(
         "claims",
         number("id"),
@@ -323,8 +358,10 @@ def downgrade() -> None:
     for table in ("events", "notes", "tags", "claims", "sources", "edges"):
         op.drop_table(table, schema=TABLES)
     op.execute("DROP FUNCTION registry_tables.edges_form_no_cycle")
-    for column in ("due", "relatives", "direction"):
+    for column in ("due", "explained", "signs", "parent_ids", "relatives", "direction"):
         op.drop_column("verdicts", column, schema=TABLES)
     op.drop_column("models", "family_set", schema=TABLES)
+    for name in ("models_lower_name_idx", "models_declared_base_idx"):
+        op.drop_index(name, "models", schema=TABLES)
     op.execute("DROP VIEW IF EXISTS public.registry_version")
     restore_readers()

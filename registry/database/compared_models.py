@@ -5,11 +5,21 @@ from dataclasses import fields
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from registry.database.fingerprint_rows import clustering_of
 from registry.database.models import CURRENT
-from registry.database.schema import BranchRow, FingerprintRow, MatrixRow, Model
+from registry.database.rows import field_values
+from registry.database.schema import (
+    BranchRow,
+    ClusteringRow,
+    FingerprintRow,
+    MatrixRow,
+    Model,
+    OutlineRow,
+)
 from registry.database.tensor_rows import TensorRow
 from registry.database.wire import halves, numbers
-from registry.fingerprints.record import Branch, Tensor
+from registry.fingerprints.projection_vector import ProjectionVector
+from registry.fingerprints.record import RANKS, Branch, Fingerprint, Tensor
 from registry.lineage.features import SPECTRUM_RANK, ComparedMatrix, ComparedModel
 
 ARRAYS = ("singular_values", "sketch")
@@ -46,6 +56,30 @@ def compared_model(session: Session, name: str) -> ComparedModel:
         zero=fingerprint.zero,
         tied=fingerprint.tied,
         architecture=model.architecture,
+    )
+
+
+def fingerprint_to_judge(session: Session, name: str, compared: ComparedModel) -> Fingerprint:
+    """Return what the search reads of a registered model's fingerprint; its matrices stay empty.
+
+    Args:
+        compared: What a comparison reads of the model.
+    """
+    query = select(Model, FingerprintRow, ClusteringRow, OutlineRow.start)
+    query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
+    query = query.join(ClusteringRow, ClusteringRow.model_id == Model.id)
+    query = query.outerjoin(OutlineRow, OutlineRow.model_id == Model.id)
+    query = query.where(Model.name == name, CURRENT, ClusteringRow.rank == RANKS[0])
+    model, row, clustering, start = session.execute(query).one()
+    values = field_values(model, Fingerprint) | field_values(row, Fingerprint)
+    values["std"] = ProjectionVector(*row.std)
+    return Fingerprint(
+        **values,
+        version=model.fingerprint_version,
+        clusterings=(clustering_of(clustering),),
+        matrices=(),
+        branches=compared.branches,
+        start=start,
     )
 
 

@@ -38,6 +38,7 @@ class SourceRow(Base):
             unique=True,
             postgresql_nulls_not_distinct=True,
         ),
+        Index("sources_lower_name_idx", text("lower(name)")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(), primary_key=True)

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import delete, insert
 from sqlalchemy.orm import Session
 
-from registry.database.rows import column_values, rows_of
+from registry.database.rows import column_values, field_values, rows_of
 from registry.database.schema import (
     BranchRow,
     ClusteringRow,
@@ -19,6 +19,7 @@ from registry.database.schema import (
 from registry.database.tensor_rows import LedgerRow, TensorRow
 from registry.database.text_limits import fitting
 from registry.fingerprints.outline import outline
+from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import Clustering, Fingerprint
 
 NumberedRow = MatrixRow | TensorRow | LedgerRow
@@ -50,6 +51,13 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     model.spaces = rows_of(fingerprint.spaces, SpaceRow)
     model.histograms = rows_of(fingerprint.histograms, HistogramRow)
     model.outline = OutlineRow(**column_values(outline(fingerprint), OutlineRow))
+
+
+def clustering_of(row: ClusteringRow) -> Clustering:
+    """Return the clustering of a row."""
+    values = field_values(row, Clustering)
+    values["vector"] = ProjectionVector(*row.shares)
+    return Clustering(**values)
 
 
 def clustering_row(clustering: Clustering) -> ClusteringRow:

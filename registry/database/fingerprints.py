@@ -8,12 +8,17 @@ from sqlalchemy.orm import Session
 
 from registry.architectures.ledger_line import LedgerLine
 from registry.database import sources
-from registry.database.fingerprint_rows import add_spectra, replace_spectra, replace_version
+from registry.database.fingerprint_rows import (
+    add_spectra,
+    clustering_of,
+    replace_spectra,
+    replace_version,
+)
 from registry.database.models import (
     Summary,
+    default_family,
     family_id,
     find,
-    inherited_family,
     is_registered,
     of_digest,
     summary,
@@ -24,7 +29,6 @@ from registry.database.origin import Origin
 from registry.database.rows import column_values, field_values, records_of
 from registry.database.schema import (
     AdapterRow,
-    ClusteringRow,
     FingerprintRow,
     MatrixRow,
     Model,
@@ -38,7 +42,6 @@ from registry.fingerprints.record import (
     VERSION,
     Adapter,
     Branch,
-    Clustering,
     Fingerprint,
     Matrix,
     Space,
@@ -183,12 +186,13 @@ def add(session: Session, origin: Origin, fingerprint: Fingerprint) -> Model:
     if is_registered(session, origin.name):
         raise NameTaken(name=origin.name)
 
-    inherited = origin.family or inherited_family(session, origin.base)
-    family = family_id(session, inherited or origin.name)
+    default = default_family(session, origin.name, origin.base)
+    family = family_id(session, origin.family or default)
     model = Model(
         name=origin.name,
         kind=fingerprint.kind,
         family_id=family,
+        family_set=origin.family is not None,
         source=origin.source,
         revision=fitting("models.revision", origin.revision),
         declared_base=origin.base,
@@ -234,13 +238,6 @@ def load(session: Session, name: str) -> Stored:
         ledger=records_of(model.ledger, LedgerLine),
     )
     return Stored(summary(model), fingerprint)
-
-
-def clustering_of(row: ClusteringRow) -> Clustering:
-    """Return the clustering of a row."""
-    values = field_values(row, Clustering)
-    values["vector"] = ProjectionVector(*row.shares)
-    return Clustering(**values)
 
 
 def adapter_of(model: Model) -> Adapter | None:

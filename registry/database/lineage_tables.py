@@ -3,8 +3,17 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, func, text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from registry.database.column_types import Base, ModelKey
@@ -19,11 +28,17 @@ class VerdictRow(Base):
     compared. how: kinds of changes, in rows from before 0008 sentences. changes: objects with kind,
     amount and parts, null in these rows. evidence: objects with name, value, null, p_value and
     more. direction: an object with descent, reason and origin. relatives: objects, that which is
-    named first. due: whether models came or went since that may change it.
+    named first. parent_ids: models that it names as what this one was made from, the nearest first.
+    signs: by the number of a relative, which came first and what shows it. explained: what the
+    nearest explains of the weights. due: whether models came or went since that may change it.
     """
 
     __tablename__ = "verdicts"
-    __table_args__ = (CheckConstraint("jsonb_typeof(changes) = 'array'", name="changes"),)
+    __table_args__ = (
+        CheckConstraint("jsonb_typeof(changes) = 'array'", name="changes"),
+        Index("verdicts_parent_ids_idx", "parent_ids", postgresql_using="gin"),
+        Index("verdicts_due_idx", "model_id", postgresql_where=text("due")),
+    )
 
     model_id: Mapped[ModelKey]
     verdict: Mapped[str]
@@ -40,6 +55,11 @@ class VerdictRow(Base):
     changes: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
     direction: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
     relatives: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB)
+    parent_ids: Mapped[tuple[int, ...]] = mapped_column(
+        ARRAY(Integer, as_tuple=True), server_default=text("'{}'")
+    )
+    signs: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
+    explained: Mapped[float | None]
     due: Mapped[bool] = mapped_column(server_default=text("false"))
 
 

@@ -1,12 +1,13 @@
 """Registered models and their families: find, list, remove."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
+from registry.checkpoints.model_card import is_step
 from registry.database.names import is_unicode
 from registry.database.rows import field_values
 from registry.database.schema import Family, Model
@@ -75,10 +76,17 @@ def family_id(session: Session, name: str) -> int:
     return family.id
 
 
-def inherited_family(session: Session, base: str | None) -> str | None:
-    """Return the family of the declared base if it is registered, else the base's own name."""
-    query = select(Family.name).join(Model).where(Model.name == base)
-    return session.scalar(query) or base
+def default_family(session: Session, name: str, base: str | None) -> str:
+    """Return the family of a model that comes from none that is registered.
+
+    It is that of the declared base if this is registered, else the base's name; without a base the
+    model's own name, without a run's folder.
+    """
+    if base is not None and base != name:
+        query = select(Family.name).join(Model).where(Model.name == base)
+        return session.scalar(query.order_by(NEWEST_FIRST).limit(1)) or base
+    folder, _, last = name.rpartition("/")
+    return folder if folder and is_step(last) else name
 
 
 def with_digest(session: Session, digest: str) -> Summary | None:
@@ -137,13 +145,6 @@ def find(session: Session, name: str) -> Model:
     return models[0]
 
 
-def numbers(session: Session, names: Sequence[str]) -> dict[str, int]:
-    """Return for registered models a number that rises in the order of registration, by name."""
-    query = select(Model.name, Model.id).where(CURRENT)
-    query = query.where(Model.name.in_(names))
-    return {row.name: row.id for row in session.execute(query)}
-
-
 def summary(model: Model) -> Summary:
     """Return a row as the record that leaves this room."""
     values = field_values(model, Summary)
@@ -155,6 +156,26 @@ def listing(session: Session) -> list[Summary]:
     query = select(Model).join(Family)
     query = query.order_by(Family.name, Model.name, NEWEST_FIRST)
     return [summary(model) for model in session.scalars(query)]
+
+
+def current_names(session: Session) -> list[str]:
+    """Return the names of all models that are compared, in the order of registration."""
+    query = select(Model.name).where(CURRENT)
+    return list(session.scalars(query.order_by(Model.id)))
+
+
+def newest(session: Session, before: int | None = None) -> int:
+    """Return the number of the model that was registered last, or last before one; 0 of none."""
+    query = select(func.max(Model.id))
+    if before is not None:
+        query = query.where(Model.id < before)
+    return session.scalar(query) or 0
+
+
+def numbers(session: Session, names: Sequence[str]) -> set[int]:
+    """Return the numbers of models that are compared, by their names."""
+    query = select(Model.id).where(CURRENT, Model.name.in_(names))
+    return set(session.scalars(query))
 
 
 def families(session: Session) -> list[FamilySummary]:
@@ -180,7 +201,11 @@ def remove(session: Session, name: str) -> Summary:
     session.delete(model)
     session.flush()
 
-    has_models = exists().where(Model.family_id == Family.id)
-    empty = delete(Family).where(Family.name == removed.family, ~has_models)
-    session.execute(empty)
+    drop_empty_families(session, [removed.family])
     return removed
+
+
+def drop_empty_families(session: Session, names: Iterable[str]) -> None:
+    """Delete those of some families that have no model any more."""
+    has_models = exists().where(Model.family_id == Family.id)
+    session.execute(delete(Family).where(Family.name.in_(list(names)), ~has_models))

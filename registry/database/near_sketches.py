@@ -33,7 +33,7 @@ from registry.database.schema import (
 from registry.database.wire import halves, rectangle
 from registry.fingerprints.outline import outline
 from registry.fingerprints.record import Branch, Fingerprint, Space
-from registry.lineage.adapter_base import CandidateBase
+from registry.lineage.adapter_base import CandidateBase, direction_agreement, fit_null
 from registry.lineage.features import KINDS, Sketches
 
 SKETCH = Half(256)
@@ -52,6 +52,7 @@ NEAR_OWN = text(
     "SELECT m.name FROM registry_tables.near_own(:own, :kind, :version, :k) AS n"
     " JOIN registry_tables.models AS m ON m.id = n.model_id ORDER BY n.distance, m.id"
 ).bindparams(bindparam("own", type_=OutlineRow.own.type))
+SELDOM = 0.05  # p-value of an adapter's fit up to which its base is looked for again
 
 
 def distance_to(column: Any, sketch: Sequence[float]) -> ColumnElement[float]:
@@ -208,6 +209,31 @@ def bases(session: Session, adapter: Fingerprint) -> list[CandidateBase]:
         candidate = CandidateBase(named.model, named.family, tuple(spaces[named]))
         candidates.append(candidate)
     return candidates
+
+
+def adapters_of(session: Session, model: Fingerprint) -> list[str]:
+    """Return the adapters that may have been trained on a model, by name, the best fit first.
+
+    All their matrices are the model's in place and shape, and few unrelated ones fit as well.
+    """
+    shapes = {
+        (matrix.layer, matrix.projection, matrix.rows, matrix.cols) for matrix in model.matrices
+    }
+    place = tuple_(MatrixRow.layer, MatrixRow.projection, MatrixRow.rows, MatrixRow.cols)
+    misfits = select(MatrixRow.model_id).where(
+        MatrixRow.model_id == Model.id, place.not_in(sorted(shapes))
+    )
+    query = select(Model.name, SpaceRow.layer, SpaceRow.side, func.halfvec_send(SpaceRow.sketch))
+    query = query.join(SpaceRow, SpaceRow.model_id == Model.id)
+    query = query.where(Model.kind == "adapter", Model.fingerprint_version == model.version)
+    query = query.where(~misfits.exists())
+
+    spaces: dict[str, list[Space]] = defaultdict(list)
+    for name, layer, side, sent in session.execute(query):
+        spaces[name].append(Space(layer, side, halves(sent)))
+    fits = {name: direction_agreement(sketches, model.spaces) for name, sketches in spaces.items()}
+    likely = [name for name, z in fits.items() if fit_null().p_value(z) < SELDOM]
+    return sorted(likely, key=fits.__getitem__, reverse=True)
 
 
 def fitting_models(adapter: Fingerprint) -> Select[Any]:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Computed,
     ForeignKey,
     Identity,
+    Index,
     Integer,
     SmallInteger,
     UniqueConstraint,
@@ -67,6 +68,8 @@ class Model(Base):
         UniqueConstraint("digest", "fingerprint_version"),
         CheckConstraint("digest ~ '^[0-9a-f]{64}$'", name="digest"),
         CheckConstraint("kind IN ('model', 'adapter')", name="kind"),
+        Index("models_lower_name_idx", text("lower(name)")),
+        Index("models_declared_base_idx", "declared_base"),
     )
 
     id: Mapped[int] = mapped_column(Integer, Identity(), primary_key=True)

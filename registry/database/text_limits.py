@@ -74,6 +74,7 @@ LIMITS: dict[str, Limit] = {
     "verdicts.changes": TENSOR,
     "verdicts.direction": WORD,
     "verdicts.relatives": TENSOR,
+    "verdicts.signs": WORD,
     "edges.relation": WORD,
     "edges.reason": WORD,
     "edges.because": TENSOR,

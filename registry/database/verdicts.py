@@ -1,16 +1,28 @@
-"""The verdict that was given when a model was ingested."""
+"""The newest verdict on each model: first at ingestion, and again as others come and go."""
 
 from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from registry.database.models import Summary, find, summary
-from registry.database.schema import VerdictRow
+from registry.database.models import CURRENT, Summary, find, summary
+from registry.database.schema import Model, VerdictRow
+from registry.database.standings import stored_signs
 from registry.database.text_limits import fitting
 from registry.errors import NoVerdict
-from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
+from registry.lineage.descent import Descent, DirectionReason, DirectionShown
+from registry.lineage.standing import CERTAIN, Sign
+from registry.lineage.verdict import (
+    Change,
+    ChangeKind,
+    Evidence,
+    EvidenceKind,
+    Relation,
+    Relative,
+    Verdict,
+)
 
 EVIDENCE_FIELDS = frozenset(field.name for field in fields(Evidence))
 
@@ -23,8 +35,14 @@ class StoredVerdict(NamedTuple):
     judged_at: datetime
 
 
-def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
-    """Store what was said of a model, in place of what was said before. Raises ModelNotFound."""
+def keep_verdict(session: Session, name: str, verdict: Verdict, *, due: bool = False) -> int:
+    """Store what was said of a model, in place of what was said before; return its number.
+
+    Args:
+        due: Whether it is to be judged again soon.
+
+    Raises ModelNotFound.
+    """
     model = find(session, name)
     kinds = []
     changes = []
@@ -32,7 +50,10 @@ def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
         kinds.append(str(change.kind))
         changes.append(change_json(change))
 
-    model.verdict = VerdictRow(
+    ids = numbers_of(session, verdict)
+    nearest = verdict.relatives[0].explained if verdict.relatives else None
+    row = VerdictRow(
+        model_id=model.id,
         verdict=verdict.verdict,
         base=verdict.model,
         family=verdict.family,
@@ -44,7 +65,89 @@ def keep_verdict(session: Session, name: str, verdict: Verdict) -> None:
         chance=verdict.chance,
         candidates=verdict.candidates,
         evidence=fitting("verdicts.evidence", list(map(evidence_json, verdict.evidence))),
+        judged_at=func.now(),
+        direction=direction_json(verdict.direction),
+        relatives=[relative_json(relative, ids) for relative in verdict.relatives],
+        parent_ids=parents_of(verdict, ids),
+        signs=stored_signs(signs_shown(verdict, ids)),
+        explained=nearest,
+        due=due,
     )
+    session.merge(row)
+    session.flush()
+    session.expire(model, ["verdict"])
+    return model.id
+
+
+def numbers_of(session: Session, verdict: Verdict) -> dict[str, int]:
+    """Return the numbers of all models that a verdict names, by name; some may have gone."""
+    names = {relative.model for relative in verdict.relatives}
+    if verdict.model is not None:
+        names.add(verdict.model)
+    query = select(Model.name, Model.id).where(Model.name.in_(names), CURRENT)
+    return dict(session.execute(query).all())
+
+
+def parents_of(verdict: Verdict, ids: dict[str, int]) -> tuple[int, ...]:
+    """Return the numbers of what a verdict says that a model was made from, the nearest first."""
+    if not verdict.related or verdict.model is None:
+        return ()
+    names = [verdict.model]
+    for change in verdict.changes:
+        if change.kind == ChangeKind.MERGED:
+            names += [str(part) for part in change.parts if part not in names]
+    return tuple(ids[name] for name in names if name in ids)
+
+
+def signs_shown(verdict: Verdict, ids: dict[str, int]) -> dict[int, Sign]:
+    """Return of which relatives the weights show who came first, by their numbers."""
+    signs = {}
+    for relative in verdict.relatives:
+        shown = relative.direction
+        if shown is not None and shown.descent in CERTAIN and relative.model in ids:
+            signs[ids[relative.model]] = Sign(shown.descent, shown.reason)
+    for change in verdict.changes:
+        if change.kind == ChangeKind.ADAPTER and verdict.model in ids:
+            signs[ids[verdict.model]] = Sign(Descent.CHILD)  # a base is there before its adapter
+    return signs
+
+
+def direction_json(shown: DirectionShown | None) -> dict[str, Any] | None:
+    """Return a direction as the column `direction` holds it."""
+    if shown is None:
+        return None
+    return {
+        "descent": str(shown.descent),
+        "reason": str(shown.reason) if shown.reason else None,
+        "origin": shown.origin,
+    }
+
+
+def direction_of(content: dict[str, Any] | None) -> DirectionShown | None:
+    """Return the direction that a row holds."""
+    if content is None:
+        return None
+    reason = DirectionReason(content["reason"]) if content["reason"] else None
+    return DirectionShown(Descent(content["descent"]), reason, content["origin"])
+
+
+def relative_json(relative: Relative, ids: dict[str, int]) -> dict[str, Any]:
+    """Return a relative as the column `relatives` holds it."""
+    content = fitting("verdicts.relatives", asdict(relative))
+    content["id"] = ids.get(relative.model)
+    content["relation"] = str(relative.relation)
+    content["changes"] = fitting("verdicts.relatives", list(map(change_json, relative.changes)))
+    content["direction"] = direction_json(relative.direction)
+    return dict(content)
+
+
+def relative_of(content: dict[str, Any]) -> Relative:
+    """Return the relative that a row holds."""
+    values = {field.name: content[field.name] for field in fields(Relative)}
+    values["relation"] = Relation(content["relation"])
+    values["changes"] = tuple(map(change_of, content["changes"]))
+    values["direction"] = direction_of(content["direction"])
+    return Relative(**values)
 
 
 def change_json(change: Change) -> dict[str, Any]:
@@ -97,6 +200,8 @@ def kept_verdict(session: Session, name: str) -> StoredVerdict:
         chance=row.chance,
         candidates=row.candidates,
         evidence=evidence_of(row),
+        relatives=tuple(map(relative_of, row.relatives or ())),
+        direction=direction_of(row.direction),
     )
     return StoredVerdict(summary(model), verdict, row.judged_at)
 
@@ -106,14 +211,16 @@ def changes_of(row: VerdictRow) -> tuple[Change, ...]:
     if row.changes is None:
         return tuple(Change(ChangeKind.STATED, parts=(sentence,)) for sentence in row.how)
 
-    changes = []
-    for content in row.changes:
-        kind = ChangeKind(content["kind"])
-        parts = tuple(content["parts"])
-        shares = tuple(content.get("shares", ()))
-        by_layer = tuple(map(tuple, content.get("by_layer", ())))
-        changes.append(Change(kind, content["amount"], parts, shares, by_layer))
-    return tuple(changes)
+    return tuple(map(change_of, row.changes))
+
+
+def change_of(content: dict[str, Any]) -> Change:
+    """Return the change that an object of a row describes."""
+    kind = ChangeKind(content["kind"])
+    parts = tuple(content["parts"])
+    shares = tuple(content.get("shares", ()))
+    by_layer = tuple(map(tuple, content.get("by_layer", ())))
+    return Change(kind, content["amount"], parts, shares, by_layer)
 
 
 def evidence_of(row: VerdictRow) -> tuple[Evidence, ...]:

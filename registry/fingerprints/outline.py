@@ -69,7 +69,8 @@ def own_outline(branches: Sequence[Branch]) -> tuple[float, ...] | None:
     """
     numbers = []
     for name in BRANCHES:
-        sketches = [branch.own for branch in branches if branch.branch == name and branch.own]
+        of_name = [branch for branch in branches if branch.branch == name]
+        sketches = [branch.own for branch in of_name if branch.own is not None]
         nothing = (0.0,) * OWN_AXES**2
         squares = np.reshape(sketches or [nothing], (-1, OWN_AXES, OWN_AXES))
         mean = squares.mean(0)

@@ -8,19 +8,21 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import fingerprints, models, nearest, verdicts
+from registry.database import edges, fingerprints, models
 from registry.database.connection import check_answers
+from registry.database.events import Action, record_event
 from registry.database.fingerprints import Outcome, Saved
 from registry.database.names import check_names, check_source
 from registry.database.origin import Origin
 from registry.database.spool import Journey, Waiting
 from registry.database.transactions import answer_of, in_transaction
+from registry.database.verdicts import keep_verdict
 from registry.errors import DatabaseFault
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
-from registry.lineage.verdict import Verdict
-from registry.workflows.judge import verdict_on
+from registry.workflows.judge import Arrival, arrival_of
+from registry.workflows.rejudge import place, rejudge_around
 from registry.workflows.spool import kept
 
 
@@ -79,8 +81,6 @@ def ingest(
     check_source(str(source))
     check_answers(engine)  # before minutes of reading
     checkpoint, fingerprint = read(source, **options)
-    if family is None and name is None and not checkpoint.base:
-        family = checkpoint.family
     origin = Origin(
         source=checkpoint.source,
         revision=checkpoint.revision,
@@ -112,22 +112,40 @@ def ingested_as(saved: Saved, fingerprint: Fingerprint) -> Ingested:
 
 
 def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:
-    """Store a fingerprint, and of new weights the verdict on them. Raises RegistryError."""
+    """Store a fingerprint, and of new weights the verdict on them. Raises RegistryError.
+
+    Models that may come from it are judged again: those that are not within a few seconds are due.
+    """
     attempts: list[Saved] = []
-
-    def judged(session: Session) -> Verdict:
-        matches = nearest.nearest(session, fingerprint, 1)
-        return verdict_on(session, fingerprint, matches)
-
-    verdict = answer_of(engine, judged)
+    arrival = answer_of(engine, partial(arrival_of, fingerprint=fingerprint))
 
     def work(session: Session) -> Saved:
         saved = fingerprints.save(session, origin, fingerprint)
         if saved.outcome is Outcome.NEW:
-            verdicts.keep_verdict(session, saved.summary.name, verdict)
+            welcome(session, saved.summary.name, arrival)
         attempts.append(saved)
         return saved
 
     last = in_transaction(engine, work)
     # unchanged by the second attempt: the first was committed, though its connection was lost
-    return attempts[0] if last.outcome is Outcome.UNCHANGED else last
+    saved = attempts[0] if last.outcome is Outcome.UNCHANGED else last
+    if saved.outcome is not Outcome.NEW:
+        return saved
+    name = saved.summary.name
+    rejudge_around(engine, name, arrival.affected)
+    summary = answer_of(engine, partial(models.summary_of, name=name))  # of another family, perhaps
+    return saved._replace(summary=summary)
+
+
+def welcome(session: Session, name: str, arrival: Arrival) -> None:
+    """Store the verdict on a new model and place it in the tree; others are to be judged again.
+
+    It is due itself where another was registered since it was judged.
+    """
+    model = models.find(session, name)
+    came_between = models.newest(session, before=model.id) > arrival.newest
+    keep_verdict(session, name, arrival.verdict, due=came_between)
+    record_event(session, Action.INGESTED, model, details={"verdict": arrival.verdict.verdict})
+    affected = models.numbers(session, arrival.affected)
+    edges.mark_due(session, edges.relatives_of(session, model) | affected)
+    place(session, [model.id], because=f"{name} arrived")

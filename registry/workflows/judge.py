@@ -1,13 +1,13 @@
 """The verdict on a fingerprint: which registered models it is compared with, and the nearest."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from registry.database import models, near_sketches, nearest
-from registry.database.compared_models import compared_model
+from registry.database import fingerprints, models, near_sketches, nearest
+from registry.database.compared_models import compared_model, fingerprint_to_judge
 from registry.database.nearest import Match
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
@@ -44,12 +44,29 @@ class Judge:
     fingerprint: Fingerprint
     features: ModelFeatures
     candidates: CandidateCounts
+    itself: str | None = None  # its name, where it is registered: it is none of its relatives
+    loaded: dict[str, ModelFeatures] = field(default_factory=dict)  # by name, those read before
 
     @classmethod
     def of(cls, session: Session, fingerprint: Fingerprint) -> "Judge":
         """Count the registered models that a model can be compared with."""
         candidates = nearest.comparable(session, fingerprint)
         return cls(session, fingerprint, ModelFeatures.of(fingerprint), candidates)
+
+    @classmethod
+    def of_registered(
+        cls, session: Session, name: str, loaded: dict[str, ModelFeatures]
+    ) -> "Judge":
+        """Take a registered model for one in question.
+
+        Args:
+            loaded: Models that were read before, by name; those read now are added.
+        """
+        features = features_of(session, name, loaded)
+        fingerprint = fingerprint_to_judge(session, name, features.model)
+        candidates = nearest.comparable(session, fingerprint)
+        others = CandidateCounts(max(candidates.models - 1, 1), candidates.families)
+        return cls(session, fingerprint, features, others, name, loaded)
 
     def verdict(self, matches: Sequence[Match]) -> Verdict:
         """Return the verdict: on the likeliest relative, else on the likeliest of one family.
@@ -93,12 +110,11 @@ class Judge:
 
     def compare_with(self, name: str) -> ComparedCandidate:
         """Load a registered model and compare it in full."""
-        model = compared_model(self.session, name)
-        features = ModelFeatures(model)
+        features = features_of(self.session, name, self.loaded)
         return ComparedCandidate.of(self.features, name, features, self.candidates)
 
     def compared(self) -> list[ComparedCandidate]:
-        """Return the likeliest relatives, compared in full, in the order of registration.
+        """Return the likeliest relatives, compared in full, in the order of their names.
 
         The first alone where it is not related.
         """
@@ -111,40 +127,45 @@ class Judge:
             if strangers == STRANGERS or not compared[0].verdict.related:
                 break
 
-        numbers = models.numbers(self.session, [candidate.name for candidate in compared])
-        return sorted(compared, key=lambda candidate: numbers[candidate.name])
+        return sorted(compared, key=lambda candidate: by_name(candidate.name))
 
     def likely_relatives(self) -> list[str]:
         """Return registered models: the same weights first, then the most alike branches."""
-        same = nearest.same_weights(self.session, self.fingerprint)
+        same = without(self.itself, nearest.same_weights(self.session, self.fingerprint))
 
         near = []
         alone = 0
         for name, cosine in near_sketches.by_outline(self.session, self.fingerprint, SHORTLIST):
-            if name not in same:
+            if name not in same and name != self.itself:
                 near.append(name)
                 alone += cosine > ALONE
         if alone == 1:
             return [*same, *near]
 
-        numbers = models.numbers(self.session, near)
         sketches = near_sketches.sketches_of(self.session, near)
-        registered = {name: sketches[name] for name in sorted(near, key=numbers.__getitem__)}
-        return [*same, *likeliest(self.features.sketches, registered)]
+        in_order = {name: sketches[name] for name in sorted(near, key=by_name)}
+        return [*same, *likeliest(self.features.sketches, in_order)]
 
     def by_own_axes(self) -> list[str]:
         """Return the model that agrees best in own axes, if unrelated ones seldom do so well.
 
         Nothing else finds a model whose vocabulary is new and whose stream was rotated.
         """
-        near = near_sketches.by_own_axes(self.session, self.fingerprint, OWN_SHORTLIST)
-        best = None
-        largest = null_distributions()[EvidenceKind.OWN].start
+        return self.alike_in_own_axes()[:1]
+
+    def alike_in_own_axes(self) -> list[str]:
+        """Return models that agree in own axes as unrelated ones seldom do, the best first."""
+        near = without(
+            self.itself,
+            near_sketches.by_own_axes(self.session, self.fingerprint, OWN_SHORTLIST),
+        )
+        seldom = null_distributions()[EvidenceKind.OWN].start
+        similarities = {}
         for name, branches in near_sketches.own_branches(self.session, near).items():
             alignment = align_own(self.features.own, own_tables(branches))
-            if alignment is not None and alignment.similarity > largest:
-                best, largest = name, alignment.similarity
-        return [] if best is None else [best]
+            if alignment is not None and alignment.similarity > seldom:
+                similarities[name] = alignment.similarity
+        return sorted(similarities, key=similarities.__getitem__, reverse=True)
 
     def by_recipe(self, matches: Sequence[Match]) -> list[str]:
         """Return the names of matches by their recipes, first those that may be of one family."""
@@ -157,6 +178,70 @@ class Judge:
             distance = recipe_distance(profile, profiles[match.model])
             places[match.model] = RecipePlace(p_value > ACCEPTED, distance)
         return sorted(places, key=places.__getitem__)
+
+
+def by_name(name: str) -> tuple[int, str]:
+    """Return what decides between copies: the shorter name, whenever it was registered."""
+    return len(name), name
+
+
+def without(itself: str | None, names: Sequence[str]) -> list[str]:
+    """Return the names of the others."""
+    return [name for name in names if name != itself]
+
+
+def features_of(session: Session, name: str, loaded: dict[str, ModelFeatures]) -> ModelFeatures:
+    """Return what comparisons read of a registered model, which is kept among those loaded."""
+    if name not in loaded:
+        loaded[name] = ModelFeatures(compared_model(session, name))
+    return loaded[name]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """What a model that arrives brings.
+
+    Attributes:
+        verdict: What the registry says of it.
+        affected: Models whose verdicts it may change, by name, the nearest first.
+        newest: The number of the model that was registered last when it was judged.
+    """
+
+    verdict: Verdict
+    affected: tuple[str, ...]
+    newest: int
+
+
+def arrival_of(session: Session, fingerprint: Fingerprint) -> Arrival:
+    """Judge a model that is to be stored, and look for those that may come from it."""
+    newest = models.newest(session)
+    if fingerprint.kind == "adapter":
+        return Arrival(verdict_on_adapter(session, fingerprint), (), newest)
+    matches = nearest.nearest(session, fingerprint, BY_RECIPE)
+    judge = Judge.of(session, fingerprint)
+    verdict = judge.verdict(matches)
+    affected = [relative.model for relative in verdict.relatives]
+    affected += judge.alike_in_own_axes()
+    affected += near_sketches.adapters_of(session, fingerprint)
+    return Arrival(verdict, tuple(dict.fromkeys(affected)), newest)
+
+
+def verdict_on_registered(session: Session, name: str, loaded: dict[str, ModelFeatures]) -> Verdict:
+    """Return what the registry says of one of its models, seen among the others.
+
+    Args:
+        loaded: Models that were read before, by name; those read now are added.
+
+    Raises ModelNotFound.
+    """
+    model = models.find(session, name)
+    if model.kind == "adapter":
+        fingerprint = fingerprints.load(session, name).fingerprint
+        fits = rank_bases(fingerprint, near_sketches.bases(session, fingerprint))
+        return judge_adapter(fingerprint, None, fits)
+    judge = Judge.of_registered(session, name, loaded)
+    matches = nearest.nearest(session, judge.fingerprint, BY_RECIPE + 1)
+    return judge.verdict([match for match in matches if match.model != name])
 
 
 def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Match]) -> Verdict:

@@ -1,0 +1,219 @@
+"""The edges of the tree: drawn from the newest verdicts, and superseded, never deleted."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from registry.database.events import Action, record_event
+from registry.database.models import CURRENT, find
+from registry.database.schema import EdgeRow, Model, VerdictRow
+from registry.database.standings import connected, standings_of
+from registry.fingerprints.record import VERSION
+from registry.lineage.standing import Link
+from registry.lineage.tree import tree_of
+
+STANDS = EdgeRow.superseded_at.is_(None)
+PARENT = {
+    (False, True): Action.PARENT_FOUND,
+    (True, True): Action.PARENT_CHANGED,
+    (True, False): Action.PARENT_LOST,
+}
+"""By whether there was a main parent before, and is now."""
+SAID = ("relation", "direction", "reason", "main")
+"""Columns by which one edge of a pair is another; all that differ draw a new one."""
+NUMBERS = ("p_value", "score", "explained", "evidence", "changes", "fingerprint_version")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What verdicts say of a child and one parent: the columns of an edge that do not say which."""
+
+    relation: str
+    p_value: float | None
+    score: float | None
+    explained: float | None
+    evidence: list[dict[str, Any]]
+    changes: list[dict[str, Any]]
+
+
+def mark_due(session: Session, ids: Collection[int]) -> None:
+    """Mark models to be judged again, whose verdicts may be others now."""
+    if ids:
+        query = update(VerdictRow).where(VerdictRow.model_id.in_(ids)).values(due=True)
+        session.execute(query)
+
+
+def relatives_of(session: Session, model: Model) -> set[int]:
+    """Return the numbers of models whose verdicts may change once a model comes or goes."""
+    row = session.get(VerdictRow, model.id)
+    contents = (row.relatives if row else None) or ()
+    related = {content["id"] for content in contents}
+    named_by = select(VerdictRow.model_id).where(VerdictRow.parent_ids.contains([model.id]))
+    joined = select(EdgeRow.child_id).where(EdgeRow.parent_id == model.id, STANDS)
+    numbers = {*related, *session.scalars(named_by), *session.scalars(joined)}
+    return {number for number in numbers if number is not None and number != model.id}
+
+
+def due(session: Session) -> list[str]:
+    """Return the names of the models that are to be judged again, in the order of registration."""
+    query = select(Model.name).join(VerdictRow, VerdictRow.model_id == Model.id)
+    query = query.where(VerdictRow.due, CURRENT)
+    return list(session.scalars(query.order_by(Model.id)))
+
+
+def due_around(session: Session, name: str, also: Sequence[str]) -> list[str]:
+    """Return a model and its relatives, as far as they are to be judged again, the model first.
+
+    Args:
+        also: Names of others that are asked for, in their order.
+    """
+    model = find(session, name)
+    near = list(
+        session.scalars(select(Model.name).where(Model.id.in_(relatives_of(session, model))))
+    )
+    asked = list(dict.fromkeys([model.name, *also, *sorted(near)]))
+    query = select(Model.name).join(VerdictRow, VerdictRow.model_id == Model.id)
+    query = query.where(VerdictRow.due, CURRENT, Model.name.in_(asked))
+    return sorted(session.scalars(query), key=asked.index)
+
+
+def strangers(session: Session, number: int) -> set[int]:
+    """Return the relatives of a model whose own verdicts do not know it yet."""
+    row = session.get_one(VerdictRow, number)
+    related = [content["id"] for content in row.relatives or () if content["id"] is not None]
+    query = select(VerdictRow).where(VerdictRow.model_id.in_(related), ~VerdictRow.due)
+    return {other.model_id for other in session.scalars(query) if not entry_on(other, number)}
+
+
+def redraw(session: Session, ids: Collection[int], because: str) -> list[int]:
+    """Draw the tree anew where some models stand; return all whose place was looked at.
+
+    What is as it was stays; other edges are superseded, and the log tells of each main parent.
+
+    Args:
+        because: What made it necessary.
+    """
+    group = connected(session, ids)
+    standings = standings_of(session, group)
+    links = {(link.child, link.parent): link for link in tree_of(standings)}
+    names = {standing.model: standing.name for standing in standings}
+    query = select(EdgeRow).where(EdgeRow.child_id.in_(group), STANDS)
+    before = {(edge.child_id, edge.parent_id): edge for edge in session.scalars(query)}
+    mains_before = {edge.child_id: edge.parent_id for edge in before.values() if edge.main}
+    mains = {link.child: link.parent for link in links.values() if link.main}
+
+    wanted = {}
+    verdicts = verdicts_of(session, links)
+    for place, link in links.items():
+        wanted[place] = edge_of(link, verdicts, because)
+    for place, edge in before.items():
+        if place in wanted and is_alike(edge, wanted[place]):
+            refresh(edge, wanted.pop(place))
+        else:
+            edge.superseded_at = func.now()
+    session.flush()
+    session.add_all(wanted.values())
+    session.flush()
+
+    for child in sorted(mains_before.keys() | mains.keys()):
+        if mains_before.get(child) != mains.get(child):
+            parents = (mains_before.get(child), mains.get(child))
+            tell(session, child, parents, names, because)
+    return group
+
+
+def tell(
+    session: Session,
+    child: int,
+    parents: tuple[int | None, int | None],
+    names: dict[int, str],
+    because: str,
+) -> None:
+    """Write into the log that a model has another main parent, or none."""
+    before, now = parents
+    action = PARENT[before is not None, now is not None]
+    details = {"because": because}
+    for key, parent in (("from", before), ("to", now)):
+        if parent is not None:
+            details[key] = names.get(parent) or ""
+    record_event(session, action, session.get(Model, child), details=details)
+
+
+def verdicts_of(session: Session, places: Iterable[tuple[int, int]]) -> dict[int, VerdictRow]:
+    """Return the newest verdicts on the models of some edges, by number."""
+    numbers = {number for place in places for number in place}
+    query = select(VerdictRow).where(VerdictRow.model_id.in_(numbers))
+    return {row.model_id: row for row in session.scalars(query)}
+
+
+def edge_of(link: Link, verdicts: dict[int, VerdictRow], because: str) -> EdgeRow:
+    """Return the row of a link, with what the verdict on its child says of the two."""
+    pair = pair_of(link.child, link.parent, verdicts)
+    return EdgeRow(
+        child_id=link.child,
+        parent_id=link.parent,
+        relation=pair.relation,
+        direction=str(link.basis),
+        reason=str(link.reason) if link.reason else None,
+        main=link.main,
+        p_value=pair.p_value,
+        score=pair.score,
+        explained=pair.explained,
+        evidence=pair.evidence,
+        changes=pair.changes,
+        fingerprint_version=VERSION,
+        because=because,
+    )
+
+
+def pair_of(child: int, parent: int, verdicts: dict[int, VerdictRow]) -> Pair:
+    """Return what verdicts say of two models, that on the child first.
+
+    Where the child's verdict names another, its evidence is that of the verdict on the parent.
+    """
+    of_child, of_parent = verdicts.get(child), verdicts.get(parent)
+    if of_child and of_child.parent_ids[:1] == (parent,):
+        return Pair(
+            of_child.verdict,
+            of_child.p_value,
+            of_child.score,
+            of_child.explained,
+            of_child.evidence,
+            of_child.changes or [],
+        )
+    evidence = of_parent.evidence if of_parent and of_parent.parent_ids[:1] == (child,) else []
+    entry = entry_on(of_child, parent) or entry_on(of_parent, child)
+    if entry is None:
+        return Pair("derived", None, None, None, evidence, [])
+    return Pair(
+        entry["relation"],
+        entry["p_value"],
+        entry["score"],
+        entry["explained"],
+        evidence,
+        entry["changes"] if entry_on(of_child, parent) else [],
+    )
+
+
+def entry_on(row: VerdictRow | None, relative: int) -> dict[str, Any] | None:
+    """Return what a verdict says of one relative; None where it does not know it."""
+    for content in (row.relatives if row else None) or ():
+        if content["id"] == relative:
+            return content
+    return None
+
+
+def is_alike(edge: EdgeRow, other: EdgeRow) -> bool:
+    """Return whether two rows of one pair say the same, but for their numbers."""
+    return all(getattr(edge, name) == getattr(other, name) for name in SAID)
+
+
+def refresh(edge: EdgeRow, newer: EdgeRow) -> None:
+    """Give an edge that stands the numbers of the newest verdict."""
+    for name in NUMBERS:
+        if getattr(edge, name) != getattr(newer, name):
+            setattr(edge, name, getattr(newer, name))
+            edge.judged_at = func.now()
