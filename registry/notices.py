@@ -63,6 +63,11 @@ class RejudgingWaits(Notice):
     that."""
 
 
+class RejudgingFailed(Notice):
+    """{name!r} is stored, but models that may come from it were not judged again ({reason}):
+    `registry rejudge` does that."""
+
+
 class CharacteristicNotKept(Notice):
     """The groups of {model!r} are shown but not stored ({reason})."""
 

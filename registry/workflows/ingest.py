@@ -21,6 +21,7 @@ from registry.errors import DatabaseFault
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
+from registry.notices import RejudgingFailed, notify
 from registry.workflows.judge import Arrival, arrival_of
 from registry.workflows.rejudge import place, rejudge_around
 from registry.workflows.spool import kept
@@ -132,9 +133,13 @@ def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:
     if saved.outcome is not Outcome.NEW:
         return saved
     name = saved.summary.name
-    rejudge_around(engine, name, arrival.affected)
-    summary = answer_of(engine, partial(models.summary_of, name=name))  # of another family, perhaps
-    return saved._replace(summary=summary)
+    try:
+        rejudge_around(engine, name, arrival.affected)
+        summary = answer_of(engine, partial(models.summary_of, name=name))
+    except DatabaseFault as fault:  # it is stored, and the others are due
+        notify(RejudgingFailed(name=name, reason=str(fault)))
+        return saved
+    return saved._replace(summary=summary)  # of another family, perhaps
 
 
 def welcome(session: Session, name: str, arrival: Arrival) -> None:
