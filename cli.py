@@ -11,6 +11,7 @@ import click
 from registry import settings
 from registry.commands import (
     adapters,
+    catalogues,
     characteristic,
     checkpoints,
     claims,
@@ -42,6 +43,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "What was made from what": (lineage.tree, lineage.log, lineage.rejudge),
     "The registry": (models.list_, models.show, models.families, models.remove),
     "Sources and claims": (claims.sources, claims.claims),
+    "Between registries": (catalogues.export, catalogues.import_),
     "The papers": (characteristic.characteristic, characteristic.dsv, plot.plot),
     "Adapters": (adapters.lora, adapters.lora_init),
     "Database": (database.db,),

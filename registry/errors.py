@@ -472,6 +472,31 @@ class WrongPicture(PictureError):
     """The figure {kind!r} is drawn of {takes}; give {takes}."""
 
 
+# --- catalogues -----------------------------------------------------------------------------------
+
+
+class CatalogueError(RegistryError):
+    """{reason}"""
+
+
+class BrokenCatalogue(CatalogueError):
+    """{path!r} is no catalogue that `registry export` wrote, or is damaged ({reason}), so that
+    nothing of it was stored; export it again, or fetch it again."""
+
+
+class CatalogueNewer(CatalogueError):
+    """{path!r} is a catalogue of format {version}, and this package reads format {expected};
+    upgrade the package, or export with this version."""
+
+
+class NothingToExport(CatalogueError):
+    """No model is registered, so that there is nothing to export; `registry ingest` stores one."""
+
+
+class FamilyNotFound(CatalogueError):
+    """No registered family is called {family!r}; `registry families` shows them all."""
+
+
 # --- database -------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,21 @@ def write_whole(path: Path, content: str | bytes) -> None:
             draft.unlink(missing_ok=True)
 
 
+@contextmanager
+def file_whole(path: Path) -> Iterator[Path]:
+    """Yield where to write a file, which takes the place of `path` if all goes well.
+
+    Raises UnwritableFile, with whatever stood at the path before left as it was.
+    """
+    draft = path.parent / f".{path.name}.{os.getpid()}"
+    with writable(path):
+        try:
+            yield draft
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Write a file that its owner alone may read, whole and on the disk when this returns.
 

@@ -18,6 +18,7 @@ FLOORS = [
     {"fingerprints"},
     {"characteristic", "lineage"},
     {"database", "figures", "lora_init"},
+    {"catalogues"},
     {"workflows"},
     {"api", "report"},
     {"commands"},
@@ -25,7 +26,7 @@ FLOORS = [
     {"launch"},
 ]
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
-OUTER_PACKAGES = {"alembic", "click", "pgvector", "psycopg", "rich", "sqlalchemy"}
+OUTER_PACKAGES = {"alembic", "click", "pgvector", "psycopg", "pyarrow", "rich", "sqlalchemy"}
 MOST_LINES = 300
 LONGER = {"errors.py"}
 

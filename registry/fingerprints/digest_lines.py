@@ -19,6 +19,24 @@ def earlier_digest(fingerprint: Fingerprint) -> str:
     return digest_of_lines(lines)
 
 
+def implied_digest(fingerprint: Fingerprint) -> str | None:
+    """Return the digest that follows from those of a model's matrices and other tensors.
+
+    None where the record lacks some of these: an adapter's, one from before other tensors were
+    recorded, and one with matrices of zeros, of which the names alone are kept.
+    """
+    if fingerprint.adapter or fingerprint.zero or not fingerprint.tensors:
+        return None
+    lines = {placed_digest(matrix) for matrix in fingerprint.matrices}
+    placed = []
+    for tensor in fingerprint.tensors:
+        if tensor.layer is None:
+            lines.add(f"other {tensor.digest}")
+        else:
+            placed.append(f"{tensor.layer} other {tensor.digest}")
+    return digest_of_lines([*lines, *placed])
+
+
 def digest_of_lines(lines: Iterable[str]) -> str:
     """Return the SHA-256 of some lines, whatever their order."""
     text = "\n".join(sorted(lines))

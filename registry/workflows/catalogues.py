@@ -1,0 +1,79 @@
+"""The journeys of fingerprints between registries: into a file, and out of one."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from registry.catalogues.export import Exported, chosen, export
+from registry.catalogues.importing import store_catalogue
+from registry.catalogues.opened import opened
+from registry.catalogues.outcomes import Imported
+from registry.database.transactions import answer_of, in_transaction
+from registry.files import file_whole
+
+
+def export_catalogue(
+    engine: Engine,
+    path: Path,
+    tool_version: str,
+    *,
+    models: Sequence[str] = (),
+    families: Sequence[str] = (),
+) -> Exported:
+    """Write models to a file, of one moment and without their weights.
+
+    Raises ModelNotFound, ModelAmbiguous, FamilyNotFound, NothingToExport, UnwritableFile, with
+    whatever stood at the path before left as it was.
+
+    Args:
+        models: Names or first digits of digests; neither these nor families are all models.
+        families: Whole, with all that their models come from and that comes from them.
+    """
+
+    def work(session: Session) -> Exported:
+        ids = chosen(session, models, families)
+        with file_whole(path) as draft:
+            return export(session, ids, draft, tool_version)
+
+    return answer_of(engine, work)
+
+
+def import_file(
+    engine: Engine,
+    path: Path,
+    *,
+    label: str | None = None,
+    rename: bool = False,
+    whole: bool = True,
+) -> Imported:
+    """Store what the registry lacks of a catalogue, in one transaction: all of it or nothing.
+
+    A second time changes nothing. What is registered is never overwritten: a model whose name
+    other weights have is left out, and told.
+
+    Raises UnreadableFile, BrokenCatalogue, CatalogueNewer.
+
+    Args:
+        path: Of the file.
+        label: What the user calls it; else the path.
+        rename: Whether such a model is stored under its name and digits of its digest instead.
+        whole: Whether models without matrices, of vectors alone, are refused.
+    """
+    attempts: list[Imported] = []
+
+    def work(session: Session) -> Imported:
+        imported = store_catalogue(session, catalogue, rename=rename, whole=whole)
+        attempts.append(imported)
+        return imported
+
+    with opened(path, label or str(path)) as catalogue:
+        last = in_transaction(engine, work)
+    # nothing by the second attempt: the first was committed, though its connection was lost
+    return last if last.changed else attempts[0]
+
+
+def import_catalogue(engine: Engine, source: str, *, rename: bool = False) -> Imported:
+    """Store what the registry lacks of a file, or of what stands at an https address."""
+    return import_file(engine, Path(source), label=source, rename=rename)
