@@ -38,6 +38,8 @@ def migrate(connection: Connection) -> None:
             transaction_per_migration=True,
             include_schemas=True,
             include_name=is_ours,
+            # comments are the migrations' own
+            autogenerate_plugins=["alembic.autogenerate.*", "~alembic.autogenerate.comments"],
         )
         with context.begin_transaction():
             context.run_migrations()

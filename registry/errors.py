@@ -549,6 +549,20 @@ class RightMissing(DatabaseFault):
     {grant}."""
 
 
+class RolesRefused(DatabaseFault):
+    """The role of {url!r} cannot make the registry's roles, for it lacks {right}; ask the
+    administrator of the server for: {grant}."""
+
+
+class NoSuchLogin(DatabaseFault):
+    """The server has no role {login!r}; create it with CREATE ROLE ... LOGIN PASSWORD '...', then
+    run `registry db roles` again."""
+
+
+class PortTaken(DatabaseFault):
+    """Port {port} of 127.0.0.1 cannot be opened ({reason}); give another to --port."""
+
+
 class DatabaseReadOnly(DatabaseFault):
     """The database at {url!r} can only be read ({reason}), as a replica; give the primary's address
     in REGISTRY_DATABASE_URL, or have writing allowed."""

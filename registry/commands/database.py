@@ -30,12 +30,24 @@ def status(json: bool) -> None:
 
 
 @db.command()
+@option(
+    "--port",
+    type=click.IntRange(1024, 65535),
+    help="Open this port of 127.0.0.1 for analysts, with a password, until `registry db stop`.",
+)
 @json_option
-def start(json: bool) -> None:
-    """Start the embedded database, to stay until `registry db stop`."""
+def start(port: int | None, json: bool) -> None:
+    """Start the embedded database, to stay until `registry db stop`; print the analysts' address.
+
+    With --port it is started anew if need be, and the address has the analysts' password, which
+    the file analyst.password in the data folder keeps. Over TCP nobody comes in as the owner.
+
+    \b
+    Example: registry db start --port 5433
+    """
     from registry.database import admin
 
-    address = admin.start()
+    address = admin.start(port)
     show({"url": address}, address, json=json)
 
 
@@ -60,13 +72,44 @@ def upgrade(json: bool) -> None:
 
 
 @db.command()
+@option("--owner", is_flag=True, help="The owner's address, who may change everything.")
 @json_option
-def url(json: bool) -> None:
-    """Print the database's address for psql; the embedded one stays up from then on."""
+def url(owner: bool, json: bool) -> None:
+    """Print the database's address for psql; the embedded one stays up from then on.
+
+    The embedded database's is the analysts', who change nothing. It stays the same.
+    """
     from registry.database import admin
 
-    address = admin.url()
+    address = admin.url(owner=owner)
     show({"url": address}, address, json=json)
+
+
+@db.command()
+@option("--analyst", multiple=True, metavar="USER", help="A login user that is to read.")
+@option("--writer", multiple=True, metavar="USER", help="One that is to ingest, too.")
+@option("--owner", multiple=True, metavar="USER", help="One that is to upgrade the schema, too.")
+@json_option
+def roles(
+    analyst: tuple[str, ...], writer: tuple[str, ...], owner: tuple[str, ...], json: bool
+) -> None:
+    """Make the roles registry_owner, registry_writer and registry_analyst, and grant them.
+
+    It takes the right CREATEROLE and the ownership of the tables, and no superuser. Running it
+    again changes nothing. Login users are granted one of the roles, here or by GRANT.
+
+    \b
+    Example: registry db roles --analyst ada --writer pipeline
+    """
+    from registry.database import admin
+    from registry.database.roles import Role
+    from registry.report import roles as report
+
+    logins = [(name, Role.ANALYST) for name in analyst]
+    logins += [(name, Role.WRITER) for name in writer]
+    logins += [(name, Role.OWNER) for name in owner]
+    granted = admin.roles(logins)
+    show(report.roles_json(granted), report.roles_lines(granted), json=json)
 
 
 @db.command()

@@ -1,5 +1,6 @@
 """Looking after the database: what `registry db` does."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,8 +14,10 @@ from registry.database.connection import (
     embedded_server,
     open_database,
     schema_revision,
+    translated,
 )
 from registry.database.migrate import upgrade
+from registry.database.roles import Granted, Role, make_roles
 from registry.database.schema import REVISION, Model
 from registry.errors import NoEmbeddedServer
 
@@ -52,11 +55,20 @@ def embedded(action: str) -> "Server":
     return embedded_server()
 
 
-def start() -> str:
-    """Start the embedded server, to stay until `stop`, with the schema; return its URL."""
-    address = embedded("start").start()
+def start(port: int | None = None) -> str:
+    """Start the embedded server, to stay until `stop`, with the schema; return the analysts' URL.
+
+    port: of 127.0.0.1, to be opened for analysts with a password. Raises PortTaken.
+    """
+    server = embedded("start")
+    from registry.database.embedded import urls  # noqa: PLC0415  # Windows lacks what it needs
+
+    server.start()
     with open_database():
-        return address
+        pass
+    if port is not None:
+        return urls.opened(server, port)
+    return urls.lasting_url(server, Role.ANALYST)
 
 
 def stop() -> bool:
@@ -64,12 +76,29 @@ def stop() -> bool:
     return embedded("stop").stop()
 
 
-def url() -> str:
-    """Return an address for psql and other clients; the embedded server stays up from here on."""
+def url(*, owner: bool = False) -> str:
+    """Return an address for psql and other clients; the embedded server stays up from here on.
+
+    owner: the owner's of the embedded server, not the analysts'. Another database's is as given.
+    """
     given = settings.database_url()
-    if not given:
-        return start()
-    return parsed(given).for_psql()
+    if given:
+        return parsed(given).for_psql()
+    address = start()
+    if not owner:
+        return address
+    from registry.database.embedded import urls  # noqa: PLC0415  # as above
+
+    return urls.lasting_url(embedded_server(), urls.OWNER)
+
+
+def roles(logins: Sequence[tuple[str, Role]] = ()) -> Granted:
+    """Make the roles of the configured database, and grant them to login users.
+
+    Raises RolesRefused, NoSuchLogin.
+    """
+    with open_database() as engine, translated(engine):
+        return make_roles(engine, logins)
 
 
 def upgrade_schema() -> str:

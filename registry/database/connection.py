@@ -20,6 +20,7 @@ from registry.database.migrate import (
     version_table,
     wait_for_upgrade,
 )
+from registry.database.roles import ensure_roles
 from registry.database.schema import REVISION
 from registry.errors import (
     BadDatabaseURL,
@@ -111,6 +112,7 @@ def engine_on(given: str, server: "Server | None" = None) -> Iterator[Engine]:
             upgrade(engine, shown(engine.url))
         if server:
             update_extension(engine)
+            ensure_roles(engine)
         yield engine
 
 

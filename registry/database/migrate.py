@@ -8,6 +8,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, NotSupportedError, ProgrammingError
 
 from registry.database.failures import kind_of, reason, sqlstate
+from registry.database.roles import give_rights_again
 from registry.database.waits import OF_UPGRADE, SILENCE, holder, named, watched
 from registry.errors import DatabaseError, SchemaBroken, SchemaBusy, TablesTaken, VectorMissing
 from registry.notices import WriterWaits, notify
@@ -78,6 +79,7 @@ def upgrade(
             culprit = holder(engine) if kind is SchemaBusy else ""
             raise kind(url=shown, reason=reason(exc), revision=stated, holder=culprit) from exc
         connection.commit()
+    give_rights_again(engine)
 
 
 def upgrade_error(exc: DBAPIError) -> type[DatabaseError] | None:

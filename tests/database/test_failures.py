@@ -159,7 +159,7 @@ def test_a_connection_that_idles_too_long(url):
         ("DELETE FROM registry_version", SchemaUnstated, "it is empty"),
         ("DROP TABLE registry_version", TablesTaken, "already exists"),
         ("ALTER TABLE registry_version RENAME version_num TO v", SchemaBroken, "version_num"),
-        ("DROP TABLE registry_tables.histograms", SchemaBroken, "histograms"),
+        ("DROP TABLE registry_tables.histograms CASCADE", SchemaBroken, "histograms"),
         ("ALTER TABLE registry_tables.models DROP cast_digest CASCADE", SchemaBroken, "cast_digest"),
         ("DROP TABLE registry_tables.models CASCADE", SchemaBroken, "models"),
     ],

@@ -1,5 +1,6 @@
 """registry.database.migrate and migrations/env.py: upgrades that never hang, take turns and resume."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -10,15 +11,16 @@ import psycopg
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from places import execute
+from places import ROOT, execute
 from sqlalchemy import create_engine
 
 from registry.database import migrate
 from registry.database.addresses import parsed
 from registry.database.connection import open_database
 from registry.database.migrate import LOCK, migrations, upgrade
+from registry.database.roles import make_roles
 from registry.database.schema import REVISION
-from registry.errors import SchemaBusy, SchemaOlder
+from registry.errors import RightMissing, SchemaBusy, SchemaOlder
 
 pytestmark = pytest.mark.slow
 
@@ -248,3 +250,104 @@ def test_upgrade_names_a_revision(empty_url):
     with open_database(empty_url) as engine:
         upgrade(engine, "shown")
     assert revision_of(empty_url) == REVISION
+
+
+def test_roles_keep_their_rights(url, engine, more):
+    """An upgrade after the roles were made gives them their rights on what is new."""
+    make_roles(engine)
+    more(
+        statement("CREATE TABLE registry_tables.newer (x int)")
+        + statement("CREATE VIEW registry.newer AS SELECT 1 AS x")
+    )
+    upgrade(engine, "the address")
+    rights = "SELECT has_table_privilege('registry_analyst', '{}', 'SELECT'), has_table_privilege('registry_writer', '{}', '{}')"
+    assert query(url, rights.format(*["registry_tables.newer"] * 2, "INSERT")) == [(True, True)]
+    assert query(url, rights.format(*["registry.newer"] * 2, "SELECT")) == [(True, True)]
+    owner = "SELECT relowner::regrole::text FROM pg_class WHERE relname = 'newer'"
+    assert query(url, owner) == [("registry_owner",)] * 2
+
+
+ROWS = "SELECT (SELECT count(*) FROM registry_tables.{0}) > 0"
+TABLES = ("families", "models", "fingerprints", "adapters", "clusterings", "matrices", "branches", "spaces", "histograms",
+          "outlines", "verdicts", "characteristics", "tensors", "ledgers", "edges", "sources", "claims", "tags", "notes", "events")  # fmt: skip
+
+
+def test_down_and_up_again_with_rows_in_every_table(own_url, shared_server, team_url):
+    """Head, base and head again: downgrades and upgrades work on tables with rows, and end in one schema."""
+    name = own_url.partition("@/")[2].partition("?")[0]
+    team = team_url.partition("@/")[2].partition("?")[0]
+    execute(shared_server, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(
+        shared_server,
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{team}'",
+    )
+    execute(shared_server, f"CREATE DATABASE {name} TEMPLATE {team}")
+    for table in TABLES:
+        assert query(own_url, ROWS.format(table)) == [(True,)], table
+    before = query(own_url, CATALOGUE)
+    migrated(own_url, "downgrade", "0010")
+    assert query(own_url, "SELECT count(*) FROM nearest_models('llama')") == [(4,)]
+    migrated(own_url, "upgrade", "head")
+    assert query(own_url, CATALOGUE) == before
+    assert query(own_url, "SELECT count(*) FROM registry.models") == [(8,)]
+    edges = "SELECT child, parent, relation, direction, because FROM registry.edges ORDER BY child"
+    assert query(own_url, edges) == [
+        ("llama-chat", "llama", "derived", "presumed", "verdict at ingestion"),
+        ("llama-code", "llama-chat", "derived", "presumed", "verdict at ingestion"),
+    ]
+    migrated(own_url, "downgrade", "base")
+    assert query(
+        own_url,
+        "SELECT count(*) FROM pg_class WHERE relnamespace::regnamespace::text LIKE 'registry%'",
+    ) == [(2,)]
+    migrated(own_url, "upgrade", "head")
+    assert query(own_url, CATALOGUE) == before
+
+
+CATALOGUE = """
+SELECT relnamespace::regnamespace::text, relname, attname, format_type(atttypid, atttypmod), col_description(pg_class.oid, attnum)
+FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
+WHERE relnamespace::regnamespace::text LIKE 'registry%' ORDER BY 1, 2, 3
+"""
+
+
+def migrated(url, direction, revision):
+    """Run the developers' command on a database, with no connection handed over."""
+    done = alembic(url, direction, revision)
+    assert done.returncode == 0, done.stderr
+
+
+def alembic(url, *words):
+    command = [sys.executable, "-m", "alembic", *words]
+    environment = os.environ | {"REGISTRY_DATABASE_URL": url}
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+def test_alembic_finds_nothing_to_do(own_url):
+    """`alembic check` sees no difference between the migrations and the tables of the code."""
+    done = alembic(own_url, "check")
+    assert (done.returncode, done.stdout) == (0, "No new upgrade operations detected.\n"), (
+        done.stderr
+    )
+
+
+def test_a_server_without_create(shared_server, own_url):
+    """A role that may not create schemas is told what to ask for, and that suffices."""
+    name = own_url.partition("@/")[2].partition("?")[0]
+    execute(shared_server, f"DROP DATABASE {name} WITH (FORCE)")
+    execute(shared_server, f"CREATE DATABASE {name} TEMPLATE template1")
+    execute(own_url, "CREATE EXTENSION vector")
+    execute(own_url, "DROP ROLE IF EXISTS guest")
+    execute(own_url, "CREATE ROLE guest LOGIN")
+    guest = own_url.replace("://registry@", "://guest@")
+    with pytest.raises(RightMissing, match="CREATE on database") as caught, open_database(guest):
+        pass
+    grant = str(caught.value).partition("for: ")[2].rstrip(".")
+    assert grant == f'GRANT CREATE ON database {name} TO "guest"'
+    execute(own_url, grant)
+    with open_database(guest):
+        assert revision_of(own_url) == REVISION
+    execute(own_url, "DROP OWNED BY guest CASCADE")
+    execute(own_url, "DROP ROLE guest")

@@ -1,9 +1,11 @@
 """registry.database.embedded.sockets: one folder a server, found again after any accident."""
 
+import os
+
 import pytest
 
 from registry.database.embedded import sockets
-from registry.database.embedded.sockets import new_folder, noted, remove_noted
+from registry.database.embedded.sockets import new_folder, noted, remove_noted, usual_folder
 
 
 @pytest.fixture
@@ -25,8 +27,34 @@ def test_new_folder_takes_the_old_one_away(note):
     first = new_folder(note, None)
     (first / ".s.PGSQL.5432").touch()
     second = new_folder(note, None)
-    assert second.is_dir()
+    assert second == first
+    assert list(second.iterdir()) == []
+
+
+def test_the_folder_has_one_name(note):
+    """A data folder's socket is where it was before, so that addresses stay."""
+    first = new_folder(note, None)
+    remove_noted(note)
     assert not first.exists()
+    assert new_folder(note, None) == first
+    note.unlink()
+    (first / ".s.PGSQL.5432.lock").touch()
+    os.utime(first, (0, 0))  # of a server that was killed long ago
+    assert new_folder(note, None) == first
+
+
+def test_a_name_that_another_has_taken(note, tmp_path):
+    """Whoever makes the folder first, or a link in its place, does not get the socket into it."""
+    taken = usual_folder(note)
+    taken.symlink_to(tmp_path)
+    assert new_folder(note, None) not in {taken, tmp_path}
+    taken.unlink()
+    taken.mkdir(mode=0o777)
+    taken.chmod(0o777)
+    folder = new_folder(note, None)
+    assert folder != taken
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert taken.is_dir()
 
 
 @pytest.mark.parametrize(

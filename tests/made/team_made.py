@@ -20,6 +20,7 @@ import registry
 from registry.database import fingerprints
 from registry.database.connection import open_database
 from registry.database.fingerprints import Origin
+from registry.database.roles import ensure_roles
 
 NAMES = (
     "llama",
@@ -148,3 +149,5 @@ def fill(url: str, folder: Path) -> None:
         session.commit()
     with psycopg.connect(url) as connection:
         connection.execute(WRITTEN)
+    with open_database(url) as engine:
+        ensure_roles(engine)

@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import socket
 import stat
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -16,11 +14,10 @@ from registry.database.embedded.cluster import account_of, draft_of
 from registry.database.embedded.locks import FREE, locked
 from registry.database.embedded.processes import postmaster
 from registry.database.embedded.server import Server
-from registry.database.embedded.sockets import is_private, noted
+from registry.database.embedded.sockets import is_private, is_served, noted
 
 OTHERS = 0o077
 LEAST_FREE = 256 << 20  # bytes
-YOUNG = 3600.0  # seconds in which an empty folder may belong to a server that is being started
 
 
 def findings(server: Server, *, mend: bool) -> Iterator[Finding]:
@@ -114,19 +111,3 @@ def left_sockets(server: Server, *, mend: bool) -> Iterator[Finding]:
             if mend:
                 shutil.rmtree(path, ignore_errors=True)
             yield Finding(Ailment.SOCKETS_LEFT, str(path), mended=mend)
-
-
-def is_served(path: Path) -> bool:
-    """Return whether a server listens in a folder, or may be about to."""
-    listening = [entry for entry in path.iterdir() if entry.is_socket()]
-    if not listening:
-        return time.time() - path.stat().st_mtime < YOUNG
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(1.0)
-        try:
-            client.connect(str(listening[0]))
-        except (ConnectionRefusedError, FileNotFoundError):
-            return False
-        except OSError:
-            pass  # it is busy
-    return True

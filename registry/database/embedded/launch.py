@@ -8,7 +8,7 @@ from pathlib import Path
 
 import psutil
 
-from registry.database.embedded import keeper
+from registry.database.embedded import keeper, tcp
 from registry.database.embedded.binaries import (
     environment,
     find_binaries,
@@ -35,6 +35,7 @@ def launch(data_dir: Path, linger: float, *, lock: int, keeper_lock: int) -> Non
     if not (cluster / "PG_VERSION").exists():
         initialise(cluster, binaries, lock, log)
     check_version(cluster, binaries)
+    (cluster / "pg_hba.conf").write_text(tcp.HBA)
     account = account_of(cluster)
     sockets = new_folder(data_dir / "sockets", account)
     if log.exists():
@@ -44,19 +45,24 @@ def launch(data_dir: Path, linger: float, *, lock: int, keeper_lock: int) -> Non
             data_dir=str(data_dir),
             sockets=str(sockets),
             linger=linger,
-            command=command(binaries, inherited_path(cluster, folder, account), sockets),
+            command=command(
+                binaries,
+                inherited_path(cluster, folder, account),
+                sockets,
+                tcp.chosen_port(data_dir),
+            ),
             inherited=[lock, folder],
             account=identity(account),
         )
         start_keeper(orders, log, keeper_lock)
 
 
-def command(binaries: Path, cluster: str, sockets: Path) -> list[str]:
-    """Return what starts the server, reachable by its socket alone."""
+def command(binaries: Path, cluster: str, sockets: Path, port: int | None) -> list[str]:
+    """Return what starts the server, reachable by its socket, and by a port where one is given."""
     settings = {
         "unix_socket_directories": str(sockets),
         "unix_socket_permissions": "0700",
-        "listen_addresses": "",
+        **tcp.settings(port),
     }
     words = [str(binaries / "postgres"), "-D", cluster]
     for name, value in settings.items():

@@ -23,6 +23,7 @@ from urllib.parse import quote
 
 import psycopg
 
+from registry.database.embedded import tcp
 from registry.database.embedded.binaries import CLIENT, usable
 from registry.database.embedded.cluster import ROLE, last_line
 from registry.database.embedded.launch import adopt, launch
@@ -35,7 +36,7 @@ from registry.notices import ServerStarting, ServerStopping
 PATIENCE = 60.0  # seconds to wait for a server to come up or go down
 LAUNCHES = 3  # of a server that ends before it answers: it may have been killed
 ENDS_ITSELF = 1.0  # seconds that a server which is stopping is left alone
-PORT, SOCKETS, STATUS = 3, 4, 7  # lines of postmaster.pid, see `status_lines`
+PORT, SOCKETS, ADDRESS, STATUS = 3, 4, 5, 7  # lines of postmaster.pid, see `status_lines`
 
 
 @dataclass(frozen=True)
@@ -80,11 +81,29 @@ class Server:
             self.pinned.touch()  # not before: a failed start pins nothing
             return url
 
+    def open_port(self, port: int) -> None:
+        """Start the server anew, to stay until `stop`, with a port for analysts.
+
+        Raises PortTaken, ServerFailed.
+        """
+        if self.open_at() == port:
+            return
+        tcp.check_free(port)
+        self.stop()
+        (self.data_dir / tcp.PORT_FILE).write_text(str(port))
+        self.start()
+
+    def open_at(self) -> int | None:
+        """Return the port that is open; None for none."""
+        lines = self.ready_lines()
+        return int(lines[PORT]) if lines and lines[ADDRESS].strip() else None
+
     def stop(self) -> bool:
         """Stop the server, whoever uses it; False if none was running. Raises ServerFailed."""
         with usable(self.data_dir):
             if self.pinned.exists():
                 self.pinned.unlink(missing_ok=True)
+            tcp.forget_port(self.data_dir)
         if not self.running():
             return False
         ending = Ending(self.cluster)
@@ -149,6 +168,7 @@ class Server:
             refusal = refused(url)
             if not refusal:
                 self.see_to_a_keeper()
+                self.keep_usual_name()
                 return url
         raise ServerFailed(reason=refusal, log=str(self.log))
 
@@ -175,6 +195,13 @@ class Server:
         with suppress(BlockingIOError), locked(self.data_dir / "keeper", FREE) as keeper_lock:
             if server:
                 adopt(self.data_dir, self.linger, server=server, keeper_lock=keeper_lock)
+
+    def keep_usual_name(self) -> None:
+        """Have the socket found under its usual name, too, while another port is open."""
+        lines = self.ready_lines()
+        if lines:
+            with usable(self.data_dir):
+                tcp.keep_usual_name(Path(lines[SOCKETS]), int(lines[PORT]))
 
     def is_stuck(self) -> bool:
         """Return whether nobody can reach the server: it ends, or its process or socket is gone."""
@@ -219,11 +246,15 @@ class Server:
 
     def url(self) -> str | None:
         """Return where the server can be reached; None while it is not up."""
+        return self.url_of(ROLE)
+
+    def url_of(self, role: str) -> str | None:
+        """Return where a role can reach the server; None while it is not up."""
         lines = self.ready_lines()
         if not lines:
             return None
         host = quote(lines[SOCKETS], safe="/")
-        return f"postgresql://{ROLE}@/{ROLE}?host={host}&port={lines[PORT]}"
+        return f"postgresql://{role}@/{ROLE}?host={host}&port={lines[PORT]}"
 
 
 def refused(url: str) -> str:
