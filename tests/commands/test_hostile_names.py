@@ -113,6 +113,8 @@ def calls(hostile: Hostile) -> list[tuple[object, ...]]:
         ("db", "stop"),
         ("db", "upgrade"),
         ("db", "url"),
+        ("db", "roles"),
+        ("db", "roles", "--analyst", ACTING),
         ("db", "doctor"),
         ("db", ACTING),
         ("remove", ACTING),

@@ -94,28 +94,39 @@ FROM registry_tables.sources AS s
 JOIN registry_tables.models AS m ON m.id = s.model_id
 JOIN registry_tables.families AS f ON f.id = m.family_id;
 
+-- What a claimed base means, as `registry claims` has it: case, revision and the file after a colon count for nothing; a
+-- model's own name counts before those of its sources, and the last part of a name where nothing bears the whole.
 CREATE VIEW registry.claims AS
+WITH borne AS (
+    SELECT lower(split_part(name, '@', 1)) AS key, id, fingerprint_version, 1 AS place FROM registry_tables.models
+    UNION ALL
+    SELECT lower(split_part(s.name, '@', 1)), m.id, m.fingerprint_version, 2
+    FROM registry_tables.sources AS s JOIN registry_tables.models AS m ON m.id = s.model_id
+    UNION ALL
+    SELECT split_part(lower(split_part(s.source, '@', 1)), ':', 1), m.id, m.fingerprint_version, 3
+    FROM registry_tables.sources AS s JOIN registry_tables.models AS m ON m.id = s.model_id
+), whole AS (
+    SELECT DISTINCT ON (key) key, id FROM borne ORDER BY key, place, fingerprint_version DESC, id
+), parts AS (
+    SELECT DISTINCT ON (part) regexp_replace(key, '^.*/', '') AS part, id
+    FROM borne ORDER BY part, place, fingerprint_version DESC, id
+), asked AS (
+    SELECT c.id, lower(split_part(c.value, '@', 1)) AS key FROM registry_tables.claims AS c
+    WHERE c.claim = 'base_model'
+)
 SELECT m.name AS model, m.kind, f.name AS family, m.fingerprint_version, c.claim, c.value, c.made_by,
-       s.name AS source_name, s.source, registered.name AS registered, registered.family AS registered_family,
-       c.seen_at, c.id
+       s.name AS source_name, s.source, registered.name AS registered, registered_in.name AS registered_family,
+       CASE WHEN registered.id IS NOT NULL THEN whole.id IS NULL END AS by_last_part, c.seen_at,
+       coalesce(c.seen_at < s.last_seen, false) AS withdrawn, c.id
 FROM registry_tables.claims AS c
 JOIN registry_tables.models AS m ON m.id = c.model_id
 JOIN registry_tables.families AS f ON f.id = m.family_id
 LEFT JOIN registry_tables.sources AS s ON s.id = c.source_id
-LEFT JOIN LATERAL (
-    SELECT r.name, g.name AS family
-    FROM (
-        SELECT b.id, 1 AS place FROM registry_tables.models AS b WHERE lower(b.name) = lower(c.value)
-        UNION ALL
-        SELECT o.model_id, 2 FROM registry_tables.sources AS o WHERE lower(o.source) = lower(c.value)
-        UNION ALL
-        SELECT o.model_id, 3 FROM registry_tables.sources AS o WHERE lower(o.name) = lower(c.value)
-    ) AS fitting
-    JOIN registry_tables.models AS r ON r.id = fitting.id
-    JOIN registry_tables.families AS g ON g.id = r.family_id
-    ORDER BY r.name = c.value DESC, fitting.place, r.fingerprint_version DESC, r.id
-    LIMIT 1
-) AS registered ON c.claim = 'base_model';
+LEFT JOIN asked ON asked.id = c.id
+LEFT JOIN whole ON whole.key = asked.key
+LEFT JOIN parts ON parts.part = regexp_replace(asked.key, '^.*/', '')
+LEFT JOIN registry_tables.models AS registered ON registered.id = coalesce(whole.id, parts.id)
+LEFT JOIN registry_tables.families AS registered_in ON registered_in.id = registered.family_id;
 
 CREATE VIEW registry.duplicates AS
 WITH copies AS (
