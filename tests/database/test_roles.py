@@ -85,7 +85,7 @@ REFUSED = [
     "CREATE EVENT TRIGGER x ON ddl_command_start EXECUTE FUNCTION registry_tables.edges_form_no_cycle()",
     "CREATE SCHEMA x",
     "CREATE EXTENSION dblink",
-    "CREATE EXTENSION cube",
+    "CREATE EXTENSION hstore",
     "CREATE LANGUAGE x HANDLER plpgsql_call_handler",
     "CREATE ACCESS METHOD x TYPE INDEX HANDLER bthandler",
     "CREATE FOREIGN DATA WRAPPER x",
