@@ -12,13 +12,14 @@ from registry.lineage.descent import Descent, DirectionReason, DirectionShown
 from registry.lineage.direction import direction_of
 from registry.lineage.fits import ALONGSIDE, Candidate, Fit, branch_vectors, fits
 from registry.lineage.merge_shares import Merge, merge_of
-from registry.lineage.mixtures import mixtures_of_the_model
+from registry.lineage.mixtures import mixtures_of_the_model, relative_to, with_model
 from registry.lineage.ordered_pair import PairInOrder
 from registry.lineage.relatives import MOST, Ranking, products_of, ranked
 from registry.lineage.right_angles import (
     is_farther,
     is_reached_past,
     is_reached_through,
+    may_be_origin,
     standing,
     standing_of_candidate,
 )
@@ -165,6 +166,7 @@ def with_what_was_made_from_it(
     for place, one in enumerate(shown):
         is_open = one.descent == Descent.UNDECIDED
         reached = is_open and is_reached_through(gram, place, origin)
+        reached = reached and not may_be_origin(gram, place, origin)
         completed.append(MADE_FROM_IT if reached else one)
     return completed
 
@@ -197,9 +199,17 @@ def with_what_was_made_later(
     completed = []
     for place, one in enumerate(shown):
         is_open = one.descent == Descent.UNDECIDED
-        past = is_open and any(is_reached_past(gram, place, other) for other in later)
+        past = is_open and any(is_made_past(gram, place, other) for other in later)
         completed.append(MADE_FROM_IT if past else one)
     return completed
+
+
+def is_made_past(gram: np.ndarray, place: int, through: int) -> bool:
+    """Return whether a relative was made from one that comes from the model."""
+    if not is_reached_past(gram, place, through):
+        return False
+    products = relative_to(with_model(gram), through)
+    return not may_be_origin(products, place, len(gram))
 
 
 def with_siblings(

@@ -9,13 +9,22 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.lineage.fits import ALONGSIDE, SLIGHT, Fit
-from registry.lineage.mixtures import mixed_from, mixture_of, relative_to
+from registry.lineage.mixtures import (
+    Mixture,
+    at_right_angles,
+    mixed_from,
+    mixture_of,
+    relative_to,
+)
 
 # of the squared distance to the hub: what runs from one model have in common, on the same kind of
 # data, brings one of them nearer to another by this much at most
 DRIFT = 0.45
 HUB_FIRST = 0.6  # of the same: above, the hub is named and not the nearest
 DEEPER = 5.0  # times the squared distance: what another depth of the nearer candidate outweighs
+# of the squared distance of the origin of several runs to their mean: a mixture that is no nearer
+# to the model shows nothing
+OF_ANY_ORIGIN = 0.9
 NO_BETTER = 1.1  # times what a mixture leaves: a candidate that leaves less is as good
 ALIKE = 1.25  # times the mean cosine at the hub: candidates that may be it as well
 # a candidate that has another's changes, and the model not: what the model would have undone of
@@ -149,8 +158,8 @@ def inherited_from(gram: np.ndarray, hub: int, among: np.ndarray) -> np.ndarray:
 def unmixed(gram: np.ndarray, by_distance: np.ndarray, every: np.ndarray) -> int:
     """Return the nearest candidate that is no mixture of others, or that is all of the model's own.
 
-    An average of runs is nearer to another run than the model that all began from; a model made
-    from an average has in it what the average has of each.
+    An average of runs is nearer to another run, and to the model that all began from, than any of
+    the runs; a model made from an average has in it what the average has of each.
 
     Args:
         gram: Products of (model - candidate), candidates x candidates.
@@ -159,18 +168,27 @@ def unmixed(gram: np.ndarray, by_distance: np.ndarray, every: np.ndarray) -> int
     """
     for place in by_distance[:MOST]:
         others = every[every != place][:MOST]
-        if not is_mixture(gram, place, others):
+        mixture = mixture_at(gram, place, others)
+        if mixture is None:
             return int(place)
+        parts = np.diag(gram)[others[mixture.parts]]
+        if gram[place, place] > OF_ANY_ORIGIN * at_right_angles(parts):
+            continue
         without = mixture_of(gram[np.ix_(others, others)]).left
         if gram[place, place] < NO_BETTER * without:
             return int(place)
     return int(by_distance[0])
 
 
+def mixture_at(gram: np.ndarray, place: int, others: np.ndarray) -> Mixture | None:
+    """Return what a candidate is a mixture of; None of others, whose copies may be among them."""
+    products = relative_to(gram, place)
+    return mixed_from(products[np.ix_(others, others)])
+
+
 def is_mixture(gram: np.ndarray, place: int, others: np.ndarray) -> bool:
     """Return whether a candidate is a mixture of others; copies of it may stand among them."""
-    products = relative_to(gram, place)
-    return mixed_from(products[np.ix_(others, others)]) is not None
+    return mixture_at(gram, place, others) is not None
 
 
 def hub_of(gram: np.ndarray, by_distance: np.ndarray, energy: float) -> int | None:

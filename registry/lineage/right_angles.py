@@ -15,6 +15,7 @@ from registry.lineage.mixtures import relative_to, with_model
 NEAR = 1e-3  # of the squared distance to the origin: models that are apart by less are copies of it
 RIGHT = 0.25  # cosine up to which an angle is taken for a right one
 ACUTE = 0.15  # cosine above which one is acute
+OPPOSITE = 0.25  # cosine, less than nothing, from which two stand on opposite sides of a mixture
 BETWEEN = 0.25  # of the squared way from the model on: what a way through it may turn back at most
 RECOVERED = 0.45  # the same on the way back to other shapes: what training regains of a cut
 BESIDE = 3  # models made from the origin apart, beside which a model must stand
@@ -102,6 +103,27 @@ def is_reached_past(gram: np.ndarray, place: int, through: int) -> bool:
     lengths = math.sqrt(max(0.0, float(products[2, 2] * products[1, 1])))
     is_right = abs(float(products[2, 1])) < RIGHT * lengths
     return is_right and is_reached_through(products, 1, 2)
+
+
+def may_be_origin(products: np.ndarray, place: int, one: int) -> bool:
+    """Return whether a candidate may be what both sides of a mixture were made from.
+
+    From the middle of two runs their common origin lies at a right angle, as does what was made
+    from the middle. Seen from the latter the two runs stand on opposite sides, from their origin
+    they do not.
+
+    Args:
+        products: Of (mixture - candidate), candidates x candidates.
+        place: The candidate that lies at a right angle.
+        one: A candidate on one side of the mixture.
+    """
+    lengths = np.sqrt(np.clip(products.diagonal(), 1e-300, None))
+    opposite = products[one] < -OPPOSITE * lengths[one] * lengths
+    opposite[place] = False
+    from_place = relative_to(products, place)
+    ways = np.sqrt(np.clip(from_place.diagonal(), 1e-300, None))
+    obtuse = from_place[one] < -RIGHT * ways[one] * ways
+    return bool((opposite & ~obtuse).any())
 
 
 def is_farther(gram: np.ndarray, place: int, origin: int) -> bool:

@@ -144,14 +144,16 @@ def root_of(group: set[int], neighbours: Neighbours, known: Mapping[int, Standin
     """Return the model that the others of a group come from.
 
     Of those that no sign forbids it is the one that most claims agree with, then the one with most
-    ties, then the one with the shortest name.
+    undecided ties, then with most ties, then with the shortest name.
     """
     start = min(group, key=lambda model: by_name(known[model]))
     costs = costs_of_roots(start, neighbours, known)
 
-    def preference(model: int) -> tuple[int, int, int, tuple[int, str, int]]:
+    def preference(model: int) -> tuple[int, int, int, int, tuple[int, str, int]]:
         against, for_claims = costs[model]
-        return against, -for_claims, -len(neighbours.get(model, {})), by_name(known[model])
+        ties = neighbours.get(model, {}).values()
+        undecided = sum(tie.sign is None for tie in ties)
+        return against, -for_claims, -undecided, -len(ties), by_name(known[model])
 
     return min(group, key=preference)
 

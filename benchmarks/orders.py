@@ -1,0 +1,99 @@
+"""Whether the tree of six models is the same in every order in which they are registered.
+
+A base, its child, grandchild and another child, a merge of the two children, and a stranger are
+registered through the database in all 720 orders, or in some of them. For each order the edges and
+families that stand in the end are compared with those of the first.
+
+    python benchmarks/orders.py --json
+"""
+
+import json
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from itertools import permutations
+from pathlib import Path
+
+import click
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "made"))
+
+import models_made as made
+from checkpoints_made import write_folder
+from sqlalchemy import Engine, text
+
+import registry
+from registry.database.connection import open_database
+from registry.database.origin import Origin
+from registry.fingerprints.record import Fingerprint
+from registry.workflows.ingest import store
+
+EDGES = "SELECT child, parent, relation, direction, main FROM registry.edges WHERE superseded_at IS NULL"
+FAMILIES = "SELECT name, family FROM registry.models"
+
+
+def six(folder: Path) -> dict[str, Fingerprint]:
+    """Return the fingerprints of the six models by name."""
+    base = made.grown()
+    child, sibling = made.tuned(base, 0.2, 1), made.tuned(base, 0.2, 2)
+    models = {
+        "base": base,
+        "child": child,
+        "grandchild": made.tuned(child, 0.1, 3),
+        "sibling": sibling,
+        "merge": {name: 0.6 * child[name] + 0.4 * sibling[name] for name in child},
+        "stranger": made.grown(9),
+    }
+    prints = {}
+    for name, tensors in models.items():
+        rounded = {key: tensor.to(torch.bfloat16) for key, tensor in tensors.items()}
+        prints[name] = registry.fingerprint(write_folder(folder / name, rounded))
+    return prints
+
+
+def registered(engine: Engine, order: tuple[str, ...], prints: dict[str, Fingerprint]) -> str:
+    """Register models in one order; return the edges and families in the end, as text."""
+    with engine.begin() as connection:
+        for table in ("models", "events", "families"):
+            connection.execute(text(f"DELETE FROM registry_tables.{table}"))  # noqa: S608  # ours
+    for name in order:
+        store(engine, Origin(name, None, None, name, None, "benchmark"), prints[name])
+    with engine.connect() as connection:
+        rows = [*connection.execute(text(EDGES)), *connection.execute(text(FAMILIES))]
+    return json.dumps(sorted([list(map(str, row)) for row in rows]))
+
+
+@click.command()
+@click.option("--orders", type=int, help="How many, drawn at random; all 720 unless given.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON line alone.")
+def main(orders: int | None, as_json: bool) -> None:
+    """Register six models in many orders, and compare the trees."""
+    torch.set_num_threads(1)
+    with tempfile.TemporaryDirectory() as folder, open_database() as engine:
+        prints = six(Path(folder))
+        every = list(permutations(prints))
+        if orders:
+            every = random.Random(0).sample(every, orders)
+        began = time.perf_counter()
+        trees: Counter[str] = Counter()
+        for order in every:
+            trees[registered(engine, order, prints)] += 1
+        seconds = time.perf_counter() - began
+
+    if not as_json:
+        for tree, count in trees.most_common():
+            print(count, *json.loads(tree), sep="\n  ")
+    numbers = {
+        "orders": len(every),
+        "trees": len(trees),
+        "models_stored": len(every) * len(prints),
+        "seconds_a_model": round(seconds / len(every) / len(prints), 4),
+    }
+    print(json.dumps(numbers))
+
+
+if __name__ == "__main__":
+    main()
