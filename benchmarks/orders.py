@@ -21,37 +21,15 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "made"))
 
-import models_made as made
-from checkpoints_made import write_folder
+from families_made import fingerprints, origin
 from sqlalchemy import Engine, text
 
-import registry
 from registry.database.connection import open_database
-from registry.database.origin import Origin
 from registry.fingerprints.record import Fingerprint
 from registry.workflows.ingest import store
 
 EDGES = "SELECT child, parent, relation, direction, main FROM registry.edges WHERE superseded_at IS NULL"
 FAMILIES = "SELECT name, family FROM registry.models"
-
-
-def six(folder: Path) -> dict[str, Fingerprint]:
-    """Return the fingerprints of the six models by name."""
-    base = made.grown()
-    child, sibling = made.tuned(base, 0.2, 1), made.tuned(base, 0.2, 2)
-    models = {
-        "base": base,
-        "child": child,
-        "grandchild": made.tuned(child, 0.1, 3),
-        "sibling": sibling,
-        "merge": {name: 0.6 * child[name] + 0.4 * sibling[name] for name in child},
-        "stranger": made.grown(9),
-    }
-    prints = {}
-    for name, tensors in models.items():
-        rounded = {key: tensor.to(torch.bfloat16) for key, tensor in tensors.items()}
-        prints[name] = registry.fingerprint(write_folder(folder / name, rounded))
-    return prints
 
 
 def registered(engine: Engine, order: tuple[str, ...], prints: dict[str, Fingerprint]) -> str:
@@ -60,7 +38,7 @@ def registered(engine: Engine, order: tuple[str, ...], prints: dict[str, Fingerp
         for table in ("models", "events", "families"):
             connection.execute(text(f"DELETE FROM registry_tables.{table}"))  # noqa: S608  # ours
     for name in order:
-        store(engine, Origin(name, None, None, name, None, "benchmark"), prints[name])
+        store(engine, origin(name), prints[name])
     with engine.connect() as connection:
         rows = [*connection.execute(text(EDGES)), *connection.execute(text(FAMILIES))]
     return json.dumps(sorted([list(map(str, row)) for row in rows]))
@@ -73,7 +51,7 @@ def main(orders: int | None, as_json: bool) -> None:
     """Register six models in many orders, and compare the trees."""
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder, open_database() as engine:
-        prints = six(Path(folder))
+        prints = fingerprints(Path(folder))
         every = list(permutations(prints))
         if orders:
             every = random.Random(0).sample(every, orders)

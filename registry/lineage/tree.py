@@ -144,16 +144,15 @@ def root_of(group: set[int], neighbours: Neighbours, known: Mapping[int, Standin
     """Return the model that the others of a group come from.
 
     Of those that no sign forbids it is the one that most claims agree with, then the one with most
-    undecided ties, then with most ties, then with the shortest name.
+    undecided ties, then the one with the shortest name.
     """
     start = min(group, key=lambda model: by_name(known[model]))
     costs = costs_of_roots(start, neighbours, known)
 
-    def preference(model: int) -> tuple[int, int, int, int, tuple[int, str, int]]:
+    def preference(model: int) -> tuple[int, int, int, tuple[int, str, int]]:
         against, for_claims = costs[model]
-        ties = neighbours.get(model, {}).values()
-        undecided = sum(tie.sign is None for tie in ties)
-        return against, -for_claims, -undecided, -len(ties), by_name(known[model])
+        undecided = sum(tie.sign is None for tie in neighbours.get(model, {}).values())
+        return against, -for_claims, -undecided, by_name(known[model])
 
     return min(group, key=preference)
 
