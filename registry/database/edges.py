@@ -14,6 +14,7 @@ from registry.database.standings import connected, standings_of
 from registry.fingerprints.record import VERSION
 from registry.lineage.standing import Link
 from registry.lineage.tree import tree_of
+from registry.lineage.verdict import EvidenceKind
 
 STANDS = EdgeRow.superseded_at.is_(None)
 PARENT = {
@@ -181,10 +182,11 @@ def pair_of(child: int, parent: int, verdicts: dict[int, VerdictRow]) -> Pair:
             of_child.p_value,
             of_child.score,
             of_child.explained,
-            of_child.evidence,
+            of_the_pair(of_child.evidence),
             of_child.changes or [],
         )
-    evidence = of_parent.evidence if of_parent and of_parent.parent_ids[:1] == (child,) else []
+    names_child = of_parent is not None and of_parent.parent_ids[:1] == (child,)
+    evidence = of_the_pair(of_parent.evidence) if of_parent and names_child else []
     entry = entry_on(of_child, parent) or entry_on(of_parent, child)
     if entry is None:
         return Pair("derived", None, None, None, evidence, [])
@@ -196,6 +198,11 @@ def pair_of(child: int, parent: int, verdicts: dict[int, VerdictRow]) -> Pair:
         evidence,
         entry["changes"] if entry_on(of_child, parent) else [],
     )
+
+
+def of_the_pair(evidence: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the lines of evidence that do not depend on who else was registered."""
+    return [line for line in evidence if line["name"] != EvidenceKind.CANDIDATES]
 
 
 def entry_on(row: VerdictRow | None, relative: int) -> dict[str, Any] | None:

@@ -35,10 +35,11 @@ def follow_roots(session: Session, ids: Collection[int], because: str) -> None:
     """
     waiting = set(ids)
     looked_at: set[int] = set()
+    changed = names_of(session, ids)
     while waiting:
-        moved = follow(session, waiting, because)
+        changed += follow(session, waiting, because)
         looked_at |= waiting
-        waiting = set(claimants(session, moved)) - looked_at
+        waiting = set(claimants(session, changed)) - looked_at
 
 
 def follow(session: Session, ids: Collection[int], because: str) -> list[str]:
@@ -66,6 +67,11 @@ def follow(session: Session, ids: Collection[int], because: str) -> list[str]:
         left.add(member.family)
     drop_empty_families(session, left)
     return moved
+
+
+def names_of(session: Session, ids: Collection[int]) -> list[str]:
+    """Return the names of some models."""
+    return list(session.scalars(select(Model.name).where(Model.id.in_(ids))))
 
 
 def members_of(session: Session, ids: Collection[int]) -> dict[int, Member]:

@@ -1,5 +1,6 @@
 """What the tree is drawn from: the newest verdicts on all models that name one another."""
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Iterable
 from typing import Any
@@ -9,7 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from registry.database.curation_tables import ClaimRow, SourceRow
-from registry.database.schema import Model, VerdictRow
+from registry.database.schema import FingerprintRow, Model, VerdictRow
 from registry.fingerprints.record import VERSION
 from registry.lineage.descent import Descent, DirectionReason
 from registry.lineage.standing import Sign, Standing
@@ -43,15 +44,15 @@ def connected(session: Session, ids: Collection[int]) -> list[int]:
 
 def standings_of(session: Session, ids: Collection[int]) -> list[Standing]:
     """Return what the newest verdicts on some models say of their places."""
-    query = select(
-        Model.id, Model.name, VerdictRow.parent_ids, VerdictRow.signs, VerdictRow.explained
-    )
+    verdict = (VerdictRow.parent_ids, VerdictRow.signs, VerdictRow.explained)
+    query = select(Model.id, Model.name, *verdict, FingerprintRow.std)
+    query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
     query = query.outerjoin(VerdictRow, VerdictRow.model_id == Model.id)
     query = query.where(Model.id.in_(ids))
     claimed = claimed_bases(session, ids)
 
     standings = []
-    for model, name, parents, signs, explained in session.execute(query):
+    for model, name, parents, signs, explained, std in session.execute(query):
         standing = Standing(
             model,
             name,
@@ -59,9 +60,16 @@ def standings_of(session: Session, ids: Collection[int]) -> list[Standing]:
             signs=signs_of(signs or {}),
             explained=explained or 0.0,
             claimed=frozenset(claimed.get(model, set()) - {model}),
+            spread=spread_of(std),
         )
         standings.append(standing)
     return standings
+
+
+def spread_of(std: Iterable[float]) -> float:
+    """Return the mean logarithm of the standard deviations of the projections that there are."""
+    logarithms = [math.log(one) for one in std if one > 0]
+    return sum(logarithms) / len(logarithms) if logarithms else 0.0
 
 
 def signs_of(stored: dict[str, Any]) -> dict[int, Sign]:

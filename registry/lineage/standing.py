@@ -18,7 +18,7 @@ class Basis(StrEnum):
     CLAIMED = "claimed"
     """The child's card or config says that it was made from the other."""
     PRESUMED = "presumed"
-    """Nothing tells: the parent is the one with more relatives, or with the shorter name."""
+    """Nothing tells: the parent is the one with most relatives, or whose weights spread less."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Standing:
         signs: Of relatives of which the weights show who came first.
         explained: What the nearest relative explains of the weights.
         claimed: Registered models that it is said to be made from.
+        spread: Mean logarithm of the standard deviations of its projections.
     """
 
     model: int
@@ -48,6 +49,7 @@ class Standing:
     signs: Mapping[int, Sign] = field(default_factory=dict)
     explained: float = 0.0
     claimed: frozenset[int] = frozenset()
+    spread: float = 0.0
 
 
 @dataclass(frozen=True)

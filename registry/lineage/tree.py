@@ -1,17 +1,20 @@
 """The tree of models: which was made from which, as the verdicts on all of them show together.
 
 Every verdict names the nearest relative of its model. Which of the two came first is shown by the
-weights, else taken from what the model claims, else presumed: the one with more relatives, or with
-the shorter name. The same verdicts give the same tree, whatever order they come in
-(docs/method.md, The tree).
+weights, else taken from what the model claims, else presumed: a model with many relatives is their
+base, else weights grow in training, as they do in most. The same verdicts give the same tree,
+whatever order they come in (docs/method.md, The tree).
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from registry.lineage.descent import Descent
 from registry.lineage.standing import CERTAIN, Basis, Link, Sign, Standing
+
+HUB = 3  # undecided ties from which a model is presumed to be the base of the others
 
 
 @dataclass(frozen=True)
@@ -143,51 +146,61 @@ def reached_from(model: int, neighbours: Neighbours) -> set[int]:
 def root_of(group: set[int], neighbours: Neighbours, known: Mapping[int, Standing]) -> int:
     """Return the model that the others of a group come from.
 
-    Of those that no sign forbids it is the one that most claims agree with, then the one with most
-    undecided ties, then the one with the shortest name.
+    Of those that no sign forbids it is the one that most claims agree with, then a hub of undecided
+    ties, then the one from which weights grow, then the one with the shortest name.
     """
     start = min(group, key=lambda model: by_name(known[model]))
-    costs = costs_of_roots(start, neighbours, known)
+    fits = fits_of_roots(start, neighbours, known)
 
-    def preference(model: int) -> tuple[int, int, int, tuple[int, str, int]]:
-        against, for_claims = costs[model]
+    def preference(model: int) -> tuple[int, int, int, int, tuple[int, str, int]]:
+        fit = fits[model]
         undecided = sum(tie.sign is None for tie in neighbours.get(model, {}).values())
-        return against, -for_claims, -undecided, by_name(known[model])
+        hub = undecided if undecided >= HUB else 0
+        return -fit.signs, -fit.claims, -hub, -fit.growth, by_name(known[model])
 
     return min(group, key=preference)
 
 
-def costs_of_roots(
-    start: int, neighbours: Neighbours, known: Mapping[int, Standing]
-) -> dict[int, tuple[int, int]]:
-    """Return for every possible root how many signs it goes against, and how many claims for.
+class Fit(NamedTuple):
+    """How many signs, claims and grown weights speak for a root, less those against it."""
 
-    Both are counted from those of `start`: going to a neighbour turns one tie around.
+    signs: int = 0
+    claims: int = 0
+    growth: int = 0
+
+
+def fits_of_roots(
+    start: int, neighbours: Neighbours, known: Mapping[int, Standing]
+) -> dict[int, Fit]:
+    """Return what speaks for every possible root, counted from `start`, of which it is 0.
+
+    Going to a neighbour turns one tie around.
     """
-    costs = {start: (0, 0)}
+    fits = {start: Fit()}
     front = [start]
     while front:
         model = front.pop()
-        against, for_claims = costs[model]
         for other, tie in neighbours.get(model, {}).items():
-            if other in costs:
-                continue
-            before, after = fit_of(tie, other, known), fit_of(tie, model, known)
-            costs[other] = (
-                against + after[0] - before[0],
-                for_claims + after[1] - before[1],
-            )
-            front.append(other)
-    return costs
+            if other not in fits:
+                turned_around = fit_of(tie, model, known)
+                fits[other] = Fit(*map(add_twice, fits[model], turned_around))
+                front.append(other)
+    return fits
 
 
-def fit_of(tie: Tie, child: int, known: Mapping[int, Standing]) -> tuple[int, int]:
-    """Return 1 if a sign forbids the child of a tie, and 1 if a claim agrees, -1 if it objects."""
+def add_twice(before: int, turned_around: int) -> int:
+    """Return a count after a tie was turned around: what spoke for it speaks against it now."""
+    return before + 2 * turned_around
+
+
+def fit_of(tie: Tie, child: int, known: Mapping[int, Standing]) -> Fit:
+    """Return what speaks for one side of a tie as its child: 1, against it: -1, or nothing: 0."""
     (parent,) = tie.pair - {child}
-    forbidden = tie.sign is not None and tie.model != child
-    agrees = parent in known[child].claimed
-    objects = child in known[parent].claimed
-    return int(forbidden), int(agrees) - int(objects)
+    of_child, of_parent = known[child], known[parent]
+    shown = 0 if tie.sign is None else (1 if tie.model == child else -1)
+    claims = int(parent in of_child.claimed) - int(child in of_parent.claimed)
+    growth = int(of_child.spread > of_parent.spread) - int(of_child.spread < of_parent.spread)
+    return Fit(shown, claims, growth)
 
 
 def links_below(root: int, neighbours: Neighbours, known: Mapping[int, Standing]) -> Iterator[Link]:

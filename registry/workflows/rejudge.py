@@ -128,11 +128,12 @@ def rejudge_around(engine: Engine, name: str, affected: Sequence[str]) -> None:
     """
     question = partial(edges.due_around, name=name, also=affected)
     deadline = time.monotonic() + PATIENCE
+    due = answer_of(engine, question)
     for _ in range(2):
-        due = answer_of(engine, question)
         patience = deadline - time.monotonic()
-        if due and patience > 0:
-            rejudge(engine, due, patience=patience, because=f"{name} arrived")
-    left = answer_of(engine, question)
-    if left:
-        notify(RejudgingWaits(count=len(left)))
+        if not due or patience < 0:
+            break
+        rejudge(engine, due, patience=patience, because=f"{name} arrived")
+        due = answer_of(engine, question)
+    if due:
+        notify(RejudgingWaits(count=len(due)))

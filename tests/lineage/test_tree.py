@@ -62,6 +62,16 @@ def test_the_model_with_most_relatives_is_the_root():
     assert parents(standings) == {TUNED: BASE, DEEPER: BASE, OTHER: BASE}
 
 
+def test_weights_grow_in_most_training():
+    """Of a line without signs the end whose weights spread least is the root, whatever the names."""
+    standings = [
+        Standing(BASE, "the longest name of all", (TUNED,), spread=-3.0),
+        Standing(TUNED, "tuned", (DEEPER,), spread=-2.9),
+        Standing(DEEPER, "a", (TUNED,), spread=-2.8),
+    ]
+    assert parents(standings) == {TUNED: BASE, DEEPER: TUNED}
+
+
 def test_claims_of_a_chain():
     """Each claims the one before it: base, child, grandchild."""
     standings = [
@@ -79,7 +89,7 @@ def test_a_ring_of_three_loses_its_weakest_tie():
         Standing(2, "b", (3,), explained=0.8),
         Standing(3, "c", (1,), explained=0.7),
     ]
-    assert parents(standings) == {1: 2, 3: 2}
+    assert parents(standings) == {2: 1, 3: 2}
 
 
 def test_the_parents_of_a_merge():
