@@ -493,6 +493,26 @@ class NothingToExport(CatalogueError):
     """No model is registered, so that there is nothing to export; `registry ingest` stores one."""
 
 
+class BrokenDump(CatalogueError):
+    """{path!r} is no dump that `registry db dump` wrote, or is damaged ({reason}), so that nothing
+    of it was restored; dump the registry again, or fetch the file again."""
+
+
+class DumpNewer(CatalogueError):
+    """{path!r} is a dump of format {version} and schema {revision}, which a newer registry wrote;
+    upgrade this package."""
+
+
+class DatabaseNotEmpty(CatalogueError):
+    """The database at {url!r} is not empty ({count} rows in {table!r}), and nothing in it is
+    overwritten; give an empty database, or `registry export` here and `registry import` there."""
+
+
+class RestoreDiffers(CatalogueError):
+    """The table {table!r} of the database at {url!r} came to other rows than were dumped, so that
+    nothing was restored; its log may say more: try again, or another server."""
+
+
 class FamilyNotFound(CatalogueError):
     """No registered family is called {family!r}; `registry families` shows them all."""
 

@@ -1,36 +1,16 @@
 """Rows into tables by COPY in binary, and out of them, without an object a row."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import psycopg
 import pyarrow as pa
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from registry.catalogues import fields
+from registry.database.driver import driver
 
 TABLES = "registry_tables"
-
-
-@contextmanager
-def driver(session: Session) -> Iterator[Any]:
-    """Yield a cursor of the driver's own on the session's connection.
-
-    Its errors are raised as SQLAlchemy raises them.
-    """
-    connection = session.connection()
-    with connection.connection.driver_connection.cursor(binary=True) as cursor:  # type: ignore[union-attr]
-        try:
-            yield cursor
-        except psycopg.Error as exc:
-            error = DBAPIError.instance(
-                "COPY", None, exc, psycopg.Error, dialect=connection.dialect
-            )
-            raise error from exc
 
 
 def new_ids(session: Session, table: str, count: int) -> np.ndarray:
