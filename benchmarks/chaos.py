@@ -173,7 +173,7 @@ class Chaos:
             return
         model = self.random.choice(MODELS)
         if action == "ingest":
-            self.run("remove", model)
+            self.run("remove", model, "--yes")
             self.expected.discard(model)
         elif model not in self.expected:
             self.restore(model)

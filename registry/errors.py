@@ -513,10 +513,6 @@ class RestoreDiffers(CatalogueError):
     nothing was restored; its log may say more: try again, or another server."""
 
 
-class FamilyNotFound(CatalogueError):
-    """No registered family is called {family!r}; `registry families` shows them all."""
-
-
 # --- database -------------------------------------------------------------------------------------
 
 
@@ -762,6 +758,58 @@ class NoVerdict(DatabaseError):
 class NameTaken(DatabaseError):
     """Another model's weights are registered as {name!r}; give this one a --name of its own, or
     remove the other."""
+
+
+class NameInUse(DatabaseError):
+    """Another registered model is called {name!r}; choose another name, or rename that one
+    first."""
+
+
+class FamilyNotFound(DatabaseError):
+    """No registered family is called {family!r}; `registry families` shows them all."""
+
+
+class BadTag(DatabaseError):
+    """{tag!r} is no tag, for {reason}; choose another."""
+
+
+class TagNotFound(DatabaseError):
+    """{name!r} has no tag {tag!r}; `registry show` shows those that it has."""
+
+
+class BadNote(DatabaseError):
+    """This is no note, for {reason}; write another."""
+
+
+class NotConfirmed(DatabaseError):
+    """{name!r} was not removed, for nobody could be asked; give --yes where there is no
+    terminal."""
+
+
+class RemovalDeclined(DatabaseError):
+    """{name!r} was not removed."""
+
+
+class EventNotFound(DatabaseError):
+    """The log has no event {event}; `registry log` shows the newest."""
+
+
+class NothingToUndo(DatabaseError):
+    """{actor!r} has changed nothing that can be undone; name an event of `registry log` to undo
+    what others did."""
+
+
+class NotUndoable(DatabaseError):
+    """Event {event} ({action}) cannot be undone; what people changed can, such as a name, a family
+    or a removal."""
+
+
+class AlreadyUndone(DatabaseError):
+    """Event {event} is undone already, by event {by}; make the change again if you want it."""
+
+
+class CannotUndo(DatabaseError):
+    """Nothing was undone, for {reason}; undo or change that first."""
 
 
 SQLSTATES: dict[str, type[DatabaseError]] = {

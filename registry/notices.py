@@ -63,6 +63,10 @@ class RejudgingWaits(Notice):
     that."""
 
 
+class StillDue(Notice):
+    """{count} models are still to be judged again: `registry rejudge` does that."""
+
+
 class RejudgingFailed(Notice):
     """{name!r} is stored, but models that may come from it were not judged again ({reason}):
     `registry rejudge` does that."""

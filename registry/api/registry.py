@@ -5,7 +5,6 @@ What needs torch is imported where it is used: a list of models should not wait 
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
@@ -19,9 +18,7 @@ from registry.api.lineage import Lineage
 from registry.database import fingerprints, models, verdicts, versions
 from registry.database.connection import open_whole
 from registry.database.models import FamilySummary, Summary
-from registry.database.transactions import in_transaction
 from registry.database.verdicts import StoredVerdict
-from registry.errors import ModelNotFound
 from registry.fingerprints.record import Fingerprint
 
 if TYPE_CHECKING:
@@ -234,8 +231,3 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
     def families(self) -> list[FamilySummary]:
         """Return all families and their models."""
         return self._answer(models.families)
-
-    def remove(self, name: str) -> Summary:
-        """Delete a model; returns what it was."""
-        removal = partial(models.remove, name=name)
-        return in_transaction(self._engine, removal, done=ModelNotFound)

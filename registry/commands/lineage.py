@@ -32,7 +32,7 @@ def tree(model: str | None, json: bool) -> None:
 @option("-n", "--lines", type=click.IntRange(min=1), default=20, show_default=True, metavar="N")
 @json_option
 def log(model: str | None, lines: int, json: bool) -> None:
-    """Print what was changed in the registry, by whom and why, the newest first.
+    """Print what was changed, by whom and why, the newest first.
 
     MODEL is a name that it bears or bore.
 

@@ -2,7 +2,7 @@
 
 import click
 
-from registry.commands.options import json_option, model_argument
+from registry.commands.options import json_option, model_argument, option
 from registry.commands.printing import show as show_answer
 from registry.commands.versions import say_not_compared
 
@@ -11,7 +11,7 @@ from registry.commands.versions import say_not_compared
 @model_argument
 @json_option
 def show(model: str, json: bool) -> None:
-    """Print a registered model's fingerprint.
+    """Print a registered model's fingerprint, sources, tags and notes.
 
     MODEL is its name, or the first digits of its digest.
 
@@ -20,19 +20,23 @@ def show(model: str, json: bool) -> None:
     """
     from registry import Registry
     from registry.report import models
+    from registry.report.curation import remark_lines, remarks_json
 
     with Registry() as registry:
         summary, fingerprint = registry.show(model)
+        remarks = registry.remarks(summary.name)
+        sources = registry.sources(summary.name)
     show_answer(
-        models.show_json(summary, fingerprint),
-        models.show_table(summary, fingerprint),
+        {**models.show_json(summary, fingerprint), **remarks_json(remarks, sources)},
+        models.show_table(summary, fingerprint, remark_lines(remarks, sources)),
         json=json,
     )
 
 
 @click.command("list")
+@option("--tag", metavar="TAG", help="Only models with this tag.")
 @json_option
-def list_(json: bool) -> None:
+def list_(tag: str | None, json: bool) -> None:
     """List the registered models.
 
     Those that are not compared, because their fingerprints are of another version, are marked.
@@ -41,30 +45,16 @@ def list_(json: bool) -> None:
     Example: registry list --json
     """
     from registry import Registry
-    from registry.report.models import models_table
+    from registry.report.models import model_json, models_table, tags_of
 
     with Registry() as registry:
         summaries = registry.models()
+        tags = registry.tags()
         not_compared = say_not_compared(registry)
-    content = {"models": summaries, **not_compared}
-    show_answer(content, models_table(summaries), json=json)
-
-
-@click.command()
-@model_argument
-@json_option
-def remove(model: str, json: bool) -> None:
-    """Delete a registered model.
-
-    \b
-    Example: registry remove llama-small
-    """
-    from registry import Registry
-
-    with Registry() as registry:
-        removed = registry.remove(model)
-    text = f"removed {removed.name} (family {removed.family})"
-    show_answer({"removed": removed}, text, json=json)
+    if tag is not None:
+        summaries = [model for model in summaries if tag in tags_of(model, tags)]
+    content = {"models": [model_json(model, tags) for model in summaries], **not_compared}
+    show_answer(content, models_table(summaries, tags), json=json)
 
 
 @click.command()

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PIPED_WIDTH = 100  # columns where there is no terminal to ask
 NARROWEST = 40  # columns of a table, however narrow the terminal says that it is
 LONGEST_LINE = 4000  # characters
+YES = frozenset({"y", "yes"})
 
 
 class ReaderLeft(Exception):  # noqa: N818  # no error, and nothing is said
@@ -102,6 +103,17 @@ class Sheet(io.StringIO):
 def say(text: str) -> None:
     """Print one line of talk to stderr."""
     talk(line_of(text))
+
+
+def can_ask() -> bool:
+    """Return whether somebody sits at a terminal who may answer a question."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def agrees(question: str) -> bool:
+    """Ask a question on stderr; return whether the answer is yes. An empty line is no."""
+    talk(f"{glimpse(question, LONGEST_LINE)} [y/N] ")
+    return sys.stdin.readline().strip().lower() in YES
 
 
 def say_table(table: "RenderableType") -> None:

@@ -123,5 +123,5 @@ class EventRow(Base):
     model_id: Mapped[int | None]
     family: Mapped[str | None]
     details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default=text("'{}'"))
-    undo: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    undo: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     undone_by: Mapped[int | None] = mapped_column(ForeignKey("events.id"))

@@ -190,21 +190,6 @@ def families(session: Session) -> list[FamilySummary]:
     return families
 
 
-def remove(session: Session, name: str) -> Summary:
-    """Delete a model, and its family if it was the last of it; return what it was.
-
-    Raises ModelNotFound, ModelAmbiguous.
-    """
-    wait_for_others(session)
-    model = find(session, name)
-    removed = summary(model)
-    session.delete(model)
-    session.flush()
-
-    drop_empty_families(session, [removed.family])
-    return removed
-
-
 def drop_empty_families(session: Session, names: Iterable[str]) -> None:
     """Delete those of some families that have no model any more."""
     has_models = exists().where(Model.family_id == Family.id)

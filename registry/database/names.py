@@ -3,8 +3,10 @@
 What is refused here may stand in an older registry, where it is shown escaped and can be removed.
 """
 
+from collections.abc import Iterable
+
 from registry.database.text_limits import LIMITS
-from registry.errors import BadFamily, BadName, NotUnicode, SourceTooLong
+from registry.errors import BadFamily, BadName, BadNote, BadTag, NotUnicode, SourceTooLong
 from registry.legible import is_legible, legible
 from registry.notices import BaseIgnored, notify
 
@@ -39,6 +41,25 @@ def check_names(name: str | None, family: str | None) -> None:
         problem = trouble("families.name", family)
         if problem:
             raise BadFamily(family=family, reason=problem)
+
+
+def check_tags(tags: Iterable[str]) -> None:
+    """Raise BadTag for a tag that is not fit for one."""
+    for tag in tags:
+        problem = trouble("tags.tag", tag)
+        if problem:
+            raise BadTag(tag=tag, reason=problem)
+
+
+def check_note(note: str) -> None:
+    """Raise BadNote for a note that cannot be stored; it may hold any characters of Unicode."""
+    most = LIMITS["notes.note"].characters
+    if not note.strip():
+        raise BadNote(reason="it is empty")
+    if not is_unicode(note):
+        raise BadNote(reason="it is no Unicode text")
+    if len(note) > most:
+        raise BadNote(reason=f"it has {len(note):,} characters, more than {most:,}")
 
 
 def trouble(column: str, name: str) -> str | None:

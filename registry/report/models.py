@@ -27,8 +27,10 @@ def timing_table(seconds: Mapping[str, float]) -> RenderableType:
     return table("stage", "seconds", rows=rows, right=("seconds",))
 
 
-def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:
-    """Return a registered model's fingerprint, and where it is from."""
+def show_table(
+    model: "Summary", fingerprint: Fingerprint, remarks: Sequence[str] = ()
+) -> RenderableType:
+    """Return a registered model's fingerprint, where it is from, and remarks on it."""
     origin = f"family {model.family}; from {model.source}"
     if model.revision:
         origin += f" at {model.revision}"
@@ -37,14 +39,32 @@ def show_table(model: "Summary", fingerprint: Fingerprint) -> RenderableType:
 
     when = f"ingested {model.ingested_at:%Y-%m-%d %H:%M}; computed by registry {model.tool_version}"
     numbers = fingerprint_table(fingerprint, model.name)
-    return Group(numbers, lines(origin, when))
+    return Group(numbers, lines(origin, when, *remarks))
 
 
-def models_table(models: Sequence["Summary"]) -> RenderableType:
-    """Return a row for every registered model; a further column marks those not compared."""
+Tags = Mapping[tuple[str, int], tuple[str, ...]]
+"""Tags of models, by name and fingerprint version."""
+
+
+def tags_of(model: "Summary", tags: Tags) -> tuple[str, ...]:
+    """Return the tags of a model."""
+    return tags.get((model.name, model.fingerprint_version), ())
+
+
+def model_json(model: "Summary", tags: Tags) -> dict[str, Any]:
+    """Return a registered model as `registry list --json` gives it."""
+    return {**asdict(model), "tags": tags_of(model, tags)}
+
+
+def models_table(models: Sequence["Summary"], tags: Tags | None = None) -> RenderableType:
+    """Return a row for every registered model; further columns show tags, and what is compared."""
     numbers = ("parameters", "layers", "hidden")
     columns = ["model", "family", "architecture", *numbers, "digest"]
     rows = [model_row(model) for model in models]
+    labels = [", ".join(tags_of(model, tags or {})) for model in models]
+    if any(labels):
+        columns.append("tags")
+        rows = [(*row, label) for row, label in zip(rows, labels, strict=True)]
     if not all(model.compared for model in models):
         columns.append("not compared")
         rows = [(*row, version_mark(model)) for row, model in zip(rows, models, strict=True)]

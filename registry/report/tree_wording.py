@@ -54,9 +54,14 @@ class Unsaid(dict[str, Any]):
 
 def event_sentence(event: "Event") -> str:
     """Return what a line of the log says."""
-    words = {key: listed(value) for key, value in event.details.items()}
-    sentence = EVENTS.get(event.action, event.action).format_map(Unsaid(words))
+    sentence = change_of_people(event.action, event.details)
     return f"{sentence} (undone by {event.undone_by})" if event.undone_by else sentence
+
+
+def change_of_people(action: str, details: dict[str, Any]) -> str:
+    """Return what was done, with its details."""
+    words = {key: listed(value) for key, value in details.items()}
+    return EVENTS.get(action, action).format_map(Unsaid(words))
 
 
 def listed(value: object) -> str:

@@ -120,8 +120,21 @@ def calls(hostile: Hostile) -> list[tuple[object, ...]]:
         ("db", "restore", out),
         ("db", "move", "--to", ACTING),
         ("db", ACTING),
+        ("rename", ODD, ACTING),
+        ("rename", ACTING, "x"),
+        ("move", ODD, ACTING),
+        ("move", ODD, "moved"),
+        ("tag", ODD, ACTING),
+        ("tag", ODD, "tagged"),
+        ("note", ODD, ACTING),
+        ("show", ODD),
+        ("merge-families", ACTING, "moved"),
         ("remove", ACTING),
-        ("remove", ODD),
+        ("remove", ACTING, "--yes"),
+        ("remove", ODD, "--yes"),
+        ("undo",),
+        ("undo", "1"),
+        ("log",),
     ]
 
 

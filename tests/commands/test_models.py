@@ -20,7 +20,7 @@ def test_the_journey(url, model, tmp_path):
     result = run("identify", copy)
     assert result.exit_code == 0
     assert "derived from model" in result.output
-    assert "removed model (family fam)" in run("remove", "model").output
+    assert "removed model (family fam)" in run("remove", "model", "--yes").output
     result = run("identify", copy)
     assert result.exit_code == UNKNOWN
     assert "unknown" in result.output

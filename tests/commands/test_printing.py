@@ -19,7 +19,7 @@ def test_every_json_answer_has_a_schema_version(url, model):
         ("list",),
         ("families",),
     ]
-    calls += [("db", "status"), ("db", "upgrade"), ("db", "url"), ("remove", "model")]
+    calls += [("db", "status"), ("db", "upgrade"), ("db", "url"), ("remove", "model", "--yes")]
     assert {answer(*call)["schema_version"] for call in calls} == {3}
 
 

@@ -100,7 +100,7 @@ def test_names_of_an_older_registry(url, model):
         assert printed.exit_code in (0, 4)
         assert len(printed.output) < 6000
         assert not {"\x1b", "\u202e"} & set(printed.output)
-    assert answer("remove", odd)["removed"]["name"] == odd
+    assert answer("remove", odd, "--yes")["removed"]["name"] == odd
 
 
 def test_what_cannot_be_stored_is_not_found(url):
