@@ -203,7 +203,9 @@ def verify(
 @model_argument
 @json_option
 def explain(model: str, json: bool) -> None:
-    """Repeat the verdict stored with a model when it was ingested.
+    """Repeat the newest verdict on a registered model.
+
+    It is given at ingestion, and again when models arrive or go that may change it.
 
     \b
     Example: registry explain llama-tiny-code

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
 from registry.database.events import Action, record_event
@@ -59,10 +59,12 @@ def relatives_of(session: Session, model: Model) -> set[int]:
 
 
 def due(session: Session) -> list[str]:
-    """Return the names of the models that are to be judged again, in the order of registration."""
+    """Return the names of the models that are to be judged again, then of those never judged."""
     query = select(Model.name).join(VerdictRow, VerdictRow.model_id == Model.id)
     query = query.where(VerdictRow.due, CURRENT)
-    return list(session.scalars(query.order_by(Model.id)))
+    unjudged = select(Model.name).where(CURRENT)
+    unjudged = unjudged.where(~exists().where(VerdictRow.model_id == Model.id))
+    return [*session.scalars(query.order_by(Model.id)), *session.scalars(unjudged)]
 
 
 def due_around(session: Session, name: str, also: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from registry.architectures.ledger_line import LedgerLine
 from registry.database import sources
+from registry.database.edges import mark_due
 from registry.database.fingerprint_rows import (
     add_spectra,
     clustering_of,
@@ -120,8 +121,8 @@ def rank_to_keep(session: Session, fingerprint: Fingerprint) -> int:
 def refresh(session: Session, origin: Origin, fingerprint: Fingerprint) -> Summary:
     """Put a fingerprint in the place of an older version's of the same weights.
 
-    Name, family, source, the time of ingestion and the stored verdict stay. Another process may
-    have done it already.
+    Name, family, source and the time of ingestion stay; the verdict stays until it is judged again.
+    Another process may have done it already.
 
     Args:
         origin: What the model was called before its weights were read, and where they are.
@@ -134,6 +135,7 @@ def refresh(session: Session, origin: Origin, fingerprint: Fingerprint) -> Summa
         raise ModelNotFound(name=origin.name)
     if known.fingerprint_version < fingerprint.version:
         replace_version(session, known, fingerprint, origin.tool_version)
+        mark_due(session, [known.id])
     sources.record_source(session, known, origin)
     return summary(known)
 

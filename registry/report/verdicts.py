@@ -91,7 +91,7 @@ def verified_table(source: str, base: str, outcome: str, verdict: Verdict) -> Re
 
 def explained_table(model: "Summary", verdict: Verdict, judged_at: datetime) -> RenderableType:
     """Return a verdict that was stored."""
-    when = lines(f"as judged at {judged_at:%Y-%m-%d %H:%M}, when {model.name} was ingested")
+    when = lines(f"as last judged at {judged_at:%Y-%m-%d %H:%M}, among the models known then")
     return Group(when, verdict_table(model.name, verdict))
 
 

@@ -2,7 +2,7 @@
 
 A model whose source is still there, and holds the same weights, is read again at the rank that it
 had. Each is a transaction of its own, so that an upgrade which was interrupted goes on where it
-stopped. The stored verdict stays: it says what was known when the model was ingested.
+stopped. Then those that were read are judged again, among the models of this version.
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,7 @@ from registry.errors import (
 from registry.fingerprints.digest_lines import earlier_digest
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
+from registry.workflows.rejudge import rejudge
 from registry.workflows.resolve import exists
 from registry.workflows.spool import kept
 
@@ -111,6 +112,8 @@ def upgrade(
             upgraded.append(found(old, options))
         else:
             upgraded.append(upgrade_one(engine, old, tool_version, options))
+    if any(one.outcome is UpgradeOutcome.REFRESHED for one in upgraded):
+        rejudge(engine, because="read again")
     return upgraded
 
 
