@@ -579,6 +579,11 @@ class PortTaken(DatabaseFault):
     """Port {port} of 127.0.0.1 cannot be opened ({reason}); give another to --port."""
 
 
+class SearchIndexDenied(DatabaseError):
+    """The role {role!r} does not own the registry's tables, and may build no index on them; run
+    `registry db index` as their owner. Until then searches read all models."""
+
+
 class DatabaseReadOnly(DatabaseFault):
     """The database at {url!r} can only be read ({reason}), as a replica; give the primary's address
     in REGISTRY_DATABASE_URL, or have writing allowed."""

@@ -88,7 +88,8 @@ RETURN (
 
 -- The k nearest of a group by std vector, and all that are as near as the k-th. An index, or single precision, gives a
 -- few more than k in about the right order; what it has not given is at least as far as the last of them. While that
--- leaves room for a nearer one, more are asked for.
+-- leaves room for a nearer one, more are asked for. (A box around the group in the query would keep the index to it, but
+-- the planner takes boxes for rare, fetches all in it and sorts them.)
 CREATE FUNCTION registry_tables.near_std(std double precision[], search_group integer, k integer)
 RETURNS TABLE (model_id integer, distance double precision)
 LANGUAGE plpgsql STABLE ROWS 20 SET search_path = registry_tables, public, pg_temp AS $$
@@ -114,8 +115,6 @@ BEGIN
         query := format(
             'SELECT f.model_id, f.std, cube(search_point(f.std, f.search_group)) <-> cube(search_point($1, %1$s)) AS far
             FROM fingerprints AS f
-            WHERE cube(search_point(f.std, f.search_group))
-                <@ cube(ARRAY[%1$s * 4 - 1.9, -2, -2, -2, -2, -2, -2], ARRAY[%1$s * 4 + 1.9, 2, 2, 2, 2, 2, 2])
             ORDER BY cube(search_point(f.std, f.search_group)) <-> cube(search_point($1, %1$s)) LIMIT $2',
             asked_group
         );
@@ -134,7 +133,9 @@ BEGIN
 
     LOOP
         EXECUTE format(
-            'SELECT array_agg(n.model_id), array_agg(search_distance(n.std, $1)), max(n.far) FROM (%s) AS n', query
+            'SELECT array_agg(n.model_id), array_agg(search_distance(n.std, $1)), max(n.far)
+            FROM (%s) AS n WHERE n.far < 1.9',  -- farther ones are of other groups
+            query
         ) INTO ids, distances, reach USING asked_std, wanted;
         SELECT d INTO farthest FROM unnest(distances) AS d ORDER BY d OFFSET k - 1 LIMIT 1;
         EXIT WHEN coalesce(cardinality(ids), 0) < wanted OR by_lists
