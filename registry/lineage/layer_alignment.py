@@ -1,5 +1,6 @@
 """Which layer of one model is which of the other: the assignment with the largest cosines."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
@@ -52,16 +53,11 @@ def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
     Maximises the sum of cosines over one-to-one assignments (docs/method.md, Two models side by
     side). None where the models have no sketches of this kind in common.
     """
-    tables = []
-    for branch in BRANCHES:
-        one, other = a.tables[kind, branch], b.tables[kind, branch]
-        if one.any() and other.any():
-            tables.append((one, other))
+    tables = tables_in_common(a, b, kind)
     if not tables:
         return None
 
-    cosines = np.mean([one @ other.T for one, other in tables], axis=0)
-    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    cosines, rows, columns = assigned(tables)
     similarity = float(cosines[rows, columns].mean())
 
     pairs = tuple(zip(rows.tolist(), columns.tolist(), strict=True))
@@ -77,6 +73,37 @@ def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
     z = (similarity - null.mean * noise) / rotation_null.deviation
     p_value = rotation_null.p_value(z)
     return Alignment(cosines, len(tables), pairs, similarity, float(z), p_value)
+
+
+def similarity_of(a: Sketches, b: Sketches, kind: str) -> float:
+    """Return the mean cosine of matched layers, as `align` has it; 0 with no sketches in common.
+
+    What chance makes of it takes most of an alignment's time.
+    """
+    tables = tables_in_common(a, b, kind)
+    if not tables:
+        return 0.0
+    cosines, rows, columns = assigned(tables)
+    return float(cosines[rows, columns].mean())
+
+
+def tables_in_common(a: Sketches, b: Sketches, kind: str) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return the sketches of each branch of which both models have some."""
+    tables = []
+    for branch in BRANCHES:
+        one, other = a.tables[kind, branch], b.tables[kind, branch]
+        if one.any() and other.any():
+            tables.append((one, other))
+    return tables
+
+
+def assigned(
+    tables: Sequence[tuple[np.ndarray, np.ndarray]],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the mean cosines of layers x layers, and which rows go with which columns."""
+    cosines = np.mean([one @ other.T for one, other in tables], axis=0)
+    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    return cosines, rows, columns
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from operator import itemgetter
 import numpy as np
 
 from registry.lineage.features import KINDS, Sketches
-from registry.lineage.layer_alignment import align
+from registry.lineage.layer_alignment import similarity_of
 
 COPY = 0.01  # of a model's 1 - cosine to a candidate: candidates that differ by less are copies
 EQUAL = 2e-5  # 1 - cosine of sketches that are equal but for their half precision
@@ -47,8 +47,7 @@ def likeliest(model: Sketches, others: Mapping[str, Sketches]) -> list[str]:
 
 def likeness_of(model: Sketches, other: Sketches) -> float:
     """Return how alike the branches of two models are, in the axes that agree better."""
-    alignments = [align(model, other, kind) for kind in KINDS]
-    return max((alignment.similarity for alignment in alignments if alignment), default=0.0)
+    return max(0.0, *(similarity_of(model, other, kind) for kind in KINDS))
 
 
 def cosine(one: Sketches, other: Sketches) -> float:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from scipy.special import ndtri
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, near_sketches, nearest
@@ -23,6 +24,11 @@ from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 SHORTLIST = 128  # models that outlines give, which are then aligned by their sketches
 # cosine of outlines, 8 standard deviations: where one model alone has it, no other is aligned
 ALONE = 0.5
+BY_CHANCE = (
+    0.25  # unrelated models that are looked at beside relatives, of a shortlist full of them
+)
+OUTLINES = 3  # kinds of outlines
+SIDE = 16  # sqrt of the numbers of an outline
 COMPARED = 64  # of these, in full: a parent that is not compared cannot be named
 STRANGERS = 2  # unrelated ones in a row, after which no more are compared
 OWN_SHORTLIST = 12  # where nothing else is related, aligned in own axes
@@ -132,13 +138,14 @@ class Judge:
     def likely_relatives(self) -> list[str]:
         """Return registered models: the same weights first, then the most alike branches."""
         same = without(self.itself, nearest.same_weights(self.session, self.fingerprint))
-
-        near = []
-        alone = 0
-        for name, cosine in near_sketches.by_outline(self.session, self.fingerprint, SHORTLIST):
-            if name not in same and name != self.itself:
-                near.append(name)
-                alone += cosine > ALONE
+        shortlist = near_sketches.by_outline(self.session, self.fingerprint, SHORTLIST)
+        known = {self.itself, *same}
+        likenesses = [likeness for likeness in shortlist if likeness.model not in known]
+        alone = sum(likeness.cosine > ALONE for likeness in likenesses)
+        if alone and len(shortlist) == SHORTLIST:
+            least = chance_cosine(self.candidates.models)
+            likenesses = [likeness for likeness in likenesses if likeness.cosine > least]
+        near = [likeness.model for likeness in likenesses]
         if alone == 1:
             return [*same, *near]
 
@@ -178,6 +185,15 @@ class Judge:
             distance = recipe_distance(profile, profiles[match.model])
             places[match.model] = RecipePlace(p_value > ACCEPTED, distance)
         return sorted(places, key=places.__getitem__)
+
+
+def chance_cosine(models: int) -> float:
+    """Return the cosine of outlines that BY_CHANCE of so many unrelated models exceed, on average.
+
+    A cosine of 256 independent numbers has a standard deviation of 1/16; three are looked at.
+    """
+    share = min(1.0, BY_CHANCE / (OUTLINES * max(models, 1)))
+    return float(ndtri(1 - share)) / SIDE
 
 
 def by_name(name: str) -> tuple[int, str]:
