@@ -46,6 +46,16 @@ def test_doctor(url):
     assert answer("db", "doctor")["findings"] == []
 
 
+def test_index(url):
+    """A small registry needs no lists; --check says that nothing is missed, as JSON too."""
+    assert [index["exact"] for index in answer("db", "index")["indexes"]] == [True]
+    checked = answer("db", "index", "--check", "--models", 5)
+    assert [recall["recall"] for recall in checked["recalls"]] == [1.0, 1.0]
+    shown = run("db", "index", "--check").output
+    assert "fingerprints_point_search_idx" in shown
+    assert "1.0000" in shown
+
+
 def test_doctor_of_what_is_not_there(monkeypatch):
     """Exit code 1 while anything is wrong, with the sentence of the error."""
     monkeypatch.setenv("REGISTRY_DATABASE_URL", "postgresql://127.0.0.1:1/x")

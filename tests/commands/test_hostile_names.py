@@ -88,6 +88,8 @@ def calls(hostile: Hostile) -> list[tuple[object, ...]]:
         ("show", ODD),
         ("show", ACTING),
         ("families",),
+        ("db", "index"),
+        ("db", "index", "--check"),
         ("sources",),
         ("sources", ACTING),
         ("claims",),
