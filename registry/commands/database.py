@@ -136,10 +136,6 @@ def doctor(dry_run: bool, json: bool) -> None:
 
 
 @db.command()
-
-
-
-@db.command()
 @option("--check", is_flag=True, help="Build nothing; measure what the searches find.")
 @option(
     "--models",
