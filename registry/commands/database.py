@@ -136,6 +136,75 @@ def doctor(dry_run: bool, json: bool) -> None:
 
 
 @db.command()
+@option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="Where to write.",
+)
+@json_option
+def dump(output: Path, json: bool) -> None:
+    """Write all of the registry to a file, as it is at one moment.
+
+    The file is the same for every server, and needs no pg_dump; `registry db restore` reads it.
+
+    \b
+    Example: registry db dump -o registry.dump
+    """
+    from registry.api import TOOL_VERSION
+    from registry.report import moving
+    from registry.workflows.moving import dump as write
+
+    manifest = write(output, TOOL_VERSION)
+    show(
+        moving.dumped_json(manifest, str(output)),
+        moving.dumped_line(manifest, str(output)),
+        json=json,
+    )
+
+
+@db.command()
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@json_option
+def restore(file: Path, json: bool) -> None:
+    """Store all that a dump holds in the configured database, which must be empty.
+
+    All of it or nothing: every table is compared, row for row by a digest, before it is there for
+    others. A dump of an older schema is upgraded.
+
+    \b
+    Example: registry db restore registry.dump
+    """
+    from registry.report import moving
+    from registry.workflows.moving import restore as read
+
+    moved = read(file)
+    show(moving.moved_json(moved), moving.restored_line(moved), json=json)
+
+
+@db.command()
+@option("--to", required=True, metavar="URL|embedded", help="The database to move to.")
+@json_option
+def move(to: str, json: bool) -> None:
+    """Carry all of the registry into another database, which must be empty.
+
+    From the embedded one to a server, or back with `embedded`; every table is compared. What is
+    here stays as it is.
+
+    \b
+    Example: registry db move --to postgresql://me@db.example/registry
+    """
+    from registry.api import TOOL_VERSION
+    from registry.report import moving
+    from registry.workflows.moving import move as carry
+
+    moved = carry(to, TOOL_VERSION)
+    show(moving.moved_json(moved), moving.moved_lines(moved), json=json)
+
+
+@db.command()
 @option("--check", is_flag=True, help="Build nothing; measure what the searches find.")
 @option(
     "--models",
