@@ -9,6 +9,7 @@ reading       models out of the registry
 writer        models into a file
 export        which models, and how many at a time
 opened        a file of unknown origin, within limits
+documents     what its JSON must read back as
 checks        what its content must have in common with what a registry stores
 records       a row as the record of a fingerprint
 decisions     what is to become of each model
@@ -16,5 +17,6 @@ outcomes      what became of it
 new_models    models that are not registered
 known_models  models that are
 edge_store    the edges between them
+verdict_store  what is said of new ones
 importing     all of it in one transaction
 """

@@ -4,9 +4,6 @@ A file's digest says that it is whole, not that it is honest: whoever writes ano
 its digest beside it.
 """
 
-import json
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,13 +11,13 @@ import pyarrow.compute as pc
 from registry.architectures.ledger_line import Fate
 from registry.architectures.roles import PROJECTIONS
 from registry.catalogues.columns import MODEL
+from registry.catalogues.documents import check_documents, demand
 from registry.catalogues.fields import NUMBERS
 from registry.catalogues.flat import Flat, Flats
 from registry.catalogues.opened import Batch
 from registry.catalogues.records import fingerprint_of
-from registry.database.schema import Base, VerdictRow
+from registry.database.schema import Base
 from registry.database.text_limits import LIMITS
-from registry.database.verdicts import changes_of, evidence_of
 from registry.fingerprints import serialised
 from registry.fingerprints.digest_lines import implied_digest
 from registry.fingerprints.record import RANKS, VERSION
@@ -93,12 +90,6 @@ def problem_of(batch: Batch, *, whole: bool) -> str | None:
     except Malformed as exc:
         return str(exc)
     return None
-
-
-def demand(condition: object, otherwise: str) -> None:
-    """Raise Malformed with a reason unless the condition holds."""
-    if not condition:
-        raise Malformed(otherwise)
 
 
 def check_columns(flat: Flat) -> None:
@@ -208,48 +199,6 @@ def check_models(flats: Flats) -> None:
         demand((pc.max(labels).as_py() or 0) <= most, f"{name} has one above {most}")
     projections = fingerprint.column("projections").flatten()
     demand(pc.all(pc.is_in(projections, pa.array(PROJECTIONS))).as_py(), "no such projection")
-
-
-def check_documents(flats: Flats) -> None:
-    """Check that verdicts and edges read back as the records that were stored."""
-    verdict = flats["verdict"]
-    for row in pa.StructArray.from_arrays(verdict.columns, list(verdict.part.columns)).to_pylist():
-        check_evidence(row)
-        for name in ("direction", "relatives"):
-            kind = dict if name == "direction" else list
-            demand(row[name] is None or isinstance(document(row[name]), kind), f"{name} is odd")
-    edges = flats["edges"]
-    for row in pa.StructArray.from_arrays(edges.columns, list(edges.part.columns)).to_pylist():
-        demand(row["changes"] is not None, "an edge says nothing of changes")
-        check_evidence(row)
-
-
-def check_evidence(row: dict[str, Any]) -> None:
-    """Check the evidence and the changes of a verdict or an edge."""
-    evidence = document(row["evidence"])
-    changes = None if row["changes"] is None else document(row["changes"])
-    stored = VerdictRow(evidence=evidence, changes=changes, how=tuple(row.get("how") or ()))
-    try:
-        changes_of(stored)
-        evidence_of(stored)
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise Malformed("a verdict has evidence or changes that are none") from exc
-
-
-def document(text: str) -> Any:
-    """Return what a JSON document says. Raises Malformed for one that the database refuses."""
-    demand("\\u0000" not in text, "a JSON document holds a null character")
-    try:
-        content = json.loads(text, parse_constant=refuse)
-        content and json.dumps(content).encode()
-    except (ValueError, RecursionError) as exc:
-        raise Malformed("a JSON document is none") from exc
-    return content
-
-
-def refuse(word: str) -> float:
-    """Raise ValueError for NaN and Infinity, which are not JSON."""
-    raise ValueError(word)
 
 
 def check_places(flats: Flats) -> None:

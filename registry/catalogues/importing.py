@@ -7,14 +7,16 @@ import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from registry.catalogues import edge_store, verdict_store
 from registry.catalogues.checks import problem_of
 from registry.catalogues.decisions import Decider, Decision, places
-from registry.catalogues.edge_store import open_waiting, store_edges, wait
+from registry.catalogues.edge_store import store_edges
 from registry.catalogues.known_models import complete, fill
 from registry.catalogues.new_models import store_new
 from registry.catalogues.opened import Batch, Catalogue
 from registry.catalogues.outcomes import Imported, ImportedModel, Outcome
 from registry.catalogues.records import fingerprint_of
+from registry.catalogues.verdict_store import Stored, store_verdicts
 from registry.database import fingerprints
 from registry.database.events import Action, record_event
 from registry.database.models import find, wait_for_others
@@ -23,11 +25,7 @@ from registry.fingerprints.digest_lines import earlier_digest
 from registry.fingerprints.record import VERSION
 
 STORED = (Outcome.NEW, Outcome.RENAMED)
-DUE = text("""
-    UPDATE registry_tables.verdicts AS v SET due = true
-    WHERE v.model_id BETWEEN :first AND :last AND v.base IS NOT NULL
-    AND NOT EXISTS (SELECT FROM registry_tables.models AS m WHERE m.name = v.base)
-""")
+ANY = text("SELECT EXISTS (SELECT FROM registry_tables.models)")
 
 
 def store_catalogue(
@@ -43,9 +41,18 @@ def store_catalogue(
     """
     imported = Imported()
     wait_for_others(session)
-    open_waiting(session)
+    others = bool(session.execute(ANY).scalar_one())
+    edge_store.open_waiting(session)
+    verdict_store.open_waiting(session)
+    first, last = 0, 0
     for batch in prepared(catalogue, whole=whole):
-        store_batch(session, batch, imported, rename=rename)
+        ids = store_batch(session, batch, imported, rename=rename)
+        if len(ids):
+            first = first or int(ids[0])
+            last = int(ids[-1])
+    if last:
+        stored = Stored(first, last)
+        imported.due = store_verdicts(session, stored, others=others)
     edges = store_edges(session)
     imported.edges = edges.stored
     imported.edges_left_out = edges.left_out
@@ -77,8 +84,8 @@ def prepared(catalogue: Catalogue, *, whole: bool) -> Iterator[Batch]:
             yield batch
 
 
-def store_batch(session: Session, batch: Batch, imported: Imported, *, rename: bool) -> None:
-    """Store the models of one batch."""
+def store_batch(session: Session, batch: Batch, imported: Imported, *, rename: bool) -> np.ndarray:
+    """Store the models of one batch; return the ids of the new ones."""
     decider = Decider(session, batch.flats, rename=rename)
     decisions = decider.decisions()
     for place, decision in enumerate(decisions):
@@ -90,9 +97,9 @@ def store_batch(session: Session, batch: Batch, imported: Imported, *, rename: b
     if new.any():
         names = [d.name for d in decisions if d.outcome in STORED and d.name is not None]
         ids[new] = store_new(session, batch.flats, new, names)
-        due(session, batch, ids, new)
+    verdict_store.wait(session, batch.flats["verdict"], ids, new)
     gained = completed(session, batch, decisions)
-    wait(session, batch.flats["edges"], ids)
+    edge_store.wait(session, batch.flats["edges"], ids)
     for place, decision in enumerate(decisions):
         outcome = Outcome.COMPLETED if decision.id in gained else decision.outcome
         digest = decider.digests[place]
@@ -100,6 +107,8 @@ def store_batch(session: Session, batch: Batch, imported: Imported, *, rename: b
         imported.note(ImportedModel(name, digest, outcome, decision.name, decision.reason))
         if outcome in STORED and decider.versions[place] != VERSION:
             imported.not_compared[decider.versions[place]] += 1
+    chosen: np.ndarray = ids[new]
+    return chosen
 
 
 def of_same_weights(session: Session, batch: Batch, place: int, decision: Decision) -> Decision:
@@ -119,10 +128,6 @@ def of_same_weights(session: Session, batch: Batch, place: int, decision: Decisi
     if known is None or known.id != bearer.id:
         return decision
     return Decision(Outcome.KNOWN, bearer.name, bearer.id, fuller=True)
-
-
-def due(session: Session, batch: Batch, ids: np.ndarray, new: np.ndarray) -> None:
-    """Have new models judged that the file has no verdict on."""
 
 
 def completed(session: Session, batch: Batch, decisions: list[Decision]) -> set[int]:

@@ -12,7 +12,7 @@ from registry.catalogues.columns import MODEL
 from registry.catalogues.copying import copy, new_ids
 from registry.catalogues.flat import Flat, Flats
 
-APART = (MODEL, "sources", "claims", "edges")
+APART = (MODEL, "sources", "claims", "edges", "verdict")
 """Parts whose rows need more than the id of their model, or wait for others."""
 NEW_FAMILIES = text("""
     INSERT INTO registry_tables.families (name)

@@ -58,6 +58,8 @@ class Imported:
         models: Those that are neither new nor known, the first MOST_TOLD of them.
         edges: Edges that were stored.
         edges_left_out: Those whose parent is not registered, or that would close a circle.
+        due: New models that `registry rejudge` judges, for the file has no verdict on them, or one
+            that knows nothing of models which are here.
         not_compared: Models by fingerprint version, of versions that this package does not compare.
     """
 
@@ -65,6 +67,7 @@ class Imported:
     models: list[ImportedModel] = field(default_factory=list)
     edges: int = 0
     edges_left_out: int = 0
+    due: int = 0
     not_compared: Counter[int] = field(default_factory=Counter)
 
     def note(self, model: ImportedModel) -> None:
@@ -92,4 +95,9 @@ class Imported:
     def numbers(self) -> dict[str, int]:
         """How many models there are of each outcome, and how many edges."""
         counts = {str(outcome): self.counts[outcome] for outcome in Outcome}
-        return {**counts, "edges": self.edges, "edges_left_out": self.edges_left_out}
+        return {
+            **counts,
+            "edges": self.edges,
+            "edges_left_out": self.edges_left_out,
+            "due": self.due,
+        }

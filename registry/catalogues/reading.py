@@ -24,6 +24,28 @@ QUERIES = {
         ) AS s ON s.id = c.source_id
         WHERE c.model_id = ANY(%(ids)s)
     """,
+    # ids of models are those of one registry alone: digests stand in their place
+    "verdict": """
+        SELECT v.model_id, v.verdict, v.base, v.family, v.closest, v.how, v.score, v.p_value,
+            v.chance, v.candidates, v.evidence, v.changes, v.direction, v.explained, v.judged_at,
+            coalesce((
+                SELECT jsonb_agg(
+                    (r.value - 'id') || jsonb_build_object('digest', p.digest) ORDER BY r.place
+                )
+                FROM jsonb_array_elements(v.relatives) WITH ORDINALITY AS r (value, place)
+                LEFT JOIN registry_tables.models AS p ON p.id = (r.value ->> 'id')::integer
+            ), v.relatives) AS relatives,
+            ARRAY(
+                SELECT p.digest FROM unnest(v.parent_ids) WITH ORDINALITY AS n (id, place)
+                JOIN registry_tables.models AS p ON p.id = n.id ORDER BY n.place
+            ) AS parents,
+            coalesce((
+                SELECT jsonb_object_agg(p.digest, s.value) FROM jsonb_each(v.signs) AS s
+                JOIN registry_tables.models AS p ON p.id = s.key::integer
+            ), '{}') AS signs
+        FROM registry_tables.verdicts AS v
+        WHERE v.model_id = ANY(%(ids)s) AND NOT (v.due AND v.candidates = 0)  -- none was given yet
+    """,
     "edges": """
         SELECT e.child_id AS model_id, e.*, p.name AS parent, p.digest AS parent_digest
         FROM registry_tables.edges AS e JOIN registry_tables.models AS p ON p.id = e.parent_id

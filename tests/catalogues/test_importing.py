@@ -1,5 +1,7 @@
 """registry.catalogues.importing: a catalogue into a registry, whole, once, and never over what is there."""
 
+import json
+
 from catalogues_made import digest, one_fingerprint, register, rewritten
 from places import execute, rows
 
@@ -15,7 +17,7 @@ def test_what_is_exported_reads_back_equal(catalogue, other, url):
     imported = other.import_catalogue(catalogue)
     assert imported.numbers == {
         "new": 3, "renamed": 0, "known": 0, "completed": 0, "conflict": 0, "refused": 0,
-        "edges": 0, "edges_left_out": 0,
+        "edges": 0, "edges_left_out": 0, "due": 3,
     }  # fmt: skip
     summary, fingerprint = other.show("a")
     assert (summary.family, summary.source, summary.digest) == ("first", "/models/a", digest("a"))
@@ -210,3 +212,50 @@ def test_an_import_is_a_line_of_the_log(catalogue, other, url):
     other.import_catalogue(catalogue)
     [(action, details)] = rows(url, "SELECT action, details FROM registry_tables.events")
     assert (action, details["file"], details["new"]) == ("imported", str(catalogue), 3)
+
+
+def test_verdicts_name_the_same_models_elsewhere(catalogue, other, url):
+    """Models have other numbers in another registry, and names: what a verdict refers to is found by digests."""
+    register(url, "b")
+    execute(url, "UPDATE registry_tables.models SET name = 'mine'")
+    relative = {
+        "model": "b", "family": "first", "relation": "derived", "explained": 0.9, "p_value": 1e-9,
+        "score": 9.0, "tied": False, "changes": [], "direction": None, "digest": digest("b"),
+    }  # fmt: skip
+    nowhere = {**relative, "model": "nowhere", "digest": digest("nowhere")}
+
+    def change(row):
+        if row["name"] == "a":
+            row["verdict"] = {
+                "verdict": "derived", "base": "b", "how": [], "candidates": 3, "evidence": "[]", "changes": "[]",
+                "relatives": json.dumps([relative, nowhere]), "parents": [digest("b")],
+                "signs": json.dumps({digest("b"): ["child", None], digest("nowhere"): ["child", None]}),
+                "judged_at": row["ingested_at"],
+            }  # fmt: skip
+
+    imported = other.import_catalogue(rewritten(catalogue, change))
+    assert imported.due == 2
+    [(base, parents, signs, relatives, mine, due)] = rows(
+        url,
+        "SELECT base, parent_ids, signs, relatives, b.id, due FROM registry_tables.verdicts AS v"
+        " JOIN registry_tables.models AS a ON a.id = v.model_id JOIN registry_tables.models AS b ON b.name = 'mine'"
+        " WHERE a.name = 'a'",
+    )
+    assert (base, parents, signs, due) == ("mine", [mine], {str(mine): ["child", None]}, True)
+    assert [(one["model"], one["id"]) for one in relatives] == [("mine", mine), ("nowhere", None)]
+    assert other.explain("a").verdict.relatives[0].model == "mine"
+    again = catalogue.with_name("again.parquet")
+    other.export_catalogue(again)
+    import pyarrow.parquet as pq
+
+    [verdict] = [row["verdict"] for row in pq.read_table(again).to_pylist() if row["name"] == "a"]
+    assert (verdict["parents"], list(json.loads(verdict["signs"]))) == (
+        [digest("b")],
+        [digest("b")],
+    )
+
+
+def test_models_without_a_verdict_are_to_be_judged(catalogue, other, url):
+    """As if they had been ingested while others could not be judged."""
+    assert other.import_catalogue(catalogue).due == 3
+    assert rows(url, "SELECT verdict, due FROM registry_tables.verdicts") == [("unknown", True)] * 3
