@@ -286,6 +286,16 @@ class NoSuchWellKnownFamily(RegistryError):
     """The starter list has no family {family!r}; it has {families}."""
 
 
+class HubAway(RegistryError):
+    """The hub cannot be read ({reason}): {done} of {count} well-known models are registered; try
+    again where it can be reached, or give folders to `registry ingest`."""
+
+
+class WellKnownFailed(RegistryError):
+    """{failed} of {count} well-known models were not registered, for reasons that the table names;
+    the same command tries them again."""
+
+
 class HubUnreachable(CheckpointError):
     """{model!r} is no file or folder here and could not be fetched from the hub ({reason}); check
     the spelling, the network and HF_ENDPOINT."""
@@ -792,7 +802,7 @@ class NotConfirmed(DatabaseError):
 
 
 class RemovalDeclined(DatabaseError):
-    """{name!r} was not removed."""
+    """{name!r} was not removed, as you said; answer y to remove it."""
 
 
 class EventNotFound(DatabaseError):

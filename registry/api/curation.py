@@ -17,6 +17,7 @@ from registry.errors import FamilyNotFound, ModelNotFound, RegistryError, TagNot
 if TYPE_CHECKING:
     from registry.database.sources import Source
     from registry.workflows.claims import CheckedClaim
+    from registry.workflows.well_known import WellKnown
 
 # ruff: noqa: PLC0415  # what needs numpy is imported where it is used
 
@@ -36,6 +37,17 @@ class Curation(Room):
         from registry.workflows.claims import checked_claims
 
         return self._answer(partial(checked_claims, name=name))
+
+    def well_known(self, family: str | None = None) -> "tuple[list[WellKnown], set[str]]":
+        """Return the models of the starter list, and the ids of those that are registered."""
+        from registry.workflows.well_known import registered, well_known
+
+        listed = well_known(family)
+        return listed, self._answer(partial(registered, models=listed))
+
+    def is_empty(self) -> bool:
+        """Return whether no model is registered."""
+        return self._answer(models.none_registered)
 
     def rename(self, name: str, new: str) -> Done:
         """Give a model another name; verdicts on others follow."""

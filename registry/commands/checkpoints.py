@@ -18,6 +18,7 @@ from registry.commands.options import (
 )
 from registry.commands.printing import json_text, say, say_notes, show, show_json, show_text
 from registry.commands.versions import say_not_compared
+from registry.commands.well_known import ingest_well_known
 from registry.errors import NothingKnown, RegistryError, Spooled
 from registry.files import write_whole
 
@@ -27,10 +28,15 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="SOURCE...")
 @option(
     "--family",
     help="Family of the models [default: the declared base's, else the model's own name].",
+)
+@option(
+    "--well-known",
+    is_flag=True,
+    help="Well-known open models of the hub, or of its --family, that are not registered yet.",
 )
 @option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
 @reading_options(rank=64)
@@ -38,6 +44,7 @@ def ingest(
     sources: tuple[str, ...],
     family: str | None,
     name: str | None,
+    well_known: bool,
     json: bool,
     timing: bool,
     **options: Any,
@@ -45,6 +52,9 @@ def ingest(
     """Fingerprint models and store them: folders, files or hub ids.
 
     A hub id is org/model, org/model@revision or, where it holds several models, org/model:file.
+
+    --well-known takes the place of a SOURCE: 300 open models of the hub, which are read where they
+    lie; those that are registered are skipped, and after a failure the next is tried.
 
     Where the database does not take what was read, that waits in a file, which is named, and
     `registry flush` stores it.
@@ -54,10 +64,16 @@ def ingest(
     """
     from registry import Registry
 
-    if name and len(sources) > 1:
+    if name and (well_known or len(sources) > 1):
         raise click.UsageError("--name goes with one SOURCE only.")
+    if well_known == bool(sources):
+        raise click.UsageError("Give a SOURCE, or --well-known without one.")
 
     wanted = {**python_options(options), "family": family, "name": name}
+    if well_known:
+        with Registry() as registry:
+            ingest_well_known(registry, family, wanted, json=json, timing=timing)
+        return
     stored: list[dict[str, Any]] = []
     errors: list[dict[str, str]] = []
 

@@ -64,7 +64,9 @@ def move(model: str, family: str, json: bool) -> None:
 @option("--remove", is_flag=True, help="Take the tags off.")
 @json_option
 def tag(model: str, tags: tuple[str, ...], remove: bool, json: bool) -> None:
-    """Put tags on a registered model; `registry list --tag` lists those that have one.
+    """Put tags on a registered model, or take them off.
+
+    `registry list --tag TAG` lists the models that have one.
 
     \b
     Example: registry tag llama-tiny approved
@@ -81,7 +83,9 @@ def tag(model: str, tags: tuple[str, ...], remove: bool, json: bool) -> None:
 @click.argument("text")
 @json_option
 def note(model: str, text: str, json: bool) -> None:
-    """Write a note on a registered model, which `registry show` shows.
+    """Write a note on a registered model.
+
+    `registry show` shows it.
 
     \b
     Example: registry note llama-tiny "the teacher of our students"
@@ -98,7 +102,9 @@ def note(model: str, text: str, json: bool) -> None:
 @click.argument("into")
 @json_option
 def merge_families(family: str, into: str, json: bool) -> None:
-    """Put all models of FAMILY into the family INTO, where they stay.
+    """Put all models of a family into another.
+
+    Those of FAMILY are in INTO then, and stay there.
 
     \b
     Example: registry merge-families llama-tiny llama
@@ -144,10 +150,11 @@ def check_agreed(name: str) -> None:
 @click.argument("event", type=int, required=False)
 @json_option
 def undo(event: int | None, json: bool) -> None:
-    """Undo a change that people made: a name, a family, a tag, a note, a merge or a removal.
+    """Undo a change that people made.
 
-    EVENT is a number that `registry log` shows; without it, your own last change is undone. What
-    cannot be undone any more is refused, and nothing is changed.
+    That is a name, a family, a tag, a note, a merge of families or a removal. EVENT is a number
+    that `registry log` shows; without it, your own last change is undone. What cannot be undone any
+    more is refused, and nothing is changed.
 
     \b
     Example: registry undo

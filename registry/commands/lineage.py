@@ -52,10 +52,10 @@ def log(model: str | None, lines: int, json: bool) -> None:
 @option("--all", "every", is_flag=True, help="All models, whether others came since or not.")
 @json_option
 def rejudge(models: tuple[str, ...], every: bool, json: bool) -> None:
-    """Judge registered models again: others that came since may be their bases.
+    """Judge registered models again, as others came since.
 
-    Without a MODEL those whose verdicts may have changed. Ingesting does this by itself, for a few
-    seconds. What was interrupted goes on where it stopped.
+    These may be their bases. Without a MODEL those whose verdicts may have changed. Ingesting does
+    this by itself, for a few seconds. What was interrupted goes on where it stopped.
 
     \b
     Example: registry rejudge --all

@@ -4,7 +4,7 @@ import click
 
 from registry.commands.options import json_option, model_argument, option
 from registry.commands.printing import show as show_answer
-from registry.commands.versions import say_not_compared
+from registry.commands.versions import say_if_empty, say_not_compared
 
 
 @click.command()
@@ -50,7 +50,7 @@ def list_(tag: str | None, json: bool) -> None:
     with Registry() as registry:
         summaries = registry.models()
         tags = registry.tags()
-        not_compared = say_not_compared(registry)
+        not_compared = say_not_compared(registry) | say_if_empty(registry)
     if tag is not None:
         summaries = [model for model in summaries if tag in tags_of(model, tags)]
     content = {"models": [model_json(model, tags) for model in summaries], **not_compared}

@@ -18,7 +18,7 @@ from registry.commands.options import (
     source_argument,
 )
 from registry.commands.printing import say, show
-from registry.commands.versions import say_not_compared
+from registry.commands.versions import say_if_empty, say_not_compared
 from registry.files import write_whole
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def identify(
             named = named_by(identification.verdict, registry)
             page = identification_page(identification, named, TOOL_VERSION)
             write_whole(report, page + "\n")
-        not_compared = say_not_compared(registry)
+        not_compared = say_not_compared(registry) | say_if_empty(registry)
 
     run.show(
         {**verdicts.identification_json(identification), **not_compared},
@@ -105,7 +105,7 @@ def identify_quickly(source: str, *, json: bool, download: bool) -> None:
 
     with Registry() as registry:
         verdict, glimpse = registry.identify_quickly(source, download=download)
-        not_compared = say_not_compared(registry)
+        not_compared = say_not_compared(registry) | say_if_empty(registry)
 
     content = {
         "source": source,

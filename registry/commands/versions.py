@@ -1,4 +1,4 @@
-"""What commands say of models whose fingerprints are of another version and are not compared."""
+"""What commands say of models that are not compared, and of a registry without any."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -21,3 +21,16 @@ def say_not_compared(registry: "Registry") -> dict[str, Any]:
     for line in not_compared_lines(counts):
         say(f"note: {line}")
     return not_compared_json(counts)
+
+
+def say_if_empty(registry: "Registry") -> dict[str, Any]:
+    """Say on stderr where no model is registered, and what to do; return that as a key for JSON."""
+    from registry.report.versions import EMPTY
+
+    try:
+        is_empty = registry.is_empty()
+    except DatabaseFault:  # which say_not_compared tells
+        return {}
+    if is_empty:
+        say(f"note: {EMPTY}")
+    return {"empty": is_empty}

@@ -112,6 +112,11 @@ def is_registered(session: Session, name: str) -> bool:
     return bool(session.scalar(select(model)))
 
 
+def none_registered(session: Session) -> bool:
+    """Return whether there is no model, of whatever fingerprint version."""
+    return not session.scalar(select(exists().where(Model.id.is_not(None))))
+
+
 def summary_of(session: Session, name: str) -> Summary:
     """Return a model by its name or the start of its digest. Raises ModelNotFound, ModelAmbiguous.
 

@@ -9,6 +9,10 @@ from registry.fingerprints.record import VERSION
 if TYPE_CHECKING:
     from registry.workflows.upgrade import Upgraded
 
+EMPTY = (
+    "the registry is empty: `registry ingest SOURCE...` registers models,"
+    " `registry ingest --well-known` 300 open ones that the hub has"
+)
 NOTHING_OLD = f"all fingerprints are of version {VERSION}"
 
 

@@ -3,8 +3,21 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from sqlalchemy.orm import Session
+
 from registry.data import load
-from registry.errors import NoSuchWellKnownFamily
+from registry.database.claims import meanings
+from registry.errors import (
+    HubOffline,
+    HubSettings,
+    HubTokenMalformed,
+    HubTokenRefused,
+    HubUnreachable,
+    NoSuchWellKnownFamily,
+)
+
+NO_HUB = (HubUnreachable, HubOffline, HubSettings, HubTokenMalformed, HubTokenRefused)
+"""Errors after which no other model of the hub can be read either."""
 
 
 class Descent(StrEnum):
@@ -44,3 +57,9 @@ def well_known(family: str | None = None) -> list[WellKnown]:
         for model, row in table[name].items():
             models.append(WellKnown(model, name, Descent(row["relation"]), row.get("of")))
     return models
+
+
+def registered(session: Session, models: list[WellKnown]) -> set[str]:
+    """Return the ids of those models that are registered, by name or as a source of another."""
+    meant = meanings(session, [model.model for model in models])
+    return {name for name, means in meant.items() if means.numbers and not means.by_last_part}

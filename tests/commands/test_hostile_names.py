@@ -58,6 +58,7 @@ def calls(hostile: Hostile) -> list[tuple[object, ...]]:
         ("ingest", other, "--name", "other", "--timing"),
         ("ingest", hostile.broken, hostile.unknown_adapter, f"./{ACTING}"),
         ("ingest", other, "--family", ACTING),
+        ("ingest", "--well-known", "--family", ACTING),
         ("flush",),
         ("upgrade",),
         ("upgrade", "--dry-run", ODD),
