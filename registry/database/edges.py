@@ -1,8 +1,8 @@
 """The edges of the tree: drawn from the newest verdicts, and superseded, never deleted."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
@@ -17,6 +17,8 @@ from registry.lineage.tree import tree_of
 from registry.lineage.verdict import EvidenceKind
 
 STANDS = EdgeRow.superseded_at.is_(None)
+Place = tuple[int, int]
+"""The numbers of a child and a parent."""
 PARENT = {
     (False, True): Action.PARENT_FOUND,
     (True, True): Action.PARENT_CHANGED,
@@ -97,35 +99,94 @@ def redraw(session: Session, ids: Collection[int], because: str) -> list[int]:
     What is as it was stays; other edges are superseded, and the log tells of each main parent.
 
     Args:
+        ids: Models that were judged.
         because: What made it necessary.
     """
     group = connected(session, ids)
     standings = standings_of(session, group)
     links = {(link.child, link.parent): link for link in tree_of(standings)}
+    before = edges_before(session, group)
+    named = {standing.model: standing.parents[:1] for standing in standings}
+
+    open_places = []
+    for place, link in links.items():
+        child, parent = place
+        judged = child in ids or (parent in ids and named[parent] == (child,))
+        if judged or place not in before or not is_drawn(before[place], link):
+            open_places.append(place)
+    supersede(session, [edge.id for place, edge in before.items() if place not in links])
+    draw(session, open_places, links, before, because)
+
     names = {standing.model: standing.name for standing in standings}
-    query = select(EdgeRow).where(EdgeRow.child_id.in_(group), STANDS)
-    before = {(edge.child_id, edge.parent_id): edge for edge in session.scalars(query)}
     mains_before = {edge.child_id: edge.parent_id for edge in before.values() if edge.main}
     mains = {link.child: link.parent for link in links.values() if link.main}
-
-    wanted = {}
-    verdicts = verdicts_of(session, links)
-    for place, link in links.items():
-        wanted[place] = edge_of(link, verdicts, because)
-    for place, edge in before.items():
-        if place in wanted and is_alike(edge, wanted[place]):
-            refresh(edge, wanted.pop(place))
-        else:
-            edge.superseded_at = func.now()
-    session.flush()
-    session.add_all(wanted.values())
-    session.flush()
-
     for child in sorted(mains_before.keys() | mains.keys()):
         if mains_before.get(child) != mains.get(child):
             parents = (mains_before.get(child), mains.get(child))
             tell(session, child, parents, names, because)
     return group
+
+
+class Before(NamedTuple):
+    """What an edge said that stands."""
+
+    id: int
+    child_id: int
+    parent_id: int
+    direction: str
+    reason: str | None
+    main: bool
+
+
+def edges_before(session: Session, children: Collection[int]) -> dict[Place, Before]:
+    """Return the edges of some models that stand, by child and parent."""
+    columns = [getattr(EdgeRow, name) for name in Before._fields]
+    query = select(*columns).where(EdgeRow.child_id.in_(children), STANDS)
+    edges = [Before(*row) for row in session.execute(query)]
+    return {(edge.child_id, edge.parent_id): edge for edge in edges}
+
+
+def is_drawn(edge: Before, link: Link) -> bool:
+    """Return whether an edge says what a link says."""
+    reason = str(link.reason) if link.reason else None
+    return (edge.direction, edge.reason, edge.main) == (str(link.basis), reason, link.main)
+
+
+def draw(
+    session: Session,
+    places: Sequence[Place],
+    links: Mapping[Place, Link],
+    before: Mapping[Place, Before],
+    because: str,
+) -> None:
+    """Draw edges that are new or whose verdicts are.
+
+    One that says the same as before, but for its numbers, is given these; others are superseded.
+    """
+    verdicts = verdicts_of(session, places)
+    numbers = [before[place].id for place in places if place in before]
+    query = select(EdgeRow).where(EdgeRow.id.in_(numbers))
+    standing = {(edge.child_id, edge.parent_id): edge for edge in session.scalars(query)}
+    superseded = []
+    drawn = []
+    for place in places:
+        edge = edge_of(links[place], verdicts, because)
+        if place in standing and is_alike(standing[place], edge):
+            refresh(standing[place], edge)
+            continue
+        drawn.append(edge)
+        if place in standing:
+            superseded.append(standing[place].id)
+    supersede(session, superseded)
+    session.add_all(drawn)
+    session.flush()
+
+
+def supersede(session: Session, numbers: Sequence[int]) -> None:
+    """Mark edges as no longer standing, before others take their place."""
+    if numbers:
+        query = update(EdgeRow).where(EdgeRow.id.in_(numbers)).values(superseded_at=func.now())
+        session.execute(query)
 
 
 def tell(

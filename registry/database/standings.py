@@ -10,36 +10,34 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Session
 
 from registry.database.curation_tables import ClaimRow, SourceRow
+from registry.database.models import CURRENT
 from registry.database.schema import FingerprintRow, Model, VerdictRow
-from registry.fingerprints.record import VERSION
 from registry.lineage.descent import Descent, DirectionReason
 from registry.lineage.standing import Sign, Standing
 
-CONNECTED = text("""
-    WITH RECURSIVE line (id) AS (
-        SELECT unnest(:ids)
-        UNION
-        SELECT next.id FROM line CROSS JOIN LATERAL (
-            SELECT parent_id FROM registry_tables.edges
-            WHERE child_id = line.id AND superseded_at IS NULL
-            UNION ALL
-            SELECT child_id FROM registry_tables.edges
-            WHERE parent_id = line.id AND superseded_at IS NULL
-            UNION ALL
-            SELECT unnest(parent_ids) FROM registry_tables.verdicts WHERE model_id = line.id
-            UNION ALL
-            SELECT model_id FROM registry_tables.verdicts WHERE parent_ids @> ARRAY[line.id]
-        ) AS next (id)
-    )
-    SELECT m.id FROM line JOIN registry_tables.models AS m ON m.id = line.id
-    WHERE m.fingerprint_version = :version
-""").bindparams(bindparam("ids", type_=ARRAY(Integer)))
+NEIGHBOURS = text("""
+    SELECT parent_id FROM registry_tables.edges
+    WHERE child_id = ANY(:front) AND superseded_at IS NULL
+    UNION
+    SELECT child_id FROM registry_tables.edges
+    WHERE parent_id = ANY(:front) AND superseded_at IS NULL
+    UNION
+    SELECT unnest(parent_ids) FROM registry_tables.verdicts WHERE model_id = ANY(:front)
+    UNION
+    SELECT model_id FROM registry_tables.verdicts WHERE parent_ids && :front
+""").bindparams(bindparam("front", type_=ARRAY(Integer)))
 
 
 def connected(session: Session, ids: Collection[int]) -> list[int]:
     """Return all models that edges and verdicts lead to from some, themselves among them."""
-    parameters = {"ids": list(ids), "version": VERSION}
-    return list(session.scalars(CONNECTED, parameters))
+    group = set(ids)
+    front = set(ids)
+    while front:
+        neighbours = session.scalars(NEIGHBOURS, {"front": list(front)})
+        front = set(neighbours) - group
+        group |= front
+    query = select(Model.id).where(Model.id.in_(group), CURRENT)
+    return list(session.scalars(query))
 
 
 def standings_of(session: Session, ids: Collection[int]) -> list[Standing]:
@@ -118,7 +116,6 @@ def named(session: Session, names: Iterable[str]) -> list[tuple[int, str]]:
     by_name = by_name.where(func.lower(Model.name).in_(wanted))
     by_source = select(SourceRow.model_id, func.lower(SourceRow.name))
     by_source = by_source.where(func.lower(SourceRow.name).in_(wanted))
-    current = Model.fingerprint_version == VERSION
     by_source = by_source.join(Model, Model.id == SourceRow.model_id)
-    query = by_name.where(current).union(by_source.where(current))
+    query = by_name.where(CURRENT).union(by_source.where(CURRENT))
     return [(model, name) for model, name in session.execute(query)]

@@ -1,6 +1,7 @@
 """registry.workflows.rejudge: the tree is a function of the models, not of the order in which they came."""
 
 import random
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 
 import pytest
@@ -133,3 +134,13 @@ def test_all_are_judged_or_those_named(known, register):
     assert known.tree() == before
     with pytest.raises(ModelNotFound, match="nobody"):
         known.rejudge(["base", "nobody"])
+
+
+@pytest.mark.slow
+def test_two_that_arrive_at_once(known, register):
+    """Neither knows the other when it is judged: the second to be stored sees to it."""
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(register, name) for name in ("base", "child")]:
+            done.result()
+    assert parents(known) == {"child": "base"}
+    assert families(known) == {"child": "base", "base": "base"}
