@@ -20,6 +20,7 @@ from registry.commands import (
     lineage,
     models,
     plot,
+    sql,
     verdicts,
 )
 from registry.commands.endings import as_program, exit_code_of
@@ -56,7 +57,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Between registries": (catalogues.export, catalogues.import_),
     "The papers": (characteristic.characteristic, characteristic.dsv, plot.plot),
     "Adapters": (adapters.lora, adapters.lora_init),
-    "Database": (database.db,),
+    "Database": (database.db, sql.sql),
 }
 
 SETTINGS = {

@@ -1,4 +1,7 @@
-"""Write commands.md from the commands' help, architectures.md and formats.md from their tables."""
+"""Write commands.md from the commands' help, architectures.md and formats.md from their tables.
+
+schema.md is of the database's catalogue: see schema_page.py.
+"""
 
 import os
 import tomllib
@@ -8,6 +11,8 @@ from pathlib import Path
 import click
 
 os.environ["COLUMNS"] = "100"
+
+import schema_page
 
 from cli import SETTINGS, main
 from registry.architectures.name_table import namings, table
@@ -114,6 +119,7 @@ def kind(name: str, rows: list[dict[str, str]]) -> str:
 
 
 if __name__ == "__main__":
+    PAGES.joinpath("schema.md").write_text(schema_page.built())
     PAGES.joinpath("formats.md").write_text(formats())
     PAGES.joinpath("commands.md").write_text(page())
     PAGES.joinpath("architectures.md").write_text(architectures())

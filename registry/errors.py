@@ -652,6 +652,29 @@ class ValueRefused(DatabaseError):
     """The database cannot hold a value ({reason}); rename or repair what was to be stored."""
 
 
+class QueryFailed(DatabaseError):
+    """The query fails at line {line}, column {column} ({reason}); correct it and run it again."""
+
+
+class QueryAdvised(QueryFailed):
+    """The query fails at line {line}, column {column} ({reason}); the database advises: {hint}."""
+
+
+class QueryTooLong(QueryFailed):
+    """The query at line {line}, column {column} was ended ({reason}); if it may take longer, put
+    SET statement_timeout = '10min'; before it."""
+
+
+class QueryMayNot(QueryFailed):
+    """The query at line {line}, column {column} is refused ({reason}), for analysts change nothing;
+    `registry db url --owner` prints the address of who may."""
+
+
+class CopyRefused(DatabaseError):
+    """COPY is not run here; give the query to `registry sql --csv`, and send what it prints to a
+    file."""
+
+
 class DatabaseTooOld(DatabaseError):
     """The database at {url!r} is Postgres {version}; use version 15 or newer."""
 

@@ -58,6 +58,11 @@ class Reconnecting(Notice):
     """The database ended a connection or took none ({reason}); trying again on a fresh one."""
 
 
+class NoAnalyst(Notice):
+    """The role of {url!r} cannot act as registry_analyst, so that queries run with its own rights,
+    read-only: `registry db roles` makes that role."""
+
+
 class RejudgingWaits(Notice):
     """{count} models may come from it and are still to be judged again: `registry rejudge` does
     that."""

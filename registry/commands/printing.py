@@ -9,11 +9,11 @@ import io
 import json as json_format
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from registry.errors import ResultLost
-from registry.legible import glimpse, json_legible
+from registry.legible import glimpse, json_legible, legible_lines
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -54,6 +54,24 @@ def json_text(content: dict[str, Any]) -> str:
 
     document = json_format.dumps(answer(**content), indent=2, allow_nan=False, ensure_ascii=False)
     return json_legible(document)
+
+
+def show_pieces(pieces: Iterable[str]) -> None:
+    """Print text for programs as it is, piece by piece; a terminal gets escapes."""
+    result = stdout()
+    for piece in pieces:
+        write(result, legible_lines(piece) if result.isatty() else piece)
+
+
+def show_json_pieces(pieces: Iterable[str | list[Any]]) -> None:
+    """Print a JSON document piece by piece: text as it is, lists as JSON."""
+    result = stdout()
+    for piece in pieces:
+        if isinstance(piece, str):
+            write(result, piece)
+            continue
+        text = json_legible(json_format.dumps(piece, allow_nan=False, ensure_ascii=False))
+        write(result, text if takes(result, text) else json_format.dumps(piece, allow_nan=False))
 
 
 def show_text(text: "RenderableType | Sequence[str]") -> None:
