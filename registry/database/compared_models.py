@@ -17,7 +17,7 @@ from registry.database.schema import (
     OutlineRow,
 )
 from registry.database.tensor_rows import TensorRow
-from registry.database.wire import halves, numbers
+from registry.database.wire import all_numbers, halves, numbers
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import RANKS, Branch, Fingerprint, Tensor
 from registry.lineage.features import SPECTRUM_RANK, ComparedMatrix, ComparedModel
@@ -91,15 +91,14 @@ def compared_matrices(session: Session, model_id: int) -> tuple[ComparedMatrix, 
     query = select(*columns, singular_values, sketch)
     query = query.where(MatrixRow.model_id == model_id)
 
+    rows = session.execute(query.order_by(MatrixRow.position)).all()
+    spectra = all_numbers([row[-2] for row in rows], DOUBLE)
+    sketches = all_numbers([row[-1] for row in rows], SINGLE)
+
     matrices = []
-    for *values, sent_values, sent_sketch in session.execute(query.order_by(MatrixRow.position)):
-        plain = dict(zip(PLAIN, values, strict=True))
-        matrix = ComparedMatrix(
-            **plain,
-            singular_values=numbers(sent_values, DOUBLE),
-            sketch=numbers(sent_sketch, SINGLE),
-        )
-        matrices.append(matrix)
+    for row, singular_values, values in zip(rows, spectra, sketches, strict=True):
+        plain = dict(zip(PLAIN, row[:-2], strict=True))
+        matrices.append(ComparedMatrix(**plain, singular_values=singular_values, sketch=values))
     return tuple(matrices)
 
 

@@ -122,11 +122,12 @@ class WeightChanges:
         layers = set(range(len(self.b.layers)))
         return tuple(sorted(layers.difference(self.places)))
 
-    @property
+    @cached_property
     def repeated(self) -> tuple[int, ...]:
         """Layers of the earlier model that several of the later come from."""
         layers = range(len(self.b.layers))
-        return tuple(layer for layer in layers if self.places.count(layer) > 1)
+        uses = Counter(self.places)
+        return tuple(layer for layer in layers if uses[layer] > 1)
 
     @property
     def without_source(self) -> tuple[int, ...]:
@@ -147,7 +148,7 @@ class WeightChanges:
         """Whether every projection is where it was, and the same."""
         return self.equal == 1.0 and self.places == tuple(range(len(self.b.layers)))
 
-    @property
+    @cached_property
     def equal(self) -> float:
         """Share of matrices that are the same, once cast to bf16."""
         if not self.pairs:
@@ -180,6 +181,15 @@ class WeightChanges:
         return changed_sizes(self.pairs)
 
     @cached_property
+    def median_sizes(self) -> dict[str, float]:
+        """By projection, the median |later - earlier| / |earlier| of all its matrices."""
+        sizes: dict[str, list[float]] = {}
+        for pair in self.pairs:
+            if pair.size is not None:
+                sizes.setdefault(pair.projection, []).append(pair.size)
+        return {projection: float(np.median(values)) for projection, values in sizes.items()}
+
+    @cached_property
     def rank(self) -> int | None:
         """The rank of most changes of query or value; None above MOST_RANK and without any.
 
@@ -206,7 +216,7 @@ class WeightChanges:
             return None
         return low.most_common(1)[0][0]
 
-    @property
+    @cached_property
     def zeros(self) -> float:
         """Share of weights that are zero in the later model, less that in the earlier.
 
@@ -214,7 +224,7 @@ class WeightChanges:
         """
         return zero_growth([pair for pair in self.pairs if pair.same_shape])
 
-    @property
+    @cached_property
     def variety(self) -> Variety:
         """How many different values neighbouring weights take: few where they are quantised.
 

@@ -8,6 +8,7 @@ axes, as every other such model has: most of its entries are near zero, a few ne
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +47,7 @@ def is_flat(matrix: "ComparedMatrix") -> bool:
     return 1 - later / largest < FLAT * random_spread(matrix.rows, matrix.cols)
 
 
+@lru_cache(1024)
 def random_spread(rows: int, cols: int) -> float:
     """Return 1 - sigma_8 / sigma_1 of a matrix of random normal numbers, in the mean."""
     one, other = math.sqrt(rows), math.sqrt(cols)

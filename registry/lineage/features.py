@@ -217,6 +217,28 @@ class ModelFeatures:
         return own_tables(self.model.branches)
 
     @cached_property
+    def unit_sketches(self) -> dict[tuple[Spot, int, int], tuple[list[int], np.ndarray]]:
+        """The sketches of matrices that serve every token, of length 1, zeros of a matrix of zeros.
+
+        By spot, rows and columns, the layers that have one, and layers x numbers.
+        """
+        sketches: dict[tuple[Spot, int, int], tuple[list[int], list[Sequence[float]]]] = {}
+        for number, layer in enumerate(self.layers):
+            for spot, matrix in layer.items():
+                if matrix.expert is None and matrix.sketch is not None:
+                    shape = spot, matrix.rows, matrix.cols
+                    numbers, rows = sketches.setdefault(shape, ([], []))
+                    numbers.append(number)
+                    rows.append(matrix.sketch)
+
+        stacked_units = {}
+        for shape, (numbers, rows) in sketches.items():
+            table = np.array(rows, float)
+            lengths = np.linalg.norm(table, axis=1, keepdims=True)
+            stacked_units[shape] = (numbers, table / np.where(lengths > 0, lengths, 1.0))
+        return stacked_units
+
+    @cached_property
     def layers(self) -> list[dict[Spot, ComparedMatrix]]:
         """The matrices of every layer, by their spots."""
         numbers = sorted({matrix.layer for matrix in self.model.matrices})

@@ -1,12 +1,11 @@
 """Which layer of the earlier model each layer of the later one comes from."""
 
 import math
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from registry.lineage.features import KINDS, ComparedMatrix, ModelFeatures, Spot
+from registry.lineage.features import KINDS, ModelFeatures, Spot
 from registry.lineage.layer_alignment import Alignment
 
 DEVIATION = 0.06  # of the similarity of two unrelated layers, of one kind
@@ -42,32 +41,14 @@ def matrix_cosines(a: ModelFeatures, b: ModelFeatures) -> np.ndarray:
     """Return the mean cosine of all matrices of one spot and shape: layers of a x layers of b."""
     total = np.zeros((len(a.layers), len(b.layers)))
     count = np.zeros_like(total)
-    later, earlier = unit_sketches(a), unit_sketches(b)
+    later, earlier = a.unit_sketches, b.unit_sketches
     for shape in later.keys() & earlier.keys():
-        rows = sorted(later[shape])
-        columns = sorted(earlier[shape])
-        one = np.array([later[shape][row] for row in rows])
-        other = np.array([earlier[shape][column] for column in columns])
+        rows, one = later[shape]
+        columns, other = earlier[shape]
         if one.shape[1] == other.shape[1]:
             total[np.ix_(rows, columns)] += one @ other.T
             count[np.ix_(rows, columns)] += 1
     return total / np.maximum(count, 1)
-
-
-def unit_sketches(model: ModelFeatures) -> dict[Shape, dict[int, np.ndarray]]:
-    """Return the sketches of matrices that serve every token, of length 1, by shape and layer."""
-    sketches: defaultdict[Shape, dict[int, np.ndarray]] = defaultdict(dict)
-    for number, layer in enumerate(model.layers):
-        for spot, matrix in layer.items():
-            if matrix.expert is None and matrix.sketch is not None:
-                sketches[spot, matrix.rows, matrix.cols][number] = unit_sketch(matrix)
-    return sketches
-
-
-def unit_sketch(matrix: ComparedMatrix) -> np.ndarray:
-    """Return a matrix's sketch, of length 1; zeros of a matrix of zeros."""
-    sketch = np.asarray(matrix.sketch, float)
-    return sketch / (np.linalg.norm(sketch) or 1.0)
 
 
 def sources(table: np.ndarray) -> tuple[int | None, ...]:

@@ -1,5 +1,6 @@
 """A matrix of one model beside the one that it comes from: how far it moved, and by which rank."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -42,7 +43,7 @@ class MatrixPair:
         """Query, key, value, output, gate, up or down."""
         return self.later.projection
 
-    @property
+    @cached_property
     def same(self) -> bool:
         """Whether every value is equal, or is once it is cast to bf16."""
         return self.later.bf16_digest == self.earlier.bf16_digest
@@ -51,7 +52,7 @@ class MatrixPair:
     def same_shape(self) -> bool:
         """Whether both have as many rows and columns."""
         later, earlier = self.later, self.earlier
-        return (later.rows, later.cols) == (earlier.rows, earlier.cols)
+        return later.rows == earlier.rows and later.cols == earlier.cols
 
     @cached_property
     def sketches(self) -> SketchPair | None:
@@ -61,9 +62,7 @@ class MatrixPair:
             return None
         if not self.same_shape:
             return None
-
-        size = round(len(later) ** 0.5)
-        return SketchPair(np.reshape(later, (size, size)), np.reshape(earlier, (size, size)))
+        return SketchPair(self.later.square, self.earlier.square)
 
     @cached_property
     def size(self) -> float | None:
@@ -72,9 +71,10 @@ class MatrixPair:
             return None
         if self.same:
             return 0.0
-        change = np.linalg.norm(self.sketches.later - self.sketches.earlier)
-        length = np.linalg.norm(self.sketches.earlier) or 1.0
-        return float(change / length)
+        change = self.sketches.later - self.sketches.earlier
+        squares = float(np.vdot(change, change))
+        length = float(np.vdot(self.sketches.earlier, self.sketches.earlier)) or 1.0
+        return math.sqrt(squares / length)
 
 
 def change_rank(later: np.ndarray, earlier: np.ndarray, rounding: float) -> int:
@@ -85,7 +85,8 @@ def change_rank(later: np.ndarray, earlier: np.ndarray, rounding: float) -> int:
     """
     values = np.linalg.svd(later - earlier, compute_uv=False)
     size = len(values)
-    deviation = rounding * float(np.linalg.norm(earlier)) / size  # of an entry of the sketch
+    length = math.sqrt(np.vdot(earlier, earlier))
+    deviation = rounding * length / size  # of an entry of the sketch
     noise = NOISE_TOP * 2 * deviation * np.sqrt(np.arange(size, 0, -1))
     below = np.flatnonzero(values <= noise)
     rank = int(below[0]) if len(below) else size

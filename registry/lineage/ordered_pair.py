@@ -25,7 +25,7 @@ class PairInOrder:
     other: ModelFeatures
     places: Places
 
-    @property
+    @cached_property
     def reversed(self) -> "PairInOrder":
         """The same pair seen from the other.
 
@@ -43,6 +43,20 @@ class PairInOrder:
             if copies:
                 places[layer] = places[copies[0]]
         return PairInOrder(self.other, self.model, tuple(places))
+
+    @cached_property
+    def cut(self) -> list[tuple[ComparedMatrix, ComparedMatrix]]:
+        """The model's matrices whose counterparts have more rows or columns, none fewer."""
+        cut = []
+        for layer, place in enumerate(self.places):
+            if place is None or place >= len(self.other.layers):
+                continue
+            counterparts = self.other.layers[place]
+            for spot, matrix in self.model.layers[layer].items():
+                counterpart = counterparts.get(spot)
+                if counterpart is not None and is_within(matrix, counterpart):
+                    cut.append((matrix, counterpart))
+        return cut
 
     @cached_property
     def matched(self) -> list[tuple[ComparedMatrix, ComparedMatrix]]:
@@ -68,6 +82,11 @@ class PairInOrder:
         return all(matrix.bf16_digest == other.bf16_digest for matrix, other in self.matched)
 
     @cached_property
+    def means(self) -> dict[str, tuple[float, float]]:
+        """What `shares` has answered before, by field."""
+        return {}
+
+    @cached_property
     def apart(self) -> float:
         """The squared distance of the matched matrices."""
         squares = 0.0
@@ -79,11 +98,21 @@ class PairInOrder:
 
     def shares(self, field: str) -> tuple[float, float]:
         """Return the mean of a field of the matched matrices that is known, of both models."""
-        later = [getattr(matrix, field) for matrix, _ in self.matched]
-        earlier = [getattr(matrix, field) for _, matrix in self.matched]
-        if None in later or None in earlier or not later:
-            return 0.0, 0.0
-        return float(np.mean(later)), float(np.mean(earlier))
+        if field not in self.means:
+            later = [getattr(matrix, field) for matrix, _ in self.matched]
+            earlier = [getattr(matrix, field) for _, matrix in self.matched]
+            if None in later or None in earlier or not later:
+                self.means[field] = (0.0, 0.0)
+            else:
+                self.means[field] = (float(np.mean(later)), float(np.mean(earlier)))
+        return self.means[field]
+
+
+def is_within(matrix: ComparedMatrix, other: ComparedMatrix) -> bool:
+    """Return whether a matrix has fewer rows or columns than another, and no more of either."""
+    if matrix.rows == other.rows and matrix.cols == other.cols:
+        return False
+    return matrix.rows <= other.rows and matrix.cols <= other.cols
 
 
 def layer_cosine(model: ModelFeatures, one: int, other: int) -> float:

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Iterator
 
-import numpy as np
-
 from registry.fingerprints.record import Tensor
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.expert_matching import DENSE, Layer
@@ -127,11 +125,7 @@ def alone_in_other_axes(comparison: ModelComparison, projections: tuple[str, str
 
 def far_beyond_others(comparison: ModelComparison, projections: tuple[str, str]) -> bool:
     """Return whether two projections moved by far more than all that is not in their branch."""
-    sizes: dict[str, list[float]] = {}
-    for pair in comparison.changes.pairs:
-        if pair.size is not None:
-            sizes.setdefault(pair.projection, []).append(pair.size)
-    medians = {projection: float(np.median(values)) for projection, values in sizes.items()}
+    medians = dict(comparison.changes.median_sizes)
     least = min(medians.pop(projection) for projection in projections)
     rest = max(medians.values(), default=least)
     return least > FAR and rest < BEYOND * least

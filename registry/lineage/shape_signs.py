@@ -79,20 +79,8 @@ class OtherShape(NamedTuple):
 
 def other_shapes(pair: PairInOrder) -> Iterator[OtherShape]:
     """Yield the model's matrices whose counterparts have more rows or columns, none fewer."""
-    for layer, place in enumerate(pair.places):
-        if place is None or place >= len(pair.other.layers):
-            continue
-        for spot, matrix in pair.model.layers[layer].items():
-            counterpart = pair.other.layers[place].get(spot)
-            if counterpart is not None and is_within(matrix, counterpart):
-                yield other_shape(matrix, counterpart)
-
-
-def is_within(matrix: ComparedMatrix, other: ComparedMatrix) -> bool:
-    """Return whether a matrix has fewer rows or columns than another, and no more of either."""
-    if (matrix.rows, matrix.cols) == (other.rows, other.cols):
-        return False
-    return matrix.rows <= other.rows and matrix.cols <= other.cols
+    for matrix, counterpart in pair.cut:
+        yield other_shape(matrix, counterpart)
 
 
 def other_shape(matrix: ComparedMatrix, other: ComparedMatrix) -> OtherShape:

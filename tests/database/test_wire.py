@@ -4,7 +4,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from registry.database.wire import halves, numbers, rectangle
+from registry.database.wire import all_numbers, halves, numbers, rectangle
 
 VALUES = [1.5, -2.0, 0.25, 3e-5]
 
@@ -25,6 +25,18 @@ def test_arrays(url, form, size):
 def test_an_empty_array(url):
     """It has no head of its own length, and gives no numbers."""
     assert numbers(sent(url, "array_send('{}'::real[])"), 4).tolist() == []
+
+
+@pytest.mark.parametrize(
+    "arrays", [[[1.5, 2.0], [3.0, -4.0]], [[1.5], [2.0, 3.0]], [[1.5], None], [[], []], []], ids=str
+)
+def test_many_arrays(url, arrays):
+    """As one by one, of one length or of several, with some that are not there."""
+    written = []
+    for array in arrays:
+        written.append(None if array is None else sent(url, f"array_send(ARRAY{array}::real[])"))
+    together = all_numbers(written, 4)
+    assert [None if one is None else one.tolist() for one in together] == arrays
 
 
 def test_halfvecs(url):
