@@ -386,6 +386,16 @@ class BrokenFingerprintFile(RegistryError):
     again, or give the weights."""
 
 
+class FingerprintTooShallow(RegistryError):
+    """{path!r} holds fewer singular values than the {rank} that are registered of the same weights;
+    fingerprint them with --rank {rank}."""
+
+
+class NoWeightsInFile(RegistryError):
+    """{source!r} is a fingerprint in a file, of which --quick has nothing to read; identify it
+    without --quick."""
+
+
 class FingerprintVersionDiffers(RegistryError):
     """{path!r} holds a fingerprint of version {version}, and only version {expected} is compared;
     fingerprint the weights again."""

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint:
     """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
 
+    Of a fingerprint in a file, which ends in .json, the one that it holds.
+
     Of an adapter without `base`, that of its LoRA delta alone. A hub model is read over the network
     and not stored, unless `download` keeps it in the hub cache.
     registry.fingerprints.from_source.Options has all options.
@@ -29,6 +31,13 @@ def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint
     >>> one.architecture, one.layers, one.hidden_size
     ('LlamaForCausalLM', 3, 48)
     """
+    if Path(source).suffix == ".json":
+        from registry.fingerprints.record import RANK
+        from registry.workflows import resolve
+
+        named = resolve.resolve(None, source)
+        return resolve.fingerprint_in_question(named, {"rank": RANK, **options})
+
     from registry.fingerprints.from_source import read
 
     return read(source, **options)[1]

@@ -86,8 +86,12 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
         **options: "Unpack[Options]",
     ) -> "Ingested":
         """Fingerprint a source and store it; registered weights gain what their record lacked."""
-        from registry.workflows import ingest
+        from registry.workflows import ingest, ingest_file
 
+        if ingest_file.is_file(source):
+            return ingest_file.ingest_file(
+                self._engine, str(source), TOOL_VERSION, options, family=family, name=name
+            )
         return ingest.ingest(
             self._engine, source, TOOL_VERSION, family=family, name=name, **options
         )

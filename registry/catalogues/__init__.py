@@ -14,6 +14,7 @@ checks        what its content must have in common with what a registry stores
 records       a row as the record of a fingerprint
 decisions     what is to become of each model
 outcomes      what became of it
+bulk          many models at once
 new_models    models that are not registered
 known_models  models that are
 edge_store    the edges between them

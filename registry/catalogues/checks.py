@@ -19,8 +19,7 @@ from registry.catalogues.records import fingerprint_of
 from registry.database.schema import Base
 from registry.database.text_limits import LIMITS
 from registry.fingerprints import serialised
-from registry.fingerprints.digest_lines import implied_digest
-from registry.fingerprints.record import RANKS, VERSION
+from registry.fingerprints.record import RANKS
 from registry.fingerprints.serialised import LARGEST_NUMBER, Malformed
 from registry.lineage.verdict import Relation
 
@@ -220,6 +219,3 @@ def check_records(batch: Batch, *, whole: bool) -> None:
             serialised.check(fingerprint)
         except (TypeError, ValueError) as exc:
             raise Malformed(f"{row['name']!r} is no fingerprint") from exc
-        digest = implied_digest(fingerprint) if fingerprint.version == VERSION else None
-        if digest not in (None, fingerprint.digest):
-            raise Malformed(f"{row['name']!r} has another digest than its matrices give")

@@ -52,8 +52,8 @@ class Decision:
 class Decider:
     """Decides on the models of one batch."""
 
-    def __init__(self, session: Session, flats: Flats, *, rename: bool) -> None:
-        """Look up what is registered of their digests and names."""
+    def __init__(self, session: Session, flats: Flats, *, rename: bool, empty: bool) -> None:
+        """Look up what is registered of their digests and names, unless nothing was."""
         model = flats[MODEL]
         self.rename = rename
         self.names: list[str] = model.column("name").to_pylist()
@@ -65,10 +65,13 @@ class Decider:
 
         self.registered: dict[tuple[str, int], Any] = {}
         self.of_digest: dict[str, Any] = {}
+        self.taken: dict[str, str] = {}
+        if empty:
+            return
         for row in session.execute(REGISTERED, {"digests": self.digests}):
             self.registered[row.digest, row.version] = row
             self.of_digest[row.digest] = row
-        self.taken = self.bearers(session, self.names)
+        self.taken |= self.bearers(session, self.names)
         renamed = []
         if rename:
             renamed = [other_name(n, d) for n, d in zip(self.names, self.digests, strict=True)]

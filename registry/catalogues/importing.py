@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from registry.catalogues import edge_store, verdict_store
+from registry.catalogues.bulk import Triggers
 from registry.catalogues.checks import problem_of
 from registry.catalogues.decisions import Decider, Decision, places
 from registry.catalogues.edge_store import store_edges
@@ -44,12 +45,15 @@ def store_catalogue(
     others = bool(session.execute(ANY).scalar_one())
     edge_store.open_waiting(session)
     verdict_store.open_waiting(session)
+    triggers = Triggers(session, catalogue.models)
     first, last = 0, 0
     for batch in prepared(catalogue, whole=whole):
-        ids = store_batch(session, batch, imported, rename=rename)
+        decider = Decider(session, batch.flats, rename=rename, empty=not others)
+        ids = store_batch(session, batch, decider, imported, triggers)
         if len(ids):
             first = first or int(ids[0])
             last = int(ids[-1])
+    triggers.finish()
     if last:
         stored = Stored(first, last)
         imported.due = store_verdicts(session, stored, others=others)
@@ -84,9 +88,10 @@ def prepared(catalogue: Catalogue, *, whole: bool) -> Iterator[Batch]:
             yield batch
 
 
-def store_batch(session: Session, batch: Batch, imported: Imported, *, rename: bool) -> np.ndarray:
+def store_batch(
+    session: Session, batch: Batch, decider: Decider, imported: Imported, triggers: Triggers
+) -> np.ndarray:
     """Store the models of one batch; return the ids of the new ones."""
-    decider = Decider(session, batch.flats, rename=rename)
     decisions = decider.decisions()
     for place, decision in enumerate(decisions):
         if decision.outcome is Outcome.CONFLICT:
@@ -96,7 +101,8 @@ def store_batch(session: Session, batch: Batch, imported: Imported, *, rename: b
     new = places(decisions, *STORED)
     if new.any():
         names = [d.name for d in decisions if d.outcome in STORED and d.name is not None]
-        ids[new] = store_new(session, batch.flats, new, names)
+        with triggers.rest():
+            ids[new] = store_new(session, batch.flats, new, names, triggers)
     verdict_store.wait(session, batch.flats["verdict"], ids, new)
     gained = completed(session, batch, decisions)
     edge_store.wait(session, batch.flats["edges"], ids)

@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from registry.catalogues import fields
+from registry.catalogues.bulk import Triggers
 from registry.catalogues.columns import MODEL
 from registry.catalogues.copying import copy, new_ids
 from registry.catalogues.flat import Flat, Flats
@@ -22,14 +23,16 @@ FAMILIES = text("SELECT name, id FROM registry_tables.families WHERE name = ANY(
 
 
 def store_new(
-    session: Session, flats: Flats, chosen: np.ndarray, names: Sequence[str]
+    session: Session, flats: Flats, chosen: np.ndarray, names: Sequence[str], triggers: Triggers
 ) -> np.ndarray:
     """Store models; return their ids.
 
     Args:
+        session: Of the import.
         flats: All of a batch.
         chosen: Which of its models.
         names: To register these as.
+        triggers: Whether they rest.
     """
     ids = new_ids(session, "models", len(names)).astype(np.int32)
     places = np.flatnonzero(chosen)
@@ -39,8 +42,13 @@ def store_new(
     for name, flat in flats.items():
         if name not in APART:
             rows, owners = rows_of_chosen(flat, chosen)
-            columns = ("model_id", *flat.part.columns)
-            copy(session, f"registry_tables.{flat.part.table}", columns, rows, [all_ids[owners]])
+            columns = ["model_id", *flat.part.columns]
+            keys = [all_ids[owners]]
+            groups = triggers.groups_of(flats, name)
+            if groups is not None:
+                columns.insert(1, "search_group")
+                keys.append(groups[owners])
+            copy(session, f"registry_tables.{flat.part.table}", columns, rows, keys)
     store_sources(session, flats, chosen, all_ids)
     return ids
 

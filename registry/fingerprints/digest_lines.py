@@ -5,6 +5,8 @@ from collections.abc import Iterable
 
 from registry.fingerprints.record import Fingerprint, Matrix
 
+PLACED = 3  # from this version on, tensors outside the projections count with their layer
+
 
 def earlier_digest(fingerprint: Fingerprint) -> str:
     """Return the digest that the same weights have in fingerprints of versions 1 and 2.
@@ -23,9 +25,12 @@ def implied_digest(fingerprint: Fingerprint) -> str | None:
     """Return the digest that follows from those of a model's matrices and other tensors.
 
     None where the record lacks some of these: an adapter's, one from before other tensors were
-    recorded, and one with matrices of zeros, of which the names alone are kept.
+    recorded, and one with matrices of zeros, of which the names alone are kept; and for an older
+    version, whose digest is made otherwise.
     """
     if fingerprint.adapter or fingerprint.zero or not fingerprint.tensors:
+        return None
+    if fingerprint.version < PLACED:
         return None
     lines = {placed_digest(matrix) for matrix in fingerprint.matrices}
     placed = []

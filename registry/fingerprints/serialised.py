@@ -17,6 +17,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from registry.architectures.ledger_line import Fate
 from registry.architectures.roles import PROJECTIONS
 from registry.errors import BrokenFingerprintFile, FingerprintVersionDiffers
+from registry.fingerprints.digest_lines import implied_digest
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import RANKS, VERSION, Fingerprint, Matrix, Tensor
 
@@ -218,6 +219,10 @@ def check(fingerprint: Fingerprint) -> None:
     check_sketches(fingerprint)
     for tensor in fingerprint.tensors:
         check_tensor(tensor)
+    implied = implied_digest(fingerprint)
+    demand(
+        implied in (None, fingerprint.digest), "digest does not follow from those of the tensors"
+    )
     for line in fingerprint.ledger:
         demand(line.fate in FATES, f"the ledger has the unknown fate {line.fate!r}")
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from registry.catalogues.export import Exported, chosen, export
@@ -11,6 +12,7 @@ from registry.catalogues.importing import store_catalogue
 from registry.catalogues.opened import opened
 from registry.catalogues.outcomes import Imported
 from registry.database.transactions import answer_of, in_transaction
+from registry.errors import BrokenCatalogue
 from registry.files import file_whole
 
 
@@ -64,7 +66,11 @@ def import_file(
     attempts: list[Imported] = []
 
     def work(session: Session) -> Imported:
-        imported = store_catalogue(session, catalogue, rename=rename, whole=whole)
+        try:
+            imported = store_catalogue(session, catalogue, rename=rename, whole=whole)
+        except IntegrityError as exc:  # the file holds the same model twice
+            reason = f"the database refuses it: {str(exc.orig).splitlines()[0]}"
+            raise BrokenCatalogue(path=catalogue.label, reason=reason) from exc
         attempts.append(imported)
         return imported
 

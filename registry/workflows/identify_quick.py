@@ -16,7 +16,7 @@ from registry.checkpoints import open_checkpoint
 from registry.database import near_sketches, nearest
 from registry.database.near_models import NamedModel
 from registry.database.transactions import answer_of
-from registry.errors import QuickNeedsModel
+from registry.errors import NoWeightsInFile, QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
 from registry.lineage.calibration import family_wise, null_distributions
 from registry.lineage.judgement import CERTAIN
@@ -28,6 +28,7 @@ from registry.lineage.verdict import (
     Relation,
     Verdict,
 )
+from registry.workflows.resolve import expanded, is_fingerprint_file
 
 MOST = 0.02  # share of a model's bytes that are read at most
 SMALL = 1 << 26  # bytes that are read of a small model, where that is more
@@ -51,6 +52,8 @@ def identify_quickly(
 
     What was done to it is not looked into, and the same weights are called derived.
     """
+    if is_fingerprint_file(expanded(str(source))):
+        raise NoWeightsInFile(source=str(source))
     checkpoint = open_checkpoint(source, download=download)
     if checkpoint.kind != "model":
         raise QuickNeedsModel(source=checkpoint.source)

@@ -150,13 +150,17 @@ def read_fingerprint(path: Path, given: str) -> Fingerprint:
 
     Raises UnreadableFile, BrokenFingerprintFile, FingerprintVersionDiffers.
     """
+    return serialised.from_json(json_of(path, given), given)
+
+
+def json_of(path: Path, given: str) -> Any:
+    """Return the JSON in a file of a fingerprint. Raises UnreadableFile, BrokenFingerprintFile."""
     try:
-        content: Any = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise UnreadableFile(path=given, reason=exc.strerror or exc) from exc
     except (ValueError, RecursionError) as exc:
         raise BrokenFingerprintFile(path=given, reason="it is not JSON") from exc
-    return serialised.from_json(content, given)
 
 
 def from_database(session: Session, text: str, *, load: bool) -> Resolved | None:
