@@ -509,6 +509,16 @@ class CatalogueNewer(CatalogueError):
     upgrade the package, or export with this version."""
 
 
+class CatalogueUnreachable(CatalogueError):
+    """Nothing could be fetched from {url!r} ({reason}); check the address, or fetch the file
+    yourself and import that."""
+
+
+class AddressWithPassword(CatalogueError):
+    """The address {url!r} came with a name and a password, which are sent nowhere; fetch the file
+    yourself and import that."""
+
+
 class NothingToExport(CatalogueError):
     """No model is registered, so that there is nothing to export; `registry ingest` stores one."""
 

@@ -2,18 +2,24 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from registry import settings
 from registry.catalogues.export import Exported, chosen, export
 from registry.catalogues.importing import store_catalogue
 from registry.catalogues.opened import opened
 from registry.catalogues.outcomes import Imported
+from registry.checkpoints.hub.web_file import fetch, is_address
 from registry.database.transactions import answer_of, in_transaction
-from registry.errors import BrokenCatalogue
-from registry.files import file_whole
+from registry.errors import BrokenCatalogue, DatabaseFault
+from registry.files import file_whole, writable
+from registry.notices import RejudgingFailed, notify
+from registry.workflows.rejudge import PATIENCE, rejudge
+from registry.workflows.resolve import expanded
 
 
 def export_catalogue(
@@ -81,5 +87,31 @@ def import_file(
 
 
 def import_catalogue(engine: Engine, source: str, *, rename: bool = False) -> Imported:
-    """Store what the registry lacks of a file, or of what stands at an https address."""
-    return import_file(engine, Path(source), label=source, rename=rename)
+    """Store what the registry lacks of a file, or of what stands at a web address.
+
+    New models are judged as far as a few seconds go; those that are left are due.
+
+    Raises as `import_file` does, CatalogueUnreachable and AddressWithPassword.
+    """
+    if not is_address(source):
+        return judged(engine, import_file(engine, expanded(source), label=source, rename=rename))
+    folder = settings.data_dir()
+    with writable(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        scratch = TemporaryDirectory(dir=folder, prefix="import-")
+    with scratch as name:
+        path = Path(name) / "catalogue.parquet"
+        with writable(path):
+            fetch(source, path)
+        return judged(engine, import_file(engine, path, label=source, rename=rename))
+
+
+def judged(engine: Engine, imported: Imported) -> Imported:
+    """Judge models that were imported, for as long as one that is ingested may take."""
+    if not imported.due:
+        return imported
+    try:
+        imported.due = rejudge(engine, patience=PATIENCE, because="models were imported").left
+    except DatabaseFault as fault:  # they are stored, and due
+        notify(RejudgingFailed(name="what was imported", reason=str(fault)))
+    return imported

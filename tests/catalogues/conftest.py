@@ -5,6 +5,7 @@ from catalogues_made import register
 from places import execute
 
 import registry
+from registry.workflows import catalogues
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +30,8 @@ def catalogue(content, tmp_path):
 
 
 @pytest.fixture
-def other(content, url):
-    """A registry without any model."""
+def other(content, url, monkeypatch):
+    """A registry without any model, which judges none that are imported."""
+    monkeypatch.setattr(catalogues, "judged", lambda _, imported: imported)
     with registry.Registry(url) as opened:
         yield opened

@@ -5,6 +5,8 @@ import json
 from catalogues_made import digest, one_fingerprint, register, rewritten
 from places import execute, rows
 
+import registry
+
 EVERYTHING = """
     SELECT m.name, f.name, m.digest, m.source, m.ingested_at, s.source, s.first_seen
     FROM registry_tables.models AS m JOIN registry_tables.families AS f ON f.id = m.family_id
@@ -259,3 +261,23 @@ def test_models_without_a_verdict_are_to_be_judged(catalogue, other, url):
     """As if they had been ingested while others could not be judged."""
     assert other.import_catalogue(catalogue).due == 3
     assert rows(url, "SELECT verdict, due FROM registry_tables.verdicts") == [("unknown", True)] * 3
+
+
+def test_what_is_imported_is_judged(catalogue, url):
+    """At once, as far as a few seconds go: the three are of the same weights but for their digests."""
+    with registry.Registry() as known:
+        assert known.import_catalogue(catalogue).due == 0
+        assert known.explain("c").verdict.model in ("a", "b")
+    assert rows(url, "SELECT count(*) FROM registry_tables.verdicts WHERE due") == [(0,)]
+
+
+def test_a_catalogue_from_a_web_address(catalogue, other, monkeypatch):
+    """It is fetched into a file that goes again; its address is what errors and the log name."""
+    from registry.workflows import catalogues
+
+    def fetch(address, path):
+        assert address == "https://example.org/c.parquet"
+        path.write_bytes(catalogue.read_bytes())
+
+    monkeypatch.setattr(catalogues, "fetch", fetch)
+    assert other.import_catalogue("https://example.org/c.parquet").numbers["new"] == 3
