@@ -69,13 +69,15 @@ class Saved(NamedTuple):
     """A stored model.
 
     rank_before: what the same weights were stored with before; None where they are new. elsewhere:
-    whether they were registered, and had not been seen under this name in this place.
+    whether they were registered, and had not been seen under this name in this place. said: whether
+    another base is claimed there than before.
     """
 
     summary: Summary
     outcome: Outcome
     rank_before: int | None
     elsewhere: bool = False
+    said: bool = False
 
 
 def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
@@ -106,8 +108,8 @@ def save(session: Session, origin: Origin, fingerprint: Fingerprint) -> Saved:
         known.revision = fitting("models.revision", origin.revision)
     elif outcome is not Outcome.UNCHANGED:
         replace_spectra(session, known, fingerprint)
-    elsewhere = sources.record_source(session, known, origin)
-    return Saved(summary(known), outcome, rank_before, elsewhere)
+    seen = sources.record_source(session, known, origin)
+    return Saved(summary(known), outcome, rank_before, seen.elsewhere, seen.said)
 
 
 def rank_to_keep(session: Session, fingerprint: Fingerprint) -> int:

@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from registry.checkpoints.claim import Claimed
 from registry.checkpoints.source_facts import SourceFacts
 from registry.database.curation_tables import ClaimRow, SourceRow
 from registry.database.events import Action, record_event
@@ -41,8 +43,19 @@ class Source:
     last_seen: datetime
 
 
-def record_source(session: Session, model: Model, origin: Origin) -> bool:
-    """Keep where a model's weights were seen now; return whether that place was new to the model.
+class Seen(NamedTuple):
+    """What a place where weights were seen brought.
+
+    elsewhere: whether the model is registered, and had not been seen there under this name. said:
+    whether another base is claimed there than before.
+    """
+
+    elsewhere: bool
+    said: bool
+
+
+def record_source(session: Session, model: Model, origin: Origin) -> Seen:
+    """Keep where a model's weights were seen now; return what that brought.
 
     A place of an older registry, which did not know hosts, is completed. What is claimed there is
     kept with it.
@@ -57,11 +70,11 @@ def record_source(session: Session, model: Model, origin: Origin) -> bool:
     set_facts(row, origin.facts)
     session.add(row)
     session.flush()
-    record_claims(session, row, origin)
+    is_said = record_claims(session, row, origin)
     if is_elsewhere:
         details = {"name": origin.name, "source": place}
         record_event(session, Action.SEEN_ELSEWHERE, model, details=details)
-    return is_elsewhere
+    return Seen(is_elsewhere, is_said)
 
 
 def place_of(origin: Origin) -> str:
@@ -105,14 +118,19 @@ def has_sources(session: Session, model: Model) -> bool:
     return session.scalar(query.limit(1)) is not None
 
 
-def record_claims(session: Session, source: SourceRow, origin: Origin) -> None:
-    """Keep what is claimed at a source; what was claimed there before stays, with its time."""
+def record_claims(session: Session, source: SourceRow, origin: Origin) -> bool:
+    """Keep what is claimed at a source; return whether another base is claimed than before.
+
+    What was claimed there before stays, with its time.
+    """
+    is_said = False
     query = select(ClaimRow).where(ClaimRow.source_id == source.id)
     rows = {(row.claim, row.value, row.made_by): row for row in session.scalars(query)}
     for claim in origin.claims:
         value = fitting("claims.value", claim.value)
         key = (str(claim.claim), value, str(claim.made_by))
         if key not in rows:
+            is_said |= claim.claim is Claimed.BASE_MODEL
             rows[key] = ClaimRow(
                 model_id=source.model_id,
                 source_id=source.id,
@@ -123,6 +141,7 @@ def record_claims(session: Session, source: SourceRow, origin: Origin) -> None:
             session.add(rows[key])
         rows[key].seen_at = func.now()
     session.flush()
+    return is_said
 
 
 def sources_of(session: Session, name: str | None = None) -> list[Source]:

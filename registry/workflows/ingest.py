@@ -124,6 +124,9 @@ def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:
         saved = fingerprints.save(session, origin, fingerprint)
         if saved.outcome is Outcome.NEW:
             welcome(session, saved.summary.name, arrival)
+        elif saved.said:
+            number = models.find(session, saved.summary.name).id
+            place(session, [number], because=f"{origin.name} claims another base")
         attempts.append(saved)
         return saved
 

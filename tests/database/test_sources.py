@@ -156,6 +156,14 @@ def test_claims_stay_with_the_source_that_makes_them(save, url):
     ]
 
 
+def test_another_base_is_told(save):
+    """Whoever stores a source hears whether a base is claimed there that was not."""
+    save(ORIGIN)
+    assert not save(ORIGIN).said
+    assert save(ORIGIN._replace(name="copy")).said
+    assert not save(ORIGIN._replace(claims=())).said
+
+
 def test_odd_claims_are_stored_as_text(save, url):
     """What Postgres refuses is escaped, and a long text is cut."""
     odd = "a\0b\ud800\u202e"
