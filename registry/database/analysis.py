@@ -38,6 +38,7 @@ from registry.notices import NoAnalyst, notify
 AS_ANALYST = (
     "SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = 'registry_analyst'"
     " AND pg_has_role(current_user, oid, 'MEMBER')"
+    " AND has_schema_privilege(oid, 'registry', 'USAGE')"
 )
 DECLARE = "DECLARE registry_answer NO SCROLL CURSOR FOR "
 FETCH = "FETCH 1000 FROM registry_answer"

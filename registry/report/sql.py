@@ -12,12 +12,15 @@ from typing import Any
 from rich.console import RenderableType
 
 from registry.database.analysis import Answer
+from registry.errors import RegistryError
 from registry.report.answers import SCHEMA_VERSION
 from registry.report.tables import table
 
 TABLE_ROWS = 1000  # of one table; a longer answer is drawn in several
 CSV_ROWS = 1000  # written at a time
 NULL = "NULL"
+JSON_HEAD = f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "results": [\n'
+ROWS_TAIL, JSON_TAIL = "\n      ]\n    }", "\n  ]"
 NUMBERS = ("int2", "int4", "int8", "float4", "float8", "numeric", "oid")
 SPECIAL = frozenset(',"\r\n')
 
@@ -77,17 +80,30 @@ def csv_text(value: Any) -> str:
 
 
 def answers_json(answers: Iterable[Answer]) -> Iterator[str | list[Any]]:
-    """Yield one JSON object of all answers: text as it is, lists to be written as JSON."""
-    yield f'{{\n  "schema_version": {SCHEMA_VERSION},\n  "results": ['
-    for number, answer in enumerate(answers):
-        yield (",\n" if number else "\n") + '    {\n      "columns": '
-        yield [{"name": column.name, "type": column.type} for column in answer.columns]
-        yield ',\n      "rows": ['
-        for place, row in enumerate(answer.rows):
-            yield (",\n" if place else "\n") + "        "
-            yield [plain_value(value) for value in row]
-        yield "\n      ]\n    }"
-    yield "\n  ]\n}\n"
+    """Yield one JSON object of all answers: text as it is, lists to be written as JSON.
+
+    Where a statement fails and others were answered, the object ends with its `error`.
+    """
+    open_brackets = ""
+    try:
+        for answer in answers:
+            yield ",\n" if open_brackets else JSON_HEAD
+            open_brackets = JSON_TAIL
+            yield '    {\n      "columns": '
+            yield [{"name": column.name, "type": column.type} for column in answer.columns]
+            yield ',\n      "rows": ['
+            open_brackets = ROWS_TAIL + JSON_TAIL
+            for place, row in enumerate(answer.rows):
+                yield (",\n" if place else "\n") + "        "
+                yield [plain_value(value) for value in row]
+            yield ROWS_TAIL
+            open_brackets = JSON_TAIL
+    except RegistryError as exc:
+        if open_brackets:
+            error = json.dumps(str(exc))
+            yield open_brackets + f',\n  "error": {error}\n}}\n'
+        raise
+    yield ("" if open_brackets else JSON_HEAD) + JSON_TAIL + "\n}\n"
 
 
 def plain_value(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import signal
 import sys
 import time
@@ -53,6 +54,21 @@ def test_json_is_exact(team):
         "span": "1 day, 1:00:00",
     }  # fmt: skip
     assert {column["name"]: column["type"] for column in result[0]["columns"]}["v"] == "vector"
+
+
+def test_json_of_a_query_that_fails(team):
+    """Of the first there is none; after others, the object is whole and holds the error."""
+    assert run("sql", "--json", "-c", "SELECT nothing").stdout == ""
+    result = run(
+        "sql",
+        "--json",
+        "-c",
+        "SELECT 1 AS a; SELECT 1/(3 - i) AS b FROM generate_series(1, 5) AS i",
+    )
+    content = json.loads(result.stdout)
+    assert (result.exit_code, content["results"][0]["rows"]) == (1, [[1]])
+    assert "division by zero" in content["error"]
+    assert answer("sql", "-c", "SET work_mem = '5MB'")["results"] == []
 
 
 def test_csv_is_exact(team):
@@ -155,9 +171,17 @@ def test_a_server_without_roles(shared_server, own_url, monkeypatch):
     assert "cannot act as registry_analyst" in result.stderr
 
 
+def test_a_database_without_rights_for_analysts(own_url, team_url, monkeypatch):
+    """Where the server has the role and this database gave it nothing, queries run with one's own rights."""
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", own_url)
+    result = run("sql", "--csv", "-c", "SELECT count(*) AS n FROM models")
+    assert (result.exit_code, result.stdout) == (0, "n\n0\n")
+    assert "`registry db roles` makes that role" in result.stderr
+
+
 def test_long_answers_are_written_while_they_come(team):
     """The first rows are there before the last is computed, and nothing keeps them all."""
-    query = "SELECT i, repeat('x', 1000) FROM generate_series(1, 100000000) AS i"
+    query = "SELECT generate_series(1, 100000000) AS i, repeat('x', 1000)"
     running = start("sql", "--csv", "-c", query)
     try:
         lines = [running.stdout.readline() for _ in range(3000)]
@@ -171,7 +195,7 @@ def test_long_answers_are_written_while_they_come(team):
 def test_ctrl_c_cancels_the_query(team):
     """The command ends with one sentence, and the server works on nothing."""
     running = start("sql", "-c", "SELECT pg_sleep(60) AS still_asleep")
-    asleep = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%still_asleep%' AND state = 'active' AND pid <> pg_backend_pid()"
+    asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()"
     deadline = time.monotonic() + 30
     while rows(team, asleep) == [(0,)] and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -286,10 +286,13 @@ def test_down_and_up_again_with_rows_in_every_table(own_url, shared_server, team
         assert query(own_url, ROWS.format(table)) == [(True,)], table
     before = query(own_url, CATALOGUE)
     migrated(own_url, "downgrade", "0010")
-    assert query(
-        f"{own_url}&options=-csearch_path%3Dregistry_tables,public",
-        "SELECT count(*) FROM nearest_models('llama')",
-    ) == [(5,)]
+    as_released(own_url)
+    assert query(own_url, "SELECT count(*) FROM nearest_models('llama')") == [(5,)]
+    with (
+        pytest.raises(SchemaOlder, match="older schema '0010'; run `registry db upgrade`"),
+        open_database(own_url),
+    ):
+        pass
     migrated(own_url, "upgrade", "head")
     assert query(own_url, CATALOGUE) == before
     assert query(own_url, "SELECT count(*) FROM registry.models") == [(8,)]
@@ -305,6 +308,34 @@ def test_down_and_up_again_with_rows_in_every_table(own_url, shared_server, team
     ) == [(2,)]
     migrated(own_url, "upgrade", "head")
     assert query(own_url, CATALOGUE) == before
+
+
+def as_released(url):
+    """Put the tables of schema 0010 where its release had them: in public, with no schema of ours."""
+    execute(
+        url,
+        """
+        DO $$
+        DECLARE
+            thing text;
+        BEGIN
+            FOR thing IN SELECT format('ALTER TABLE %s SET SCHEMA public', oid::regclass) FROM pg_class
+                WHERE relnamespace = 'registry_tables'::regnamespace AND relkind IN ('r', 'v')
+                UNION ALL
+                SELECT format('ALTER FUNCTION %s SET SCHEMA public', oid::regprocedure) FROM pg_proc
+                WHERE pronamespace = 'registry_tables'::regnamespace
+            LOOP
+                EXECUTE thing;
+            END LOOP;
+            REASSIGN OWNED BY registry_owner TO CURRENT_USER;
+            DROP OWNED BY registry_owner;
+            DROP OWNED BY registry_writer;
+            DROP OWNED BY registry_analyst;
+            DROP SCHEMA registry;
+            DROP SCHEMA registry_tables;
+            EXECUTE format('ALTER DATABASE %I RESET search_path', current_database());
+        END $$""",
+    )
 
 
 CATALOGUE = """
