@@ -9,6 +9,7 @@ reading       models out of the registry
 writer        models into a file
 export        which models, and how many at a time
 opened        a file of unknown origin, within limits
+pages         its pages, before they are unpacked
 documents     what its JSON must read back as
 checks        what its content must have in common with what a registry stores
 records       a row as the record of a fingerprint

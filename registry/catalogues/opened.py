@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from registry.catalogues.columns import FORMAT, ROW_DIGEST, schema
 from registry.catalogues.flat import Flats, flattened, row_digests
+from registry.catalogues.pages import check_group
 from registry.checkpoints.limits import limit
 from registry.errors import BrokenCatalogue, CatalogueNewer, UnreadableFile
 
@@ -114,6 +115,9 @@ def opened(path: Path, label: str) -> Iterator[Catalogue]:
             )
         with file:
             catalogue = checked(file, size, label)
+            with damage_told(label):
+                for group in range(file.num_row_groups):
+                    check_group(stream, file.metadata.row_group(group))
             catalogue.check_digest()
             yield catalogue
 

@@ -1,11 +1,14 @@
 """registry.catalogues.opened and checks: a file of unknown origin, of which nothing is stored unless all is right."""
 
+import io
+
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from catalogues_made import rewritten
 from places import execute, rows
 
+from registry.catalogues import pages
 from registry.checkpoints import limits
 from registry.data import load
 from registry.errors import BrokenCatalogue, CatalogueNewer, UnreadableFile
@@ -71,7 +74,7 @@ def test_a_file_that_lies_about_its_digest(other, url, catalogue):
     table = pq.read_table(rewritten(catalogue))
     place = table.schema.get_field_index("layers")
     changed = table.set_column(place, "layers", pa.array([9, 9, 9], pa.int32()))
-    pq.write_table(changed, catalogue)
+    pq.write_table(changed, catalogue, use_dictionary=False)
     refused(other, url, catalogue, "does not have its digest")
 
 
@@ -83,7 +86,9 @@ def test_columns_that_are_missing_or_of_another_type(other, url, catalogue):
     place = table.schema.get_field_index("layers")
     pq.write_table(table.set_column(place, "layers", pa.array(["3"] * 3)), catalogue)
     refused(other, url, catalogue, "'layers' is of another type")
-    pq.write_table(table.append_column("more", pa.array([1, 2, 3])), catalogue)
+    pq.write_table(
+        table.append_column("more", pa.array([1, 2, 3])), catalogue, use_dictionary=False
+    )
     assert other.import_catalogue(catalogue).numbers["new"] == 3
 
 
@@ -189,3 +194,32 @@ def test_claims_beyond_a_limit(other, url, catalogue, monkeypatch):
         monkeypatch.setattr(limits, "load", lambda *_, small=small: small)
         refused(other, url, catalogue, "states|footer|cannot be read")
     monkeypatch.undo()
+
+
+def test_a_dictionary(other, url, catalogue):
+    """In which a few bytes may stand for any number of long texts: no catalogue has one."""
+    pq.write_table(pq.read_table(rewritten(catalogue)), catalogue)
+    refused(other, url, catalogue, "has a dictionary")
+
+
+def test_pages_that_claim_too_much(catalogue, monkeypatch):
+    """Headers of pages are read before a reader takes memory for what they claim."""
+    file = pq.ParquetFile(catalogue)
+    group = file.metadata.row_group(0)
+    column = group.column(1)
+    begin = column.data_page_offset
+    end = begin + column.total_compressed_size
+    content = catalogue.read_bytes()
+
+    def check(content, values=column.num_values, most=1 << 20):
+        pages.check_pages(io.BytesIO(content), begin, end, values, most)
+
+    check(content)
+    for values in (2, 4):
+        with pytest.raises(pages.OddPageError, match="claims"):
+            check(content, values)
+    with pytest.raises(pages.OddPageError, match="claims more"):
+        check(content, most=1)
+    for odd in (b"\x15\x04", b"\xff" * 20, b"\x1c" * 20, b"\x15" + b"\x80" * 12):
+        with pytest.raises(pages.OddPageError):
+            check(content[:begin] + odd + content[begin + len(odd) :])

@@ -64,5 +64,7 @@ def rewritten(
     content = hashlib.sha256(bytes.fromhex("".join(digests))).hexdigest()
     stated = {"format": "1", "digest": content, "models": str(len(rows))} | facts
     metadata = {KEY + name: value for name, value in stated.items() if value is not None}
-    pq.write_table(pa.Table.from_batches([batch]).replace_schema_metadata(metadata), path)
+    pq.write_table(
+        pa.Table.from_batches([batch]).replace_schema_metadata(metadata), path, use_dictionary=False
+    )
     return path
