@@ -31,6 +31,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from catalogues_made import register, rewritten
 from sqlalchemy import text
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from registry.catalogues.importing import store_catalogue
@@ -160,7 +161,7 @@ def fuzz(engine: Any, path: Path, seed: int, count: int) -> None:
                     outcomes["not to be written"] += 1
                     continue
             outcomes[outcome(engine, path)] += 1
-        except (CatalogueError, UnreadableFile) as exc:
+        except (CatalogueError, UnreadableFile, DataError, IntegrityError) as exc:
             outcomes[type(exc).__name__] += 1
         except Exception as exc:  # noqa: BLE001  # whatever it is, it is a failure
             outcomes["FAILED"] += 1

@@ -173,6 +173,18 @@ def test_every_format_is_proved_by_a_test():
         assert f"def {name}" in (ROOT / "tests" / file).read_text(), row
 
 
+def test_the_page_of_catalogues_names_every_column():
+    """docs/catalogues.md has a row for every table of a catalogue, with all columns and their types in order."""
+    from registry.catalogues.columns import parts
+
+    page = (ROOT / "docs" / "catalogues.md").read_text()
+    for name, part in parts().items():
+        columns = ", ".join(f"`{column}` {kind}" for column, kind in part.columns.items())
+        assert re.search(rf"^\| `{name}` \| .* \| {re.escape(columns)} \|$", page, re.MULTILINE), (
+            name
+        )
+
+
 @pytest.mark.parametrize("command", ["fingerprint", "identify", "list"])
 def test_json_keys_are_documented(url, model, command):
     """docs/json.md names every key of an answer."""

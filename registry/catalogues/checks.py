@@ -68,6 +68,7 @@ HALVES = {
     "branches.scores": 576,
     "spaces.sketch": 136,
 }
+NO_VERSION = 10_000
 SEVEN = ("fingerprint.std", "clusterings.shares")
 
 
@@ -178,6 +179,8 @@ def check_unique(flat: Flat) -> None:
 def check_models(flats: Flats) -> None:
     """Check what every model has: one fingerprint, spreads, a clustering of every rank."""
     demand((flats["fingerprint"].counts == 1).all(), "a model has no fingerprint")
+    versions = flats[MODEL].column("fingerprint_version").to_numpy()
+    demand((versions < NO_VERSION).all(), "a fingerprint is of a version that is none")
     is_adapter = pc.equal(flats[MODEL].column("kind"), "adapter").to_numpy(zero_copy_only=False)
     demand((flats["adapter"].counts == is_adapter).all(), "an adapter is none, or a model is one")
     fingerprint = flats["fingerprint"]

@@ -24,6 +24,8 @@ def imported_lines(imported: "Imported") -> list[str]:
     lines = [counts_line(imported)]
     if imported.edges or imported.edges_left_out:
         lines.append(edges_line(imported))
+    if imported.due:
+        lines.append(f"{models(imported.due)} still to be judged: `registry rejudge`")
     lines += map(model_line, imported.models)
     untold = imported.told - len(imported.models)
     if untold > 0:

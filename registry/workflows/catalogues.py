@@ -5,7 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from registry import settings
@@ -74,7 +74,7 @@ def import_file(
     def work(session: Session) -> Imported:
         try:
             imported = store_catalogue(session, catalogue, rename=rename, whole=whole)
-        except IntegrityError as exc:  # the file holds the same model twice
+        except (IntegrityError, DataError) as exc:  # such as the same model twice
             reason = f"the database refuses it: {str(exc.orig).splitlines()[0]}"
             raise BrokenCatalogue(path=catalogue.label, reason=reason) from exc
         attempts.append(imported)
