@@ -16,14 +16,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
+import psutil
 import psycopg
 from asked_children import ASKED, SHORTLIST, Asked
 from copied_models import copy_block
-from made_families import KINDS, blocks, unit_rows
+from made_families import KINDS, Block, blocks, unit_rows
 from made_models import complete, invented, register_family
 from sqlalchemy import Engine
 
@@ -87,15 +90,17 @@ def measured(
 ) -> dict:
     """Fill the database, in two steps, and time what is asked of it."""
     answer: dict = {"models": count, "asked": ASKED}
+    server = psutil.Process(psutil.Process(connection.info.backend_pid).ppid())
     asked_model = register_family(engine, RELATIVES)
     first_id = connection.execute("SELECT max(id) + 1000 FROM registry_tables.models").fetchone()[0]
 
     asked = Asked.children(count, seed)
     copied = seconds = 0.0
+    kept: list[Block] = []
     for block in blocks(count, seed):
         if copied and f"identify_among_{SMALL}_ms" not in answer and copied >= SMALL:
             connection.execute("ANALYZE")
-            answer |= timed_verdicts(engine, asked_model, f"identify_among_{SMALL}")
+            answer |= timed_verdicts(engine, server, asked_model, f"identify_among_{SMALL}")
             say(answer)
         begin = time.perf_counter()
         with connection.transaction():
@@ -103,6 +108,7 @@ def measured(
         seconds += time.perf_counter() - begin
         copied += len(block)
         asked.look_at(block)
+        kept.append(block)
     answer["copied_models_per_second"] = round(copied / seconds)
     connection.execute("ANALYZE")
     say(answer)
@@ -120,41 +126,60 @@ def measured(
 
     names = [(f"model-{number:08d}",) for number in ids]
     times = timed(connection, NEAREST_MODELS, names)
-    answer |= summary("nearest_models", times) | {
-        "nearest_models_exact": exact(connection, count, seed, ids, first_id)
+    answer |= times.summary("nearest_models") | {
+        "nearest_models_exact": exact(connection, kept, ids, first_id)
     }
     answer["nearest_models_ratio_to_scan"] = ratio(scans["std"], times)
     times = timed(connection, SHORTLISTED, ask)
-    answer |= summary("shortlist", times) | recalls(connection, asked, ask, first_id)
+    answer |= times.summary("shortlist") | recalls(connection, asked, ask, first_id)
     answer["shortlist_ratio_to_scan"] = ratio(scans["shortlist"], times)
     say(answer)
-    answer |= timed_verdicts(engine, asked_model, f"identify_among_{count}")
-    answer |= flat(asked, count, seed)
+    answer |= timed_verdicts(engine, server, asked_model, f"identify_among_{count}")
+    answer |= flat(asked, kept)
     return answer
 
 
-def timed(connection: psycopg.Connection, query: str, parameters: Sequence) -> np.ndarray:
-    """Return how many milliseconds each answer takes, after one that is not counted."""
+@dataclass(frozen=True)
+class Times:
+    """How many milliseconds answers take, and how much of a processor each in the mean.
+
+    The two are equal where nothing else runs on the machine.
+    """
+
+    each: np.ndarray
+    cpu: float
+
+    def summary(self, name: str) -> dict:
+        """Return the median, the 95th percentile, and the processor's time."""
+        return {
+            f"{name}_ms": round(float(np.median(self.each)), 2),
+            f"{name}_p95_ms": round(float(np.quantile(self.each, 0.95)), 2),
+            f"{name}_cpu_ms": round(self.cpu, 2),
+        }
+
+
+def timed(connection: psycopg.Connection, query: str, parameters: Sequence) -> Times:
+    """Time answers, after one that is not counted."""
     connection.execute(query, parameters[0]).fetchall()
+    backend = psutil.Process(connection.info.backend_pid)
+    spent = -busy(backend.cpu_times())
     times = []
     for values in parameters:
         begin = time.perf_counter()
         connection.execute(query, values).fetchall()
         times.append(1000 * (time.perf_counter() - begin))
-    return np.array(times)
+    spent += busy(backend.cpu_times())
+    return Times(np.array(times), 1000 * spent / len(times))
 
 
-def summary(name: str, times: np.ndarray) -> dict:
-    """Return the median and the 95th percentile."""
-    return {
-        f"{name}_ms": round(float(np.median(times)), 2),
-        f"{name}_p95_ms": round(float(np.quantile(times, 0.95)), 2),
-    }
+def busy(times: Any) -> float:
+    """Return the seconds that a process and the children that it has ended kept a processor."""
+    return times.user + times.system + times.children_user + times.children_system
 
 
-def ratio(scan: np.ndarray, times: np.ndarray) -> float:
+def ratio(scan: Times, times: Times) -> float:
     """Return how many times as long a scan takes."""
-    return round(float(np.median(scan) / np.median(times)), 1)
+    return round(float(np.median(scan.each) / np.median(times.each)), 1)
 
 
 def sizes(connection: psycopg.Connection) -> dict:
@@ -174,11 +199,11 @@ def sizes(connection: psycopg.Connection) -> dict:
 
 
 def exact(
-    connection: psycopg.Connection, count: int, seed: int, ids: list[int], first_id: int
+    connection: psycopg.Connection, kept: Sequence[Block], ids: list[int], first_id: int
 ) -> bool:
     """Return whether the ten nearest by std vector are those that numpy finds among all."""
     chosen = np.array(ids[:50]) - first_id
-    std = np.concatenate([block.std for block in blocks(count, seed)])
+    std = np.concatenate([block.std for block in kept])
     units = std / np.linalg.norm(std, axis=1, keepdims=True)
     query = "SELECT distance FROM registry.nearest_models(%s, 10) ORDER BY distance"
     for place in chosen:
@@ -219,34 +244,38 @@ def recalls(
     }
 
 
-def timed_verdicts(engine: Engine, model: Fingerprint, name: str) -> dict:
+def timed_verdicts(engine: Engine, server: psutil.Process, model: Fingerprint, name: str) -> dict:
     """Return how long a verdict takes on a model of RELATIVES others, and on an unrelated one."""
     answer = {}
     gc.freeze()  # what this benchmark made is not looked through again
     for kind, fingerprint in (("", model), ("_unrelated", invented(999))):
         complete(engine, fingerprint)
+        identify(engine, fingerprint)
+        spent = -time.process_time() - busy(server.cpu_times())
         times = []
         for _ in range(VERDICTS):
             begin = time.perf_counter()
             verdict = identify(engine, fingerprint).verdict
             times.append(1000 * (time.perf_counter() - begin))
-        answer[f"{name}{kind}_ms"] = round(float(np.median(times)), 1)
+        time.sleep(0.2)  # until the server has seen its sessions end
+        spent += time.process_time() + busy(server.cpu_times())
+        answer |= Times(np.array(times), 1000 * spent / VERDICTS).summary(f"{name}{kind}")
         answer[f"{name}{kind}_verdict"] = f"{verdict.verdict} {verdict.model or ''}".strip()
     return answer
 
 
-def flat(asked: Asked, count: int, seed: int) -> dict:
+def flat(asked: Asked, kept: Sequence[Block]) -> dict:
     """Return how long faiss' flat indexes take, in the memory of one process; None without it."""
     try:
         import faiss  # noqa: PLC0415  # nobody needs it
     except ImportError:
         return {"faiss_flat_std_ms": None, "faiss_flat_outlines_ms": None}
     faiss.omp_set_num_threads(1)
-    std = np.concatenate([block.std for block in blocks(count, seed)]).astype(np.float32)
+    std = np.concatenate([block.std for block in kept]).astype(np.float32)
     answer = {"faiss_flat_std_ms": flat_ms(faiss, std, asked.std.astype(np.float32))}
     total = 0.0
     for kind in KINDS:
-        vectors = [block.outlines[kind] for block in blocks(count, seed)]
+        vectors = [block.outlines[kind] for block in kept]
         total += flat_ms(faiss, np.concatenate(vectors), asked.outlines[kind])
     return answer | {"faiss_flat_outlines_ms": round(total, 1)}
 

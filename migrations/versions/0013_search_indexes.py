@@ -65,6 +65,7 @@ COMMENTS = {
     " search group.",
     "FUNCTION registry_tables.search_point": "The std vector as a point of its search group: distances within a group are"
     " those of unit vectors, groups are far apart.",
+    "FUNCTION registry_tables.search_order": "A number that is close for std vectors that are close.",
     "FUNCTION registry_tables.search_distance": "Cosine distance of two vectors of seven numbers, 1 where one is zero.",
     "FUNCTION registry_tables.has_search_index": "Whether an index of the search is there and complete.",
     "FUNCTION registry_tables.index_lists": "How many lists an ivfflat index has.",
