@@ -37,6 +37,11 @@ class WriterWaits(Notice):
     """Waiting for another command that writes to the registry ({holder})."""
 
 
+class SearchUnindexed(Notice):
+    """All of {models:,} models are looked at, for no index has been built; `registry db index`
+    builds them, and searches take milliseconds."""
+
+
 class HubRetries(Notice):
     """The hub does not give {model!r} yet ({reason}); trying again in {seconds} s."""
 

@@ -101,6 +101,18 @@ def listing(session: Session) -> list[SearchIndex]:
     return indexes
 
 
+def unindexed(session: Session, kind: str) -> int:
+    """Return how many models a search looks at for want of an index; 0 where these are few."""
+    query = text(
+        "SELECT models FROM registry_tables.model_counts"
+        " WHERE kind = :kind AND fingerprint_version = :version AND models > :many"
+        " AND NOT registry_tables.has_search_index('outlines_stream_'"
+        " || registry_tables.search_group(:kind, :version, '{}') || '_search_idx')"
+    )
+    asked = {"kind": kind, "version": VERSION, "many": 2 * FEW}
+    return session.scalar(query, asked) or 0
+
+
 def build(engine: Engine) -> list[SearchIndex]:
     """Build the indexes anew for the models that there are, drop others, and return them all.
 

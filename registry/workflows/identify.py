@@ -7,13 +7,14 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import nearest
+from registry.database import nearest, search_indexes
 from registry.database.nearest import Match
 from registry.database.transactions import answer_of
 from registry.fingerprints.from_source import Options
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
 from registry.lineage.verdict import Verdict
+from registry.notices import SearchUnindexed, notify
 from registry.workflows.judge import verdict_on
 from registry.workflows.resolve import Named, fingerprint_in_question, resolve
 
@@ -48,10 +49,13 @@ def identify(
     fingerprint = fingerprint_in_question(model, options)
     timing = options.get("timing") or Timing()
 
-    def judged(session: Session) -> tuple[Verdict, list[Match]]:
+    def judged(session: Session) -> tuple[Verdict, list[Match], int]:
         matches = nearest.nearest(session, fingerprint, k)
-        return verdict_on(session, fingerprint, matches), matches
+        verdict = verdict_on(session, fingerprint, matches)
+        return verdict, matches, search_indexes.unindexed(session, fingerprint.kind)
 
     with timing.stage("database"):
-        verdict, matches = answer_of(engine, judged)
+        verdict, matches, unindexed = answer_of(engine, judged)
+    if unindexed:
+        notify(SearchUnindexed(models=unindexed))
     return Identification(model.given, fingerprint, verdict, tuple(matches))

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from places import execute, rows
+from places import EXAMPLES, execute, rows
 from searched_made import FIRST, directions, store
 from sqlalchemy import text
 
+import registry
 from registry.database import search_check, search_indexes
 from registry.database.connection import open_database
 from registry.database.search_check import Recall
@@ -80,6 +81,27 @@ def test_std_vectors_by_lists_without_cube(families, monkeypatch):
     by_std, _ = answer_of(engine, lambda session: search_check.check(session, 20))
     assert by_std.recall >= 0.999
     assert "fingerprints_point_search_idx" in [index.name for index in search_indexes.build(engine)]
+
+
+def test_many_models_without_lists_are_told(families):
+    """Their number, until lists are built; few models need none."""
+    _, engine = families
+    assert answer_of(engine, lambda session: search_indexes.unindexed(session, "model")) == 300
+    assert answer_of(engine, lambda session: search_indexes.unindexed(session, "adapter")) == 0
+    search_indexes.build(engine)
+    assert answer_of(engine, lambda session: search_indexes.unindexed(session, "model")) == 0
+
+
+def test_a_question_among_many_without_lists(families, caplog):
+    """The answer comes with the advice to build them, which is right."""
+    url, engine = families
+    with registry.Registry(url) as known:
+        known.identify(EXAMPLES / "llama-tiny")
+        assert "All of 300 models are looked at" in caplog.text
+        caplog.clear()
+        search_indexes.build(engine)
+        known.identify(EXAMPLES / "llama-tiny")
+        assert caplog.text == ""
 
 
 def test_old_versions_get_no_lists(families):
