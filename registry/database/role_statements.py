@@ -82,6 +82,12 @@ FORBIDDING = {
             IF has_database_privilege('registry_analyst', current_database(), 'TEMP') THEN
                 EXECUTE format('REVOKE TEMP ON DATABASE %I FROM PUBLIC', current_database());
             END IF;
+            IF NOT has_database_privilege('registry_writer', current_database(), 'TEMP') THEN
+                EXECUTE format(
+                    'GRANT TEMP ON DATABASE %I TO registry_owner, registry_writer',
+                    current_database()
+                );
+            END IF;
         END $$""",
     LooseEnd.TABLES_IN_PUBLIC: """
         DO $$ BEGIN
