@@ -36,14 +36,15 @@ PLACED = text("""
     ) AS p ON p.id <> w.child_id
 """)
 KNOWN = text("SELECT count(*) FROM placed_edges WHERE known")
-NUMBERS = text("SELECT number FROM placed_edges WHERE NOT known AND NOT contradicted")
+LAST = text("SELECT coalesce(max(number), 0) FROM placed_edges")
 COLUMNS = """
     relation, direction, reason, main, p_value, score, explained, evidence, changes, judged_at,
     fingerprint_version, superseded_at, because
 """
-INSERT = (
+INSERT = text(
     f"INSERT INTO registry_tables.edges (child_id, parent_id, {COLUMNS})"  # noqa: S608  # above
-    f" SELECT child_id, place, {COLUMNS} FROM placed_edges WHERE NOT known AND NOT contradicted"
+    f" SELECT child_id, place, {COLUMNS} FROM placed_edges"
+    " WHERE NOT known AND NOT contradicted AND number BETWEEN :first AND :last"
 )
 
 
@@ -86,21 +87,20 @@ def store_edges(session: Session) -> StoredEdges:
         return StoredEdges(0, 0)
     session.execute(PLACED)
     known = session.execute(KNOWN).scalar_one()
-    numbers = list(session.scalars(NUMBERS))
-    try:
-        with session.begin_nested():
-            session.execute(text(INSERT))
-        stored = len(numbers)
-    except IntegrityError:  # one of them closes a circle, or stands twice: see which
-        stored = sum(stored_alone(session, number) for number in numbers)
+    stored = stored_between(session, 1, session.execute(LAST).scalar_one())
     return StoredEdges(stored, waiting - known - stored)
 
 
-def stored_alone(session: Session, number: int) -> bool:
-    """Store one edge; return whether it was."""
+def stored_between(session: Session, first: int, last: int) -> int:
+    """Store some edges and return how many; of those that close a circle, or stand twice, none."""
+    if last < first:
+        return 0
     try:
         with session.begin_nested():
-            session.execute(text(f"{INSERT} AND number = :number"), {"number": number})
+            result = session.execute(INSERT, {"first": first, "last": last})
+            return result.rowcount  # type: ignore[attr-defined, no-any-return]  # of an INSERT
     except IntegrityError:
-        return False
-    return True
+        if first == last:
+            return 0
+    middle = (first + last) // 2
+    return stored_between(session, first, middle) + stored_between(session, middle + 1, last)
