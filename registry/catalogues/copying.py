@@ -4,27 +4,27 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from registry.catalogues import fields
+from registry.catalogues.sent import column
 from registry.database.driver import driver
 
 TABLES = "registry_tables"
 
 
 def new_ids(session: Session, table: str, count: int) -> np.ndarray:
-    """Return numbers for rows that are about to be stored, from the table's own sequence.
-
-    Whoever else stores such rows must be kept waiting: they are taken at once, not one by one.
-    """
+    """Return numbers for rows that are about to be stored, from the table's own sequence."""
     if not count:
         return np.zeros(0, np.int64)
-    sequence = "pg_get_serial_sequence(:table, 'id')::regclass"
-    query = text(f"SELECT setval({sequence}, nextval({sequence}) + :more)")
-    arguments = {"table": f"{TABLES}.{table}", "more": count - 1}
-    last = session.execute(query, arguments).scalar_one()
-    return np.arange(last - count + 1, last + 1, dtype=np.int64)
+    query = """
+        SELECT array_agg(nextval(pg_get_serial_sequence(%(table)s, 'id')::regclass))
+        FROM generate_series(1, %(count)s)
+    """
+    with driver(session) as cursor:
+        cursor.execute(query, {"table": f"{TABLES}.{table}", "count": count})
+        numbers = column([cursor.pgresult.get_value(0, 0)], "bigint[]")
+    return np.asarray(numbers.flatten().to_numpy())
 
 
 def copy(

@@ -55,6 +55,11 @@ REVOKE INSERT, UPDATE, DELETE ON registry_tables.registry_version FROM registry_
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA registry_tables TO registry_writer;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA registry, registry_tables
 TO registry_analyst, registry_writer, registry_owner;
+DO $$ BEGIN
+    -- an import keeps edges aside in temporary tables
+    EXECUTE format('GRANT TEMP ON DATABASE %I TO registry_writer, registry_owner', current_database());
+EXCEPTION WHEN insufficient_privilege THEN NULL;
+END $$;
 """  # noqa: E501  # a line a right
 
 DEFAULTS = """

@@ -160,7 +160,7 @@ def give_rights(connection: Connection) -> None:
     if connection.scalar(BELONGS_TO_OWNER):
         connection.exec_driver_sql(OWN_ALL, execution_options={"no_parameters": True})
         connection.exec_driver_sql(DEFAULTS.format(of="FOR ROLE registry_owner"))
-    connection.exec_driver_sql(GRANTS)
+    connection.exec_driver_sql(GRANTS, execution_options={"no_parameters": True})
     connection.exec_driver_sql(DEFAULTS.format(of=""))
     if role_has_admin(connection, Role.ANALYST):
         set_for(connection, Role.ANALYST)

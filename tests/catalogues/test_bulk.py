@@ -42,6 +42,23 @@ def test_who_may_not_set_triggers_aside(url):
         assert session.execute(text("SELECT 1")).scalar_one() == 1
 
 
+def test_a_writer_imports(catalogue, own_url):
+    """Who has no more rights than `registry db roles` gives a writer, of which temporary tables are one."""
+    from sqlalchemy import text
+    from sqlalchemy.orm import Session
+
+    from registry.catalogues.importing import store_catalogue
+    from registry.catalogues.opened import opened
+    from registry.database.roles import make_roles
+
+    with open_database(own_url) as engine, opened(catalogue, "a file") as file:
+        make_roles(engine)
+        with Session(engine) as session:
+            session.execute(text("SET ROLE registry_writer"))
+            assert store_catalogue(session, file).numbers["new"] == 3
+            session.commit()
+
+
 def test_the_same_model_twice(catalogue, other, url):
     """A file that no registry wrote is refused with a sentence, whatever the constraint says."""
 
