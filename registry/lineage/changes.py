@@ -17,7 +17,7 @@ from registry.lineage.matrix_pairs import (
     MatrixPair,
     Place,
     SketchPair,
-    change_rank,
+    change_ranks,
     mean_of_known,
     pooled_cosine,
 )
@@ -203,14 +203,19 @@ class WeightChanges:
         earlier_rounding = ROUNDING.get(self.b.model.dtype, UNKNOWN_TYPE)
         rounding = max(later_rounding, earlier_rounding)
 
-        ranks = []
+        by_size: dict[int, list[tuple[MatrixPair, SketchPair]]] = defaultdict(list)
         for pair in pairs:
             if pair.sketches is None or pair.same or len(pair.sketches.later) <= MOST_RANK:
                 continue
-            rank = change_rank(*pair.sketches, rounding)
-            fullest = min(pair.later.rows, pair.later.cols)
-            if 2 * rank <= fullest or rank > MOST_RANK:  # else too narrow a matrix to tell
-                ranks.append(rank)
+            by_size[len(pair.sketches.later)].append((pair, pair.sketches))
+
+        ranks = []
+        for changed in by_size.values():
+            resolved = change_ranks([sketches for _, sketches in changed], rounding)
+            for (pair, _), rank in zip(changed, resolved, strict=True):
+                fullest = min(pair.later.rows, pair.later.cols)
+                if 2 * rank <= fullest or rank > MOST_RANK:  # else too narrow a matrix to tell
+                    ranks.append(rank)
         low = Counter(rank for rank in ranks if 0 < rank <= MOST_RANK)
         if low.total() * 2 <= len(ranks):
             return None

@@ -83,10 +83,24 @@ def change_rank(later: np.ndarray, earlier: np.ndarray, rounding: float) -> int:
     The rank is where they fall by GAP or more to what rounding gives in the directions that are
     left; without such a step it is full.
     """
-    values = np.linalg.svd(later - earlier, compute_uv=False)
+    return change_ranks([SketchPair(later, earlier)], rounding)[0]
+
+
+def change_ranks(pairs: Sequence[SketchPair], rounding: float) -> list[int]:
+    """Return `change_rank` of pairs of sketches of one size."""
+    changes = np.array([later - earlier for later, earlier in pairs])
+    spectra = np.linalg.svd(changes, compute_uv=False)
+    ranks = []
+    for (_, earlier), values in zip(pairs, spectra, strict=True):
+        length = math.sqrt(np.vdot(earlier, earlier))
+        ranks.append(rank_of_spectrum(values, rounding * length))
+    return ranks
+
+
+def rank_of_spectrum(values: np.ndarray, error: float) -> int:
+    """Return the rank at which singular values fall to what rounding of length `error` gives."""
     size = len(values)
-    length = math.sqrt(np.vdot(earlier, earlier))
-    deviation = rounding * length / size  # of an entry of the sketch
+    deviation = error / size  # of an entry of the sketch
     noise = NOISE_TOP * 2 * deviation * np.sqrt(np.arange(size, 0, -1))
     below = np.flatnonzero(values <= noise)
     rank = int(below[0]) if len(below) else size
