@@ -38,13 +38,14 @@ class Finding(StrEnum):
     """The model comes from another one, which has nothing to do with the base."""
     NO_RELATION = "no relation"
     """The model comes from no registered one."""
+    # of a base, or of a relation
+    POSSIBLE = "possible"
+    """They show no more than that there is a relation."""
     # of a relation
     SHOWN = "shown"
     """Weights show what is claimed."""
     OTHER_RELATION = "other relation"
     """They show another one."""
-    POSSIBLE = "possible"
-    """They show no more than that there is a relation."""
     # of an architecture
     ROOT_ALIKE = "root alike"
     """The root of the tree calls itself so, too."""
@@ -149,20 +150,26 @@ def check_base(model: Judged, bases: Iterable[Judged], lines: FamilyLines) -> Fi
     base = meant[0]
     if base.number in lines.copies(model.number):
         return Finding.SAME_WEIGHTS
-    if (model.kind, model.version) != (base.kind, base.version):
-        return Finding.NOT_COMPARED
     return finding_of_lines(model, base, lines)
 
 
 def finding_of_lines(model: Judged, base: Judged, lines: FamilyLines) -> Finding:
-    """Return where a claimed base of other weights stands: of all that hold, the first counts."""
+    """Return where a claimed base of other weights stands: of all that hold, the first counts.
+
+    An adapter fits the relatives of its base nearly as well.
+    """
     ancestors = lines.ancestors(model.number)
+    is_relative = base.number in lines.relatives(model.number)
+    is_of_another_kind = model.kind != base.kind
     standings = (
         (Finding.ANCESTOR, base.number in ancestors),
         (Finding.QUANTISED_ANCESTOR, base.number in lines.quantised_ancestors(model.number)),
+        (Finding.NOT_COMPARED, model.version != base.version),
+        (Finding.NOT_COMPARED, is_of_another_kind and not ancestors),
         (Finding.NOT_JUDGED, not model.is_judged or is_missing(model, lines)),
+        (Finding.POSSIBLE, is_of_another_kind and is_relative),
         (Finding.DESCENDANT, model.number in lines.ancestors(base.number)),
-        (Finding.RELATIVE, base.number in lines.relatives(model.number)),
+        (Finding.RELATIVE, is_relative),
         (Finding.OTHER_ROOT, bool(ancestors)),
         (Finding.NO_RELATION, True),
     )

@@ -82,10 +82,23 @@ def test_bases_that_nobody_can_check():
     """Those that are not registered, that several are called by, or that are not compared."""
     assert check_base(judged(1), [], LINES) is Finding.NOT_REGISTERED
     assert check_base(judged(1), [judged(2), judged(20)], LINES) is Finding.AMBIGUOUS
-    adapter = replace(judged(1), kind="adapter")
-    assert check_base(adapter, [judged(2)], LINES) is Finding.NOT_COMPARED
-    old = replace(judged(2), version=2)
+    old = replace(judged(20), version=2)
     assert check_base(judged(1), [old], LINES) is Finding.NOT_COMPARED
+
+
+ADAPTERS = {
+    "of the base that it fits": (1, 2, Finding.ANCESTOR),
+    "of a relative of that base": (1, 7, Finding.POSSIBLE),
+    "of a base of another tree": (1, 20, Finding.OTHER_ROOT),
+    "that fits no registered base": (30, 20, Finding.NOT_COMPARED),
+}
+
+
+@pytest.mark.parametrize(("adapter", "base", "finding"), ADAPTERS.values(), ids=ADAPTERS)
+def test_claimed_bases_of_adapters(adapter, base, finding):
+    """An adapter fits relatives of its base nearly as well, and others not at all."""
+    model = replace(judged(adapter), kind="adapter")
+    assert check_base(model, [judged(base)], LINES) is finding
 
 
 RELATIONS = {

@@ -27,7 +27,8 @@ def known(url, tmp_path):
         own.execute("DELETE FROM registry_tables.edges")
         own.execute("UPDATE registry_tables.verdicts SET due = false, verdict = 'unknown'")
         own.execute(
-            "UPDATE registry_tables.verdicts SET verdict = 'derived', changes = '[]' FROM"
+            "UPDATE registry_tables.verdicts SET verdict = 'derived', changes = '[]', base = 'qwen',"
+            " parent_ids = ARRAY(SELECT id FROM registry_tables.models WHERE name = 'qwen') FROM"
             " registry_tables.models AS m WHERE m.id = model_id AND m.name = 'child'"
         )
         own.execute(
