@@ -61,7 +61,7 @@ def store_catalogue(
     imported.edges = edges.stored
     imported.edges_left_out = edges.left_out
     if imported.changed:
-        details = {"file": catalogue.label, "digest": catalogue.digest, **imported.numbers}
+        details = {"catalogue": catalogue.label, "digest": catalogue.digest, **imported.numbers}
         record_event(session, Action.IMPORTED, details=details)
     return imported
 

@@ -53,7 +53,7 @@ WORDS = {
 
 def edges_line(imported: "Imported") -> str:
     """Return how many edges were stored."""
-    line = f"{imported.edges:,} new edges"
+    line = "1 new edge" if imported.edges == 1 else f"{imported.edges:,} new edges"
     if imported.edges_left_out:
         why = "whose parent is not here, or that contradict what is"
         line += f"; {imported.edges_left_out:,} left out {why}"

@@ -213,7 +213,7 @@ def test_an_import_is_a_line_of_the_log(catalogue, other, url):
     """With the file, its digest and the counts."""
     other.import_catalogue(catalogue)
     [(action, details)] = rows(url, "SELECT action, details FROM registry_tables.events")
-    assert (action, details["file"], details["new"]) == ("imported", str(catalogue), 3)
+    assert (action, details["catalogue"], details["new"]) == ("imported", str(catalogue), 3)
 
 
 def test_verdicts_name_the_same_models_elsewhere(catalogue, other, url):
