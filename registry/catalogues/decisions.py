@@ -1,10 +1,11 @@
 """What is to become of the models of a batch, by what is registered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
@@ -30,8 +31,7 @@ NAMED = text("""
 """)
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """What is to become of one model.
 
     Attributes:
@@ -57,6 +57,8 @@ class Decider:
         model = flats[MODEL]
         self.rename = rename
         self.names: list[str] = model.column("name").to_pylist()
+        are_names = plain(model.column("name"), "models.name")
+        self.plain = (are_names & plain(model.column("family"), "families.name")).tolist()
         self.families: list[str] = model.column("family").to_pylist()
         self.digests: list[str] = model.column("digest").to_pylist()
         self.versions: list[int] = model.column("fingerprint_version").to_pylist()
@@ -109,8 +111,10 @@ class Decider:
 
     def problem(self, place: int) -> str | None:
         """Return why a model's name, or its family's, is none; None where both are names."""
+        if self.plain[place]:
+            return None
         name, family = self.names[place], self.families[place]
-        return problem_of("models.name", name) or problem_of("families.name", family)
+        return trouble("models.name", name) or trouble("families.name", family)
 
     def is_fuller(self, place: int, known: Any) -> bool:
         """Return whether the file's fingerprint has parts that the registered one lacks."""
@@ -122,11 +126,11 @@ class Decider:
         return any(getattr(known, name) < counts[place] for name, counts in self.parts.items())
 
 
-def problem_of(column: str, name: str) -> str | None:
-    """Return why a text is no name for a column; of most texts that is seen at once."""
-    is_plain = name.isascii() and name.isprintable() and not name.isspace()
-    is_short = 0 < len(name) <= LIMITS[column].characters
-    return None if is_plain and is_short else trouble(column, name)
+def plain(names: pa.Array, column: str) -> np.ndarray:
+    """Return which texts are names for a column, as is seen at once of nearly all."""
+    seen = pc.match_substring_regex(names, "^[!-~][ -~]*$")
+    short = pc.less_equal(pc.utf8_length(names), LIMITS[column].characters)
+    return np.asarray(pc.and_(seen, short).to_numpy(zero_copy_only=False), bool)
 
 
 def other_name(name: str, digest: str) -> str:

@@ -15,7 +15,7 @@ from registry.catalogues.edge_store import store_edges
 from registry.catalogues.known_models import complete, fill
 from registry.catalogues.new_models import store_new
 from registry.catalogues.opened import Batch, Catalogue
-from registry.catalogues.outcomes import Imported, ImportedModel, Outcome
+from registry.catalogues.outcomes import UNTOLD, Imported, ImportedModel, Outcome
 from registry.catalogues.records import fingerprint_of
 from registry.catalogues.verdict_store import Stored, store_verdicts
 from registry.database import fingerprints
@@ -108,9 +108,10 @@ def store_batch(
     edge_store.wait(session, batch.flats["edges"], ids)
     for place, decision in enumerate(decisions):
         outcome = Outcome.COMPLETED if decision.id in gained else decision.outcome
-        digest = decider.digests[place]
-        name = decider.names[place]
-        imported.note(ImportedModel(name, digest, outcome, decision.name, decision.reason))
+        imported.counts[outcome] += 1
+        if outcome not in UNTOLD:
+            name, digest = decider.names[place], decider.digests[place]
+            imported.tell(ImportedModel(name, digest, outcome, decision.name, decision.reason))
         if outcome in STORED and decider.versions[place] != VERSION:
             imported.not_compared[decider.versions[place]] += 1
     chosen: np.ndarray = ids[new]

@@ -70,10 +70,9 @@ class Imported:
     due: int = 0
     not_compared: Counter[int] = field(default_factory=Counter)
 
-    def note(self, model: ImportedModel) -> None:
-        """Count a model, and keep what is to be told of it."""
-        self.counts[model.outcome] += 1
-        if model.outcome not in UNTOLD and len(self.models) < MOST_TOLD:
+    def tell(self, model: ImportedModel) -> None:
+        """Keep what is to be told of a model, unless that is too much."""
+        if len(self.models) < MOST_TOLD:
             self.models.append(model)
 
     @property
