@@ -1,6 +1,7 @@
 """registry.catalogues.opened and checks: a file of unknown origin, of which nothing is stored unless all is right."""
 
 import io
+import re
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +10,8 @@ from catalogues_made import rewritten
 from places import execute, rows
 
 from registry.catalogues import pages
+from registry.catalogues.checks import problem_of
+from registry.catalogues.opened import opened
 from registry.checkpoints import limits
 from registry.data import load
 from registry.errors import BrokenCatalogue, CatalogueNewer, UnreadableFile
@@ -18,8 +21,8 @@ def refused(other, url, path, match, error=BrokenCatalogue):
     """Check that nothing is stored of a file."""
     with pytest.raises(error, match=match):
         other.import_catalogue(path)
-    assert rows(url, "SELECT count(*) FROM registry_tables.models") == [(0,)]
-    assert rows(url, "SELECT count(*) FROM registry_tables.families") == [(0,)]
+    counts = "SELECT (SELECT count(*) FROM registry_tables.models), count(*) FROM registry_tables.families"
+    assert rows(url, counts) == [(0, 0)]
 
 
 def test_no_catalogue_at_all(other, url, tmp_path):
@@ -34,18 +37,18 @@ def test_no_catalogue_at_all(other, url, tmp_path):
     refused(other, url, tmp_path / "missing", "No such file", UnreadableFile)
 
 
-@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.999])
-def test_a_file_that_is_cut(other, url, catalogue, share):
+def test_a_file_that_is_cut(other, url, catalogue):
     """Wherever it ends."""
     content = catalogue.read_bytes()
-    catalogue.write_bytes(content[: int(share * len(content))])
-    refused(other, url, catalogue, "it is cut")
+    for share in (0.1, 0.5, 0.9, 0.999):
+        catalogue.write_bytes(content[: int(share * len(content))])
+        refused(other, url, catalogue, "it is cut")
 
 
 def test_a_changed_byte(other, url, catalogue):
     """In any part of the file: it is not read, or has another digest, or stood for nothing that is stored."""
     content = bytearray(catalogue.read_bytes())
-    for place in range(1000, len(content) - 1000, len(content) // 8):
+    for place in range(1000, len(content) - 1000, len(content) // 5):
         changed = bytearray(content)
         changed[place] ^= 0x55
         catalogue.write_bytes(changed)
@@ -134,11 +137,23 @@ LIES = {
 }
 
 
+def problem(path):
+    """Return what is wrong with the first models of a file."""
+    with opened(path, "a file") as file:
+        return problem_of(next(file.batches()), whole=True) or "nothing"
+
+
 @pytest.mark.parametrize("case", LIES)
-def test_honest_digests_of_lies(other, url, catalogue, case):
+def test_honest_digests_of_lies(catalogue, case):
     """A file with right digests over content that no registry stores is refused, and says why."""
     path, value, match = LIES[case]
-    refused(other, url, rewritten(catalogue, put(path, value)), match)
+    assert re.search(match, problem(rewritten(catalogue, put(path, value))))
+
+
+def test_nothing_is_stored_of_lies(other, url, catalogue):
+    """The sentence says what is wrong."""
+    change = put(("fingerprint", "rank"), 17)
+    refused(other, url, rewritten(catalogue, change), "rank is not one of")
 
 
 VERDICT = {
@@ -167,22 +182,22 @@ VERDICT = {
     ],
     ids=str,
 )
-def test_verdicts_that_are_none(other, url, catalogue, column, value, match):
+def test_verdicts_that_are_none(catalogue, column, value, match):
     """A verdict that could not be read back later is not stored."""
 
     def change(row):
         row["verdict"] = {**VERDICT, "judged_at": row["ingested_at"], column: value}
 
-    refused(other, url, rewritten(catalogue, change), match)
+    assert re.search(match, problem(rewritten(catalogue, change)))
 
 
-def test_a_digest_that_does_not_follow(other, url, catalogue):
+def test_a_digest_that_does_not_follow(catalogue):
     """Where a model's matrices and tensors are all there, its digest is computed from theirs."""
 
     def change(row):
         row["fingerprint"]["zero"] = []
 
-    refused(other, url, rewritten(catalogue, change), "does not follow")
+    assert "does not follow" in problem(rewritten(catalogue, change))
 
 
 def test_claims_beyond_a_limit(other, url, catalogue, monkeypatch):
