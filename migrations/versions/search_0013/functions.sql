@@ -194,7 +194,7 @@ END;
 
 -- The k models of a kind and version whose outline of any kind is nearest, and its cosine; without an index all are
 -- looked at. Lists of an index that are not looked into hold what it misses: mostly models that are somewhat like the
--- one in question, whose std vectors are among the nearest. These are looked at too.
+-- one in question, whose std vectors are among the nearest and not far away. These are looked at too.
 CREATE FUNCTION registry_tables.near_outlines(
     start public.halfvec, stream public.halfvec, token public.halfvec, std double precision[], projections text[],
     kind text, fingerprint_version integer, k integer
@@ -203,6 +203,9 @@ LANGUAGE plpgsql STABLE ROWS 128 SET search_path = registry_tables, public, pg_t
 #variable_conflict use_column
 DECLARE
     others CONSTANT integer := 128;
+    around CONSTANT double precision := 0.08;  -- how far std vectors of unit length are that are looked at
+    std_group CONSTANT integer := search_group($6, $7, $5);
+    bitmaps text;
     outline_group CONSTANT integer := search_group($6, $7, '{}');
     index_name text;
     candidates integer[] := '{}';
@@ -236,11 +239,25 @@ BEGIN
         candidates := candidates || near;
     END LOOP;
 
-    SELECT array_agg(n.model_id) INTO near
-    FROM (
-        SELECT n.model_id FROM near_std($4, search_group($6, $7, $5), others) AS n
-        ORDER BY n.distance, n.model_id LIMIT 2 * others
-    ) AS n;
+    IF has_search_index('fingerprints_point_search_idx') THEN
+        bitmaps := current_setting('enable_bitmapscan');
+        PERFORM set_config('enable_bitmapscan', 'off', true);  -- which fetches all of the box, however many
+        EXECUTE format(
+            'SELECT array_agg(n.model_id) FROM (
+                SELECT f.model_id FROM fingerprints AS f
+                WHERE cube(search_point(f.std, f.search_group)) <@ cube_enlarge(cube(search_point($1, %1$s)), $2, 7)
+                ORDER BY cube(search_point(f.std, f.search_group)) <-> cube(search_point($1, %1$s)) LIMIT $3
+            ) AS n',
+            std_group
+        ) INTO near USING $4, around, others;
+        PERFORM set_config('enable_bitmapscan', bitmaps, true);
+    ELSE
+        SELECT array_agg(n.model_id) INTO near
+        FROM (
+            SELECT n.model_id FROM near_std($4, std_group, others) AS n
+            ORDER BY n.distance, n.model_id LIMIT 2 * others
+        ) AS n;
+    END IF;
     candidates := candidates || near;
     RETURN QUERY
     SELECT n.model_id, -n.far
