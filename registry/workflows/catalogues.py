@@ -103,7 +103,8 @@ def import_catalogue(engine: Engine, source: str, *, rename: bool = False) -> Im
         path = Path(name) / "catalogue.parquet"
         with writable(path):
             fetch(source, path)
-        return judged(engine, import_file(engine, path, label=source, rename=rename))
+        label = source.partition("?")[0]  # what follows may be a signature, and the log keeps it
+        return judged(engine, import_file(engine, path, label=label, rename=rename))
 
 
 def judged(engine: Engine, imported: Imported) -> Imported:

@@ -271,13 +271,16 @@ def test_what_is_imported_is_judged(catalogue, url):
     assert rows(url, "SELECT count(*) FROM registry_tables.verdicts WHERE due") == [(0,)]
 
 
-def test_a_catalogue_from_a_web_address(catalogue, other, monkeypatch):
-    """It is fetched into a file that goes again; its address is what errors and the log name."""
+def test_a_catalogue_from_a_web_address(catalogue, other, url, monkeypatch):
+    """It is fetched into a file that goes again; the log names its address, without a signature."""
     from registry.workflows import catalogues
 
     def fetch(address, path):
-        assert address == "https://example.org/c.parquet"
+        assert address == "https://example.org/c.parquet?signature=secret"
         path.write_bytes(catalogue.read_bytes())
 
     monkeypatch.setattr(catalogues, "fetch", fetch)
-    assert other.import_catalogue("https://example.org/c.parquet").numbers["new"] == 3
+    address = "https://example.org/c.parquet?signature=secret"
+    assert other.import_catalogue(address).numbers["new"] == 3
+    [(details,)] = rows(url, "SELECT details FROM registry_tables.events")
+    assert details["catalogue"] == "https://example.org/c.parquet"
