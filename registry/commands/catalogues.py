@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("export")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
-@option("--family", "families", multiple=True, help="Export a whole family; may be given again.")
+@option("--family", multiple=True, help="Export a whole family; may be given again.")
 @option(
     "-o",
     "--output",
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     help="Where to write: FILE.parquet, or FILE.json for one MODEL.",
 )
 @json_option
-def export(models: tuple[str, ...], families: tuple[str, ...], output: Path, json: bool) -> None:
+def export(models: tuple[str, ...], family: tuple[str, ...], output: Path, json: bool) -> None:
     """Write fingerprints to a file for other registries, without weights.
 
     With them go edges, sources, claims, tags, notes and families. Without MODEL and --family all
@@ -39,14 +39,14 @@ def export(models: tuple[str, ...], families: tuple[str, ...], output: Path, jso
     from registry import Registry
     from registry.report import catalogues
 
-    if output.suffix == ".json" and (len(models) != 1 or families):
+    if output.suffix == ".json" and (len(models) != 1 or family):
         raise click.UsageError("FILE.json goes with one MODEL; write FILE.parquet for more.")
     with Registry() as registry:
         if output.suffix == ".json":
             answer = write_fingerprint(registry, models[0], output)
             show(answer, f"wrote {answer['model']} to {output}", json=json)
             return
-        exported = registry.export_catalogue(output, models=models, families=families)
+        exported = registry.export_catalogue(output, models=models, families=family)
     content = catalogues.exported_json(exported, str(output))
     show(content, catalogues.exported_line(exported, str(output)), json=json)
 

@@ -49,9 +49,9 @@ def log(model: str | None, lines: int, json: bool) -> None:
 
 @click.command()
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
-@option("--all", "every", is_flag=True, help="All models, whether others came since or not.")
+@option("--all", is_flag=True, help="All models, whether others came since or not.")
 @json_option
-def rejudge(models: tuple[str, ...], every: bool, json: bool) -> None:
+def rejudge(models: tuple[str, ...], all: bool, json: bool) -> None:  # noqa: A002  # as its flag
     """Judge registered models again, as others came since.
 
     These may be their bases. Without a MODEL those whose verdicts may have changed. Ingesting does
@@ -64,6 +64,6 @@ def rejudge(models: tuple[str, ...], every: bool, json: bool) -> None:
     from registry.report import trees
 
     with Registry() as registry:
-        rejudged = registry.rejudge(models, every=every)
+        rejudged = registry.rejudge(models, every=all)
     content = {"judged": rejudged.models, "left": rejudged.left}
     show(content, trees.rejudged_line(rejudged), json=json)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 import click
@@ -21,10 +22,10 @@ LEAVE = frozenset({r"\q", "exit", "quit", "exit;", "quit;"})
 
 @click.command()
 @click.argument("file", required=False)
-@option("-c", "--command", "query", metavar="QUERY", help="The query, instead of a file's.")
+@option("-c", "--command", metavar="QUERY", help="The query, instead of a file's.")
 @option("--csv", is_flag=True, help="Print CSV: NULL is nothing, an empty text is two quotes.")
 @json_option
-def sql(file: str | None, query: str | None, csv: bool, json: bool) -> None:
+def sql(file: str | None, command: str | None, csv: bool, json: bool) -> None:
     """Ask the database in SQL, as an analyst, who changes nothing.
 
     Without QUERY, statements are read from FILE, from standard input, or as they are typed on a
@@ -36,13 +37,13 @@ def sql(file: str | None, query: str | None, csv: bool, json: bool) -> None:
     if csv and json:
         message = "--csv and --json are two forms of one answer; give one of them."
         raise click.UsageError(message)
-    if file is not None and query is not None:
+    if file is not None and command is not None:
         message = "give FILE or -c QUERY, not both."
         raise click.UsageError(message)
 
     from registry.database.analysis import analyst_session
 
-    text = query if query is not None else text_of(file)
+    text = command if command is not None else text_of(file)
     with analyst_session() as connection:
         if text is None:
             converse(connection, csv=csv, json=json)
@@ -69,7 +70,7 @@ def print_answers(connection: "Connection", text: str, *, csv: bool, json: bool)
     """Run the statements of a text, and print what they answer while it comes."""
     from registry.report import sql as report
 
-    answers = answers_to(connection, text)
+    answers = begun(answers_to(connection, text))
     if json:
         show_json_pieces(report.answers_json(answers))
         return
@@ -91,6 +92,11 @@ def answers_to(connection: "Connection", text: str) -> "Iterator[Answer]":
         answer = analysis.answer(connection, statement, text)
         if answer.columns:
             yield answer
+
+
+def begun(answers: "Iterator[Answer]") -> "Iterator[Answer]":
+    """Return answers of which the first is there: where that is an error, nothing is printed."""
+    return chain(list(islice(answers, 1)), answers)
 
 
 def converse(connection: "Connection", *, csv: bool, json: bool) -> None:
