@@ -12,7 +12,13 @@ branch_labels = None
 depends_on = None
 
 FACE = Path(__file__).parent / "face_0012"
-SCRIPTS = ("arithmetic", "views", "names", "functions")  # in the order in which one needs another
+SCRIPTS = (
+    "arithmetic",
+    "lines",
+    "views",
+    "names",
+    "functions",
+)  # in the order in which one needs another
 
 PROJECTIONS = {
     "q": "query", "k": "key", "v": "value", "o": "output", "gate": "gate", "up": "up", "down": "down",

@@ -55,7 +55,7 @@ def text_of(file: str | None) -> str | None:
     """Return what is to be run; None where it is typed on a terminal. Raises UnreadableFile."""
     try:
         if file is not None and file != "-":
-            with open(file, encoding="utf-8") as stream:  # noqa: PTH123  # a name as it was typed
+            with open(file, encoding="utf-8-sig") as stream:  # noqa: PTH123  # a name as it was typed
                 return stream.read()
         if sys.stdin is None or (sys.stdin.isatty() and file is None):
             return None

@@ -97,6 +97,31 @@ def test_a_ladder_of_merges_is_walked_once(own_url):
         assert connection.execute(count + "ancestors('m40')").fetchone() == (40, 20)
 
 
+def test_many_children_are_walked_once(own_url):
+    """A base of thousands of models is answered in moments, from above and from below."""
+    with psycopg.connect(own_url) as connection:
+        connection.execute(
+            LADDER.replace("generate_series(0, 40)", "generate_series(0, 3000)").partition(
+                "INSERT INTO registry_tables.edges"
+            )[0]
+        )
+        connection.execute("ALTER TABLE registry_tables.edges DISABLE TRIGGER USER")
+        connection.execute(STAR)
+        connection.execute("SET statement_timeout = '30s'")
+        assert connection.execute(
+            "SELECT count(*), max(distance) FROM registry.descendants('m0')"
+        ).fetchone() == (3000, 2)
+        assert connection.execute("SELECT count(*) FROM registry.lineage").fetchone() == (
+            3000 + 1000,
+        )
+
+
+STAR = """
+INSERT INTO registry_tables.edges (child_id, parent_id, relation, direction, main, evidence, changes, fingerprint_version, because)
+SELECT c.id, p.id, 'derived', 'shown', true, '[]', '[]', 3, 'made'
+FROM registry_tables.models AS c JOIN registry_tables.models AS p
+    ON p.name = CASE WHEN c.name = 'm0' THEN NULL WHEN substr(c.name, 2)::int <= 2000 THEN 'm0' ELSE 'm1' END
+"""
 LADDER = """
 INSERT INTO registry_tables.families (name) VALUES ('f');
 INSERT INTO registry_tables.models (name, kind, family_id, source, architecture, dtype, parameters, layers, hidden_size,

@@ -1,66 +1,5 @@
 -- The functions that analysts call, each above what it stands on.
 
--- Down and up the current edges: once each, by the shortest path.
-
-CREATE FUNCTION registry_tables.descendant_ids(model_id integer) RETURNS TABLE (
-    id integer, distance integer, relation text, path integer[]
-) LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH RECURSIVE reached (id, distance) AS (
-        SELECT $1, 0
-        UNION
-        SELECT e.child_id, r.distance + 1
-        FROM reached AS r
-        JOIN registry_tables.edges AS e ON e.parent_id = r.id AND e.superseded_at IS NULL
-    ), nearest AS (
-        SELECT r.id, min(r.distance) AS distance FROM reached AS r GROUP BY r.id
-    ), steps AS (
-        SELECT DISTINCT ON (n.id) n.id, n.distance, e.parent_id AS via, e.relation
-        FROM nearest AS n
-        JOIN registry_tables.edges AS e ON e.child_id = n.id AND e.superseded_at IS NULL
-        JOIN nearest AS before ON before.id = e.parent_id AND before.distance = n.distance - 1
-        ORDER BY n.id, e.main DESC, e.parent_id
-    ), paths (id, distance, relation, path) AS (
-        SELECT $1, 0, NULL::text, ARRAY[$1]
-        UNION ALL
-        SELECT s.id, s.distance, s.relation, p.path || s.id FROM paths AS p JOIN steps AS s ON s.via = p.id
-    )
-    SELECT p.id, p.distance, p.relation, p.path FROM paths AS p WHERE p.distance > 0;
-END;
-
-CREATE FUNCTION registry_tables.ancestor_ids(model_id integer) RETURNS TABLE (
-    id integer, distance integer, relation text, path integer[]
-) LANGUAGE sql STABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH RECURSIVE reached (id, distance) AS (
-        SELECT $1, 0
-        UNION
-        SELECT e.parent_id, r.distance + 1
-        FROM reached AS r
-        JOIN registry_tables.edges AS e ON e.child_id = r.id AND e.superseded_at IS NULL
-    ), nearest AS (
-        SELECT r.id, min(r.distance) AS distance FROM reached AS r GROUP BY r.id
-    ), steps AS (
-        SELECT DISTINCT ON (n.id) n.id, n.distance, e.child_id AS via, e.relation
-        FROM nearest AS n
-        JOIN registry_tables.edges AS e ON e.parent_id = n.id AND e.superseded_at IS NULL
-        JOIN nearest AS before ON before.id = e.child_id AND before.distance = n.distance - 1
-        ORDER BY n.id, e.main DESC, e.child_id
-    ), paths (id, distance, relation, path) AS (
-        SELECT $1, 0, NULL::text, ARRAY[$1]
-        UNION ALL
-        SELECT s.id, s.distance, s.relation, s.id || p.path FROM paths AS p JOIN steps AS s ON s.via = p.id
-    )
-    SELECT p.id, p.distance, p.relation, p.path FROM paths AS p WHERE p.distance > 0;
-END;
-
-CREATE FUNCTION registry_tables.names_of(ids integer[]) RETURNS text[]
-LANGUAGE sql STABLE PARALLEL SAFE
-RETURN (
-    SELECT array_agg(m.name ORDER BY step.place)
-    FROM unnest(ids) WITH ORDINALITY AS step (id, place) JOIN registry_tables.models AS m ON m.id = step.id
-);
-
 CREATE FUNCTION registry.descendants(model text) RETURNS TABLE (
     descendant text, kind text, family text, distance integer, relation text, path text[], fingerprint_version integer
 ) LANGUAGE plpgsql STABLE PARALLEL SAFE AS $$
@@ -68,8 +7,9 @@ DECLARE
     root CONSTANT integer := registry.model_id(model);
 BEGIN
     RETURN QUERY
+    WITH line AS MATERIALIZED (SELECT down.* FROM registry_tables.descendant_ids(root) AS down)
     SELECT m.name, m.kind, f.name, d.distance, d.relation, registry_tables.names_of(d.path), m.fingerprint_version
-    FROM registry_tables.descendant_ids(root) AS d
+    FROM line AS d
     JOIN registry_tables.models AS m ON m.id = d.id
     JOIN registry_tables.families AS f ON f.id = m.family_id
     ORDER BY d.distance, m.name;
@@ -352,6 +292,7 @@ BEGIN
         RAISE EXCEPTION 'k => % asks for no model', coalesce(k::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'give a number from 1';
     END IF;
+    k := least(k, 1000000);  -- sums of it are numbers, too
     IF within IS NOT NULL THEN
         ids := registry_tables.models_within(within);
     END IF;

@@ -45,47 +45,21 @@ JOIN registry_tables.families AS cf ON cf.id = c.family_id
 JOIN registry_tables.models AS p ON p.id = e.parent_id
 JOIN registry_tables.families AS pf ON pf.id = p.family_id;
 
--- A pair is told once, by its shortest path: the distances come first, for a tree of merges has more paths than one
--- would want to walk.
+-- Of each model the way up, so that a question about one model walks no other's.
 CREATE VIEW registry.lineage AS
-WITH RECURSIVE current AS (
-    SELECT parent_id, child_id, main, relation FROM registry_tables.edges WHERE superseded_at IS NULL
-), reached (ancestor_id, descendant_id, distance) AS (
-    SELECT parent_id, child_id, 1 FROM current
-    UNION
-    SELECT r.ancestor_id, e.child_id, r.distance + 1
-    FROM reached AS r JOIN current AS e ON e.parent_id = r.descendant_id
-), pairs AS (
-    SELECT ancestor_id, descendant_id, min(distance) AS distance FROM reached GROUP BY ancestor_id, descendant_id
-), steps AS (
-    SELECT DISTINCT ON (p.ancestor_id, p.descendant_id)
-           p.ancestor_id, p.descendant_id, p.distance, e.parent_id AS via, e.relation
-    FROM pairs AS p
-    JOIN current AS e ON e.child_id = p.descendant_id
-    LEFT JOIN pairs AS before ON before.ancestor_id = p.ancestor_id AND before.descendant_id = e.parent_id
-    WHERE (p.distance = 1 AND e.parent_id = p.ancestor_id) OR before.distance = p.distance - 1
-    ORDER BY p.ancestor_id, p.descendant_id, e.main DESC, e.parent_id
-), paths (ancestor_id, descendant_id, distance, relation, ids) AS (
-    SELECT ancestor_id, descendant_id, distance, relation, ARRAY[ancestor_id, descendant_id]
-    FROM steps WHERE distance = 1
-    UNION ALL
-    SELECT s.ancestor_id, s.descendant_id, s.distance, s.relation, p.ids || s.descendant_id
-    FROM paths AS p
-    JOIN steps AS s ON s.ancestor_id = p.ancestor_id AND s.via = p.descendant_id AND s.distance = p.distance + 1
-)
-SELECT a.name AS ancestor, d.name AS descendant, p.distance, p.relation,
+SELECT a.name AS ancestor, d.name AS descendant, up.distance,
        (
-           SELECT array_agg(m.name ORDER BY step.place)
-           FROM unnest(p.ids) WITH ORDINALITY AS step (id, place)
-           JOIN registry_tables.models AS m ON m.id = step.id
-       ) AS path,
+           SELECT e.relation FROM registry_tables.edges AS e
+           WHERE e.child_id = d.id AND e.parent_id = up.path[cardinality(up.path) - 1] AND e.superseded_at IS NULL
+       ) AS relation,
+       registry_tables.names_of(up.path) AS path,
        af.name AS ancestor_family, df.name AS descendant_family, a.fingerprint_version AS ancestor_version,
        d.fingerprint_version
-FROM paths AS p
-JOIN registry_tables.models AS a ON a.id = p.ancestor_id
-JOIN registry_tables.families AS af ON af.id = a.family_id
-JOIN registry_tables.models AS d ON d.id = p.descendant_id
-JOIN registry_tables.families AS df ON df.id = d.family_id;
+FROM registry_tables.models AS d
+JOIN registry_tables.families AS df ON df.id = d.family_id
+CROSS JOIN LATERAL registry_tables.ancestor_ids(d.id) AS up
+JOIN registry_tables.models AS a ON a.id = up.id
+JOIN registry_tables.families AS af ON af.id = a.family_id;
 
 CREATE VIEW registry.sources AS
 SELECT m.name AS model, m.kind, f.name AS family, m.fingerprint_version, s.name, s.source, s.revision, s.host, s.size,
