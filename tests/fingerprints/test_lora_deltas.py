@@ -116,7 +116,9 @@ def test_the_journey(url, peft_made):
         known.ingest(base, name="base")
         merged = known.ingest(adapter, base=base, name="merged")
         known.ingest(peft_made("rsLoRA").adapter, name="second")
-        assert known.show("first") == (first.model, first.fingerprint)
+        stored = known.show("first")
+        assert stored.fingerprint == first.fingerprint
+        assert stored.summary.family == "base"  # which came after it, and which it fits
         assert not known.ingest(adapter, name="again").new
         assert (first.model.kind, merged.model.kind) == ("adapter", "model")
         found = known.identify(peft_made("patterns").adapter)
