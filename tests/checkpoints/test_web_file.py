@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pytest
 
-from registry.checkpoints.hub import web_file
+from registry.checkpoints.hub import patience, web_file
 from registry.errors import AddressWithPassword, CatalogueUnreachable
 
 
@@ -60,8 +60,9 @@ def test_a_file_is_fetched(site, tmp_path):
     assert "secret" not in str(Site.asked)
 
 
-def test_what_is_not_fetched(site, tmp_path):
+def test_what_is_not_fetched(site, tmp_path, monkeypatch):
     """A missing file, a redirect to another scheme, no address and a closed port: each is one sentence."""
+    monkeypatch.setattr(patience, "PAUSES", ())
     for address in (f"{site}/none", f"{site}/elsewhere", "https://", "http://[", "ftp://a"):
         with pytest.raises(CatalogueUnreachable, match="Nothing could be fetched"):
             web_file.fetch(address, tmp_path / "file")
