@@ -114,7 +114,7 @@ def test_standard_input(team):
 @pytest.mark.parametrize(
     ("query", "sentence"),
     [
-        ("SELECT 1;\n SELECT nam FROM models", 'line 2, column 9 (column "nam" does not exist); the database advises: Perhaps'),
+        ("SELECT 1;\n SELECT names FROM models", 'line 2, column 9 (column "names" does not exist); the database advises: Perhaps'),
         ("SELEC 1", 'line 1, column 1 (syntax error at or near "SELEC"); correct it'),
         ("SELECT * FROM nearest_models('lama')", "(no model is called 'lama'); the database advises: near names: 'llama'"),
         ("DELETE FROM registry_tables.models", "is refused (cannot execute DELETE in a read-only transaction), for analysts change nothing"),
