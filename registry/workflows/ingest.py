@@ -118,14 +118,20 @@ def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:
     Models that may come from it are judged again: those that are not within a few seconds are due.
     """
     attempts: list[Saved] = []
+    due: list[str] = []
     arrival = answer_of(engine, partial(arrival_of, fingerprint=fingerprint))
 
     def work(session: Session) -> Saved:
         saved = fingerprints.save(session, origin, fingerprint)
+        name = saved.summary.name
         if saved.outcome is Outcome.NEW:
-            welcome(session, saved.summary.name, arrival)
+            due[:] = welcome(session, name, arrival)
+            saved = saved._replace(summary=models.summary_of(session, name))
+        elif saved.outcome is Outcome.REFRESHED:
+            due[:] = [name]
+            edges.mark_due(session, models.numbers(session, due))
         elif saved.said:
-            number = models.find(session, saved.summary.name).id
+            number = models.find(session, name).id
             place(session, [number], because=f"{origin.name} claims another base")
         attempts.append(saved)
         return saved
@@ -133,11 +139,11 @@ def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:
     last = in_transaction(engine, work)
     # unchanged by the second attempt: the first was committed, though its connection was lost
     saved = attempts[0] if last.outcome is Outcome.UNCHANGED else last
-    if saved.outcome is not Outcome.NEW:
+    if not due:
         return saved
     name = saved.summary.name
     try:
-        rejudge_around(engine, name, arrival.affected)
+        rejudge_around(engine, name, due)
         summary = answer_of(engine, partial(models.summary_of, name=name))
     except DatabaseFault as fault:  # it is stored, and the others are due
         notify(RejudgingFailed(name=name, reason=str(fault)))
@@ -145,8 +151,8 @@ def store(engine: Engine, origin: Origin, fingerprint: Fingerprint) -> Saved:
     return saved._replace(summary=summary)  # of another family, perhaps
 
 
-def welcome(session: Session, name: str, arrival: Arrival) -> None:
-    """Store the verdict on a new model and place it in the tree; others are to be judged again.
+def welcome(session: Session, name: str, arrival: Arrival) -> list[str]:
+    """Store the verdict on a new model and place it in the tree; return who is to be judged again.
 
     It is due itself where another was registered since it was judged.
     """
@@ -157,3 +163,4 @@ def welcome(session: Session, name: str, arrival: Arrival) -> None:
     affected = models.numbers(session, arrival.affected)
     edges.mark_due(session, edges.relatives_of(session, model) | affected)
     place(session, [model.id], because=f"{name} arrived")
+    return edges.due_around(session, name, arrival.affected)

@@ -117,18 +117,17 @@ def place(session: Session, numbers: Iterable[int], because: str) -> None:
     follow_roots(session, group, because)
 
 
-def rejudge_around(engine: Engine, name: str, affected: Sequence[str]) -> None:
+def rejudge_around(engine: Engine, name: str, due: Sequence[str]) -> None:
     """Judge those again whose verdicts the arrival of a model may change, for a short while.
 
     Who is left is told about, and stays due. Twice, for a model that arrived at the same time may
     be found only then.
 
     Args:
-        affected: Models that may come from it, the nearest first.
+        due: Those that are known of, the nearest first.
     """
-    question = partial(edges.due_around, name=name, also=affected)
+    question = partial(edges.due_around, name=name, also=due)
     deadline = time.monotonic() + PATIENCE
-    due = answer_of(engine, question)
     for _ in range(2):
         patience = deadline - time.monotonic()
         if not due or patience < 0:

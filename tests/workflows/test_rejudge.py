@@ -47,7 +47,7 @@ def families(known):
     return {node.name: node.family for node in known.tree().nodes}
 
 
-ORDERS = [*random.Random(0).sample(list(permutations([*TREE, "base", "stranger"])), 3)]
+ORDERS = [*random.Random(0).sample(list(permutations([*TREE, "base", "stranger"])), 1)]
 FIRSTS = [
     ("grandchild", "merge", "sibling", "child", "stranger", "base"),
     ("base", "child", "grandchild", "sibling", "merge", "stranger"),
