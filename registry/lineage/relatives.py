@@ -22,9 +22,10 @@ from registry.lineage.mixtures import (
 DRIFT = 0.45
 HUB_FIRST = 0.6  # of the same: above, the hub is named and not the nearest
 DEEPER = 5.0  # times the squared distance: what another depth of the nearer candidate outweighs
-# of the squared distance of the origin of several runs to their mean: a mixture that is no nearer
-# to the model shows nothing
-OF_ANY_ORIGIN = 0.9
+# of the squared distance of the origin of several runs to their mean: a mixture at such a distance
+# from the model shows nothing
+LEAST_OF_ORIGIN = 0.9
+MOST_OF_ORIGIN = 1.15
 NO_BETTER = 1.1  # times what a mixture leaves: a candidate that leaves less is as good
 ALIKE = 1.25  # times the mean cosine at the hub: candidates that may be it as well
 # a candidate that has another's changes, and the model not: what the model would have undone of
@@ -172,7 +173,8 @@ def unmixed(gram: np.ndarray, by_distance: np.ndarray, every: np.ndarray) -> int
         if mixture is None:
             return int(place)
         parts = np.diag(gram)[others[mixture.parts]]
-        if gram[place, place] > OF_ANY_ORIGIN * at_right_angles(parts):
+        of_origin = at_right_angles(parts)
+        if LEAST_OF_ORIGIN * of_origin < gram[place, place] < MOST_OF_ORIGIN * of_origin:
             continue
         without = mixture_of(gram[np.ix_(others, others)]).left
         if gram[place, place] < NO_BETTER * without:

@@ -109,8 +109,7 @@ def may_be_origin(products: np.ndarray, place: int, one: int) -> bool:
     """Return whether a candidate may be what both sides of a mixture were made from.
 
     From the middle of two runs their common origin lies at a right angle, as does what was made
-    from the middle. Seen from the latter the two runs stand on opposite sides, from their origin
-    they do not.
+    from the middle. Seen from their origin the two runs are at a right angle, too.
 
     Args:
         products: Of (mixture - candidate), candidates x candidates.
@@ -122,8 +121,8 @@ def may_be_origin(products: np.ndarray, place: int, one: int) -> bool:
     opposite[place] = False
     from_place = relative_to(products, place)
     ways = np.sqrt(np.clip(from_place.diagonal(), 1e-300, None))
-    obtuse = from_place[one] < -RIGHT * ways[one] * ways
-    return bool((opposite & ~obtuse).any())
+    at_right_angles = np.abs(from_place[one]) < ACUTE * ways[one] * ways
+    return bool((opposite & at_right_angles).any())
 
 
 def is_farther(gram: np.ndarray, place: int, origin: int) -> bool:
