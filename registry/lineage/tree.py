@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from registry.lineage.descent import Descent
+from registry.lineage.family_lines import reached
 from registry.lineage.standing import CERTAIN, Basis, Link, Sign, Standing
 
 HUB = 3  # undecided ties from which a model is presumed to be the base of the others
@@ -53,7 +54,7 @@ def tree_of(standings: Iterable[Standing]) -> list[Link]:
     placed: set[int] = set()
     for model in sorted(known, key=lambda number: by_name(known[number])):
         if model not in placed:
-            group = reached_from(model, neighbours)
+            group = reached({model}, lambda other: neighbours.get(other, {}))
             placed |= group
             root = root_of(group, neighbours, known)
             links += links_below(root, neighbours, known)
@@ -131,19 +132,7 @@ def neighbours_of(ties: Iterable[Tie]) -> Neighbours:
     return neighbours
 
 
-def reached_from(model: int, neighbours: Neighbours) -> set[int]:
-    """Return all models that ties lead to, the model itself among them."""
-    group = {model}
-    front = [model]
-    while front:
-        for other in neighbours.get(front.pop(), {}):
-            if other not in group:
-                group.add(other)
-                front.append(other)
-    return group
-
-
-def root_of(group: set[int], neighbours: Neighbours, known: Mapping[int, Standing]) -> int:
+def root_of(group: frozenset[int], neighbours: Neighbours, known: Mapping[int, Standing]) -> int:
     """Return the model that the others of a group come from.
 
     Of those that no sign forbids it is the one that most claims agree with, then a hub of undecided
@@ -238,7 +227,8 @@ def further_parents(known: Mapping[int, Standing], links: Sequence[Link]) -> lis
         is_merge = bool(standing.parents[1:])
         for parent in standing.parents if is_merge else ():
             is_new = parent in known and parent not in parents[standing.model]
-            if not is_new or standing.model in ancestors_of(parent, parents):
+            above = reached({parent}, lambda model: parents.get(model, ()))
+            if not is_new or standing.model in above:
                 continue
             parents[standing.model].add(parent)
             sign = sign_between(standing, known[parent])
@@ -246,15 +236,3 @@ def further_parents(known: Mapping[int, Standing], links: Sequence[Link]) -> lis
             reason = sign.reason if sign else None
             further.append(Link(standing.model, parent, main=False, basis=basis, reason=reason))
     return further
-
-
-def ancestors_of(model: int, parents: Mapping[int, set[int]]) -> set[int]:
-    """Return a model and all that it comes from."""
-    above = {model}
-    front = [model]
-    while front:
-        for parent in parents.get(front.pop(), set()):
-            if parent not in above:
-                above.add(parent)
-                front.append(parent)
-    return above
