@@ -1,6 +1,7 @@
 """registry.database.roles: an owner, writers and analysts, made without a superuser."""
 
 from contextlib import suppress
+from urllib.parse import quote
 
 import psycopg
 import pytest
@@ -262,17 +263,20 @@ def test_made_twice(own_url, engine):
 
 @pytest.fixture
 def login(own_url):
-    """A login user without rights."""
-    execute(own_url, 'DROP ROLE IF EXISTS "o\'dd""user"')
-    execute(own_url, 'CREATE ROLE "o\'dd""user" LOGIN')
-    yield "o'dd\"user"
-    execute(own_url, 'DROP OWNED BY "o\'dd""user"')
-    execute(own_url, 'DROP ROLE "o\'dd""user"')
+    """A login user without rights, of an odd name that no test beside this one has."""
+    database = own_url.partition("@/")[2].partition("?")[0]
+    name = f"o'dd\"user {database}"
+    quoted = sql.Identifier(name).as_string()
+    execute(own_url, f"DROP ROLE IF EXISTS {quoted}")
+    execute(own_url, f"CREATE ROLE {quoted} LOGIN")
+    yield name
+    execute(own_url, f"DROP OWNED BY {quoted}")
+    execute(own_url, f"DROP ROLE {quoted}")
 
 
 def address_of(url, login):
     """The same database for a user of an odd name."""
-    return url.replace("://registry@", "://" + login.replace("'", "%27").replace('"', "%22") + "@")
+    return url.replace("://registry@", "://" + quote(login) + "@")
 
 
 def test_a_writer(own_url, engine, login, tmp_path):
