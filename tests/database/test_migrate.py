@@ -373,7 +373,7 @@ def test_a_server_without_create(shared_server, own_url):
     execute(shared_server, f"DROP DATABASE {name} WITH (FORCE)")
     execute(shared_server, f"CREATE DATABASE {name} TEMPLATE template1")
     execute(own_url, "CREATE EXTENSION IF NOT EXISTS vector")
-    execute(own_url, "DROP ROLE IF EXISTS guest")
+    execute(own_url, "DROP ROLE IF EXISTS stranger")
     execute(own_url, "CREATE ROLE guest LOGIN")
     guest = own_url.replace("://registry@", "://guest@")
     with pytest.raises(RightMissing, match="CREATE on database") as caught, open_database(guest):
