@@ -103,6 +103,23 @@ def test_a_parameter_of_one_matrix(tmp_path):
         assert [factor.ndim for factor in delta.factors()] == [2, 2]
 
 
+def test_parameters_that_name_no_module(tmp_path, factors):
+    """They belong to the module that has pairs for them, not to a router or a target module."""
+    name = "base_model.model.model.layers.0.{}.lora_{}.weight"
+    for module, outputs in (("mlp.gate", COUNT), ("self_attn.q_proj", HIDDEN)):
+        factors[name.format(module, "A")] = draw(RANK, HIDDEN)
+        factors[name.format(module, "B")] = draw(outputs, RANK)
+    targets = ["gate.weight", "gate_up_proj", "down_proj"]
+    folder = write(tmp_path, factors, target_parameters=targets, target_modules=["q_proj"])
+    names = [delta.name.partition("layers.0.")[2] for delta in open_checkpoint(folder).entries]
+    assert sorted(names) == [
+        "mlp.experts.down_proj",
+        "mlp.experts.gate_up_proj",
+        "mlp.gate.weight",
+        "self_attn.q_proj.weight",
+    ]
+
+
 WRONG = {
     "another rank": ({"r": 4}, "have 6 rows, no multiple of the rank 4"),
     "too few parameters": ({"target_parameters": STACKS[:1]}, "2 pairs of factors for .*, not 1"),

@@ -158,7 +158,7 @@ def deltas_of(
     Raises:
         BrokenAdapter: Where tensors do not go together, or a pattern of the config takes too long.
     """
-    parameters = by_parameter(modules, config.target_parameters, source)
+    parameters = by_parameter(modules, config, source)
     of_parameters = {factors.module for factors in parameters.values()}
     try:
         deltas = stacked_deltas(parameters, config, source)

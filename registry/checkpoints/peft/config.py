@@ -70,6 +70,7 @@ class AdapterConfig:
         ranks: Ranks of single modules.
         alphas: Alphas of single modules.
         target_parameters: Parameters that have factors of their own, such as stacks of experts.
+        target_modules: Modules whose weight has factors, where they are a list of names.
         initialisation: How the adapter began, where that changed its base.
         exact_scaling: The scaling itself, where the config states it.
         stacked: Whether factors of three dimensions are those of stacks of experts.
@@ -83,6 +84,7 @@ class AdapterConfig:
     ranks: NumberByModule
     alphas: NumberByModule
     target_parameters: tuple[str, ...] = ()
+    target_modules: tuple[str, ...] = ()
     initialisation: Initialisation | None = None
     exact_scaling: float | None = None
     stacked: bool = False
@@ -136,6 +138,7 @@ def read_adapter_config(settings: Mapping[str, Any], source: str) -> AdapterConf
         ranks=checked_pattern(rank_pattern, "rank_pattern", source),
         alphas=checked_pattern(settings.get("alpha_pattern"), "alpha_pattern", source),
         target_parameters=checked_names(settings.get("target_parameters") or [], source),
+        target_modules=listed_names(settings.get("target_modules")),
         initialisation=read_initialisation(settings, source),
         exact_scaling=None if scaling is None else checked_number(scaling, "scaling", source),
         stacked=settings.get(STACKED) is True,
@@ -153,6 +156,13 @@ def checked_names(names: Any, source: str) -> tuple[str, ...]:
     if not is_short_list or not all(isinstance(name, str) for name in names):
         raise BrokenAdapter(source=source, reason="target_parameters is no list of a few names")
     return tuple(names)
+
+
+def listed_names(names: Any) -> tuple[str, ...]:
+    """Return target_modules where it is a list of names, () where it is a pattern or missing."""
+    if not isinstance(names, list):
+        return ()
+    return tuple(name for name in names[:MOST_PATTERNS] if isinstance(name, str))
 
 
 def checked_flags(flags: Any, source: str) -> tuple[bool, ...]:

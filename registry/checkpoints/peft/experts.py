@@ -9,7 +9,7 @@ Of several parameters of one module the first is the innermost: `experts.base_la
 to `gate_up_proj`, `experts.lora_A` to `down_proj` (peft.tuners.lora.layer.ParamWrapper).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -54,13 +54,13 @@ class ModuleFactors:
 
 
 def by_parameter(
-    modules: Mapping[str, Mapping[str, Entry]], targets: Sequence[str], source: str
+    modules: Mapping[str, Mapping[str, Entry]], config: AdapterConfig, source: str
 ) -> dict[str, ModuleFactors]:
     """Return those factors that belong to target_parameters, by the parameters' names.
 
     Args:
         modules: The parts by the modules' names, with a `.base_layer` for every depth of nesting.
-        targets: target_parameters of the config.
+        config: Says which parameters and modules have factors.
         source: What errors call the adapter.
 
     Raises:
@@ -73,7 +73,7 @@ def by_parameter(
     parameters: dict[str, ModuleFactors] = {}
     for module, names in depths.items():
         names.sort(key=len, reverse=True)  # the innermost first
-        wanted = parameters_of(module, targets)
+        wanted = parameters_of(module, config, len(names))
         if not wanted or wanted == ["weight"]:
             continue
         factors = [ModuleFactors(name, modules[name]) for name in names]
@@ -95,17 +95,31 @@ def is_lora(factors: ModuleFactors) -> bool:
     )
 
 
-def parameters_of(module: str, targets: Sequence[str]) -> list[str]:
-    """Return the parameters of a module among target_parameters, in the order of definition."""
-    parameters = []
-    for target in targets:
+def parameters_of(module: str, config: AdapterConfig, pairs: int) -> list[str]:
+    """Return the parameters of a module among target_parameters, in the order of definition.
+
+    Those that name no module belong to any that is no target itself, and has more pairs of factors
+    than parameters that name it.
+    """
+    parameters, anywhere = [], []
+    for target in config.target_parameters:
         owner, _, parameter = target.rpartition(".")
-        if module == owner or module.endswith(f".{owner}") or not owner:
+        if not owner:
+            anywhere.append(parameter)
+        elif ends_with(module, owner):
             parameters.append(parameter)
+    is_target = any(ends_with(module, target) for target in config.target_modules)
+    if pairs > len(parameters) and not is_target:
+        parameters += anywhere
     rank = {parameter: place for place, parameter in enumerate(ORDER)}
     return sorted(
         set(parameters), key=lambda parameter: (rank.get(parameter, len(rank)), parameter)
     )
+
+
+def ends_with(module: str, name: str) -> bool:
+    """Return whether a module is called so, or stands last in a longer name."""
+    return module == name or module.endswith(f".{name}")
 
 
 def belongs_to_down(first: ModuleFactors, second: ModuleFactors) -> bool:
