@@ -165,10 +165,11 @@ def without_zero(readings: Readings, source: str) -> Readings:
     filled = []
     zero = []
     for matrix in readings.matrices:
-        if any(matrix.record.singular_values):
+        record = matrix.record
+        if any(record.singular_values) or record.min or record.max:
             filled.append(matrix)
         else:
-            zero.append(matrix.record)
+            zero.append(record)
 
     if not any(matrix.record.std for matrix in filled):
         raise ZeroMatrices(source=source)

@@ -224,12 +224,23 @@ class Meter:
         with batches.turns:
             with self.timing.stage("moments"):
                 distributions = [distribution(matrix.values) for matrix in batch]
-            computed = self.spectra([matrix.values for matrix in batch])
+            computed = self.spectra_of(batch)
 
         for matrix, described, spectrum in zip(batch, distributions, computed, strict=True):
             with self.timing.stage("sketches"):
                 measured = measured_from_values(matrix, described, spectrum, self.stream)
             yield measured
+
+    def spectra_of(self, batch: Batch) -> list[Spectrum]:
+        """Return the singular values of a batch, of those tensors alone that the options name."""
+        names = self.options.spectra_of
+        if names is None:
+            return self.spectra([matrix.values for matrix in batch])
+        spectra = []
+        for matrix in batch:
+            is_wanted = matrix.place.tensor_name in names
+            spectra += self.spectra([matrix.values]) if is_wanted else [Spectrum((), ())]
+        return spectra
 
     def refine_spectrum(self, matrix: LoadedMatrix, tolerance: float) -> RefinedSpectrum:
         """Return the singular values of one matrix to another tolerance."""

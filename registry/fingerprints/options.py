@@ -20,6 +20,7 @@ class MeasureOptions:
         batch_bytes: bytes of matrices that wait on the device for others of their shape, to be
             computed in one call; 0 to compute each by itself.
         prove: whether to prove of every spectrum that no singular value was missed.
+        spectra_of: names of the tensors whose singular values are computed; None for all.
     """
 
     rank: int
@@ -27,6 +28,7 @@ class MeasureOptions:
     threads: int
     batch_bytes: int = 0
     prove: bool = False
+    spectra_of: frozenset[str] | None = None
 
 
 def measure_options(rank: int, threads: int | None, device: str, *, prove: bool) -> MeasureOptions:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from registry.fingerprints.grades import Grade, least_grade
 from registry.fingerprints.record import Fingerprint, Tensor
 from registry.lineage.calibration import SMALLEST, null_distributions
 from registry.lineage.changes import WeightChanges
@@ -78,8 +79,14 @@ class ModelComparison:
             numbers[EvidenceKind.OWN] = self.own_alignment.similarity
             if EvidenceKind.TOKEN in numbers:
                 numbers[EvidenceKind.COMBINED] = 0.0  # its p-value says it all
-        numbers[EvidenceKind.SPECTRA] = closeness(self.spectral_distance)
+        if self.grade == Grade.FULL:
+            numbers[EvidenceKind.SPECTRA] = closeness(self.spectral_distance)
         return numbers
+
+    @property
+    def grade(self) -> Grade:
+        """How much was measured of both models."""
+        return least_grade((self.a.model.grade, self.b.model.grade))
 
     @cached_property
     def p_values(self) -> dict[str, float]:
@@ -146,12 +153,12 @@ class ModelComparison:
         """
         if self.equal_matrices:
             return SMALLEST
-        return min(1.0, len(self.p_values) * min(self.p_values.values()))
+        return min(1.0, len(self.p_values) * min(self.p_values.values(), default=1.0))
 
     @property
     def score(self) -> float:
         """-log10 of the smallest p-value; where that is 0, the largest excess over a null."""
-        surest = min(self.p_values.values())
+        surest = min(self.p_values.values(), default=1.0)
         if self.equal_matrices:
             surest = min(surest, SURE)
         if surest < 1:
@@ -162,9 +169,12 @@ class ModelComparison:
 
     @property
     def std_distance(self) -> float | None:
-        """Cosine distance of the std vectors; None where they are of different projections."""
+        """Cosine distance of the std vectors.
+
+        None where they are of different projections, or not of all layers.
+        """
         one, other = self.a.model, self.b.model
-        if one.projections != other.projections:
+        if one.projections != other.projections or self.grade == Grade.LAYERS:
             return None
         return cosine_distance(one.std_vector, other.std_vector)
 

@@ -40,7 +40,12 @@ def is_degenerate(matrices: Sequence["ComparedMatrix"]) -> bool:
 
 
 def is_flat(matrix: "ComparedMatrix") -> bool:
-    """Return whether a matrix's eight largest singular values are more alike than random ones."""
+    """Return whether a matrix's eight largest singular values are more alike than random ones.
+
+    False of one with fewer values, or none known.
+    """
+    if len(matrix.singular_values) < VALUE:
+        return False
     largest, later = matrix.singular_values[0], matrix.singular_values[VALUE - 1]
     if largest <= 0:
         return True

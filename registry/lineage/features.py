@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from registry.fingerprints.grades import Grade
 from registry.fingerprints.outline import BRANCHES
 from registry.fingerprints.record import Branch, Fingerprint, Matrix, Tensor
 from registry.lineage.degenerate import grew_from_identity, is_degenerate
@@ -131,6 +132,7 @@ class ComparedModel:
     Attributes:
         family: The one that it is registered in, None for a model that is not registered.
         depth: How many layers there are; the fingerprint's `layers`.
+        grade: How much of the model was measured.
     """
 
     digest: str
@@ -150,10 +152,11 @@ class ComparedModel:
     zero: tuple[str, ...] = ()
     tied: bool | None = None
     architecture: str = ""
+    grade: Grade = Grade.FULL
 
     @classmethod
-    def of(cls, fingerprint: Fingerprint) -> "ComparedModel":
-        """Return what is compared of a fingerprint."""
+    def of(cls, fingerprint: Fingerprint, grade: Grade = Grade.FULL) -> "ComparedModel":
+        """Return what is compared of a fingerprint, or of an excerpt of some grade."""
         return cls(
             digest=fingerprint.digest,
             cast_digest=fingerprint.cast_digest,
@@ -171,6 +174,7 @@ class ComparedModel:
             zero=fingerprint.zero,
             tied=fingerprint.tied,
             architecture=fingerprint.architecture,
+            grade=grade,
         )
 
     @property
@@ -192,9 +196,9 @@ class ModelFeatures:
     model: ComparedModel
 
     @classmethod
-    def of(cls, fingerprint: Fingerprint) -> "ModelFeatures":
-        """Return the features of a fingerprint."""
-        return cls(ComparedModel.of(fingerprint))
+    def of(cls, fingerprint: Fingerprint, grade: Grade = Grade.FULL) -> "ModelFeatures":
+        """Return the features of a fingerprint, or of an excerpt of some grade."""
+        return cls(ComparedModel.of(fingerprint, grade))
 
     @cached_property
     def sketches(self) -> Sketches:

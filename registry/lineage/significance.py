@@ -7,6 +7,7 @@ for nothing (docs/method.md, What is counted).
 import math
 from typing import TYPE_CHECKING
 
+from registry.fingerprints.grades import Grade
 from registry.fingerprints.outline import OWN_AXES
 from registry.lineage.calibration import null_distributions
 from registry.lineage.verdict import EvidenceKind
@@ -41,8 +42,10 @@ def uncounted_kinds(comparison: "ModelComparison") -> frozenset[str]:
 
     kinds: set[str] = set()
     grown = any(features.grown_from_identity for features in models)
+    unseen_embeddings = comparison.grade == Grade.LAYERS
+    may_share = unseen_embeddings or comparison.shared_embeddings
     for kind, alignment in comparison.alignments.items():
-        if comparison.shared_embeddings and alignment.similarity < OWN_LAYERS:
+        if may_share and alignment.similarity < OWN_LAYERS:
             kinds.add(kind)
         if kind == EvidenceKind.STREAM and grown and alignment.similarity < COMMON_AXES:
             kinds.add(kind)

@@ -1,0 +1,123 @@
+"""Fingerprints of a part of a model, for verdicts that need no more.
+
+An excerpt of two layers has the records of a model that consists of these alone, without the tables
+outside the layers. An excerpt of all layers lacks what takes longest: the spectra, those of a few
+small matrices aside that tell flat starts, and the clusterings. Neither is ever stored.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Unpack
+
+from registry.architectures.layer_numbers import LayerNumbers
+from registry.architectures.layout import Layout, ProjectionTensor
+from registry.checkpoints import Checkpoint
+from registry.fingerprints.assembly import Origin, assemble
+from registry.fingerprints.clustering import Clustered
+from registry.fingerprints.compute import (
+    check,
+    measure,
+    open_layout,
+    own_axes,
+    without_zero,
+)
+from registry.fingerprints.device import one_thread_each
+from registry.fingerprints.from_source import Measuring
+from registry.fingerprints.meter import Meter
+from registry.fingerprints.options import measure_options
+from registry.fingerprints.record import RANKS, Fingerprint
+from registry.fingerprints.timing import Timing
+
+CHOSEN = (1 / 3, 2 / 3)  # of the depth, at which layers are chosen
+FEWEST_LAYERS = 4  # of a model of which two are worth reading alone
+
+
+def chosen_layers(numbers: Collection[int]) -> tuple[int, ...]:
+    """Return the two layers of a model that are read first; none of one with few layers."""
+    layers = sorted(numbers)
+    if len(layers) < FEWEST_LAYERS:
+        return ()
+    return tuple(layers[int(part * len(layers))] for part in CHOSEN)
+
+
+def excerpt(
+    checkpoint: Checkpoint, layers: Collection[int] | None, **options: Unpack[Measuring]
+) -> Fingerprint:
+    """Return the fingerprint of some layers of a model, or of all, without most spectra.
+
+    Args:
+        layers: Their numbers; None for the whole model.
+
+    Raises what `compute` raises.
+    """
+    timing = options.get("timing") or Timing()
+    origin = open_layout(checkpoint, timing)
+    if layers is not None:
+        origin = of_origin(origin, layers)
+    measuring = measure_options(
+        RANKS[0], options.get("threads"), options.get("device", "auto"), prove=False
+    )
+    measuring = replace(measuring, spectra_of=smallest_of_layers(origin.layout.projections))
+    meter = Meter(measuring, origin.stream, timing)
+    with one_thread_each():
+        readings = measure(meter, origin, options.get("progress"))
+        allowed = options.get("allow_nonfinite", False)
+        check(readings.matrices, checkpoint.source, allow_nonfinite=allowed)
+        readings = without_zero(readings, checkpoint.source)
+        own = own_axes(meter, origin, readings) if layers is None else {}
+    return assemble(origin, readings, own, Clustered(readings.matrices, ()), RANKS[0])
+
+
+def of_origin(origin: Origin, layers: Collection[int]) -> Origin:
+    """Return a model as if it had some of its layers alone, and vectors outside all layers."""
+    layout = layout_of_layers(origin.layout, layers)
+    entries = (*(tensor.entry for tensor in layout.projections), *layout.others)
+    checkpoint = replace(origin.checkpoint, entries=entries)
+    return replace(origin, checkpoint=checkpoint, layout=layout)
+
+
+def layout_of_layers(layout: Layout, layers: Collection[int]) -> Layout:
+    """Return the tensors of some layers, and the vectors outside all layers."""
+    numbers = LayerNumbers.of(layout)
+    projections = [tensor for tensor in layout.projections if tensor.layer in layers]
+    others = []
+    for entry in layout.others:
+        layer = numbers.layer_of(entry.name)
+        if layer in layers or (layer is None and len(entry.shape) == 1):
+            others.append(entry)
+    return Layout(tuple(projections), tuple(others), ())
+
+
+def smallest_of_layers(tensors: Sequence[ProjectionTensor]) -> frozenset[str]:
+    """Return the name of the smallest tensor of each of the chosen layers, or of every layer."""
+    numbers = {tensor.layer for tensor in tensors}
+    smallest: dict[int, ProjectionTensor] = {}
+    for tensor in tensors:
+        if tensor.layer not in (chosen_layers(numbers) or numbers):
+            continue
+        least = smallest.setdefault(tensor.layer, tensor)
+        if tensor.entry.count < least.entry.count:
+            smallest[tensor.layer] = tensor
+    return frozenset(tensor.entry.name for tensor in smallest.values())
+
+
+def of_layers(fingerprint: Fingerprint, layers: Collection[int]) -> Fingerprint:
+    """Return what an excerpt of some layers would hold, of a fingerprint at hand."""
+    matrices = tuple(matrix for matrix in fingerprint.matrices if matrix.layer in layers)
+    tensors = []
+    for tensor in fingerprint.tensors:
+        if tensor.layer in layers or (tensor.layer is None and len(tensor.shape) == 1):
+            tensors.append(tensor)
+    branches = []
+    for branch in fingerprint.branches:
+        if branch.layer in layers:
+            branches.append(replace(branch, own=None, scores=None))
+    return replace(
+        fingerprint,
+        layers=len(layers),
+        matrices=matrices,
+        branches=tuple(branches),
+        tensors=tuple(tensors),
+        zero=(),
+        tied=None,
+    )

@@ -1,0 +1,61 @@
+"""Whether a verdict on a part of the evidence is that of all of it (docs/method.md, Grades)."""
+
+import numpy as np
+
+from registry.fingerprints.grades import Grade
+from registry.lineage.comparison import ModelComparison
+from registry.lineage.verdict import TRAINING, ChangeKind, Verdict
+
+AGREE = 0.5  # cosine of sketches, above which nothing was turned or put in another order
+TOLD_BY_LAYERS = TRAINING | {ChangeKind.TENSORS_CHANGED}
+
+
+def is_settled(comparison: ModelComparison, verdict: Verdict) -> bool:
+    """Return whether more evidence would give the same relation to the same model."""
+    return SETTLED[comparison.grade](comparison, verdict)
+
+
+def by_layers(comparison: ModelComparison, verdict: Verdict) -> bool:
+    """Return whether two layers were plainly trained further, and nothing else was done to them.
+
+    Where a matrix is equal the rest may be, too, or not: that is not settled. Nor is that models
+    are unrelated: axes may have been changed.
+    """
+    kinds = {change.kind for change in verdict.changes}
+    similarities = [alignment.similarity for alignment in comparison.alignments.values()]
+    return (
+        verdict.related
+        and comparison.changes.equal == 0
+        and keeps_places(comparison)
+        and min(similarities) > AGREE
+        and bool(kinds & TRAINING)
+        and kinds <= TOLD_BY_LAYERS
+    )
+
+
+def by_sketches(comparison: ModelComparison, verdict: Verdict) -> bool:
+    """Return whether models are unrelated or equal, or each matrix stands where it did.
+
+    Spectra tell more of matrices that were turned, and of those in other shapes.
+    """
+    if not verdict.related or comparison.same:
+        return True
+    cosines = list(comparison.changes.cosines.values())
+    return keeps_places(comparison) and bool(cosines) and float(np.min(cosines)) > AGREE
+
+
+def keeps_places(comparison: ModelComparison) -> bool:
+    """Return whether every matrix has its place and shape in both models."""
+    changes = comparison.changes
+    in_order = changes.places == tuple(range(len(changes.b.layers)))
+    unmatched = changes.unmatched
+    is_complete = not unmatched.added and not unmatched.removed
+    return in_order and is_complete and all(pair.same_shape for pair in changes.pairs)
+
+
+def by_all(_comparison: ModelComparison, _verdict: Verdict) -> bool:
+    """Return that all evidence settles it."""
+    return True
+
+
+SETTLED = {Grade.LAYERS: by_layers, Grade.SKETCHES: by_sketches, Grade.FULL: by_all}
