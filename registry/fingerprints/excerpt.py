@@ -25,7 +25,7 @@ from registry.fingerprints.device import one_thread_each
 from registry.fingerprints.from_source import Measuring
 from registry.fingerprints.meter import Meter
 from registry.fingerprints.options import measure_options
-from registry.fingerprints.record import RANKS, Fingerprint
+from registry.fingerprints.record import RANKS, Fingerprint, Tensor
 from registry.fingerprints.timing import Timing
 
 CHOSEN = (1 / 3, 2 / 3)  # of the depth, at which layers are chosen
@@ -101,23 +101,26 @@ def smallest_of_layers(tensors: Sequence[ProjectionTensor]) -> frozenset[str]:
     return frozenset(tensor.entry.name for tensor in smallest.values())
 
 
+def belongs(tensor: Tensor, layers: Collection[int]) -> bool:
+    """Return whether a tensor stands in one of some layers, or is a vector outside all layers."""
+    is_vector = len(tensor.shape) == 1
+    return tensor.layer in layers or (tensor.layer is None and is_vector)
+
+
 def of_layers(fingerprint: Fingerprint, layers: Collection[int]) -> Fingerprint:
     """Return what an excerpt of some layers would hold, of a fingerprint at hand."""
     matrices = tuple(matrix for matrix in fingerprint.matrices if matrix.layer in layers)
-    tensors = []
-    for tensor in fingerprint.tensors:
-        if tensor.layer in layers or (tensor.layer is None and len(tensor.shape) == 1):
-            tensors.append(tensor)
-    branches = []
-    for branch in fingerprint.branches:
-        if branch.layer in layers:
-            branches.append(replace(branch, own=None, scores=None))
+    branches = [
+        replace(branch, own=None, scores=None)
+        for branch in fingerprint.branches
+        if branch.layer in layers
+    ]
     return replace(
         fingerprint,
         layers=len(layers),
         matrices=matrices,
         branches=tuple(branches),
-        tensors=tuple(tensors),
+        tensors=tuple(tensor for tensor in fingerprint.tensors if belongs(tensor, layers)),
         zero=(),
         tied=None,
     )
