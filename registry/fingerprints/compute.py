@@ -165,15 +165,21 @@ def without_zero(readings: Readings, source: str) -> Readings:
     filled = []
     zero = []
     for matrix in readings.matrices:
-        record = matrix.record
-        if any(record.singular_values) or record.min or record.max:
+        if has_values(matrix.record):
             filled.append(matrix)
         else:
-            zero.append(record)
+            zero.append(matrix.record)
 
     if not any(matrix.record.std for matrix in filled):
         raise ZeroMatrices(source=source)
     return replace(readings, matrices=filled, zero=tuple(zero))
+
+
+def has_values(matrix: Matrix) -> bool:
+    """Return whether a matrix has a finite value but zero; its spectrum tells, if there is one."""
+    if matrix.singular_values:
+        return any(matrix.singular_values)
+    return matrix.std > 0 or abs(matrix.mean) > 0
 
 
 def own_axes(
