@@ -115,6 +115,15 @@ KINDS: dict[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
 }
 
 
+def array(kind: str, m: int, n: int, dtype: np.dtype, seed: int) -> np.ndarray:
+    """An m x n matrix of a kind, as an array of an element type of numpy's or ml_dtypes'."""
+    made = KINDS[kind](np.random.default_rng(seed), m, n)
+    if dtype == np.float16:  # its range is narrow
+        made = made / max(np.abs(made).max(), 1e-300)
+    with np.errstate(over="ignore"):
+        return made.astype(np.float32, copy=False).astype(dtype) if dtype != np.float64 else made
+
+
 def matrix(kind: str, m: int, n: int, dtype: torch.dtype, seed: int) -> torch.Tensor:
     """An m x n matrix of a kind, in an element type."""
     made = torch.from_numpy(KINDS[kind](np.random.default_rng(seed), m, n))

@@ -17,6 +17,7 @@ from registry.fingerprints.digests import TensorDigests
 from registry.fingerprints.matrix import SKETCH_SIZES, MatrixStatistics
 from registry.fingerprints.record import Adapter
 from registry.fingerprints.subspace_sketches import gram_sketch_of_factors
+from registry.numerics.arrays import as_tensor
 from registry.numerics.digest import tensor_digest
 from registry.numerics.lowrank import product, side
 from registry.numerics.moments import Moments, merge, moments
@@ -50,7 +51,7 @@ def delta_statistics(
         outputs_side = side(part)
         delta_moments, spectrum = product(outputs_side, inputs_side, delta.scaling, rank)
         image = thin_sketch(part, a, SKETCH_SIZES[projection]) * delta.scaling
-        triangles = (outputs_side.triangle, inputs_side.triangle)
+        triangles = (as_tensor(outputs_side.triangle), as_tensor(inputs_side.triangle))
 
         yield MatrixStatistics(
             rows=part.shape[0],

@@ -9,14 +9,15 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
+import numpy as np
 
+from registry.numerics.arrays import Values, as_array, float64
 from registry.numerics.gram_spectrum import largest_magnitude
 from registry.numerics.moments import Moments
 from registry.numerics.spectrum import Spectrum
 
 ROWS_AT_ONCE = 2048  # of a factor, converted to float64 and factorised in the cache
-EPSILON = torch.finfo(torch.float64).eps
+EPSILON = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Side:
     divided by `scale`, so that squares stay inside float64's range.
     """
 
-    sums: torch.Tensor
-    triangle: torch.Tensor
+    sums: np.ndarray
+    triangle: np.ndarray
     scale: float
     kept: int
     count: int
@@ -45,37 +46,37 @@ class Measured(NamedTuple):
     spectrum: Spectrum
 
 
-def side(factor: torch.Tensor) -> Side:
+def side(factor: Values) -> Side:
     """Return the summary of a k x r factor of any floating type: left as it is, right transposed.
 
     The triangles of the blocks have the triangle of the whole.
     """
-    scale = largest_magnitude(factor) or 1.0
+    array = as_array(factor)
+    scale = largest_magnitude(array) or 1.0
     triangles, block_sums = [], []
     kept = 0
-    for block in factor.split(ROWS_AT_ONCE):
-        rows = finite_rows(block.to(torch.float64).div(scale))
+    for start in range(0, max(1, len(array)), ROWS_AT_ONCE):
+        rows = finite_rows(float64(array[start : start + ROWS_AT_ONCE]) / scale)
         triangles.append(triangle_of(rows))
         block_sums.append(rows.sum(0))
         kept += len(rows)
 
-    triangle = triangles[0] if len(triangles) == 1 else triangle_of(torch.cat(triangles))
-    sums = torch.stack(block_sums).sum(0)
-    return Side(sums, triangle, scale, kept, factor.shape[0])
+    triangle = triangles[0] if len(triangles) == 1 else triangle_of(np.concatenate(triangles))
+    sums = np.sum(block_sums, axis=0)
+    return Side(sums, triangle, scale, kept, len(array))
 
 
-def triangle_of(rows: torch.Tensor) -> torch.Tensor:
+def triangle_of(rows: np.ndarray) -> np.ndarray:
     """Return R of the QR factorisation."""
-    factors = torch.linalg.qr(rows, mode="r")
-    triangle: torch.Tensor = factors.R
-    return triangle
+    return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
-def finite_rows(rows: torch.Tensor) -> torch.Tensor:
+def finite_rows(rows: np.ndarray) -> np.ndarray:
     """Return the rows, of numbers up to 1, without those that hold NaN or infinities."""
-    if rows.sum().isfinite():  # then every number is
+    if math.isfinite(rows.sum()):  # then every number is
         return rows
-    return rows[rows.isfinite().all(1)]
+    kept: np.ndarray = rows[np.isfinite(rows).all(1)]
+    return kept
 
 
 def product(left: Side, right: Side, scaling: float, rank: int) -> Measured:
@@ -88,18 +89,18 @@ def product(left: Side, right: Side, scaling: float, rank: int) -> Measured:
     where these cancel in the product, that is relative to them and not to it.
     """
     scale = scaling * left.scale * right.scale
-    values = torch.linalg.svdvals(left.triangle @ right.triangle.T)
+    values = np.linalg.svd(left.triangle @ right.triangle.T, compute_uv=False)
 
     count = left.kept * right.kept
     mean, mean_square = 0.0, 0.0
     if count:
         mean = float(left.sums @ right.sums) / count
-        mean_square = float(values.square().sum()) / count  # |BA|_F^2 = sum of sigma^2
+        mean_square = float((values**2).sum()) / count  # |BA|_F^2 = sum of sigma^2
     std = math.sqrt(max(0.0, mean_square - mean**2))
     nonfinite = left.count * right.count - count
     moments = Moments.spread(count, mean * scale, std * abs(scale), nonfinite)
 
-    norms = float(left.triangle.norm() * right.triangle.norm())
+    norms = float(np.linalg.norm(left.triangle) * np.linalg.norm(right.triangle))
     operations = left.count + right.count + len(left.sums)
     bound = EPSILON * operations * norms * abs(scale)
     top = (values[:rank] * abs(scale)).tolist()

@@ -1,48 +1,45 @@
-"""Matrices as they act on a few vectors at a time, read in their storage type.
+"""A matrix as it acts on a few vectors at a time, read in its storage type.
 
-No float copy of a whole matrix is made. On the CPU the products are compiled
-(compiled/products.py); on a GPU, and where numba is missing, they are torch's. Shapes: B matrices
-of m x n in bfloat16, float16 or float32, and for each of them b vectors, float32, as rows.
+No float copy of the whole matrix is made. The products are compiled (compiled/products.py); where
+numba is missing they are numpy's. Shapes: a matrix of m x n in bfloat16, float16 or float32, and b
+vectors, float32, as rows. registry.numerics.device_products does the same on a GPU.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import torch
+import numpy as np
 
+from registry.numerics.arrays import BF16, F16, F32, float32
 from registry.numerics.compiled.loading import loaded
 
-# As the kernels read them: numpy has no bfloat16.
-ALIASES = {
-    torch.bfloat16: torch.uint16,
-    torch.float16: torch.int16,
-    torch.float32: torch.float32,
-}
+# As the kernels read them: numba has neither bfloat16 nor float16.
+ALIASES: dict[np.dtype, np.dtype] = {BF16: np.dtype(np.uint16), F16: np.dtype(np.int16), F32: F32}
 LOST = 1e-12  # of a vector's squared length: what is left of it then is mostly rounding
 RIDGE = LOST / 16  # relative, on the diagonal of a Gram matrix: keeps it positive definite
 LEAST_RIDGE = 1e-300  # where the diagonal is zero
-FLOAT32_ELEMENTS = 1 << 22  # of a matrix, held as float32 at a time by torch's products
+FLOAT32_ELEMENTS = 1 << 20  # of a matrix, held as float32 at a time by numpy's products
 
 
 class Orthogonalised(NamedTuple):
     """What b rows were, in terms of a basis of k rows and of the rows that they became.
 
     Attributes:
-        inside: B x b x k, float32.
-        outside: B x b x b, float64, so that the rows were inside basis + outside rows.
-        lost: B x b, of which rows rounding has left nothing.
+        inside: b x k, float32.
+        outside: b x b, float64, so that the rows were inside basis + outside rows.
+        lost: b, of which rows rounding has left nothing.
     """
 
-    inside: torch.Tensor
-    outside: torch.Tensor
-    lost: torch.Tensor
+    inside: np.ndarray
+    outside: np.ndarray
+    lost: np.ndarray
 
 
 @cache
-def kernels(dtype: torch.dtype) -> ModuleType | None:
+def kernels(dtype: np.dtype) -> ModuleType | None:
     """Return the compiled products for a type; None where numba is missing or cannot compile them.
 
     Only large matrices need wait for numba, which takes a while to load.
@@ -50,178 +47,166 @@ def kernels(dtype: torch.dtype) -> ModuleType | None:
     module = loaded("products")
     if module is None:
         return None
-    one = array(torch.ones(1, 1, dtype=dtype))
-    vectors = array(torch.ones(4, 1))
+    one = np.ones((1, 1), np.float32).astype(dtype)
+    vectors = np.ones((4, 1), np.float32)
     with suppress(module.NumbaError, OSError):
-        module.dots(one, vectors, vectors.copy())
-        module.add(one, vectors, vectors.copy())
-        module.add_gram(one, vectors, vectors.copy(), 1.0)
+        module.dots(words(one), vectors, vectors.copy())
+        module.add(words(one), vectors, vectors.copy())
+        module.add_gram(words(one), vectors, vectors.copy(), 1.0)
         return module
     return None
 
 
-def compiled(a: torch.Tensor) -> ModuleType | None:
-    """Return the compiled products if they can read these matrices."""
-    return kernels(a.dtype) if a.device.type == "cpu" else None
+def words(a: np.ndarray) -> np.ndarray:
+    """Return an array as the kernels read it."""
+    return a.view(ALIASES[a.dtype])
 
 
-def array(a: torch.Tensor) -> Any:
-    """Return a tensor as the kernels read it."""
-    return a.view(ALIASES[a.dtype]).numpy()
-
-
-def dots(a: torch.Tensor, x: torch.Tensor) -> torch.Tensor:
-    """Return x A^T, B x b x m, for x: B x b x n."""
-    kernel = compiled(a)
-    if kernel is None:
-        products = [torch.bmm(x, block.float().mT) for block in blocks(a)]
-        return torch.cat(products, 2)
-
-    y = x.new_empty(*x.shape[:2], a.shape[1])
-    for matrix, inputs, outputs in zip(array(a), x.numpy(), y.numpy(), strict=True):
-        kernel.dots(matrix, inputs, outputs)
+def dots(a: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return x A^T, b x m, for x: b x n."""
+    y = np.empty((len(x), len(a)), np.float32)
+    kernel = kernels(a.dtype)
+    if kernel is not None:
+        kernel.dots(words(a), x, y)
+        return y
+    for rows in blocks(a):
+        np.matmul(x, float32(a[rows]).T, out=y[:, rows])
     return y
 
 
-def add(a: torch.Tensor, y: torch.Tensor, z: torch.Tensor) -> None:
-    """Add y A to z, in place: y is B x b x m, z is B x b x n."""
-    kernel = compiled(a)
-    if kernel is None:
-        for block, part in zip(blocks(a), y.split(block_rows(a), 2), strict=True):
-            z.baddbmm_(part, block.float())
+def add(a: np.ndarray, y: np.ndarray, z: np.ndarray) -> None:
+    """Add y A to z, in place: y is b x m, z is b x n."""
+    kernel = kernels(a.dtype)
+    if kernel is not None:
+        kernel.add(words(a), y, z)
         return
+    for rows in blocks(a):
+        z += y[:, rows] @ float32(a[rows])
 
-    for matrix, inputs, outputs in zip(array(a), y.numpy(), z.numpy(), strict=True):
-        kernel.add(matrix, inputs, outputs)
 
-
-def add_gram(a: torch.Tensor, x: torch.Tensor, z: torch.Tensor, scale: float) -> None:
-    """Add scale * x A^T A to z, in place: x and z are B x b x n."""
-    kernel = compiled(a)
-    if kernel is None:
-        for block in blocks(a):
-            rows = block.float()
-            y = torch.bmm(x, rows.mT).mul_(scale)
-            z.baddbmm_(y, rows)
+def add_gram(a: np.ndarray, x: np.ndarray, z: np.ndarray, scale: float) -> None:
+    """Add scale * x A^T A to z, in place: x and z are b x n."""
+    kernel = kernels(a.dtype)
+    if kernel is not None:
+        kernel.add_gram(words(a), x, z, scale)
         return
+    for rows in blocks(a):
+        block = float32(a[rows])
+        y = x @ block.T
+        y *= np.float32(scale)
+        z += y @ block
 
-    for matrix, inputs, outputs in zip(array(a), x.numpy(), z.numpy(), strict=True):
-        kernel.add_gram(matrix, inputs, outputs, scale)
+
+def blocks(a: np.ndarray) -> Iterator[slice]:
+    """Yield the rows of a matrix, a few at a time."""
+    height = max(1, FLOAT32_ELEMENTS // max(1, a.shape[1]))
+    for start in range(0, len(a), height):
+        yield slice(start, start + height)
 
 
-def orthogonalise(basis: torch.Tensor, w: torch.Tensor) -> Orthogonalised:
-    """Make rows orthonormal to a basis and to each other, in place: Gram-Schmidt by blocks, twice.
+def orthogonalise(basis: np.ndarray, w: np.ndarray, near: int) -> Orthogonalised:
+    """Make rows orthonormal to a basis and to each other, in place: Gram-Schmidt by blocks.
 
     Args:
-        basis: B x k x n.
-        w: B x b x n.
+        basis: k x n.
+        w: b x n.
+        near: How many of the basis' last rows hold most of what w's rows have of the basis.
 
-    Rows of which rounding leaves nothing become zero.
+    First the near rows are taken out, then all; once more where that has left less than half of the
+    square of a row. Rows of which rounding leaves nothing become zero.
     """
-    batch, count, _ = w.shape
-    inside = basis.new_empty(batch, count, basis.shape[1])
-    outside = torch.empty(batch, count, count, dtype=torch.float64, device=w.device)
-    lost = torch.empty(batch, count, dtype=torch.bool, device=w.device)
+    count = len(w)
+    inside = np.zeros((count, len(basis)), np.float32)
+    outside = np.eye(count)
+    lost = np.zeros(count, dtype=bool)
     result = Orthogonalised(inside, outside, lost)
 
-    kernel = compiled(basis)
-    if kernel is None:
-        orthogonalise_in_torch(basis, w, result)
-        return result
-    arrays = [tensor.numpy() for tensor in (basis, w, inside, outside, lost)]
-    for one_matrix in zip(*arrays, strict=True):
-        kernel.orthogonalise(*one_matrix, LOST)
+    kernel = kernels(F32)
+    if kernel is not None:
+        kernel.orthogonalise(basis, w, inside, outside, lost, near)
+    else:
+        orthogonalise_in_numpy(basis, w, result)
     return result
 
 
-def orthogonalise_in_torch(basis: torch.Tensor, w: torch.Tensor, result: Orthogonalised) -> None:
+def orthogonalise_in_numpy(basis: np.ndarray, w: np.ndarray, result: Orthogonalised) -> None:
     """Change w as `orthogonalise` says, and fill the result."""
     inside, outside, lost = result
-    longest = w.square().sum(2).amax(1, keepdim=True)
-    inside.copy_(project(basis, w))
+    longest = (w * w).sum(1).max()
+    inside += project(basis, w)
     lower = orthonormalise(w)
-    lost.copy_(lower.diagonal(dim1=1, dim2=2).square() <= LOST * longest)
+    lost |= lower.diagonal() ** 2 <= LOST * longest
     w[lost] = 0
-    lower.mT[lost] = 0
+    lower[:, lost] = 0
 
-    inside += lower.float() @ project(basis, w)
-    outside.copy_(lower @ orthonormalise(w))
+    inside += (lower @ project(basis, w)).astype(np.float32)
+    outside[:] = lower @ orthonormalise(w)
 
 
-def project(basis: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
-    """Take the basis' part out of w, in place, and return it: B x b x k."""
-    part = dots(basis, w)
-    add(basis, -part, w)
+def project(basis: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Take the basis' part out of w, in place, and return it: b x k."""
+    part: np.ndarray = w @ basis.T
+    w -= part @ basis
     return part
 
 
-def orthonormalise(w: torch.Tensor) -> torch.Tensor:
+def orthonormalise(w: np.ndarray) -> np.ndarray:
     """Make rows orthonormal, in place, by Cholesky in float64; rows of zeros stay.
 
-    Returns lower, B x b x b: w was lower w'.
+    Returns lower, b x b: w was lower w'.
     """
-    exact = w.double()
-    square = exact @ exact.mT
-    square.diagonal(dim1=1, dim2=2).mul_(1 + RIDGE).add_(LEAST_RIDGE)
-    lower: torch.Tensor = torch.linalg.cholesky_ex(square)[0]
-    inverse = torch.linalg.inv_ex(lower)[0]
-    w.copy_(inverse @ exact)
+    exact = w.astype(np.float64)
+    square = exact @ exact.T
+    diagonal = np.einsum("ii->i", square)  # a view
+    diagonal *= 1 + RIDGE
+    diagonal += LEAST_RIDGE
+    lower: np.ndarray = np.linalg.cholesky(square)
+    w[:] = np.linalg.solve(lower, exact)
     return lower
-
-
-def block_rows(a: torch.Tensor) -> int:
-    """Return how many rows of a matrix torch's products take at a time."""
-    return max(1, FLOAT32_ELEMENTS // max(1, a.shape[2]))
-
-
-def blocks(a: torch.Tensor) -> Sequence[torch.Tensor]:
-    """Return the matrices, a few rows at a time."""
-    parts: Sequence[torch.Tensor] = a.split(block_rows(a), 1)
-    return parts
 
 
 class Gram:
     """What a matrix does from its smaller side: x to x G, G = A^T A (or A A^T where m < n).
 
-    a: B x m x n. scale: a power of two that A is multiplied by, so that squares stay inside
-    float32's range. size: of the smaller side, long: of the larger.
+    a: m x n. scale: a power of two that A is multiplied by, so that squares stay inside float32's
+    range. size: of the smaller side, long: of the larger.
     """
 
-    def __init__(self, a: torch.Tensor, scale: float = 1.0) -> None:
+    def __init__(self, a: np.ndarray, scale: float = 1.0) -> None:
         self.a = a
         self.scale = scale
-        self.wide = a.shape[1] < a.shape[2]
-        self.size, self.long = sorted(a.shape[1:])
+        self.wide = a.shape[0] < a.shape[1]
+        self.size, self.long = sorted(a.shape)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the images of x, B x b x size, under A: B x b x long."""
+    def forward(self, x: np.ndarray) -> np.ndarray:
+        """Return the images of x, b x size, under A: b x long."""
         scaled = self.scaled(x)
         if self.wide:
-            return combined(self.a, scaled, self.long)
+            return combined(self.a, scaled)
         return dots(self.a, scaled)
 
-    def adjoint(self, y: torch.Tensor) -> torch.Tensor:
-        """Return the images of y, B x b x long, under A^T: B x b x size."""
+    def adjoint(self, y: np.ndarray) -> np.ndarray:
+        """Return the images of y, b x long, under A^T: b x size."""
         scaled = self.scaled(y)
         if self.wide:
             return dots(self.a, scaled)
-        return combined(self.a, scaled, self.size)
+        return combined(self.a, scaled)
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """Return x G, B x b x size; a tall matrix is read once."""
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Return x G, b x size; a tall matrix is read once."""
         if self.wide:
             return self.adjoint(self.forward(x))
-        z = torch.zeros_like(x)
+        z = np.zeros_like(x)
         add_gram(self.a, self.scaled(x), z, self.scale)
         return z
 
-    def scaled(self, x: torch.Tensor) -> torch.Tensor:
+    def scaled(self, x: np.ndarray) -> np.ndarray:
         """Return vectors times the scale."""
-        return x if self.scale == 1 else x * self.scale
+        return x if self.scale == 1 else x * np.float32(self.scale)
 
 
-def combined(a: torch.Tensor, y: torch.Tensor, columns: int) -> torch.Tensor:
-    """Return y A, B x b x columns: combinations of the rows of A."""
-    z = y.new_zeros(*y.shape[:2], columns)
+def combined(a: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return y A, b x n: combinations of the rows of A."""
+    z = np.zeros((len(y), a.shape[1]), np.float32)
     add(a, y, z)
     return z

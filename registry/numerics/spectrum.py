@@ -3,12 +3,20 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
-import torch
+import numpy as np
 
+from registry.numerics.arrays import (
+    F64,
+    Values,
+    as_array,
+    as_tensor,
+    contiguous,
+    float32,
+    is_on_gpu,
+)
 from registry.numerics.gram_spectrum import gram_singular_values, largest_magnitude
-from registry.numerics.lanczos import lanczos
+from registry.numerics.lanczos import Ritz, lanczos
 from registry.numerics.products import ALIASES, Gram
 from registry.numerics.spectrum_proof import proven
 
@@ -17,9 +25,6 @@ TIGHTEST = 1e-5  # what float32 vectors reach for certain; for less the Gram mat
 SMALL, PER_RANK, MEDIUM = 256, 8, 1024  # of smaller sides, as measured on a CPU
 FEW_VALUES = 16  # for which few vectors at a time are enough
 CACHED_ELEMENTS = 1 << 23  # of a matrix that is read anew at little cost
-DEVICE_VECTORS = 32  # at a time, to keep a GPU busy
-SAFE = 2.0**40  # magnitudes of A x, from its inverse on, whose squares float32 holds
-LARGEST_FACTOR = 2.0**100  # that float32 holds
 HALF_UNIT = 2.0**-24  # float32's rounding
 
 
@@ -31,19 +36,8 @@ class Spectrum:
     bounds: tuple[float, ...]
 
 
-class Rescaled(NamedTuple):
-    """A matrix over its unit, and how far float32 moved its singular values by that."""
-
-    gram: Gram
-    rounding: float
-
-
 def spectra(
-    matrices: Sequence[torch.Tensor],
-    rank: int,
-    tolerance: float = TOLERANCE,
-    *,
-    prove: bool = False,
+    matrices: Sequence[Values], rank: int, tolerance: float = TOLERANCE, *, prove: bool = False
 ) -> list[Spectrum]:
     """Return the `rank` largest singular values of each matrix, all of them where there are fewer.
 
@@ -58,12 +52,13 @@ def spectra(
     values that there may be more, no proof though one is wanted - by the eigenvalues of the Gram
     matrix in float64.
     """
+    if not is_on_gpu(matrices[0]):
+        matrices = [as_array(matrix) for matrix in matrices]
     if tolerance < TIGHTEST or dense_is_faster(matrices[0].shape, rank):
         return [exact(matrix, rank) for matrix in matrices]
 
-    approximate = krylov([row_major(matrix) for matrix in matrices], rank)
     spectra_found = []
-    for matrix, spectrum in zip(matrices, approximate, strict=True):
+    for matrix, spectrum in zip(matrices, krylov(matrices, rank), strict=True):
         if spectrum is None or not settled(matrix, spectrum, tolerance, prove=prove):
             spectra_found.append(exact(matrix, rank))
         else:
@@ -81,7 +76,7 @@ def dense_is_faster(shape: Sequence[int], rank: int) -> bool:
     return smaller <= max(MEDIUM, 2 * rank) or larger >= 2 * smaller
 
 
-def settled(matrix: torch.Tensor, spectrum: Spectrum, tolerance: float, *, prove: bool) -> bool:
+def settled(matrix: Values, spectrum: Spectrum, tolerance: float, *, prove: bool) -> bool:
     """Return whether the bounds are tight enough and, if that is wanted, no value was missed."""
     if max(spectrum.bounds) > tolerance * spectrum.values[0]:
         return False
@@ -90,89 +85,83 @@ def settled(matrix: torch.Tensor, spectrum: Spectrum, tolerance: float, *, prove
     return proven(matrix, spectrum.values, spectrum.bounds) == len(spectrum.values)
 
 
-def exact(matrix: torch.Tensor, rank: int) -> Spectrum:
+def exact(matrix: Values, rank: int) -> Spectrum:
     """Return the values that the Gram matrix gives in float64."""
     values, bounds = gram_singular_values(matrix, rank)
     return Spectrum(tuple(values.tolist()), tuple(bounds.tolist()))
 
 
-def krylov(matrices: list[torch.Tensor], rank: int) -> list[Spectrum | None]:
+def krylov(matrices: Sequence[Values], rank: int) -> list[Spectrum | None]:
     """Return what block Lanczos gives for each matrix; None where it may have missed a value."""
-    whole = torch.stack(matrices) if len(matrices) > 1 else matrices[0][None]
-    gram = Gram(whole)
-    if whole.dtype in ALIASES and tame(gram):
-        return lanczos_spectra(gram, rank)
+    if is_on_gpu(matrices[0]):
+        from registry.numerics import device_spectrum  # noqa: PLC0415  # it takes torch
 
-    if len(matrices) > 1:  # each has a scale of its own
-        one_by_one = []
-        for matrix in matrices:
-            one_by_one += krylov([matrix], rank)
-        return one_by_one
+        return device_spectrum.krylov([as_tensor(matrix) for matrix in matrices], rank)
+    return [krylov_of(row_major(as_array(matrix)), rank) for matrix in matrices]
 
-    peak = largest_magnitude(whole)
+
+def krylov_of(matrix: np.ndarray, rank: int) -> Spectrum | None:
+    """Return what block Lanczos gives for a matrix; None where it may have missed a value."""
+    block = block_size(matrix.size, rank)
+    count = multiple_of_four(rank)
+    if matrix.dtype in ALIASES:
+        ritz = lanczos(Gram(matrix), count, block)
+        if ritz is not None:
+            return spectrum_of(ritz, rank)
+
+    peak = largest_magnitude(matrix)
     if not peak:
-        return [Spectrum((0.0,) * rank, (0.0,) * rank)]
+        return Spectrum((0.0,) * rank, (0.0,) * rank)
     unit = 2.0 ** round(math.log2(peak))
-    rescaled = over_unit(whole, unit)
-    return lanczos_spectra(rescaled.gram, rank, unit=unit, rounding=rescaled.rounding)
+    single = over_unit(matrix, unit)
+    rounding = HALF_UNIT * float(np.linalg.norm(single)) if matrix.dtype == F64 else 0.0
+    ritz = lanczos(Gram(single), count, block)
+    return None if ritz is None else spectrum_of(ritz, rank, unit=unit, rounding=rounding)
 
 
-def lanczos_spectra(
-    gram: Gram, rank: int, *, unit: float = 1.0, rounding: float = 0.0
-) -> list[Spectrum | None]:
-    """Return spectra of matrices that were divided by `unit`; None where a value may be missing.
+def spectrum_of(
+    ritz: Ritz, rank: int, *, unit: float = 1.0, rounding: float = 0.0
+) -> Spectrum | None:
+    """Return the spectrum of a matrix that was divided by `unit`; None where one may be missing.
 
     Args:
         rounding: How far the division moved the values.
     """
-    multiple_of_four = -(-rank // 4) * 4
-    ritz = lanczos(gram, multiple_of_four, block_size(gram.a, rank))
-    values = ritz.values[:, :rank] * unit
-    bounds = (ritz.bounds[:, :rank] + rounding) * unit
-
-    spectra_found: list[Spectrum | None] = []
-    for i, sure in enumerate(ritz.sure):
-        spectrum = Spectrum(tuple(values[i].tolist()), tuple(bounds[i].tolist()))
-        spectra_found.append(spectrum if sure else None)
-    return spectra_found
+    if not ritz.sure:
+        return None
+    values = ritz.values[:rank] * unit
+    bounds = (ritz.bounds[:rank] + rounding) * unit
+    return Spectrum(tuple(values.tolist()), tuple(bounds.tolist()))
 
 
-def block_size(whole: torch.Tensor, rank: int) -> int:
-    """Return how many vectors go through B x m x n matrices at a time.
+def block_size(elements: int, rank: int) -> int:
+    """Return how many vectors go through a matrix of so many elements at a time.
 
-    More cost memory and products, fewer leave a GPU, or what reads a matrix anew, idle.
+    More cost memory and products, fewer leave what reads a matrix anew idle.
     """
-    if whole.device.type != "cpu":
-        return DEVICE_VECTORS
-    cached = whole[0].numel() <= CACHED_ELEMENTS
+    cached = elements <= CACHED_ELEMENTS
     if rank <= FEW_VALUES or (rank <= 4 * FEW_VALUES and cached):
         return 4
     return 8
 
 
-def tame(gram: Gram) -> bool:
-    """Return whether all elements are finite, and those that matter have squares within float32."""
-    generator = torch.Generator().manual_seed(0)
-    random = torch.randn(4, gram.size, generator=generator).to(gram.a.device)
-    images = gram.forward(random.expand(len(gram.a), -1, -1))
-    peaks = images.abs().amax((1, 2))
-    return bool(((peaks > 1 / SAFE) & (peaks < SAFE)).all())
+def multiple_of_four(rank: int) -> int:
+    """Return the least one that is no less than the rank."""
+    return -(-rank // 4) * 4
 
 
-def over_unit(whole: torch.Tensor, unit: float) -> Rescaled:
-    """Return a matrix over its unit, without NaN and infinities."""
-    clean = whole.nan_to_num(0.0, 0.0, 0.0)
-    if whole.dtype in ALIASES and 1 / LARGEST_FACTOR <= unit <= LARGEST_FACTOR:
-        return Rescaled(Gram(clean, 1 / unit), 0.0)
-    single = (clean.double() / unit).float()
-    return Rescaled(Gram(single), HALF_UNIT * float(single.norm()))
+def over_unit(matrix: np.ndarray, unit: float) -> np.ndarray:
+    """Return a matrix over its unit in float32, without NaN and infinities."""
+    wide = matrix if matrix.dtype == F64 else float32(matrix).astype(F64)
+    quotient = (wide / unit).astype(np.float32)
+    return np.nan_to_num(quotient, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
 
 
-def row_major(matrix: torch.Tensor) -> torch.Tensor:
+def row_major(matrix: np.ndarray) -> np.ndarray:
     """Return the matrix or its transpose, whichever lies in memory row by row.
 
     Both have the same singular values.
     """
-    if matrix.is_contiguous():
+    if matrix.flags.c_contiguous:
         return matrix
-    return matrix.T.contiguous()
+    return contiguous(matrix.T)

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 
 import numpy as np
-import torch
-from scipy.linalg import eigvals_banded, ldl
 
+from registry.numerics.arrays import Values
 from registry.numerics.gram_spectrum import gram_matrix, slack
 
 
-def proven(matrix: torch.Tensor, values: Sequence[float], bounds: Sequence[float]) -> int:
+def proven(matrix: Values, values: Sequence[float], bounds: Sequence[float]) -> int:
     """Return how many values, falling, are proven to be the largest ones, each within its bound.
 
     Args:
@@ -23,7 +22,7 @@ def proven(matrix: torch.Tensor, values: Sequence[float], bounds: Sequence[float
     gram, scale = gram_matrix(matrix)
     sigma = np.array(values) / scale
     errors = np.array(bounds) / scale
-    errors += 2 * slack(matrix, sigma**2)  # what rounding does to mu
+    errors += 2 * slack(tuple(matrix.shape), sigma**2)  # what rounding does to mu
 
     lowest = sigma - errors
     highest = sigma + errors
@@ -36,6 +35,8 @@ def proven(matrix: torch.Tensor, values: Sequence[float], bounds: Sequence[float
 
 def count_above(gram: np.ndarray, mu: float) -> int:
     """Return how many eigenvalues of a symmetric matrix exceed mu; its lower triangle is given."""
+    from scipy.linalg import eigvals_banded, ldl  # noqa: PLC0415  # not every command needs it
+
     shifted = gram - mu * np.eye(len(gram))
     _, blocks, _ = ldl(shifted)  # D has blocks of 1 x 1 and 2 x 2
 

@@ -8,6 +8,7 @@ from checkpoints_made import write_folder
 
 import registry
 from registry.fingerprints.subspace_sketches import SEED, SIZE, gram_sketch, gram_sketch_of_factors
+from registry.numerics.arrays import as_tensor
 from registry.numerics.lowrank import side
 from registry.numerics.sketches import signs
 
@@ -42,7 +43,7 @@ def test_factors_have_the_gram_sketch_of_their_product(projection):
     """Up to scale, without multiplying them."""
     random = torch.Generator().manual_seed(2)
     left, right = torch.randn(40, 3, generator=random), torch.randn(3, 24, generator=random)
-    triangles = (side(left).triangle, side(right.T).triangle)
+    triangles = (as_tensor(side(left).triangle), as_tensor(side(right.T).triangle))
     thin = gram_sketch_of_factors(projection, left, right, triangles)
     exact = gram_sketch(projection, left @ right)
     assert torch.allclose(thin / thin.norm(), exact / exact.norm(), atol=1e-5)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 
+from registry.numerics import device_gram
 from registry.numerics.gram_spectrum import gram_matrix, gram_singular_values
 
 
@@ -21,8 +22,8 @@ def test_bounds_hold(kind, dtype):
 
 
 def test_the_gram_matrix_is_of_the_smaller_side():
-    """A wide matrix is taken from the other side; its largest magnitude is divided out."""
-    matrix = torch.tensor([[0.0, 4.0, 0.0], [2.0, 0.0, 0.0]])
+    """A wide matrix is taken from the other side; float64's largest magnitude is divided out."""
+    matrix = torch.tensor([[0.0, 4.0, 0.0], [2.0, 0.0, 0.0]], dtype=torch.float64)
     gram, scale = gram_matrix(matrix)
     assert scale == 4
     assert gram.tolist() == [[1.0, 0.0], [0.0, 0.25]]
@@ -35,3 +36,12 @@ def test_the_matrix_is_left_as_it_is():
     gram_singular_values(matrix, 2)
     assert torch.equal(matrix, before) or matrix.isnan()[0, 0]
     assert matrix[1].tolist() == [3.0, 4.0]
+
+
+def test_on_a_device():
+    """What sums where the matrix lies gives the same Gram matrix, scaled."""
+    matrix = matrices.matrix("power law 0.7", 30, 40, torch.bfloat16, seed=1)
+    matrix[2, 3] = float("nan")
+    on_device, host = device_gram.gram_matrix(matrix), gram_matrix(matrix)
+    lower = np.tril(on_device.lower) * on_device.scale**2
+    assert lower == pytest.approx(np.tril(host.lower) * host.scale**2, rel=1e-12)

@@ -18,6 +18,7 @@ PROGRAM = """
 import json, sys, threading
 import torch
 from registry.numerics import histograms, moments, products
+from registry.numerics.arrays import BF16
 
 small = moments.COMPILED_FROM - 1
 moments.moments(torch.ones(48, 48)), moments.moments(torch.ones(small).bfloat16())
@@ -33,7 +34,7 @@ large = torch.ones(moments.COMPILED_FROM).bfloat16()
 loads = {
     "histograms": histograms.compiled,
     "moments": lambda: moments.moments(large) and moments.compiled(),
-    "products": lambda: products.kernels(torch.bfloat16),
+    "products": lambda: products.kernels(BF16),
 }
 threads = [threading.Thread(target=load, args=item) for item in loads.items()]
 [thread.start() for thread in threads]

@@ -1,11 +1,14 @@
 """registry.numerics.spectrum: top singular values and their bounds, against LAPACK in float64."""
 
+import subprocess
+import sys
+
 import matrices
 import numpy as np
 import pytest
 import torch
 
-from registry.numerics import spectrum
+from registry.numerics import device_spectrum, spectrum
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
 
 pytestmark = pytest.mark.slow
@@ -96,7 +99,7 @@ def test_the_storage_order_does_not_matter():
 @pytest.mark.parametrize("kind", ["gaussian", "outliers 100:1", "low rank", "orthogonal", "tiny"])
 @pytest.mark.parametrize("shape", [LARGE, LARGE[::-1]], ids=str)
 def test_compiled_or_not(kind, shape, monkeypatch):
-    """The products of torch give the same values where there is no numba."""
+    """The products of numpy give the same values where there is no numba."""
     matrix = matrices.matrix(kind, *shape, torch.bfloat16, seed=2)
     compiled = top_singular_values(matrix, 16)
     monkeypatch.setattr("registry.numerics.products.kernels", lambda _: None)
@@ -105,11 +108,12 @@ def test_compiled_or_not(kind, shape, monkeypatch):
     assert plain.values == pytest.approx(compiled.values, abs=1e-6 * compiled.values[0])
 
 
-@pytest.mark.parametrize("compiled", [True, False], ids=["compiled", "torch"])
-def test_several_at_once_are_as_good_as_one_by_one(compiled, monkeypatch):
-    """Matrices of one shape, put in together, keep their own values, though one needs another way than the others."""
-    if not compiled:
-        monkeypatch.setattr("registry.numerics.products.kernels", lambda _: None)
+@pytest.mark.parametrize("device", [True, False], ids=["as on a device", "on the CPU"])
+def test_several_at_once_are_as_good_as_one_by_one(device, monkeypatch):
+    """Matrices of one shape, put in together, keep their own values, whatever way one needs."""
+    if device:
+        monkeypatch.setattr(spectrum, "krylov", device_spectrum.krylov)
+        monkeypatch.setattr(spectrum, "is_on_gpu", lambda _: True)
     kinds = ("gaussian", "power law 0.7", "orthogonal", "low rank", "huge")
     batch = [matrices.matrix(kind, *LARGE, torch.float32, seed=7) for kind in kinds]
     for matrix, found in zip(batch, spectra(batch, 16), strict=True):
@@ -174,3 +178,20 @@ def test_nan_and_infinities_count_as_zero():
     expected = top_singular_values(large, 16)
     large[3, 4], large[5, 6], large[7, 8] = float("nan"), float("inf"), -float("inf")
     assert top_singular_values(large, 16).values == pytest.approx(expected.values, rel=1e-6)
+
+
+def test_a_matrix_of_numpy_needs_no_torch():
+    """Of an array in any type the values come without torch, nor scikit-learn."""
+    program = """
+import sys, ml_dtypes, numpy as np
+from registry.numerics.spectrum import spectra
+a = np.random.default_rng(0).standard_normal((400, 300))
+for dtype in (ml_dtypes.bfloat16, ml_dtypes.float8_e4m3fn, np.float16, np.float32, np.float64):
+    narrow = a.astype(dtype)
+    expected = np.linalg.svd(narrow.astype(float), compute_uv=False)[:16]
+    for prove in (False, True):
+        found, _ = spectra([narrow, narrow], 16, prove=prove)
+        assert (np.abs(np.array(found.values) - expected) <= found.bounds).all()
+assert not sys.modules.keys() & {"torch", "sklearn", "scipy.optimize"}
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", program], check=True)

@@ -14,10 +14,12 @@ from numba.core.errors import NumbaError
 from numba.extending import intrinsic
 
 from registry.numerics.compiled.jit import compiled
+from registry.numerics.products import LOST
 
 __all__ = ["NumbaError", "add", "add_gram", "dots", "orthogonalise"]
 
 TILE = 32  # rows that are read twice, the second time from the cache
+HALF = 0.5  # of a row's square: what remains of it is orthogonal as far as float32 can tell
 STRIP = 2048  # columns whose sums stay in the cache while a tile's rows are added to them
 
 
@@ -211,28 +213,34 @@ def project_out(basis: Any, w: Any, inside: Any, factors: Any, part: Any) -> Non
 
 
 @compiled
-def orthogonalise(basis: Any, w: Any, inside: Any, outside: Any, lost: Any, nothing: float) -> None:
-    """Orthonormalise w's rows, b x n, to a basis, k x n, and each other: Gram-Schmidt, twice.
+def orthogonalise(basis: Any, w: Any, inside: Any, outside: Any, lost: Any, near: int) -> None:
+    """Orthonormalise w's rows, b x n, to a basis, k x n, and each other: Gram-Schmidt by blocks.
 
-    In place: w = inside basis + outside w' for the new w'; inside: b x k, outside: b x b. lost: of
-    which rows nothing was left, or no more than the share `nothing` of the longest one's squared
-    length; they are zero then.
+    In place: w = inside basis + outside w' for the new w'; inside: b x k, zeros, outside: b x b,
+    the identity. lost: of which rows nothing was left, or no more than the share LOST of the
+    longest one's squared length; they are zero then. First the last `near` rows of the basis are
+    taken out, then all, until that leaves at least half of the square of every row.
     """
     part = np.empty((len(w), TILE), np.float32)
     lower = np.empty_like(outside)
-    least = np.max((w * w).sum(1)) * nothing
-    inside[:] = 0
-    outside[:] = np.eye(len(w))
-    for again in range(2):
-        project_out(basis, w, inside, outside.astype(np.float32), part)
+    least = np.max((w * w).sum(1)) * LOST
+    for again in range(4):
+        begin = max(0, len(basis) - near) if again == 0 else 0
+        before = outside.astype(np.float32)
+        project_out(basis[begin:], w, inside[:, begin:], before, part)
+        shortest = 1.0
         for i in range(len(w)):
             lower[i] = 0
             for j in range(i):
                 lower[i, j] = dot(w[i], w[j])
                 w[i] -= np.float32(lower[i, j]) * w[j]
             squared = dot(w[i], w[i])
-            if again == 0:
-                lost[i] = squared <= least
+            if squared * outside[i, i] ** 2 <= least:
+                lost[i] = True
             lower[i, i] = 0.0 if lost[i] else np.sqrt(squared)
             w[i] *= np.float32(0.0 if lost[i] else 1 / np.sqrt(squared))
+            if not lost[i]:
+                shortest = min(shortest, squared)
         outside[:] = outside @ lower
+        if again > 0 and shortest >= HALF:
+            break
