@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from registry.lineage.features import ComparedMatrix, Spot
+from registry.numerics.assignment import best_assignment
 
 SAME_NUMBER = 0.2  # by how much another expert must be more alike than that of one's number
 DENSE = -1  # instead of an expert's number, of a matrix that serves every token
@@ -31,7 +31,7 @@ def expert_sources(later: Layer, earlier: Layer) -> dict[int, int]:
     for row, number in enumerate(ours):
         if number in theirs:
             cosines[row, theirs.index(number)] += SAME_NUMBER
-    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    rows, columns = best_assignment(cosines)
     return {ours[row]: theirs[column] for row, column in zip(rows, columns, strict=True)}
 
 

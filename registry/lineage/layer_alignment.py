@@ -6,11 +6,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
-from scipy.optimize import linear_sum_assignment
 
 from registry.fingerprints.outline import BRANCHES
 from registry.lineage.features import Sketches
+from registry.numerics.assignment import best_assignment
 
 DRAWS = 200  # random tables that give the null of an assignment's mean
 LARGEST = 48  # layers: of more, the null of that many is taken, which is a little wider
@@ -102,7 +101,7 @@ def assigned(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the mean cosines of layers x layers, and which rows go with which columns."""
     cosines = np.mean([one @ other.T for one, other in tables], axis=0)
-    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    rows, columns = best_assignment(cosines)
     return cosines, rows, columns
 
 
@@ -137,7 +136,9 @@ class RotationNull:
 
     def p_value(self, z: float) -> float:
         """Return how often rotated sketches come to a z of this size or more."""
-        return float(stats.t.sf(z, self.freedom))
+        from scipy.special import stdtr  # noqa: PLC0415  # SciPy is not quick to import
+
+        return float(stdtr(self.freedom, -z))
 
 
 def effective_rank(sketches: np.ndarray) -> float:
@@ -164,6 +165,6 @@ def assignment_null(fewer: int, more: int) -> AssignmentNull:
     tables = draw.standard_normal((DRAWS, fewer, more))
     means = []
     for table in tables:
-        rows, columns = linear_sum_assignment(table, maximize=True)
+        rows, columns = best_assignment(table)
         means.append(table[rows, columns].mean())
     return AssignmentNull(float(np.mean(means)), float(np.std(means)))

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import nnls
 
 HEAVY = 1e3  # weight of the sum of shares against everything else
 FEWEST_PARTS = 2
@@ -37,6 +36,8 @@ def mixture_of(gram: np.ndarray) -> Mixture:
 
     Minimises shares^T gram shares, where gram is n x n.
     """
+    from scipy.optimize import nnls  # noqa: PLC0415  # only who looks for a merge pays for it
+
     values, vectors = np.linalg.eigh(gram)
     roots = np.sqrt(np.clip(values, 0, None))
     factor = roots[:, None] * vectors.T

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from registry.fingerprints.outline import OWN_AXES as AXES
 from registry.fingerprints.record import Branch
+from registry.numerics.assignment import best_assignment
 
 PRODUCTS = ("attention", "mlp", "scores")
 EQUALISED = 0.25  # power of an axis's energy that it is divided by: strong channels count less
@@ -108,7 +108,7 @@ def matched(a: np.ndarray, b: np.ndarray, rotation: np.ndarray) -> Match:
     for one, other in zip(rotated, b, strict=True):
         cosines += one.reshape(layers_a, -1) @ other.reshape(layers_b, -1).T / count
 
-    rows, columns = linear_sum_assignment(cosines, maximize=True)
+    rows, columns = best_assignment(cosines)
     return Match(rows, columns, float(cosines[rows, columns].mean()))
 
 

@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 from registry.lineage.features import SPECTRUM_RANK, ComparedMatrix, ModelFeatures, Spot
+from registry.numerics.assignment import best_assignment
 from registry.numerics.unit_vectors import padded
 
 LEAST = 1e-9  # a distance that is nothing but rounding
@@ -33,7 +33,7 @@ def spectral_distance(a: ModelFeatures, b: ModelFeatures) -> float:
     costs = mean_without_nan(np.array(tables), axis=0)
     costs[np.isnan(costs)] = 1 / LEAST
 
-    rows, columns = linear_sum_assignment(costs)
+    rows, columns = best_assignment(-costs)
     matched = costs[rows, columns]
     return float(max(LEAST, np.median(matched)))
 

@@ -3,9 +3,9 @@
 import math
 from collections import defaultdict
 from collections.abc import Sequence
+from statistics import NormalDist
 
 import numpy as np
-from scipy.stats import norm
 
 from registry.fingerprints.record import Tensor
 from registry.lineage.features import ModelFeatures
@@ -63,8 +63,9 @@ def zeroed(pair: PairInOrder) -> bool:
 
 def smallest(share: float) -> float:
     """Return the part of a normal law's energy in this share of its smallest values."""
-    bound = float(norm.ppf((1 + min(share, 0.999)) / 2))
-    return share - 2 * bound * float(norm.pdf(bound))
+    normal = NormalDist()
+    bound = normal.inv_cdf((1 + min(share, 0.999)) / 2)
+    return share - 2 * bound * normal.pdf(bound)
 
 
 def rounded_to_a_type(pair: PairInOrder) -> bool:

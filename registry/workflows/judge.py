@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 from typing import NamedTuple
 
-from scipy.special import ndtri
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, near_sketches, nearest
@@ -193,7 +193,7 @@ def chance_cosine(models: int) -> float:
     A cosine of 256 independent numbers has a standard deviation of 1/16; three are looked at.
     """
     share = min(1.0, BY_CHANCE / (OUTLINES * max(models, 1)))
-    return float(ndtri(1 - share)) / SIDE
+    return NormalDist().inv_cdf(1 - share) / SIDE
 
 
 def by_name(name: str) -> tuple[int, str]:
