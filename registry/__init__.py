@@ -60,7 +60,8 @@ from typing import TYPE_CHECKING, Any
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from registry.api import Registry, compare, fingerprint, inspect
+    from registry.api.functions import compare, fingerprint, inspect
+    from registry.api.registry import Registry
     from registry.architectures.inspection import Inspection
     from registry.database.fingerprints import Outcome
     from registry.database.models import Summary
@@ -92,13 +93,13 @@ HOMES = {
     "Ingested": "registry.workflows.ingest",
     "Inspection": "registry.architectures.inspection",
     "Outcome": "registry.database.fingerprints",
-    "Registry": "registry.api",
+    "Registry": "registry.api.registry",
     "Resolved": "registry.workflows.resolve",
     "Summary": "registry.database.models",
     "Verdict": "registry.lineage.verdict",
-    "compare": "registry.api",
-    "fingerprint": "registry.api",
-    "inspect": "registry.api",
+    "compare": "registry.api.functions",
+    "fingerprint": "registry.api.functions",
+    "inspect": "registry.api.functions",
 }
 
 

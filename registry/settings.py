@@ -3,6 +3,7 @@
 import os
 import re
 from contextvars import ContextVar
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_plus
 
@@ -19,6 +20,14 @@ COMMAND = ContextVar("COMMAND", default="")
 def application_name() -> str:
     """Return what a server shows as our name, unless the user chose another: `registry ingest`."""
     return f"registry {COMMAND.get()}".strip()
+
+
+@cache
+def tool_version() -> str:
+    """Return the version of this package, which is stored with what it computes."""
+    from importlib.metadata import version  # noqa: PLC0415  # few commands tell it
+
+    return version("weight-registry")
 
 
 def database_url() -> str | None:

@@ -1,24 +1,23 @@
 """What all parts of `Registry` share: an engine, and questions that see one moment."""
 
-from collections.abc import Callable
-from importlib.metadata import version
-from typing import TypeVar
-
-from sqlalchemy import Engine
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING, TypeVar
 
 from registry.database.transactions import answer_of
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-TOOL_VERSION = version("weight-registry")
+    from sqlalchemy import Engine
+    from sqlalchemy.orm import Session
+
+T = TypeVar("T")
 
 
 class Room:
     """A part of `Registry`: the methods of one subject."""
 
-    _engine: Engine
+    _engine: "Engine"
 
-    def _answer(self, question: Callable[[Session], T]) -> T:
+    def _answer(self, question: "Callable[[Session], T]") -> T:
         """Return what a function reads in a session of its own."""
         return answer_of(self._engine, question)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from registry.api.base import TOOL_VERSION, Room
+from registry.api.base import Room
+from registry.settings import tool_version
 
 if TYPE_CHECKING:
     from registry.catalogues.export import Exported
@@ -27,7 +28,7 @@ class Catalogues(Room):
         from registry.workflows import catalogues
 
         return catalogues.export_catalogue(
-            self._engine, Path(path), TOOL_VERSION, models=models, families=families
+            self._engine, Path(path), tool_version(), models=models, families=families
         )
 
     def import_catalogue(self, source: str | Path, *, rename: bool = False) -> "Imported":

@@ -6,18 +6,17 @@ What needs torch is imported where it is used.
 from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
-from registry.fingerprints.record import Fingerprint
-
 if TYPE_CHECKING:
     from registry.architectures.inspection import Inspection
     from registry.fingerprints.from_source import Options
+    from registry.fingerprints.record import Fingerprint
     from registry.lineage.verdict import Verdict
     from registry.workflows.resolve import Named
 
 # ruff: noqa: PLC0415  # see the module's docstring
 
 
-def fingerprint(source: str | Path, **options: "Unpack[Options]") -> Fingerprint:
+def fingerprint(source: str | Path, **options: "Unpack[Options]") -> "Fingerprint":
     """Fingerprint a folder, a file or `hub/id[@revision]`. Needs no database. Raises RegistryError.
 
     Of a fingerprint in a file, which ends in .json, the one that it holds.

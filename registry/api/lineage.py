@@ -5,26 +5,31 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.api.base import Room
-from registry.database import trees
-from registry.database.trees import Event, Tree
 
 if TYPE_CHECKING:
+    from registry.database.trees import Event, Tree
     from registry.workflows.rejudge import Rejudged
+
+# ruff: noqa: PLC0415  # what only some methods need is imported there
 
 
 class Lineage(Room):
     """Methods of `Registry`."""
 
-    def tree(self, name: str | None = None) -> Tree:
+    def tree(self, name: str | None = None) -> "Tree":
         """Return what was made from what: the tree that a model stands in, or all trees."""
+        from registry.database import trees
+
         return self._answer(partial(trees.tree, name=name))
 
-    def log(self, name: str | None = None, *, most: int = 20) -> list[Event]:
+    def log(self, name: str | None = None, *, most: int = 20) -> "list[Event]":
         """Return what was changed, by whom and why, the newest first: of one model, or of all."""
+        from registry.database import trees
+
         return self._answer(partial(trees.log, name=name, most=most))
 
     def rejudge(self, names: Sequence[str] = (), *, every: bool = False) -> "Rejudged":
         """Judge models again that others may have changed the verdicts of, those named, or all."""
-        from registry.workflows.rejudge import rejudge  # noqa: PLC0415  # it needs NumPy
+        from registry.workflows.rejudge import rejudge
 
         return rejudge(self._engine, names, every=every)

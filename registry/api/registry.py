@@ -1,6 +1,6 @@
 """The registry as an object: what it stores, answers and lists.
 
-What needs torch is imported where it is used: a list of models should not wait for it.
+Whatever only some methods need is imported there: a list of models should not wait for more.
 """
 
 from collections.abc import Sequence
@@ -10,22 +10,20 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from registry.api.analysis import Analysis
-from registry.api.base import TOOL_VERSION
 from registry.api.catalogues import Catalogues
 from registry.api.curation import Curation
-from registry.api.functions import compare
 from registry.api.lineage import Lineage
-from registry.database import fingerprints, models, verdicts, versions
 from registry.database.connection import open_whole
-from registry.database.models import FamilySummary, Summary
-from registry.database.verdicts import StoredVerdict
-from registry.fingerprints.record import Fingerprint
+from registry.settings import tool_version
 
 if TYPE_CHECKING:
     from registry.characteristic.dsv import DsvResult
     from registry.characteristic.groups import Characteristic
+    from registry.database.fingerprints import Stored
+    from registry.database.models import FamilySummary, Summary
+    from registry.database.verdicts import StoredVerdict
     from registry.fingerprints.from_source import Options
-    from registry.fingerprints.record import NamedFingerprint
+    from registry.fingerprints.record import Fingerprint, NamedFingerprint
     from registry.lineage.adapter_comparison import ComparedAdapter
     from registry.lineage.verdict import Verdict
     from registry.lora_init.initialisation import InitialisationOptions, Initialised
@@ -90,10 +88,10 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
 
         if ingest_file.is_file(source):
             return ingest_file.ingest_file(
-                self._engine, str(source), TOOL_VERSION, options, family=family, name=name
+                self._engine, str(source), tool_version(), options, family=family, name=name
             )
         return ingest.ingest(
-            self._engine, source, TOOL_VERSION, family=family, name=name, **options
+            self._engine, source, tool_version(), family=family, name=name, **options
         )
 
     def flush(self) -> "list[Flushed]":
@@ -114,7 +112,7 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
         """
         from registry.workflows import upgrade
 
-        return upgrade.upgrade(self._engine, TOOL_VERSION, names, dry_run=dry_run, **options)
+        return upgrade.upgrade(self._engine, tool_version(), names, dry_run=dry_run, **options)
 
     def identify(
         self, source: "Named", *, k: int = 10, **options: "Unpack[Options]"
@@ -138,7 +136,7 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
 
         return self._answer(lambda session: resolve.resolve(session, named, labelled=labelled))
 
-    def fingerprint(self, named: "Named", **options: "Unpack[Options]") -> Fingerprint:
+    def fingerprint(self, named: "Named", **options: "Unpack[Options]") -> "Fingerprint":
         """Return the fingerprint of a registered model or, of rank 16 by default, of a source."""
         from registry.workflows import resolve
 
@@ -146,6 +144,8 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
 
     def compare(self, a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
         """Return whether `a` was derived from `b`; registered models or as for registry.compare."""
+        from registry.workflows.compare import compare
+
         return compare(self.resolve(a), self.resolve(b), **options)
 
     def verify(self, a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
@@ -154,8 +154,10 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
 
         return verify(self._engine, self.resolve(a), self.resolve(b), **options)
 
-    def explain(self, name: str) -> StoredVerdict:
+    def explain(self, name: str) -> "StoredVerdict":
         """Return a registered model, the verdict that was stored with it, and when it was given."""
+        from registry.database import verdicts
+
         return self._answer(lambda session: verdicts.kept_verdict(session, name))
 
     def characteristic(self, model: "Named", *, rank: int = 16) -> "Characteristic":
@@ -209,29 +211,39 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
 
         return base_of(self._engine, adapters, base)
 
-    def like(self, adapter: Fingerprint, k: int = 10) -> "list[NearAdapter]":
+    def like(self, adapter: "Fingerprint", k: int = 10) -> "list[NearAdapter]":
         """Return the k registered adapters with the nearest std vectors, the nearest first."""
         from registry.workflows import adapters
 
         return adapters.adapters_like(self._engine, adapter, k)
 
-    def show(self, name: str) -> fingerprints.Stored:
+    def show(self, name: str) -> "Stored":
         """Return a registered model and its fingerprint, by name or first digits of its digest."""
+        from registry.database import fingerprints
+
         return self._answer(lambda session: fingerprints.load(session, name))
 
-    def outdated(self, names: Sequence[str] = ()) -> list[Summary]:
+    def outdated(self, names: Sequence[str] = ()) -> "list[Summary]":
         """Return the models, all or of those named, that `upgrade` reads again, by name."""
+        from registry.database import versions
+
         old_models = self._answer(lambda session: versions.old_models(session, names))
         return [old.model for old in old_models]
 
     def not_compared(self) -> dict[int, int]:
         """Return how many models have fingerprints of other versions, by version."""
+        from registry.database import versions
+
         return self._answer(versions.not_compared)
 
-    def models(self) -> list[Summary]:
+    def models(self) -> "list[Summary]":
         """Return all registered models, of any fingerprint version, by family and name."""
+        from registry.database import models
+
         return self._answer(models.listing)
 
-    def families(self) -> list[FamilySummary]:
+    def families(self) -> "list[FamilySummary]":
         """Return all families and their models."""
+        from registry.database import models
+
         return self._answer(models.families)

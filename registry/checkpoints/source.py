@@ -2,7 +2,6 @@
 
 import os
 import platform
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -34,17 +33,13 @@ from registry.checkpoints.peft.unmerged import (
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.ranks import without_rank
 from registry.checkpoints.source_facts import SourceFacts
+from registry.checkpoints.source_names import HUB_ID
 from registry.checkpoints.tensors import Contents, Entry
 from registry.checkpoints.towers import asked, config_of_tower, entries_below
 from registry.checkpoints.wrappers import check_whole, unwrapped
 from registry.errors import MissingAdapterConfig, SourceNotFound, UnreadableFile
 
 BESIDE = ("config.json", ADAPTER_CONFIG, "README.md")
-HUB_ID = re.compile(
-    r"(?P<model>[\w][\w.-]*(?:/[\w][\w.-]*)?)"
-    r"(?:@(?P<revision>[\w./+-]+))?"
-    r"(?::(?P<file>[^\\/\x00-\x1f][^\x00-\x1f]*))?"  # of any name that a trainer may give
-)
 
 
 class Origin(NamedTuple):

@@ -2,12 +2,15 @@
 
 import os
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry.checkpoints.tensors import Entry
 from registry.errors import NoSuchTower
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from registry.checkpoints.tensors import Entry
 
 PATH = re.compile(r"[\w.]+")
 
@@ -29,7 +32,7 @@ def asked(source: str) -> Asked:
     return Asked(plain, tower)
 
 
-def entries_below(entries: Sequence[Entry], tower: str, source: str) -> tuple[Entry, ...]:
+def entries_below(entries: "Sequence[Entry]", tower: str, source: str) -> "tuple[Entry, ...]":
     """Return the tensors below a path, by the rest of their names.
 
     Args:

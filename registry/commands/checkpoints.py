@@ -1,10 +1,12 @@
 """Commands on checkpoints: store one, fingerprint one, look into one."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from registry.checkpoints.source_names import check_source
 from registry.commands.measured_run import measured_run
 from registry.commands.options import (
     device_option,
@@ -19,7 +21,7 @@ from registry.commands.options import (
 from registry.commands.printing import json_text, say, say_notes, show, show_json, show_text
 from registry.commands.versions import say_not_compared
 from registry.commands.well_known import ingest_well_known
-from registry.errors import NothingKnown, RegistryError, Spooled
+from registry.errors import NothingKnown, RegistryError, SourceNotFound, Spooled
 from registry.files import write_whole
 
 if TYPE_CHECKING:
@@ -62,12 +64,16 @@ def ingest(
     \b
     Example: registry ingest examples/checkpoints/llama-small --family llama
     """
-    from registry import Registry
-
     if name and (well_known or len(sources) > 1):
         raise click.UsageError("--name goes with one SOURCE only.")
     if well_known == bool(sources):
         raise click.UsageError("Give a SOURCE, or --well-known without one.")
+    missing = errors_of_missing(sources)
+    if sources and len(missing) == len(sources):
+        say_missing(missing, json=json)
+        raise SystemExit(1)
+
+    from registry import Registry
 
     wanted = {**python_options(options), "family": family, "name": name}
     if well_known:
@@ -94,6 +100,25 @@ def ingest(
         show_json({"models": stored, "errors": errors, **not_compared})
     if errors:
         raise SystemExit(1)
+
+
+def errors_of_missing(sources: Sequence[str]) -> list[dict[str, str]]:
+    """Return what --json says of sources that nothing bears the name of."""
+    errors = []
+    for source in sources:
+        try:
+            check_source(source)
+        except SourceNotFound as error:
+            errors.append(error_json(source, error))
+    return errors
+
+
+def say_missing(errors: list[dict[str, str]], *, json: bool) -> None:
+    """Tell that no source is there, for which no database need be started."""
+    for error in errors:
+        say(f"Error: {error['error']}")
+    if json:
+        show_json({"models": [], "errors": errors, "not_compared": {}})
 
 
 def error_json(source: str, error: RegistryError) -> dict[str, str]:
@@ -203,6 +228,8 @@ def fingerprint(source: str, output: Path | None, json: bool, timing: bool, **op
     \b
     Example: registry fingerprint ./model -o model.json
     """
+    check_source(source)
+
     import registry
     from registry.fingerprints import serialised
     from registry.report import fingerprints
@@ -231,6 +258,8 @@ def inspect(source: str, json: bool) -> None:
     \b
     Example: registry inspect ./model
     """
+    check_source(source)
+
     from registry.architectures.inspection import inspect as read_headers
     from registry.report import answers, fingerprints
 

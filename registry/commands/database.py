@@ -153,11 +153,11 @@ def dump(output: Path, json: bool) -> None:
     \b
     Example: registry db dump -o registry.dump
     """
-    from registry.api import TOOL_VERSION
     from registry.report import moving
+    from registry.settings import tool_version
     from registry.workflows.moving import dump as write
 
-    manifest = write(output, TOOL_VERSION)
+    manifest = write(output, tool_version())
     show(
         moving.dumped_json(manifest, str(output)),
         moving.dumped_line(manifest, str(output)),
@@ -196,11 +196,11 @@ def move(to: str, json: bool) -> None:
     \b
     Example: registry db move --to postgresql://me@db.example/registry
     """
-    from registry.api import TOOL_VERSION
     from registry.report import moving
+    from registry.settings import tool_version
     from registry.workflows.moving import move as carry
 
-    moved = carry(to, TOOL_VERSION)
+    moved = carry(to, tool_version())
     show(moving.moved_json(moved), moving.moved_lines(moved), json=json)
 
 

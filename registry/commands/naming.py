@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from registry.checkpoints.source_names import check_path
 from registry.commands.printing import say
 
 if TYPE_CHECKING:
@@ -17,6 +18,13 @@ class NamedModels:
 
     models: "tuple[Resolved, ...]"
     note: dict[str, str]
+
+
+def check_typed(*names: str | None) -> None:
+    """Raise SourceNotFound for a path to nothing, before a database is started for the others."""
+    for name in names:
+        if name is not None:
+            check_path(name)
 
 
 def named_models(

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from registry.checkpoints.source_names import check_source, is_path
 from registry.commands.measured_run import measured_run
-from registry.commands.naming import named_models
+from registry.commands.naming import check_typed, named_models
 from registry.commands.options import (
     UNKNOWN,
     RenamedOption,
@@ -69,13 +70,14 @@ def identify(
     \b
     Example: registry identify ./unknown_model
     """
-    from registry import Registry
-    from registry.api import TOOL_VERSION
-    from registry.report import verdicts
-    from registry.report.page import identification_page
-
     if quick and report:
         raise click.UsageError("--quick reads too little for a --report.")
+    check_source(source)
+    check_typed(options["merge_into"])
+
+    from registry import Registry
+    from registry.report import verdicts
+
     if quick:
         identify_quickly(source, json=json, download=options["download"])
         return
@@ -86,8 +88,11 @@ def identify(
                 source, k=nearest, **python_options(options), **run.observers
             )
         if report:
+            from registry.report.page import identification_page
+            from registry.settings import tool_version
+
             named = named_by(identification.verdict, registry)
-            page = identification_page(identification, named, TOOL_VERSION)
+            page = identification_page(identification, named, tool_version())
             write_whole(report, page + "\n")
         not_compared = say_not_compared(registry) | say_if_empty(registry)
 
@@ -137,18 +142,31 @@ def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
     \b
     Example: registry compare ./child llama-small
     """
-    from registry import Registry
+    check_typed(a, b, options["merge_into"])
+    with measured_run(a, json=json, timing=timing) as run:
+        reading = {**python_options(options), "timing": run.clock}
+        verdict, notes = compared(a, b, reading)
+
     from registry.report import verdicts
 
-    with Registry() as registry:
-        with measured_run(a, json=json, timing=timing) as run:
-            named = named_models(registry, (a, b))
-            verdict = registry.compare(*named.models, **python_options(options), timing=run.clock)
-        not_compared = say_not_compared(registry)
-
-    content = {"a": a, "b": b, **verdicts.verdict_json(verdict), **named.note, **not_compared}
+    content = {"a": a, "b": b, **verdicts.verdict_json(verdict), **notes}
     run.show(content, verdicts.verdict_table(a, verdict))
     exit_if_unknown(verdict)
+
+
+def compared(a: str, b: str, reading: dict[str, Any]) -> tuple["Verdict", dict[str, Any]]:
+    """Return the verdict, and what JSON says beside it.
+
+    Two paths need no database: nothing that is registered can be meant.
+    """
+    import registry as python
+
+    if is_path(a) and is_path(b):
+        return python.compare(a, b, **reading), {"not_compared": {}}
+    with python.Registry() as registry:
+        named = named_models(registry, (a, b))
+        verdict = registry.compare(*named.models, **reading)
+        return verdict, {**named.note, **say_not_compared(registry)}
 
 
 @click.command()
@@ -180,6 +198,8 @@ def verify(
     \b
     Example: registry verify ./child --claimed-base llama-small
     """
+    check_typed(source, claimed_base)
+
     from registry import Registry
     from registry.lineage.pair import claim_outcome
     from registry.report import verdicts

@@ -50,7 +50,7 @@ def best_of_rows(table: np.ndarray) -> np.ndarray | None:
     """
     if not table.size:
         return None
-    columns = table.argmax(axis=1)
+    columns: np.ndarray = table.argmax(axis=1)
     largest = table.max(axis=1, keepdims=True)
     if (table == largest).sum() != len(table) or len(np.unique(columns)) != len(columns):
         return None

@@ -1,10 +1,8 @@
 """Two models side by side, without a database."""
 
-from typing import Unpack
+from typing import TYPE_CHECKING, Unpack
 
 from registry.errors import NotAnAdapter
-from registry.fingerprints.from_source import Options
-from registry.fingerprints.record import Fingerprint
 from registry.lineage.pair import pair_verdict
 from registry.lineage.verdict import Verdict
 from registry.workflows.resolve import (
@@ -15,8 +13,12 @@ from registry.workflows.resolve import (
     resolve,
 )
 
+if TYPE_CHECKING:
+    from registry.fingerprints.from_source import Options
+    from registry.fingerprints.record import Fingerprint
 
-def compare(a: Named, b: Named, **options: Unpack[Options]) -> Verdict:
+
+def compare(a: Named, b: Named, **options: "Unpack[Options]") -> Verdict:
     """Return the verdict on whether `a` comes from `b`. Raises RegistryError.
 
     Both are sources, files of fingerprints, fingerprints or what was resolved before; `a` may be an
@@ -30,7 +32,7 @@ def compare(a: Named, b: Named, **options: Unpack[Options]) -> Verdict:
     return pair_verdict(one, other, parent.given)
 
 
-def parent_fingerprint(parent: Resolved, options: Options) -> Fingerprint:
+def parent_fingerprint(parent: Resolved, options: "Options") -> "Fingerprint":
     """Return the fingerprint of what a model may come from.
 
     A whole model is taken as it is: `base` is for adapters.

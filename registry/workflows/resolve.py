@@ -2,6 +2,7 @@
 
 A text is tried in this order:
 
+    0  a text that begins as paths do, with / ./ ../ or ~/, is one, and must exist
     1  a file that `registry fingerprint -o` wrote, recognised by its suffix `.json`
     2  any other file or folder: weights
     3  a registered model, by its name or the first digits of its digest
@@ -18,12 +19,10 @@ import re
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy.orm import Session
+from typing import TYPE_CHECKING, Any
 
 from registry.checkpoints.folder import INDEX
-from registry.database import fingerprints, models
+from registry.checkpoints.source_names import check_path, is_path
 from registry.errors import (
     BrokenFingerprintFile,
     FingerprintNewer,
@@ -33,8 +32,14 @@ from registry.errors import (
     UnreadableFile,
 )
 from registry.fingerprints import serialised
-from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import RANKS, VERSION, Fingerprint
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from registry.fingerprints.from_source import Options
+
+# ruff: noqa: PLC0415  # weights and the database are for those who need them
 
 HUB_FILE = re.compile(r"[\w.-]+/[\w.-]+(@[^:=]+)?:")
 """How the name of a file in a hub model begins, in which = is part of the name."""
@@ -86,7 +91,7 @@ Named = str | Path | Fingerprint | Resolved
 
 
 def resolve(
-    session: Session | None, named: Named, *, labelled: bool = False, load: bool = True
+    session: "Session | None", named: Named, *, labelled: bool = False, load: bool = True
 ) -> Resolved:
     """Return what a user named, as the module's docstring tells.
 
@@ -108,6 +113,7 @@ def resolve(
     text = str(named)
     if exists(text):
         return on_disk(session, text)
+    check_path(text)
     registered = from_database(session, text, load=load) if session else None
     if registered:
         return registered
@@ -130,14 +136,21 @@ def expanded(text: str) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
-def on_disk(session: Session | None, text: str) -> Resolved:
+def on_disk(session: "Session | None", text: str) -> Resolved:
     """Return a file or folder that exists."""
     path = expanded(text)
-    shadows = session is not None and models.is_registered(session, text)
+    shadows = session is not None and not is_path(text) and is_registered(session, text)
     if is_fingerprint_file(path):
         fingerprint = read_fingerprint(path, text)
         return Resolved(text, path.stem, Taken.FILE, fingerprint=fingerprint, shadows=shadows)
     return Resolved(text, path.resolve().name, Taken.WEIGHTS, source=text, shadows=shadows)
+
+
+def is_registered(session: "Session", text: str) -> bool:
+    """Return whether a registered model bears a name."""
+    from registry.database import models
+
+    return models.is_registered(session, text)
 
 
 def is_fingerprint_file(path: Path) -> bool:
@@ -163,8 +176,10 @@ def json_of(path: Path, given: str) -> Any:
         raise BrokenFingerprintFile(path=given, reason="it is not JSON") from exc
 
 
-def from_database(session: Session, text: str, *, load: bool) -> Resolved | None:
+def from_database(session: "Session", text: str, *, load: bool) -> Resolved | None:
     """Return a registered model; None where there is none. Raises ModelAmbiguous."""
+    from registry.database import fingerprints, models
+
     try:
         summary = models.summary_of(session, text)
     except ModelNotFound:
@@ -181,7 +196,7 @@ def from_database(session: Session, text: str, *, load: bool) -> Resolved | None
     return replace(model, fingerprint=fingerprints.load(session, summary.name).fingerprint)
 
 
-def comparable_fingerprint(model: Resolved, options: Options) -> Fingerprint:
+def comparable_fingerprint(model: Resolved, options: "Options") -> Fingerprint:
     """Return the fingerprint at hand, or compute that of the weights.
 
     Raises FingerprintOutdated and FingerprintNewer for one of another version, and any
@@ -196,7 +211,7 @@ def comparable_fingerprint(model: Resolved, options: Options) -> Fingerprint:
     return fingerprint
 
 
-def fingerprint_in_question(model: Resolved, options: Options) -> Fingerprint:
+def fingerprint_in_question(model: Resolved, options: "Options") -> Fingerprint:
     """Return the fingerprint of the model that is asked about, merged into `base` if that is given.
 
     Raises NothingToMerge where there is a base and no weights, and what comparable_fingerprint
@@ -208,12 +223,15 @@ def fingerprint_in_question(model: Resolved, options: Options) -> Fingerprint:
     return comparable_fingerprint(model, options)
 
 
-def fingerprint_of(model: Resolved, options: Options) -> Fingerprint:
+def fingerprint_of(model: Resolved, options: "Options") -> Fingerprint:
     """Return the fingerprint at hand, or compute that of the weights.
 
     Unless asked otherwise its rank is 16, for that is what is compared. Raises RegistryError.
     """
     if model.fingerprint:
         return model.fingerprint
+
+    from registry.fingerprints.from_source import read
+
     measuring: Options = {"rank": RANKS[0], **options}
     return read(model.source or model.given, **measuring)[1]

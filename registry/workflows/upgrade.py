@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 
 from registry.architectures.adapter_merge import MERGED_INTO, open_merged
 from registry.checkpoints import Checkpoint
-from registry.checkpoints.source import HUB_ID
+from registry.checkpoints.source_names import HUB_ID
 from registry.checkpoints.towers import asked
 from registry.database import fingerprints, versions
 from registry.database.connection import check_answers

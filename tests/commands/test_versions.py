@@ -28,11 +28,10 @@ def aged(url, model):
         ["list"],
         ["identify", EXAMPLES / "llama-tiny"],
         ["identify", EXAMPLES / "llama-tiny", "--quick"],
-        ["compare", EXAMPLES / "llama-tiny-code", EXAMPLES / "llama-tiny"],
         ["verify", EXAMPLES / "llama-tiny-code", "--claimed-base", EXAMPLES / "llama-tiny"],
         ["ingest", EXAMPLES / "llama-tiny"],
     ],
-    ids=["list", "identify", "quick", "compare", "verify", "ingest"],
+    ids=["list", "identify", "quick", "verify", "ingest"],
 )
 def test_it_is_said_what_is_not_compared(aged, arguments):
     """On stderr, and in JSON as a key, which is empty once all fingerprints are new."""

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from registry.checkpoints.source import HUB_ID
+from registry.checkpoints.source_names import HUB_ID
 from registry.errors import NoSuchWellKnownFamily
 from registry.workflows.well_known import Descent, well_known
 
