@@ -31,10 +31,11 @@ from registry.database.schema import (
     SpaceRow,
 )
 from registry.database.wire import halves, rectangle
-from registry.fingerprints.outline import outline
+from registry.fingerprints.outline import Outline, outline
 from registry.fingerprints.record import Branch, Fingerprint, Space
 from registry.lineage.adapter_base import CandidateBase, direction_agreement, fit_null
 from registry.lineage.features import KINDS, Sketches
+from registry.lineage.own_alignment import OwnSketches
 
 SKETCH = Half(256)
 ZEROS = literal((0.0,) * 256, SKETCH)
@@ -62,12 +63,17 @@ def distance_to(column: Any, sketch: Sequence[float]) -> ColumnElement[float]:
     return distance
 
 
-def by_outline(session: Session, fingerprint: Fingerprint, k: int) -> list[Likeness]:
+def by_outline(
+    session: Session, fingerprint: Fingerprint, k: int, vectors: Outline | None = None
+) -> list[Likeness]:
     """Return the k models with the nearest outline of any kind, and its cosine, nearest first.
 
     Where `registry db index` has built indexes, they may miss some (docs/method.md, Search).
+
+    Args:
+        vectors: The fingerprint's outline, where it is at hand.
     """
-    vectors = outline(fingerprint)
+    vectors = vectors or outline(fingerprint)
     parameters = {
         "start": vectors.start,
         "stream": vectors.stream,
@@ -107,12 +113,17 @@ def by_start(session: Session, start: tuple[float, ...], k: int) -> list[StartLi
     return likenesses
 
 
-def by_own_axes(session: Session, fingerprint: Fingerprint, k: int) -> list[str]:
+def by_own_axes(
+    session: Session, fingerprint: Fingerprint, k: int, vectors: Outline | None = None
+) -> list[str]:
     """Return the k models whose outlines in their own axes are nearest, nearest first.
 
     Rotations, another vocabulary and another width leave these outlines about as they are.
+
+    Args:
+        vectors: The fingerprint's outline, where it is at hand.
     """
-    vector = outline(fingerprint).own
+    vector = (vectors or outline(fingerprint)).own
     if vector is None:
         return []
 
@@ -125,8 +136,8 @@ def by_own_axes(session: Session, fingerprint: Fingerprint, k: int) -> list[str]
     return list(session.scalars(NEAR_OWN, parameters))
 
 
-def own_branches(session: Session, names: Sequence[str]) -> dict[str, list[Branch]]:
-    """Return the branches of some models that have sketches in own axes, those alone, by name."""
+def own_sketches(session: Session, names: Sequence[str]) -> dict[str, OwnSketches]:
+    """Return the sketches of some models in their own axes, by name."""
     own = func.halfvec_send(BranchRow.own)
     scores = func.halfvec_send(BranchRow.scores)
     query = select(Model.name, BranchRow.layer, BranchRow.branch, own, scores)
@@ -138,7 +149,7 @@ def own_branches(session: Session, names: Sequence[str]) -> dict[str, list[Branc
     branches: dict[str, list[Branch]] = {name: [] for name in names}
     for name, layer, branch, *sent in session.execute(query):
         branches[name].append(Branch(layer, branch, (), None, *map(halves, sent)))
-    return branches
+    return {name: OwnSketches.of(some) for name, some in branches.items()}
 
 
 def by_branch(session: Session, branch: Branch, k: int) -> dict[NamedModel, float]:

@@ -50,8 +50,8 @@ def zeroed_projections(comparison: ModelComparison) -> Iterator[Change]:
     """Yield the projections that became all zero, those of inserted layers aside."""
     later, earlier = comparison.a.model.zero, comparison.b.model.zero
     inserted = inserted_layers(comparison.changes)
-    numbers = sorted({matrix.layer for matrix in comparison.a.model.matrices})
-    blank = {numbers[layer] for layer in inserted}
+    numbers = comparison.a.table.numbers
+    blank = {int(numbers[layer]) for layer in inserted}
 
     names = []
     for name in later:
@@ -81,12 +81,11 @@ def missing_projections(comparison: ModelComparison) -> Iterator[Change]:
 def untold(comparison: ModelComparison, tensors: TensorChanges | None) -> Iterator[Change]:
     """Yield that weights differ in a way that has no name; nothing where rounding explains all."""
     changes = comparison.changes
-    projections = set()
-    for pair in changes.pairs:
-        rounded = pair.size is not None and pair.size <= SPREAD * changes.rounding
-        if not pair.same and not rounded:
-            projections.add(pair.projection)
-    whole = changes.places == tuple(range(len(changes.b.layers)))
+    pairs = changes.pairs
+    rounded = pairs.sizes <= SPREAD * changes.rounding  # of no size, where it is not known
+    codes = pairs.projections[~pairs.same & ~rounded]
+    projections = {PROJECTIONS[code] for code in codes.tolist()}
+    whole = changes.places == tuple(range(changes.b.layer_count))
     if projections or not whole:
         yield Change(ChangeKind.NOT_TOLD_APART, parts=tuple(sorted(projections)))
     elif tensors is None and changes.equal == 1:

@@ -1,7 +1,7 @@
 """What was done to one model to get another, in numbers: from matched layers and matrices."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -9,18 +9,13 @@ from typing import NamedTuple
 import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
-from registry.lineage.expert_matching import DENSE, expert_sources
-from registry.lineage.features import ComparedMatrix, ModelFeatures, Spot
+from registry.lineage.expert_matching import expert_sources
+from registry.lineage.features import ModelFeatures
 from registry.lineage.layer_alignment import Alignment
-from registry.lineage.layer_sources import in_order, similarities, sources
-from registry.lineage.matrix_pairs import (
-    MatrixPair,
-    Place,
-    SketchPair,
-    change_ranks,
-    mean_of_known,
-    pooled_cosine,
-)
+from registry.lineage.layer_sources import in_order, similarities, source_layers, sources
+from registry.lineage.layer_table import Layer, spot_of
+from registry.lineage.matrix_columns import DENSE, NOWHERE, MatrixColumns
+from registry.lineage.matrix_pairs import MatrixPairs, change_ranks, halves_of, mean_of_known
 
 ROUNDING = {
     "bfloat16": 2e-3,
@@ -70,46 +65,70 @@ class WeightChanges:
         cls, a: ModelFeatures, b: ModelFeatures, alignments: Mapping[str, Alignment]
     ) -> "WeightChanges":
         """Return the changes where each layer of a comes from the one of b that it is like."""
-        if not a.layers or not b.layers:
+        if not a.layer_count or not b.layer_count:
             return cls.in_order(a, b)
         return cls(a, b, sources(similarities(a, b, alignments)))
 
     @classmethod
     def in_order(cls, a: ModelFeatures, b: ModelFeatures) -> "WeightChanges":
         """Return the changes where each layer of a comes from the layer of b with its number."""
-        return cls(a, b, in_order(len(a.layers), len(b.layers)))
+        return cls(a, b, in_order(a.layer_count, b.layer_count))
 
     @cached_property
-    def pairs(self) -> list[MatrixPair]:
+    def pairs(self) -> MatrixPairs:
         """All matrices of layers that come from one another, where both have one."""
-        return list(self._matched())
+        table = self.a.table
+        sources = self.sources[table.layers]
+        theirs = self.b.table.find(sources, self.source_spots)
+        paired = np.flatnonzero(theirs >= 0)
+        return MatrixPairs(
+            later=self.a.matrices,
+            earlier=self.b.matrices,
+            layers=table.layers[paired],
+            ours=paired,
+            theirs=theirs[paired],
+        )
 
-    def _matched(self) -> Iterator[MatrixPair]:
-        for layer, source in enumerate(self.places):
-            if source is None or layer >= len(self.a.layers) or source >= len(self.b.layers):
-                continue
-            later, earlier = self.a.layers[layer], self.b.layers[source]
-            for spot, matrix in later.items():
-                partner = earlier.get(source_spot(spot, self.experts[layer]))
-                if partner is not None:
-                    yield MatrixPair(Place(layer, spot), matrix, partner)
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """`places` as an array; NOWHERE of a layer that comes from none."""
+        return source_layers(self.places, self.a.layer_count, self.b.layer_count)
 
     @cached_property
     def experts(self) -> list[dict[int, int]]:
         """The sources of the experts of every layer, by their numbers (expert_sources)."""
-        matched = []
-        for layer, source in zip(self.a.layers, self.places, strict=False):
-            matched.append({} if source is None else expert_sources(layer, self.b.layers[source]))
+        matched: list[dict[int, int]] = [{} for _ in self.sources]
+        if not any(self.a.table.experts) and not any(self.b.table.experts):
+            return matched
+        for layer, source in enumerate(self.sources.tolist()):
+            if source != NOWHERE:
+                ours, theirs = Layer(self.a.table, layer), Layer(self.b.table, source)
+                matched[layer] = expert_sources(ours, theirs)
         return matched
+
+    @cached_property
+    def source_spots(self) -> np.ndarray:
+        """Where the source of every matrix of the later model stands in its layer."""
+        table, matrices = self.a.table, self.a.matrices
+        if not any(self.experts):
+            return table.spots
+        experts = matrices.experts.copy()
+        for place in np.flatnonzero(matrices.of_projections(*MLP)):
+            sources = self.experts[table.layers[place]]
+            experts[place] = sources.get(int(experts[place]), experts[place])
+        numbers = table.spots - spot_of(matrices.projections, matrices.experts)
+        spots: np.ndarray = spot_of(matrices.projections, experts) + numbers
+        return spots
 
     @cached_property
     def unmatched(self) -> Unmatched:
         """The matrices of matched layers that have no counterpart, those of experts aside."""
-        paired = {id(pair.later) for pair in self.pairs} | {id(pair.earlier) for pair in self.pairs}
-        ours = [self.a.layers[layer] for layer in self.matched_layers]
-        sources = {source for source in self.places if source is not None}
-        theirs = [self.b.layers[source] for source in sources]
-        return Unmatched(count_left(ours, paired), count_left(theirs, paired))
+        layers = np.flatnonzero(self.sources != NOWHERE)
+        ours = np.isin(self.a.table.layers, layers)
+        theirs = np.isin(self.b.table.layers, self.sources[layers])
+        ours[self.pairs.ours] = False
+        theirs[self.pairs.theirs] = False
+        return Unmatched(count_dense(self.a.matrices, ours), count_dense(self.b.matrices, theirs))
 
     @property
     def matched_layers(self) -> tuple[int, ...]:
@@ -119,13 +138,13 @@ class WeightChanges:
     @property
     def removed(self) -> tuple[int, ...]:
         """Layers of the earlier model that none of the later comes from."""
-        layers = set(range(len(self.b.layers)))
+        layers = set(range(self.b.layer_count))
         return tuple(sorted(layers.difference(self.places)))
 
     @cached_property
     def repeated(self) -> tuple[int, ...]:
         """Layers of the earlier model that several of the later come from."""
-        layers = range(len(self.b.layers))
+        layers = range(self.b.layer_count)
         uses = Counter(self.places)
         return tuple(layer for layer in layers if uses[layer] > 1)
 
@@ -146,48 +165,43 @@ class WeightChanges:
     @property
     def whole(self) -> bool:
         """Whether every projection is where it was, and the same."""
-        return self.equal == 1.0 and self.places == tuple(range(len(self.b.layers)))
+        return self.equal == 1.0 and self.places == tuple(range(self.b.layer_count))
 
     @cached_property
     def equal(self) -> float:
         """Share of matrices that are the same, once cast to bf16."""
-        if not self.pairs:
-            return 0.0
-        same = [pair.same for pair in self.pairs]
-        return float(np.mean(same))
+        return float(self.pairs.same.mean()) if len(self.pairs) else 0.0
 
     @cached_property
     def cosines(self) -> dict[str, float]:
         """By projection, the cosine between the sketches of all its matrices."""
-        sketches: dict[str, list[SketchPair]] = defaultdict(list)
-        for pair in self.pairs:
-            if pair.sketches:
-                sketches[pair.projection].append(pair.sketches)
-
         cosines = {}
         for projection in PROJECTIONS:
-            if projection in sketches:
-                cosines[projection] = pooled_cosine(sketches[projection])
+            chosen = self.pairs.of_projections(projection)
+            if (chosen & self.pairs.sketched).any():
+                cosines[projection] = self.pairs.cosine(chosen)
         return cosines
 
     @cached_property
     def relative(self) -> float:
         """The median |later - earlier| / |earlier| of matrices that changed; 0 without any."""
-        return float(np.median([*self.sizes] or [0.0]))
+        sizes = self.pairs.changed_sizes(self.every_pair)
+        return float(np.median(sizes)) if len(sizes) else 0.0
 
-    @cached_property
-    def sizes(self) -> list[float]:
-        """|later - earlier| / |earlier| of every matrix that changed, estimated from sketches."""
-        return changed_sizes(self.pairs)
+    @property
+    def every_pair(self) -> np.ndarray:
+        """True for every pair."""
+        return np.ones(len(self.pairs), bool)
 
     @cached_property
     def median_sizes(self) -> dict[str, float]:
         """By projection, the median |later - earlier| / |earlier| of all its matrices."""
-        sizes: dict[str, list[float]] = {}
-        for pair in self.pairs:
-            if pair.size is not None:
-                sizes.setdefault(pair.projection, []).append(pair.size)
-        return {projection: float(np.median(values)) for projection, values in sizes.items()}
+        medians = {}
+        for projection in PROJECTIONS:
+            sizes = self.pairs.sizes[self.pairs.of_projections(projection) & self.pairs.sketched]
+            if len(sizes):
+                medians[projection] = float(np.median(sizes))
+        return medians
 
     @cached_property
     def rank(self) -> int | None:
@@ -195,31 +209,34 @@ class WeightChanges:
 
         Only their sketches are large enough to resolve a rank.
         """
-        return self.rank_of(self.pairs)
+        return self.rank_of(self.every_pair)
 
-    def rank_of(self, pairs: Iterable[MatrixPair]) -> int | None:
-        """Return the rank that most changes of some matrices have; None where it is not low."""
+    def rank_of(self, chosen: np.ndarray) -> int | None:
+        """Return the rank that most changes of some pairs have; None where it is not low."""
         later_rounding = ROUNDING.get(self.a.model.dtype, UNKNOWN_TYPE)
         earlier_rounding = ROUNDING.get(self.b.model.dtype, UNKNOWN_TYPE)
         rounding = max(later_rounding, earlier_rounding)
 
-        by_size: dict[int, list[tuple[MatrixPair, SketchPair]]] = defaultdict(list)
-        for pair in pairs:
-            if pair.sketches is None or pair.same or len(pair.sketches.later) <= MOST_RANK:
-                continue
-            by_size[len(pair.sketches.later)].append((pair, pair.sketches))
+        changed = chosen & ~self.pairs.same
+        large = [pairs for pairs in self.pairs.sketches if pairs.side > MOST_RANK]
+        most = sum(int(changed[pairs.places].sum()) for pairs in large)
+        low: Counter[int] = Counter()
+        others = 0
+        for pairs in halves_of(large, changed):
+            ranks = change_ranks(pairs, rounding)
+            of_low_rank = self.tell_rank(pairs.places, ranks) & (ranks > 0) & (ranks <= MOST_RANK)
+            low.update(ranks[of_low_rank].tolist())
+            others += int((self.tell_rank(pairs.places, ranks) & ~of_low_rank).sum())
+            if 2 * others >= most:  # the rest cannot outvote them
+                return None
+        return low.most_common(1)[0][0] if low.total() > others else None
 
-        ranks = []
-        for changed in by_size.values():
-            resolved = change_ranks([sketches for _, sketches in changed], rounding)
-            for (pair, _), rank in zip(changed, resolved, strict=True):
-                fullest = min(pair.later.rows, pair.later.cols)
-                if 2 * rank <= fullest or rank > MOST_RANK:  # else too narrow a matrix to tell
-                    ranks.append(rank)
-        low = Counter(rank for rank in ranks if 0 < rank <= MOST_RANK)
-        if low.total() * 2 <= len(ranks):
-            return None
-        return low.most_common(1)[0][0]
+    def tell_rank(self, places: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+        """Return which pairs' matrices are wide enough to tell the ranks of their changes."""
+        ours = self.pairs.ours[places]
+        fullest = np.minimum(self.a.matrices.rows[ours], self.a.matrices.cols[ours])
+        told: np.ndarray = (2 * ranks <= fullest) | (ranks > MOST_RANK)
+        return told
 
     @cached_property
     def zeros(self) -> float:
@@ -227,7 +244,7 @@ class WeightChanges:
 
         Of matrices that kept their shape: padding adds zeros as well.
         """
-        return zero_growth([pair for pair in self.pairs if pair.same_shape])
+        return self.zero_growth(self.pairs.same_shape)
 
     @cached_property
     def variety(self) -> Variety:
@@ -235,37 +252,19 @@ class WeightChanges:
 
         Zeros aside that the later model has more of.
         """
-        later = [pair.later.distinct_share for pair in self.pairs]
-        earlier = [pair.earlier.distinct_share for pair in self.pairs]
-        nonzero = 1 - max(0.0, zero_growth(self.pairs))
+        later = self.a.matrices.distinct_share[self.pairs.ours]
+        earlier = self.b.matrices.distinct_share[self.pairs.theirs]
+        nonzero = 1 - max(0.0, self.zero_growth(self.every_pair))
         return Variety(mean_of_known(later), mean_of_known(earlier), nonzero)
 
-
-def zero_growth(pairs: Sequence[MatrixPair]) -> float:
-    """Return by how much the share of zeros grew, in the mean of some matrices."""
-    later = [pair.later.zero_share for pair in pairs]
-    earlier = [pair.earlier.zero_share for pair in pairs]
-    return mean_of_known(later) - mean_of_known(earlier)
-
-
-def count_left(layers: Iterable[Mapping[Spot, ComparedMatrix]], paired: set[int]) -> Counter[str]:
-    """Count the matrices of no expert, by projection, that are not among the paired ones (ids)."""
-    left: Counter[str] = Counter()
-    for layer in layers:
-        for matrix in layer.values():
-            if matrix.expert is None and id(matrix) not in paired:
-                left[matrix.projection] += 1
-    return left
+    def zero_growth(self, chosen: np.ndarray) -> float:
+        """Return by how much the share of zeros grew, in the mean of some pairs."""
+        later = self.a.matrices.zero_share[self.pairs.ours[chosen]]
+        earlier = self.b.matrices.zero_share[self.pairs.theirs[chosen]]
+        return mean_of_known(later) - mean_of_known(earlier)
 
 
-def source_spot(spot: Spot, experts: Mapping[int, int]) -> Spot:
-    """Return where a matrix's source stands in the earlier layer, given those of the experts."""
-    projection, expert, number = spot
-    if projection not in MLP or (expert == DENSE and DENSE not in experts):
-        return spot
-    return projection, experts.get(expert, expert), number
-
-
-def changed_sizes(pairs: Iterable[MatrixPair]) -> list[float]:
-    """Return |later - earlier| / |earlier| of the pairs that changed and have sketches."""
-    return [pair.size for pair in pairs if not pair.same and pair.size is not None]
+def count_dense(matrices: MatrixColumns, chosen: np.ndarray) -> Counter[str]:
+    """Count the chosen matrices that serve every token, by projection."""
+    codes = matrices.projections[chosen & (matrices.experts == DENSE)]
+    return Counter(PROJECTIONS[code] for code in codes.tolist())

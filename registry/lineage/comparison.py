@@ -10,9 +10,10 @@ from registry.fingerprints.grades import Grade, least_grade
 from registry.fingerprints.record import Fingerprint, Tensor
 from registry.lineage.calibration import SMALLEST, null_distributions
 from registry.lineage.changes import WeightChanges
-from registry.lineage.degenerate import is_flat
-from registry.lineage.features import KINDS, ComparedMatrix, ModelFeatures
+from registry.lineage.degenerate import are_flat
+from registry.lineage.features import KINDS, ModelFeatures
 from registry.lineage.layer_alignment import Alignment, align
+from registry.lineage.matrix_columns import MatrixColumns
 from registry.lineage.own_alignment import OwnAlignment, align_own
 from registry.lineage.significance import p_values, uncounted_kinds
 from registry.lineage.spectra import closeness, spectral_distance
@@ -123,8 +124,9 @@ class ModelComparison:
 
         Matrices that tell nothing, flat ones and small ones, do not count.
         """
-        earlier = {matrix.bf16_digest for matrix in self.b.model.matrices if tells(matrix)}
-        return sum(matrix.bf16_digest in earlier for matrix in self.a.model.matrices)
+        later, earlier = self.a.matrices, self.b.matrices
+        telling = set(earlier.digests[tells(earlier)].tolist())
+        return sum(digest in telling for digest in later.digests.tolist())
 
     @property
     def same(self) -> bool:
@@ -216,10 +218,11 @@ def sketched_change(pair: TensorPair) -> float:
     return pair.distance / length
 
 
-def tells(matrix: ComparedMatrix) -> bool:
-    """Return whether an equal matrix elsewhere would be no chance."""
-    large = matrix.rows * matrix.cols >= MANY_VALUES
-    return large and matrix.std > 0 and not is_flat(matrix)
+def tells(matrices: MatrixColumns) -> np.ndarray:
+    """Return of which matrices an equal one elsewhere would be no chance."""
+    large = matrices.rows * matrices.cols >= MANY_VALUES
+    telling: np.ndarray = large & (matrices.std > 0) & ~are_flat(matrices)
+    return telling
 
 
 def z_of(alignment: Alignment) -> float:

@@ -6,58 +6,51 @@ spread as the Airy function's zeros do (Tracy and Widom, 1994). What grew from t
 axes, as every other such model has: most of its entries are near zero, a few near one.
 """
 
-import math
-from collections.abc import Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from registry.lineage.features import ComparedMatrix
+from registry.lineage.matrix_columns import MatrixColumns
 
 VALUE = 8  # which singular value is put beside the largest
 FLAT = 0.5  # of the spread that a random matrix of this size has
 FIRST_POINT, LATER_POINT = 1.2, 11.0  # of the Airy process: the means of its 1st and 8th point
 SPARSE = 0.5  # kurtosis of an identity-like matrix, in units of its shorter side; it begins at 1
+HALF = 0.5
 
 
-def grew_from_identity(matrices: Sequence["ComparedMatrix"]) -> bool:
+def grew_from_identity(matrices: MatrixColumns) -> bool:
     """Return whether at least half of a model's matrices are as sparse as the identity."""
-    sparse = [is_sparse(matrix) for matrix in matrices if matrix.kurtosis is not None]
-    return bool(sparse) and float(np.mean(sparse)) >= 0.5  # noqa: PLR2004  # half
+    shorter = np.minimum(matrices.rows, matrices.cols)
+    known = ~np.isnan(matrices.kurtosis)
+    sparse = matrices.kurtosis[known] > SPARSE * shorter[known]
+    return len(sparse) > 0 and float(sparse.mean()) >= HALF
 
 
-def is_sparse(matrix: "ComparedMatrix") -> bool:
-    """Return whether the kurtosis of a matrix is about that of the identity."""
-    return (matrix.kurtosis or 0.0) > SPARSE * min(matrix.rows, matrix.cols)
-
-
-def is_degenerate(matrices: Sequence["ComparedMatrix"]) -> bool:
+def is_degenerate(matrices: MatrixColumns) -> bool:
     """Return whether at least half of a model's matrices are flatter than random ones."""
-    flat = [is_flat(matrix) for matrix in matrices if len(matrix.singular_values) >= VALUE]
-    return bool(flat) and float(np.mean(flat)) >= 0.5  # noqa: PLR2004  # half
+    flat = are_flat(matrices)[matrices.spectrum_sizes >= VALUE]
+    return len(flat) > 0 and float(flat.mean()) >= HALF
 
 
-def is_flat(matrix: "ComparedMatrix") -> bool:
-    """Return whether a matrix's eight largest singular values are more alike than random ones.
+def are_flat(matrices: MatrixColumns) -> np.ndarray:
+    """Return which matrices' eight largest singular values are more alike than random ones.
 
-    False of one with fewer values, or none known.
+    One with fewer is not called flat.
     """
-    if len(matrix.singular_values) < VALUE:
-        return False
-    largest, later = matrix.singular_values[0], matrix.singular_values[VALUE - 1]
-    if largest <= 0:
-        return True
-    return 1 - later / largest < FLAT * random_spread(matrix.rows, matrix.cols)
+    largest = matrices.singular_values[:, 0]
+    later = matrices.singular_values[:, VALUE - 1]
+    spread = FLAT * random_spreads(matrices.rows, matrices.cols)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        alike = 1 - later / largest < spread
+    flat: np.ndarray = ~np.isnan(later) & ((largest <= 0) | alike)
+    return flat
 
 
-@lru_cache(1024)
-def random_spread(rows: int, cols: int) -> float:
-    """Return 1 - sigma_8 / sigma_1 of a matrix of random normal numbers, in the mean."""
-    one, other = math.sqrt(rows), math.sqrt(cols)
+def random_spreads(rows: np.ndarray, cols: np.ndarray) -> np.ndarray:
+    """Return 1 - sigma_8 / sigma_1 of matrices of random normal numbers, in the mean."""
+    one, other = np.sqrt(rows), np.sqrt(cols)
     centre = (one + other) ** 2
     scale = (one + other) * (1 / one + 1 / other) ** (1 / 3)
     first = centre - FIRST_POINT * scale
-    later = max(0.0, centre - LATER_POINT * scale)
-    return 1 - math.sqrt(later / first)
+    later = np.maximum(0.0, centre - LATER_POINT * scale)
+    spreads: np.ndarray = 1 - np.sqrt(later / first)
+    return spreads

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from registry.architectures.roles import WRITING
 from registry.lineage.changes import WeightChanges
-from registry.lineage.matrix_pairs import MatrixPair, pooled_cosine
 from registry.lineage.verdict import Change, ChangeKind
 
 COPIED = 0.5  # cosine of the writing projections from which a repeated layer is a copy of another
@@ -59,20 +58,11 @@ def inserted_layers(changes: WeightChanges) -> tuple[int, ...]:
 
 def writes_alike(changes: WeightChanges, layer: int) -> bool:
     """Return whether a layer's writing projections are there, and like those of its source."""
-    sketches = []
-    for pair in pairs_of_layer(changes, layer):
-        if pair.projection in WRITING:
-            if pair.sketches is None:
-                return True  # of another shape: cannot be seen
-            sketches.append(pair.sketches)
-    return bool(sketches) and pooled_cosine(sketches) > COPIED
-
-
-def pairs_of_layer(changes: WeightChanges, layer: int) -> Iterator[MatrixPair]:
-    """Yield the matrices of one layer of the later model, beside their counterparts."""
-    for pair in changes.pairs:
-        if pair.place.layer == layer:
-            yield pair
+    pairs = changes.pairs
+    writing = pairs.of_projections(*WRITING) & (pairs.layers == layer)
+    if not pairs.sketched[writing].all():
+        return True  # of another shape: cannot be seen
+    return bool(writing.any()) and pairs.cosine(writing) > COPIED
 
 
 def reordered_layers(changes: WeightChanges) -> tuple[int, ...]:

@@ -9,15 +9,15 @@ import numpy as np
 
 from registry.fingerprints.grades import Grade
 from registry.fingerprints.outline import BRANCHES
-from registry.fingerprints.record import Branch, Fingerprint, Matrix, Tensor
+from registry.fingerprints.record import Branch, Fingerprint, Tensor
 from registry.lineage.degenerate import grew_from_identity, is_degenerate
-from registry.lineage.own_alignment import own_tables
+from registry.lineage.layer_table import LayerTable
+from registry.lineage.matrix_columns import MatrixColumns
+from registry.lineage.own_alignment import OwnSketches, own_tables
+from registry.lineage.spectra import log_spectra
+from registry.lineage.unit_sketches import UnitSketches, layer_cosines, unit_sketches
 
 KINDS = ("stream", "token")  # axes of the branches' sketches
-SPECTRUM_RANK = 16  # singular values of each matrix that are compared
-
-Spot = tuple[str, int, int]
-"""A projection, an expert (-1 where it serves every token), and which of several of a layer."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,18 @@ class Sketches:
 
     @classmethod
     def placed(
-        cls, layers: Sequence[int], branches: Sequence[str], sketches: Sequence[np.ndarray]
+        cls,
+        layers: Sequence[int] | np.ndarray,
+        branches: Sequence[str] | np.ndarray,
+        sketches: Sequence[np.ndarray],
     ) -> "Sketches":
         """Return the tables of n branches, given n x 256 numbers for each kind."""
         numbers, rows = np.unique(np.array(layers, int), return_inverse=True)
+        names = np.array(branches, str)
         tables = {}
         for kind, values in zip(KINDS, sketches, strict=True):
             for branch in BRANCHES:
-                chosen = np.array([name == branch for name in branches], bool)
+                chosen = names == branch
                 table = np.zeros((len(numbers), values.shape[1]))
                 table[rows[chosen]] = values[chosen]
                 tables[kind, branch] = table
@@ -71,67 +75,14 @@ def stacked(sketches: Sequence[tuple[float, ...] | None]) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ComparedMatrix:
-    """What a comparison reads of one matrix, in the fields of a fingerprint's Matrix.
-
-    Attributes:
-        singular_values: At most the 16 largest.
-    """
-
-    layer: int
-    projection: str
-    expert: int | None
-    rows: int
-    cols: int
-    std: float
-    digest: str
-    cast_digest: str | None
-    distinct_share: float | None
-    zero_share: float | None
-    singular_values: Sequence[float]
-    sketch: Sequence[float] | None
-    kurtosis: float | None = None
-
-    @classmethod
-    def of(cls, matrix: Matrix) -> "ComparedMatrix":
-        """Return what is compared of a fingerprint's matrix."""
-        return cls(
-            layer=matrix.layer,
-            projection=matrix.projection,
-            expert=matrix.expert,
-            rows=matrix.rows,
-            cols=matrix.cols,
-            std=matrix.std,
-            digest=matrix.digest,
-            cast_digest=matrix.cast_digest,
-            distinct_share=matrix.distinct_share,
-            zero_share=matrix.zero_share,
-            singular_values=matrix.singular_values[:SPECTRUM_RANK],
-            sketch=matrix.sketch,
-            kurtosis=matrix.kurtosis,
-        )
-
-    @cached_property
-    def square(self) -> np.ndarray:
-        """The sketch as a square of numbers; of size 0 without one."""
-        sketch = np.array(self.sketch if self.sketch is not None else ())
-        size = round(len(sketch) ** 0.5)
-        square: np.ndarray = sketch.reshape(size, size)
-        return square
-
-    @property
-    def bf16_digest(self) -> str:
-        """The digest of the values in bf16."""
-        return self.cast_digest or self.digest
-
-
-@dataclass(frozen=True)
 class ComparedModel:
-    """What a comparison reads of one model, in the fields of a Fingerprint.
+    """What a comparison reads of one model: fields of a Fingerprint, and its arrays.
 
     Attributes:
         family: The one that it is registered in, None for a model that is not registered.
         depth: How many layers there are; the fingerprint's `layers`.
+        sketches: Of the branches.
+        own: The branches' sketches in the model's own axes.
         grade: How much of the model was measured.
     """
 
@@ -142,8 +93,9 @@ class ComparedModel:
     vocabulary: int | None
     projections: tuple[str, ...]
     std: tuple[float, ...]
-    matrices: tuple[ComparedMatrix, ...]
-    branches: tuple[Branch, ...]
+    matrices: MatrixColumns
+    sketches: Sketches
+    own: OwnSketches
     family: str | None = None
     hidden_size: int = 0
     depth: int = 0
@@ -165,8 +117,9 @@ class ComparedModel:
             vocabulary=fingerprint.vocabulary,
             projections=fingerprint.projections,
             std=fingerprint.std,
-            matrices=tuple(map(ComparedMatrix.of, fingerprint.matrices)),
-            branches=fingerprint.branches,
+            matrices=MatrixColumns.of(fingerprint.matrices),
+            sketches=Sketches.of(fingerprint.branches),
+            own=OwnSketches.of(fingerprint.branches),
             hidden_size=fingerprint.hidden_size,
             depth=fingerprint.layers,
             parameters=fingerprint.parameters,
@@ -191,7 +144,7 @@ class ComparedModel:
 
 @dataclass(frozen=True)
 class ModelFeatures:
-    """One model's record as arrays and tables, each made when it is first asked for."""
+    """One model's record, and what comparisons make of it, each when it is first asked for."""
 
     model: ComparedModel
 
@@ -200,67 +153,52 @@ class ModelFeatures:
         """Return the features of a fingerprint, or of an excerpt of some grade."""
         return cls(ComparedModel.of(fingerprint, grade))
 
-    @cached_property
+    @property
+    def matrices(self) -> MatrixColumns:
+        """The matrices, by layer."""
+        return self.model.matrices
+
+    @property
     def sketches(self) -> Sketches:
         """The tables of the branches' sketches."""
-        return Sketches.of(self.model.branches)
+        return self.model.sketches
+
+    @cached_property
+    def table(self) -> LayerTable:
+        """The matrices of every layer, by their spots."""
+        return LayerTable(self.matrices)
+
+    @property
+    def layer_count(self) -> int:
+        """How many layers have matrices."""
+        return len(self.table)
 
     @cached_property
     def degenerate(self) -> bool:
         """Whether the model is a flat start, that tells nothing of descent."""
-        return is_degenerate(self.model.matrices)
+        return is_degenerate(self.matrices)
 
     @cached_property
     def grown_from_identity(self) -> bool:
         """Whether it grew from the identity, whose axes every such model has."""
-        return grew_from_identity(self.model.matrices)
+        return grew_from_identity(self.matrices)
 
     @cached_property
     def own(self) -> np.ndarray:
         """The middle layers' sketches in the model's own axes: products x layers x 24 x 24."""
-        return own_tables(self.model.branches)
+        return own_tables(self.model.own)
 
     @cached_property
-    def unit_sketches(self) -> dict[tuple[Spot, int, int], tuple[list[int], np.ndarray]]:
-        """The sketches of matrices that serve every token, of length 1, zeros of a matrix of zeros.
-
-        By spot, rows and columns, the layers that have one, and layers x numbers.
-        """
-        sketches: dict[tuple[Spot, int, int], tuple[list[int], list[Sequence[float]]]] = {}
-        for number, layer in enumerate(self.layers):
-            for spot, matrix in layer.items():
-                if matrix.expert is None and matrix.sketch is not None:
-                    shape = spot, matrix.rows, matrix.cols
-                    numbers, rows = sketches.setdefault(shape, ([], []))
-                    numbers.append(number)
-                    rows.append(matrix.sketch)
-
-        stacked_units = {}
-        for shape, (numbers, rows) in sketches.items():
-            table = np.array(rows, float)
-            lengths = np.linalg.norm(table, axis=1, keepdims=True)
-            stacked_units[shape] = (numbers, table / np.where(lengths > 0, lengths, 1.0))
-        return stacked_units
+    def unit_sketches(self) -> UnitSketches:
+        """The sketches of matrices that serve every token, of length 1, by spot and shape."""
+        return unit_sketches(self.table)
 
     @cached_property
-    def layers(self) -> list[dict[Spot, ComparedMatrix]]:
-        """The matrices of every layer, by their spots."""
-        numbers = sorted({matrix.layer for matrix in self.model.matrices})
-        layers: dict[int, dict[Spot, ComparedMatrix]] = {number: {} for number in numbers}
+    def layer_cosines(self) -> np.ndarray:
+        """The mean cosines of the layers' matrices, one layer beside another: layers x layers."""
+        return layer_cosines(self.table)
 
-        for matrix in self.model.matrices:
-            layer = layers[matrix.layer]
-            spot = free_spot(layer, matrix)
-            layer[spot] = matrix
-        return list(layers.values())
-
-
-def free_spot(layer: dict[Spot, ComparedMatrix], matrix: ComparedMatrix) -> Spot:
-    """Return the spot of a layer's next matrix: shared experts of one kind are counted from 0."""
-    if matrix.expert is not None:
-        return matrix.projection, matrix.expert, 0
-
-    before = 0
-    for projection, expert, _ in layer:
-        before += projection == matrix.projection and expert == -1
-    return matrix.projection, -1, before
+    @cached_property
+    def spectra(self) -> dict[int, np.ndarray]:
+        """The logarithms of the singular values, by spot."""
+        return log_spectra(self.table)

@@ -4,15 +4,18 @@ Differences between two candidates are taken directly, number by number, so that
 common cancels; the error of a difference is the scatter of its parts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from registry.lineage.features import ComparedMatrix, ModelFeatures, Spot
-from registry.lineage.weight_views import VIEWS, Part, Places, Residual, SideBySide, View
+from registry.lineage.features import ModelFeatures
+from registry.lineage.layer_sources import Places
+from registry.lineage.matrix_columns import NOWHERE
+from registry.lineage.residuals import Residual
+from registry.lineage.weight_views import VIEWS, Part, SideBySide, View
 
 DEVIATIONS = 3.0  # standard deviations of its own error up to which a difference shows nothing
 SLIGHT = 1e-6  # of the weights' energy: what the rounding of sketches and types may leave
@@ -160,7 +163,7 @@ def fits(model: ModelFeatures, candidates: Sequence[Candidate]) -> list[Fit]:
     every = []
     for place, candidate in enumerate(candidates):
         residuals = {part: in_view.residuals[place] for part, in_view in seen.items()}
-        same_depth = len(candidate.features.layers) == len(model.layers)
+        same_depth = candidate.features.layer_count == model.layer_count
         same_shapes = have_same_shapes(pairs[place])
         every.append(Fit(candidate.name, residuals, linear, same_depth, same_shapes))
     return every
@@ -168,16 +171,12 @@ def fits(model: ModelFeatures, candidates: Sequence[Candidate]) -> list[Fit]:
 
 def have_same_shapes(pair: SideBySide) -> bool:
     """Return whether the matched layers have the same matrices, of the same rows and columns."""
-    for number, layer in enumerate(pair.later.layers):
-        source = pair.source(number)
-        if source and shapes_of(layer) != shapes_of(source):
-            return False
-    return True
-
-
-def shapes_of(layer: Mapping[Spot, ComparedMatrix]) -> dict[Spot, tuple[int, int]]:
-    """Return rows and columns of a layer's matrices, by their spots."""
-    return {spot: (matrix.rows, matrix.cols) for spot, matrix in layer.items()}
+    layers = pair.sources != NOWHERE
+    ours = layers[pair.later.table.layers]
+    if (pair.counterparts[ours] == NOWHERE).any():
+        return False
+    others = np.bincount(pair.earlier.table.layers, minlength=pair.earlier.layer_count)
+    return int(others[pair.sources[layers]].sum()) == int(ours.sum())
 
 
 def branch_vectors(

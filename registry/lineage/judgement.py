@@ -84,7 +84,7 @@ def judge(
 def derived_relation(comparison: ModelComparison, changes: tuple[Change, ...]) -> Relation:
     """Return how a model is related to one that its weights were made from."""
     weights = comparison.changes
-    only_rounded = not changes and weights.pairs and weights.relative <= weights.rounding
+    only_rounded = not changes and len(weights.pairs) > 0 and weights.relative <= weights.rounding
     if comparison.same or only_rounded:
         return Relation.SAME_WEIGHTS
 

@@ -5,17 +5,19 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from registry.lineage.features import KINDS, ModelFeatures, Spot
+from registry.lineage.features import KINDS, ModelFeatures
 from registry.lineage.layer_alignment import Alignment
+from registry.lineage.matrix_columns import NOWHERE
 
 DEVIATION = 0.06  # of the similarity of two unrelated layers, of one kind
 MARGIN = 0.05  # above the largest similarity that so many unrelated layers have by chance
 FAINT = 0.25  # of what related layers have above the others: below, a layer has no source
 JUMP = 0.1  # what leaving the order of the layers must gain in similarity
+RESOLVED = 1e-9  # of a similarity, below which two are equal
 UPPER = 75  # percentile of the layers' best similarities that stands for related ones
 
-Shape = tuple[Spot, int, int]
-"""A spot in a layer, rows and columns."""
+Places = Sequence[int | None]
+"""For every layer of a model the layer of another that it comes from, None for none."""
 
 
 def similarities(
@@ -27,7 +29,7 @@ def similarities(
     and have one shape; less what most pairs of layers have in common. The largest of the kinds
     counts.
     """
-    shape = len(a.layers), len(b.layers)
+    shape = a.layer_count, b.layer_count
     aligned = [alignments[kind].cosines for kind in KINDS if kind in alignments]
     tables = [matrix_cosines(a, b)]
     tables += [cosines for cosines in aligned if cosines.shape == shape]
@@ -39,15 +41,14 @@ def similarities(
 
 def matrix_cosines(a: ModelFeatures, b: ModelFeatures) -> np.ndarray:
     """Return the mean cosine of all matrices of one spot and shape: layers of a x layers of b."""
-    total = np.zeros((len(a.layers), len(b.layers)))
+    total = np.zeros((a.layer_count, b.layer_count))
     count = np.zeros_like(total)
     later, earlier = a.unit_sketches, b.unit_sketches
-    for shape in later.keys() & earlier.keys():
+    for shape in sorted(later.keys() & earlier.keys()):
         rows, one = later[shape]
         columns, other = earlier[shape]
-        if one.shape[1] == other.shape[1]:
-            total[np.ix_(rows, columns)] += one @ other.T
-            count[np.ix_(rows, columns)] += 1
+        total[np.ix_(rows, columns)] += one @ other.T
+        count[np.ix_(rows, columns)] += 1
     return total / np.maximum(count, 1)
 
 
@@ -113,6 +114,8 @@ def likeliest(gains: np.ndarray) -> tuple[int | None, ...]:
     A layer without a source gains nothing. Dynamic programming over the source that came last.
     """
     layers, earlier = gains.shape
+    gains = np.rint(gains / RESOLVED)  # sums of whole numbers are exact: equal ones stay equal
+    jump = JUMP / RESOLVED
     totals = np.full(earlier + 1, -np.inf)  # by the last source; the first: none yet
     totals[0] = 0.0
     chosen = np.zeros((layers, earlier + 1), bool)  # whether the layer takes this source
@@ -120,8 +123,8 @@ def likeliest(gains: np.ndarray) -> tuple[int | None, ...]:
     for layer in range(layers):
         jumped = int(totals.argmax())
         following = totals[:-1]
-        in_sequence = following >= totals[jumped] - JUMP
-        reached = np.where(in_sequence, following, totals[jumped] - JUMP) + gains[layer]
+        in_sequence = following >= totals[jumped] - jump
+        reached = np.where(in_sequence, following, totals[jumped] - jump) + gains[layer]
         takes = reached > totals[1:]
 
         chosen[layer, 1:] = takes
@@ -136,3 +139,12 @@ def likeliest(gains: np.ndarray) -> tuple[int | None, ...]:
             places[layer] = state - 1
         state = int(before[layer, state])
     return tuple(places)
+
+
+def source_layers(places: Places, layers: int, earlier: int) -> np.ndarray:
+    """Return for each of so many layers its source; NOWHERE without one among the earlier's."""
+    sources = np.full(layers, NOWHERE)
+    for layer, source in enumerate(places[:layers]):
+        if source is not None and source < earlier:
+            sources[layer] = source
+    return sources

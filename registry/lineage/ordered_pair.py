@@ -2,13 +2,22 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from registry.lineage.features import ComparedMatrix, ModelFeatures
-from registry.lineage.weight_views import PART_OF, Places, SideBySide, energy_of, sketch_of
+from registry.lineage.features import ModelFeatures
+from registry.lineage.layer_sources import Places
+from registry.lineage.weight_views import SideBySide
 
 COPIED = 0.6  # cosine of two layers' matrices above which one began as a copy of the other
+
+
+class Matched(NamedTuple):
+    """Matrices of two models that correspond: places of the model's, and of the other's."""
+
+    ours: np.ndarray
+    theirs: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -32,105 +41,86 @@ class PairInOrder:
         Of several layers with one source the first counts; a layer that is none's source, but like
         one that is, comes from the same.
         """
-        places: list[int | None] = [None] * len(self.other.layers)
+        places: list[int | None] = [None] * self.other.layer_count
         for layer, place in enumerate(self.places):
             if place is not None and place < len(places) and places[place] is None:
                 places[place] = layer
 
         known = [layer for layer, place in enumerate(places) if place is not None]
         for layer in set(range(len(places))) - set(known):
-            copies = [one for one in known if layer_cosine(self.other, layer, one) > COPIED]
+            copies = [one for one in known if self.other.layer_cosines[layer, one] > COPIED]
             if copies:
                 places[layer] = places[copies[0]]
         return PairInOrder(self.other, self.model, tuple(places))
 
     @cached_property
-    def cut(self) -> list[tuple[ComparedMatrix, ComparedMatrix]]:
-        """The model's matrices whose counterparts have more rows or columns, none fewer."""
-        cut = []
-        for layer, place in enumerate(self.places):
-            if place is None or place >= len(self.other.layers):
-                continue
-            counterparts = self.other.layers[place]
-            for spot, matrix in self.model.layers[layer].items():
-                counterpart = counterparts.get(spot)
-                if counterpart is not None and is_within(matrix, counterpart):
-                    cut.append((matrix, counterpart))
-        return cut
+    def side_by_side(self) -> SideBySide:
+        """The two with the layers that correspond."""
+        return SideBySide(self.model, self.other, self.places)
 
     @cached_property
-    def matched(self) -> list[tuple[ComparedMatrix, ComparedMatrix]]:
-        """Matrices of both that correspond."""
-        pair = SideBySide(self.model, self.other, self.places)
-        matched = []
-        for part in dict.fromkeys(PART_OF.values()):
-            for _, matrix, counterpart in pair.counterparts(part):
-                if counterpart is not None:
-                    matched.append((matrix, counterpart))
-        return matched
+    def cut(self) -> Matched:
+        """The model's matrices whose counterparts have more rows or columns, none fewer."""
+        model, other = self.model.matrices, self.other.matrices
+        places = self.side_by_side.at_same_spots
+        ours = np.flatnonzero(places >= 0)
+        theirs = places[ours]
+        more_rows = other.rows[theirs] - model.rows[ours]
+        more_cols = other.cols[theirs] - model.cols[ours]
+        within = (more_rows >= 0) & (more_cols >= 0) & (more_rows + more_cols > 0)
+        return Matched(ours[within], theirs[within])
+
+    @cached_property
+    def matched(self) -> Matched:
+        """Matrices of both that correspond, in one shape."""
+        counterparts = self.side_by_side.counterparts
+        ours = np.flatnonzero(counterparts >= 0)
+        return Matched(ours, counterparts[ours])
 
     @cached_property
     def energies(self) -> tuple[float, float]:
         """Sums of squares of the matched matrices, of the model and the other."""
-        later = sum(energy_of(matrix) for matrix, _ in self.matched)
-        earlier = sum(energy_of(matrix) for _, matrix in self.matched)
-        return later, earlier
+        later = self.model.matrices.energies[self.matched.ours].sum()
+        earlier = self.other.matrices.energies[self.matched.theirs].sum()
+        return float(later), float(earlier)
 
     @property
     def equal(self) -> bool:
         """Whether the matched matrices are all equal once cast to bf16."""
-        return all(matrix.bf16_digest == other.bf16_digest for matrix, other in self.matched)
-
-    @cached_property
-    def means(self) -> dict[str, tuple[float, float]]:
-        """What `shares` has answered before, by field."""
-        return {}
+        return bool(self.side_by_side.equal[self.matched.ours].all())
 
     @cached_property
     def apart(self) -> float:
         """The squared distance of the matched matrices."""
+        differ = ~self.side_by_side.equal[self.matched.ours]
+        ours, theirs = self.matched.ours[differ], self.matched.theirs[differ]
+        model, other = self.model.matrices, self.other.matrices
         squares = 0.0
-        for matrix, counterpart in self.matched:
-            one, other = sketch_of(matrix), sketch_of(counterpart)
-            if matrix.bf16_digest != counterpart.bf16_digest and one.shape == other.shape:
-                squares += float(np.sum((one - other) ** 2))
-        return squares
+        for size in model.stack_rows:
+            of_model, later = model.sketches_at(ours, size)
+            of_other, earlier = other.sketches_at(theirs, size)
+            both = of_model & of_other
+            change = later[both[of_model]] - earlier[both[of_other]]
+            squares += float(np.vdot(change, change))
 
-    def shares(self, field: str) -> tuple[float, float]:
-        """Return the mean of a field of the matched matrices that is known, of both models."""
-        if field not in self.means:
-            later = [getattr(matrix, field) for matrix, _ in self.matched]
-            earlier = [getattr(matrix, field) for _, matrix in self.matched]
-            if None in later or None in earlier or not later:
-                self.means[field] = (0.0, 0.0)
-            else:
-                self.means[field] = (float(np.mean(later)), float(np.mean(earlier)))
-        return self.means[field]
+        blind = np.isin(ours, model.without_sketch) & np.isin(theirs, other.without_sketch)
+        lengths = model.energies[ours[blind]] ** 0.5 - other.energies[theirs[blind]] ** 0.5
+        return squares + float(lengths @ lengths)
 
+    @property
+    def distinct_shares(self) -> tuple[float, float]:
+        """The mean variety of the matched matrices' values, of both models; 0 if not all known."""
+        columns = self.model.matrices.distinct_share, self.other.matrices.distinct_share
+        return self.means(*columns)
 
-def is_within(matrix: ComparedMatrix, other: ComparedMatrix) -> bool:
-    """Return whether a matrix has fewer rows or columns than another, and no more of either."""
-    if matrix.rows == other.rows and matrix.cols == other.cols:
-        return False
-    return matrix.rows <= other.rows and matrix.cols <= other.cols
+    @property
+    def zero_shares(self) -> tuple[float, float]:
+        """The mean share of zeros in the matched matrices, of both models; 0 if not all known."""
+        return self.means(self.model.matrices.zero_share, self.other.matrices.zero_share)
 
-
-def layer_cosine(model: ModelFeatures, one: int, other: int) -> float:
-    """Return the mean cosine of two layers' matrices, from sketches."""
-    cosines = []
-    for spot, matrix in model.layers[one].items():
-        counterpart = model.layers[other].get(spot)
-        if counterpart is not None:
-            cosines.append(matrix_cosine(matrix, counterpart))
-    return float(np.mean(cosines)) if cosines else 0.0
-
-
-def matrix_cosine(one: ComparedMatrix, other: ComparedMatrix) -> float:
-    """Return the cosine of two matrices' sketches; 0 of different shapes."""
-    if (one.rows, one.cols) != (other.rows, other.cols):
-        return 0.0
-    first, second = sketch_of(one), sketch_of(other)
-    lengths = float(np.linalg.norm(first) * np.linalg.norm(second))
-    if first.shape != second.shape or not lengths:
-        return 0.0
-    return float(np.vdot(first, second)) / lengths
+    def means(self, later: np.ndarray, earlier: np.ndarray) -> tuple[float, float]:
+        """Return the means of a column of each model over the matched matrices."""
+        ours, theirs = later[self.matched.ours], earlier[self.matched.theirs]
+        if not len(ours) or np.isnan(ours).any() or np.isnan(theirs).any():
+            return 0.0, 0.0
+        return float(ours.mean()), float(theirs.mean())

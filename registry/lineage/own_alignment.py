@@ -48,21 +48,47 @@ class Match(NamedTuple):
     similarity: float
 
 
-def own_tables(branches: Sequence[Branch]) -> np.ndarray:
+class OwnSketches(NamedTuple):
+    """Sketches in a model's own axes.
+
+    Attributes:
+        layers: Of each of k sketches.
+        products: Of each what it is of, one of PRODUCTS.
+        numbers: k x 576, the squares row by row.
+    """
+
+    layers: np.ndarray
+    products: np.ndarray
+    numbers: np.ndarray
+
+    @classmethod
+    def of(cls, branches: Sequence[Branch]) -> "OwnSketches":
+        """Return the sketches of those branches that have some."""
+        layers = []
+        products = []
+        sketches = []
+        for branch in branches:
+            for product, sketch in ((branch.branch, branch.own), ("scores", branch.scores)):
+                if sketch is not None:
+                    layers.append(branch.layer)
+                    products.append(product)
+                    sketches.append(sketch)
+        numbers = np.reshape(np.array(sketches, float), (-1, AXES * AXES))
+        return cls(np.array(layers, int), np.array(products, str), numbers)
+
+
+def own_tables(own: OwnSketches) -> np.ndarray:
     """Return the sketches in a model's own axes: products x layers x 24 x 24, each of length 1.
 
     The axes are scaled by their energy to the power -1/4 and large entries are cut, so that one
     strong channel does not decide alone. Zeros where a sketch is missing; without any, there are no
     layers.
     """
-    known = [branch for branch in branches if branch.own is not None or branch.scores is not None]
-    layers = sorted({branch.layer for branch in known})
+    layers, rows = np.unique(own.layers, return_inverse=True)
     tables = np.zeros((len(PRODUCTS), len(layers), AXES, AXES))
-    for branch in branches:
-        for product, sketch in ((branch.branch, branch.own), ("scores", branch.scores)):
-            if sketch is not None:
-                place = PRODUCTS.index(product), layers.index(branch.layer)
-                tables[place] = np.reshape(sketch, (AXES, AXES))
+    for place, product in enumerate(PRODUCTS):
+        chosen = own.products == product
+        tables[place, rows[chosen]] = own.numbers[chosen].reshape(-1, AXES, AXES)
     if not tables.any():
         return tables
 

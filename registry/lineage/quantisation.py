@@ -71,8 +71,9 @@ def stated_bits(stored: str | None) -> float | None:
 
 def size_in_same_axes(changes: WeightChanges) -> float | None:
     """Return the median |change| / |weights| over the projections; None where the axes differ."""
-    sizes = [pair.size for pair in changes.pairs if pair.size is not None and pair.size < 1]
-    return float(np.median(sizes)) if sizes else None
+    sizes = changes.pairs.sizes
+    near = sizes[sizes < 1]  # NaN, of pairs without sketches, is not
+    return float(np.median(near)) if len(near) else None
 
 
 def bits_of_error(size: float, zeros: float) -> int:

@@ -3,9 +3,12 @@
 import math
 from collections.abc import Iterator
 
+import numpy as np
+
 from registry.fingerprints.record import Tensor
 from registry.lineage.comparison import ModelComparison
-from registry.lineage.expert_matching import DENSE, Layer
+from registry.lineage.layer_table import Layer
+from registry.lineage.matrix_columns import DENSE
 from registry.lineage.quantisation import PRUNED, quantised_bits
 from registry.lineage.rotated import mapped_within_heads
 from registry.lineage.tensor_pairs import NORM, TensorChanges
@@ -186,7 +189,7 @@ def experts_reordered(comparison: ModelComparison) -> bool:
         source = changes.places[layer]
         if source is None:
             continue
-        later, earlier = changes.a.layers[layer], changes.b.layers[source]
+        later, earlier = Layer(changes.a.table, layer), Layer(changes.b.table, source)
         if moved_and_equal(later, earlier, changes.experts[layer]):
             return True
     return False
@@ -196,8 +199,8 @@ def moved_and_equal(later: Layer, earlier: Layer, experts: dict[int, int]) -> bo
     """Return whether an expert equals one that had another number, among as many."""
     if sorted(experts) != sorted(experts.values()) or DENSE in experts:
         return False
-    for number, source in experts.items():
-        matrix, partner = later.get(("down", number, 0)), earlier.get(("down", source, 0))
-        if number != source and matrix and partner and matrix.bf16_digest == partner.bf16_digest:
-            return True
-    return False
+    numbers, sources = np.array(list(experts), int), np.array(list(experts.values()), int)
+    places, partners = later.find("down", numbers), earlier.find("down", sources)
+    moved = (numbers != sources) & (places >= 0) & (partners >= 0)
+    digests = later.table.matrices.digests, earlier.table.matrices.digests
+    return bool((digests[0][places[moved]] == digests[1][partners[moved]]).any())

@@ -1,7 +1,5 @@
 """What a rotation of the residual stream leaves of matrices: their singular values."""
 
-import math
-
 import numpy as np
 
 from registry.lineage.comparison import ModelComparison
@@ -11,14 +9,13 @@ SPECTRAL = 1e-3  # |log| of the ratio of singular values, above what rotation an
 
 def spectral_change(comparison: ModelComparison, projection: str) -> float | None:
     """Return the median |log| of the ratios of a projection's singular values; None without any."""
-    ratios: list[float] = []
-    for pair in comparison.changes.pairs:
-        if pair.projection == projection and pair.same_shape:
-            later, earlier = pair.later.singular_values, pair.earlier.singular_values
-            for now, before in zip(later, earlier, strict=False):
-                if now > 0 and before > 0:
-                    ratios.append(abs(math.log(now / before)))
-    return float(np.median(ratios)) if ratios else None
+    pairs = comparison.changes.pairs
+    chosen = pairs.of_projections(projection) & pairs.same_shape
+    later = pairs.later.singular_values[pairs.ours[chosen]]
+    earlier = pairs.earlier.singular_values[pairs.theirs[chosen]]
+    positive = (later > 0) & (earlier > 0)
+    ratios = np.abs(np.log(later[positive] / earlier[positive]))
+    return float(np.median(ratios)) if len(ratios) else None
 
 
 def mapped_within_heads(comparison: ModelComparison) -> bool:

@@ -47,10 +47,10 @@ def by_sketches(comparison: ModelComparison, verdict: Verdict) -> bool:
 def keeps_places(comparison: ModelComparison) -> bool:
     """Return whether every matrix has its place and shape in both models."""
     changes = comparison.changes
-    in_order = changes.places == tuple(range(len(changes.b.layers)))
+    in_order = changes.places == tuple(range(changes.b.layer_count))
     unmatched = changes.unmatched
     is_complete = not unmatched.added and not unmatched.removed
-    return in_order and is_complete and all(pair.same_shape for pair in changes.pairs)
+    return in_order and is_complete and bool(changes.pairs.same_shape.all())
 
 
 def by_all(_comparison: ModelComparison, _verdict: Verdict) -> bool:

@@ -1,15 +1,15 @@
 """Signs in shapes of which of two models is the later: cut, repeated, or grown by copies."""
 
-from collections.abc import Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from registry.lineage.expert_matching import DENSE, Layer, expert_numbers
-from registry.lineage.features import ComparedMatrix, ModelFeatures
-from registry.lineage.ordered_pair import COPIED, PairInOrder, layer_cosine, matrix_cosine
-from registry.lineage.weight_views import energy_of
+from registry.lineage.features import ModelFeatures
+from registry.lineage.layer_table import LayerTable
+from registry.lineage.matrix_columns import CODES, DENSE
+from registry.lineage.ordered_pair import COPIED, PairInOrder
+from registry.lineage.unit_sketches import cosines_between
 
 STRANGE = 0.3  # cosine of two layers' matrices below which neither began as a copy of the other
 TWO = 2
@@ -22,7 +22,7 @@ DOUBLED = 0.05  # scatter below which one of twice the size may be the other rep
 def lacks_layers(pair: PairInOrder) -> bool:
     """Return whether the model is the other without layers that are like none of its own."""
     sources = {place for place in pair.places if place is not None}
-    missing = set(range(len(pair.other.layers))) - sources
+    missing = set(range(pair.other.layer_count)) - sources
     if not missing or None in pair.places or len(sources) < TWO:
         return False
     return all(layer_is_strange(pair.other, layer) for layer in missing)
@@ -30,13 +30,13 @@ def lacks_layers(pair: PairInOrder) -> bool:
 
 def layer_is_strange(model: ModelFeatures, layer: int) -> bool:
     """Return whether a layer is like no other of the same model."""
-    others = [number for number in range(len(model.layers)) if number != layer]
-    return all(layer_cosine(model, layer, number) < STRANGE for number in others)
+    others = [number for number in range(model.layer_count) if number != layer]
+    return all(model.layer_cosines[layer, number] < STRANGE for number in others)
 
 
 def repeats_layers(pair: PairInOrder) -> bool:
     """Return whether layers of the model began as copies of one layer of the other."""
-    if len(pair.model.layers) <= len(pair.other.layers):
+    if pair.model.layer_count <= pair.other.layer_count:
         return False
     by_source: dict[int, list[int]] = {}
     for layer, place in enumerate(pair.places):
@@ -45,62 +45,58 @@ def repeats_layers(pair: PairInOrder) -> bool:
 
     for layers in by_source.values():
         for first, second in pairwise(layers):
-            if layer_cosine(pair.model, first, second) > COPIED:
+            if pair.model.layer_cosines[first, second] > COPIED:
                 return True
     return False
 
 
 def repeats_experts(pair: PairInOrder) -> bool:
     """Return whether the model's experts began as one, and the other has none."""
-    if any(matrix.expert is not None for matrix in pair.other.model.matrices):
+    if (pair.other.matrices.experts != DENSE).any():
         return False
-    cosines = []
-    for layer in pair.model.layers:
-        first = layer.get(("up", 0, 0))
-        second = layer.get(("up", 1, 0))
-        if first and second:
-            cosines.append(matrix_cosine(first, second))
-    return bool(cosines) and float(np.mean(cosines)) > COPIED
+    first = pair.model.table.in_every_layer("up", 0)
+    second = pair.model.table.in_every_layer("up", 1)
+    both = (first >= 0) & (second >= 0)
+    cosines = cosines_between(pair.model.matrices, first[both], second[both])
+    return len(cosines) > 0 and float(cosines.mean()) > COPIED
 
 
-class OtherShape(NamedTuple):
-    """A matrix beside its counterpart of another shape.
+class OtherShapes(NamedTuple):
+    """Matrices beside their counterparts of another shape, compared by what cuts and copies leave.
 
     Attributes:
-        size: Values of the model's, of the other's.
-        energy: Sum of the squared values, alike.
-        scatter: Of the ratios of their singular values, as a share of the mean.
+        sizes: Values of the model's, of the other's.
+        energies: Sums of the squared values, alike.
+        scatters: Of the ratios of their singular values, as shares of the mean.
     """
 
-    size: float
-    energy: float
-    scatter: float
+    sizes: np.ndarray
+    energies: np.ndarray
+    scatters: np.ndarray
 
 
-def other_shapes(pair: PairInOrder) -> Iterator[OtherShape]:
-    """Yield the model's matrices whose counterparts have more rows or columns, none fewer."""
-    for matrix, counterpart in pair.cut:
-        yield other_shape(matrix, counterpart)
-
-
-def other_shape(matrix: ComparedMatrix, other: ComparedMatrix) -> OtherShape:
-    """Compare two matrices of different shapes by what a cut takes and copies leave."""
-    count = min(len(matrix.singular_values), len(other.singular_values))
-    largest = np.array(other.singular_values[:count])
-    ratios = np.array(matrix.singular_values[:count]) / np.where(largest > 0, largest, 1.0)
-    mean = float(ratios.mean()) or 1.0
-    return OtherShape(
-        size=matrix.rows * matrix.cols / (other.rows * other.cols),
-        energy=energy_of(matrix) / (energy_of(other) or 1.0),
-        scatter=float(ratios.std()) / abs(mean),
+def other_shapes(pair: PairInOrder) -> OtherShapes:
+    """Return the model's matrices whose counterparts have more rows or columns, none fewer."""
+    ours, theirs = pair.cut
+    model, other = pair.model.matrices, pair.other.matrices
+    largest = other.singular_values[theirs]
+    ratios = model.singular_values[ours] / np.where(largest > 0, largest, 1.0)
+    ratios[np.isnan(largest)] = np.nan
+    means = np.nanmean(ratios, axis=1)
+    scatters = np.nanstd(ratios, axis=1) / np.abs(np.where(means != 0, means, 1.0))
+    later = model.rows[ours] * model.cols[ours]
+    earlier = other.rows[theirs] * other.cols[theirs]
+    energies = other.energies[theirs]
+    return OtherShapes(
+        sizes=later / earlier,
+        energies=model.energies[ours] / np.where(energies > 0, energies, 1.0),
+        scatters=scatters,
     )
 
 
 def is_smaller(pair: PairInOrder) -> bool:
     """Return whether the other has all of the model's neurons, heads and width, and of one more."""
-    if any(True for _ in other_shapes(pair.reversed)):
-        return False
-    return any(True for _ in other_shapes(pair))
+    return len(pair.cut.ours) > 0 and not len(pair.reversed.cut.ours)
 
 
 def was_cut(pair: PairInOrder) -> bool:
@@ -111,11 +107,11 @@ def was_cut(pair: PairInOrder) -> bool:
     """
     if not is_smaller(pair):
         return False
-    every = list(other_shapes(pair))
-    lost = float(np.mean([1 - shape.energy for shape in every]))
-    size = float(np.mean([1 - shape.size for shape in every]))
-    scatter = float(np.median([shape.scatter for shape in every]))
-    may_be_doubled = all(is_whole(1 / shape.size) for shape in every) and scatter < DOUBLED
+    shapes = other_shapes(pair)
+    lost = float((1 - shapes.energies).mean())
+    size = float((1 - shapes.sizes).mean())
+    scatter = float(np.median(shapes.scatters))
+    may_be_doubled = all(map(is_whole, 1 / shapes.sizes)) and scatter < DOUBLED
     return scatter > EXACTLY and lost > LOST * size and not may_be_doubled
 
 
@@ -129,18 +125,17 @@ def was_grown(pair: PairInOrder) -> bool:
     seen = pair.reversed
     if not is_smaller(seen):
         return False
-    scatter = [shape.scatter for shape in other_shapes(seen)]
-    return float(np.quantile(scatter, 0.9)) < EXACTLY
+    return float(np.quantile(other_shapes(seen).scatters, 0.9)) < EXACTLY
 
 
 def has_fewer_experts(pair: PairInOrder) -> bool:
     """Return whether the model has fewer experts, and those of the other began each on its own."""
     fewer = False
     for layer, place in enumerate(pair.places):
-        if place is None or place >= len(pair.other.layers):
+        if place is None or place >= pair.other.layer_count:
             continue
-        mine = len(expert_numbers(pair.model.layers[layer]))
-        theirs = len(expert_numbers(pair.other.layers[place]))
+        mine = len(pair.model.table.experts[layer])
+        theirs = len(pair.other.table.experts[place])
         if theirs < max(TWO, mine):
             return False
         fewer |= theirs > mine
@@ -149,11 +144,15 @@ def has_fewer_experts(pair: PairInOrder) -> bool:
 
 def experts_alike(model: ModelFeatures) -> bool:
     """Return whether the experts of a model's layers are near one another."""
-    return max(map(likest_experts, model.layers), default=1.0) > STRANGE
+    return likest_experts(model.table) > STRANGE
 
 
-def likest_experts(layer: Layer) -> float:
-    """Return the largest cosine of two experts of a layer; 0 of fewer."""
-    every = [layer[spot] for spot in layer if spot[0] == "up" and spot[1] != DENSE]
-    cosines = [matrix_cosine(one, other) for one, other in pairwise(every)]
-    return max(cosines, default=0.0)
+def likest_experts(table: LayerTable) -> float:
+    """Return the largest cosine of two experts, one after the other in a layer; 0 of fewer."""
+    matrices = table.matrices
+    is_up = matrices.projections == CODES["up"]
+    places = np.flatnonzero(is_up & (matrices.experts != DENSE))
+    ones, others = places[:-1], places[1:]
+    together = table.layers[ones] == table.layers[others]
+    cosines = cosines_between(matrices, ones[together], others[together])
+    return float(cosines.max(initial=0.0))

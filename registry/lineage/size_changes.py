@@ -4,14 +4,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from registry.lineage.changes import WeightChanges
 from registry.lineage.comparison import ModelComparison
-from registry.lineage.expert_matching import Layer, expert_numbers
 from registry.lineage.features import ModelFeatures
+from registry.lineage.layer_table import LayerTable
+from registry.lineage.matrix_columns import DENSE, NOWHERE
 from registry.lineage.verdict import Change, ChangeKind
 
-Count = Callable[[Layer], int]
-"""How many of something a layer has; 0 where it has none or does not tell."""
+Count = Callable[[LayerTable], np.ndarray]
+"""How many of something each layer has; 0 where it has none or does not tell."""
 
 
 class Counts(NamedTuple):
@@ -39,11 +42,8 @@ def width_changes(comparison: ModelComparison) -> Iterator[Change]:
 
 def stream_width(model: ModelFeatures) -> int:
     """Return the inputs of most projections that read the residual stream; 0 without any."""
-    widths: Counter[int] = Counter()
-    for layer in model.layers:
-        for (projection, _, _), matrix in layer.items():
-            if projection in {"query", "value", "gate", "up"}:
-                widths[matrix.cols] += 1
+    reading = model.matrices.of_projections("query", "value", "gate", "up")
+    widths = Counter(model.matrices.cols[reading].tolist())
     return widths.most_common(1)[0][0] if widths else 0
 
 
@@ -51,7 +51,7 @@ def layer_changes(changes: WeightChanges) -> Iterator[Change]:
     """Yield the counts that differ between the layers and their sources."""
     queries = differing(changes, rows_of("query"))
     keys = differing(changes, rows_of("key"))
-    alike = keys == queries and all_heads_have_keys(changes)
+    alike = keys == queries and all_heads_have_keys(changes.b.table)
     for kind, change in (
         (ChangeKind.NEURONS, differing(changes, rows_of("up"))),
         (ChangeKind.HEADS, queries),
@@ -64,47 +64,41 @@ def layer_changes(changes: WeightChanges) -> Iterator[Change]:
 
 def differing(changes: WeightChanges, count: Count) -> Counts | None:
     """Return a count now and before, means over the layers; None where no layer's differs."""
-    now: list[int] = []
-    before: list[int] = []
-    for layer in changes.matched_layers:
-        source = changes.places[layer]
-        if source is None:
-            continue
-        later, earlier = count(changes.a.layers[layer]), count(changes.b.layers[source])
-        if later and earlier:
-            now.append(later)
-            before.append(earlier)
-    if now == before:
+    layers = np.flatnonzero(changes.sources != NOWHERE)
+    now = count(changes.a.table)[layers]
+    before = count(changes.b.table)[changes.sources[layers]]
+    told = (now > 0) & (before > 0)
+    now, before = now[told], before[told]
+    if (now == before).all():
         return None
-    return Counts(sum(now) / len(now), round(sum(before) / len(before)))
+    return Counts(float(now.mean()), round(float(before.mean())))
 
 
 def rows_of(projection: str) -> Count:
     """Return what counts the rows of one of a layer's projections, of an expert's if it has any."""
 
-    def count(layer: Layer) -> int:
-        numbers = expert_numbers(layer)
-        expert = numbers[0] if numbers else -1
-        matrix = layer.get((projection, expert, 0)) or layer.get((projection, -1, 0))
-        return matrix.rows if matrix else 0
+    def count(table: LayerTable) -> np.ndarray:
+        first = np.array([min(numbers, default=DENSE) for numbers in table.experts], int)
+        of_expert = table.in_every_layer(projection, first)
+        of_all = table.in_every_layer(projection)
+        places = np.where(of_expert >= 0, of_expert, of_all)
+        rows: np.ndarray = np.where(places >= 0, table.matrices.rows[places], 0)
+        return rows
 
     return count
 
 
-def experts(layer: Layer) -> int:
-    """Return how many experts a layer has: 1 where it has an MLP and no experts."""
-    numbers = expert_numbers(layer)
-    if numbers:
-        return len(numbers)
-    return int(("up", -1, 0) in layer)
+def experts(table: LayerTable) -> np.ndarray:
+    """Return how many experts the layers have: 1 where one has an MLP and no experts."""
+    numbers = np.array([len(numbers) for numbers in table.experts], int)
+    has_mlp = table.in_every_layer("up") >= 0
+    counts: np.ndarray = np.where(numbers > 0, numbers, has_mlp)
+    return counts
 
 
-def all_heads_have_keys(changes: WeightChanges) -> bool:
-    """Return whether every query head has a key of its own, in all layers of the earlier model."""
-    return all(map(has_key_for_every_query, changes.b.layers))
-
-
-def has_key_for_every_query(layer: Layer) -> bool:
-    """Return whether query and key of a layer have as many rows."""
-    query, key = layer.get(("query", -1, 0)), layer.get(("key", -1, 0))
-    return query is None or key is None or query.rows == key.rows
+def all_heads_have_keys(table: LayerTable) -> bool:
+    """Return whether every query head has a key of its own, in all layers that have both."""
+    queries, keys = table.in_every_layer("query"), table.in_every_layer("key")
+    both = (queries >= 0) & (keys >= 0)
+    rows = table.matrices.rows
+    return bool((rows[queries[both]] == rows[keys[both]]).all())

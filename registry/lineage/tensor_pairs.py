@@ -132,8 +132,8 @@ def tensor_changes(changes: WeightChanges) -> TensorChanges | None:
 
 def layer_numbers(changes: WeightChanges) -> dict[int, int]:
     """Return the sources of the layers that have one, by the numbers that fingerprints give."""
-    later = sorted({matrix.layer for matrix in changes.a.model.matrices})
-    earlier = sorted({matrix.layer for matrix in changes.b.model.matrices})
+    later = changes.a.table.numbers.tolist()
+    earlier = changes.b.table.numbers.tolist()
     numbers = {}
     for layer, source in zip(later, changes.places, strict=False):
         if source is not None:

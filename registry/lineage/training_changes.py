@@ -1,14 +1,14 @@
 """Training: what moved the values beyond rounding, quantisation, pruning and other axes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 
 from registry.architectures.roles import WRITING
-from registry.lineage.changes import MLP, changed_sizes
+from registry.lineage.changes import MLP
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.depth_changes import inserted_layers
-from registry.lineage.matrix_pairs import SPREAD, MatrixPair
+from registry.lineage.matrix_pairs import SPREAD
 from registry.lineage.quantisation import quantisation_error
 from registry.lineage.reparameterisations import branch_similarity, rewritten_projections
 from registry.lineage.rotated import SPECTRAL, spectral_change
@@ -46,8 +46,9 @@ def training(
     moved = moved_pairs(comparison, pairs)
     if known & COARSER and vectors_moved(comparison, tensors):
         yield Change(ChangeKind.FINE_TUNED)
-    elif moved and ChangeKind.PRUNED not in known:
-        kept = {pair.place.layer for pair in pairs} - {pair.place.layer for pair in moved}
+    elif moved.any() and ChangeKind.PRUNED not in known:
+        layers = comparison.changes.pairs.layers
+        kept = set(layers[pairs].tolist()) - set(layers[moved].tolist())
         yield trained(comparison, moved, everywhere=not kept)
     elif shows_otherwise(comparison, pairs, known):
         yield Change(ChangeKind.FINE_TUNED)
@@ -56,12 +57,12 @@ def training(
 
 
 def shows_otherwise(
-    comparison: ModelComparison, pairs: Sequence[MatrixPair], known: frozenset[ChangeKind]
+    comparison: ModelComparison, pairs: np.ndarray, known: frozenset[ChangeKind]
 ) -> bool:
     """Return whether there was training where no matrix can be compared value by value."""
     if known & RESIZED:
         return not known & REWRITTEN and outgrown(comparison)
-    return not pairs and branch_similarity(comparison) < FAITHFUL_BRANCH
+    return not pairs.any() and branch_similarity(comparison) < FAITHFUL_BRANCH
 
 
 def outgrown(comparison: ModelComparison) -> bool:
@@ -70,14 +71,14 @@ def outgrown(comparison: ModelComparison) -> bool:
     The k-th singular value of a part of a matrix is at most that of the whole (interlacing), so
     that pruning alone cannot do it.
     """
-    for pair in comparison.changes.pairs:
-        later, earlier = pair.later, pair.earlier
-        if pair.same_shape or later.rows > earlier.rows or later.cols > earlier.cols:
-            continue
-        values = zip(later.singular_values, earlier.singular_values, strict=False)
-        if any(now > (1 + OUTGROWN) * before for now, before in values):
-            return True
-    return False
+    pairs = comparison.changes.pairs
+    later, earlier = pairs.later, pairs.earlier
+    fewer_rows = later.rows[pairs.ours] <= earlier.rows[pairs.theirs]
+    fewer_cols = later.cols[pairs.ours] <= earlier.cols[pairs.theirs]
+    smaller = ~pairs.same_shape & fewer_rows & fewer_cols
+    now = later.singular_values[pairs.ours[smaller]]
+    before = earlier.singular_values[pairs.theirs[smaller]]
+    return bool((now > (1 + OUTGROWN) * before).any())  # NaN, which is missing, is not
 
 
 def vectors_moved(comparison: ModelComparison, tensors: TensorChanges | None) -> bool:
@@ -92,47 +93,44 @@ def vectors_moved(comparison: ModelComparison, tensors: TensorChanges | None) ->
     return 2 * moved > len(vectors)
 
 
-def telling_pairs(comparison: ModelComparison, known: frozenset[ChangeKind]) -> list[MatrixPair]:
-    """Return the pairs of matrices that nothing but training, rounding and zeros can change."""
+def telling_pairs(comparison: ModelComparison, known: frozenset[ChangeKind]) -> np.ndarray:
+    """Return which pairs of matrices nothing but training, rounding and zeros can change."""
     changes = comparison.changes
     explained = set(rewritten_projections(known))
     if ChangeKind.EXPERTS in known:
         explained.update(MLP)
-    inserted = inserted_layers(changes)
-    pairs = []
-    for pair in changes.pairs:
-        kept = pair.projection not in explained and pair.place.layer not in inserted
-        if kept and pair.same_shape:
-            pairs.append(pair)
-    return pairs
+    pairs = changes.pairs
+    inserted = np.isin(pairs.layers, inserted_layers(changes))
+    telling: np.ndarray = pairs.same_shape & ~pairs.of_projections(*explained) & ~inserted
+    return telling
 
 
-def moved_pairs(comparison: ModelComparison, pairs: Sequence[MatrixPair]) -> list[MatrixPair]:
-    """Return the pairs that moved by more than rounding gives.
+def moved_pairs(comparison: ModelComparison, chosen: np.ndarray) -> np.ndarray:
+    """Return which of the chosen pairs moved by more than rounding gives.
 
     None where quantisation explains how far most of them did.
     """
     least = SPREAD * comparison.changes.rounding
-    moved = [pair for pair in pairs if pair.size is not None and pair.size > least]
-    sizes = changed_sizes(moved)
-    if sizes and float(np.median(sizes)) <= quantisation_error(comparison):
-        return []
+    moved = chosen & (comparison.changes.pairs.sizes > least)
+    sizes = comparison.changes.pairs.changed_sizes(moved)
+    if len(sizes) and float(np.median(sizes)) <= quantisation_error(comparison):
+        return np.zeros_like(moved)
     return moved
 
 
-def trained(
-    comparison: ModelComparison, pairs: Sequence[MatrixPair], *, everywhere: bool
-) -> Change:
+def trained(comparison: ModelComparison, moved: np.ndarray, *, everywhere: bool) -> Change:
     """Return what to call a training that moved some matrices.
 
     Args:
+        moved: Which pairs.
         everywhere: Whether no layer kept its values.
     """
-    layers = () if everywhere else tuple(sorted({pair.place.layer for pair in pairs}))
-    rank = comparison.changes.rank_of(pairs)
+    pairs = comparison.changes.pairs
+    layers = () if everywhere else tuple(np.unique(pairs.layers[moved]).tolist())
+    rank = comparison.changes.rank_of(moved)
     if rank:
         return Change(ChangeKind.LORA_LIKE, amount=rank, parts=layers)
-    size = float(np.median(changed_sizes(pairs)))
+    size = float(np.median(pairs.changed_sizes(moved)))
     kind = ChangeKind.CONTINUED_TRAINING if size > HEAVY else ChangeKind.FINE_TUNED
     return Change(kind, amount=size, parts=layers)
 
@@ -157,9 +155,10 @@ def training_of_inserted(comparison: ModelComparison) -> Iterator[Change]:
     """Yield a training of inserted layers alone."""
     changes = comparison.changes
     inserted = inserted_layers(changes)
-    pairs = [pair for pair in changes.pairs if pair.place.layer in inserted]
-    sizes = changed_sizes([pair for pair in pairs if pair.projection not in WRITING])
-    if sizes and float(np.median(sizes)) > changes.rounding:
+    pairs = changes.pairs
+    reading = np.isin(pairs.layers, inserted) & ~pairs.of_projections(*WRITING)
+    sizes = pairs.changed_sizes(reading)
+    if len(sizes) and float(np.median(sizes)) > changes.rounding:
         size = float(np.median(sizes))
         kind = ChangeKind.CONTINUED_TRAINING if size > HEAVY else ChangeKind.FINE_TUNED
         yield Change(kind, amount=size, parts=inserted)

@@ -12,7 +12,6 @@ from registry.lineage.features import ModelFeatures
 from registry.lineage.ordered_pair import PairInOrder
 from registry.lineage.reparameterisations import READING, is_one
 from registry.lineage.tensor_pairs import NORM
-from registry.lineage.weight_views import energy_of
 
 ZEROS = 0.08  # share of weights that are zero in one model alone
 FITTING = (0.5, 1.3)  # what zeroing takes, of what it takes of a normal law's smallest values
@@ -34,8 +33,8 @@ EXPLAINED = 0.5  # of it, by which the change of the reading weights' energy may
 
 def on_a_grid(pair: PairInOrder) -> bool:
     """Return whether the model's values stand on a grid that the other lacks, and were rounded."""
-    mine, theirs = pair.shares("distinct_share")
-    zeros, others = pair.shares("zero_share")
+    mine, theirs = pair.distinct_shares
+    zeros, others = pair.zero_shares
     nonzero = 1 - max(0.0, zeros - others)
     if not mine or mine > COARSE * theirs * nonzero or not pair.apart:
         return False
@@ -49,9 +48,9 @@ def zeroed(pair: PairInOrder) -> bool:
     They take the energy of a normal law's smallest values; a model trained from one with zeros is
     apart from it by another amount.
     """
-    zeros, others = pair.shares("zero_share")
+    zeros, others = pair.zero_shares
     share = zeros - others
-    mine, theirs = pair.shares("distinct_share")
+    mine, theirs = pair.distinct_shares
     is_quantised = mine < COARSE * theirs * (1 - zeros)
     if share < ZEROS or is_quantised:
         return False
@@ -71,7 +70,7 @@ def smallest(share: float) -> float:
 def rounded_to_a_type(pair: PairInOrder) -> bool:
     """Return whether the model is the other rounded to the type that it has."""
     step = ROUNDING.get((pair.model.model.dtype, pair.other.model.dtype))
-    same_depth = len(pair.model.layers) == len(pair.other.layers)
+    same_depth = pair.model.layer_count == pair.other.layer_count
     if step is None or pair.equal or not same_depth:
         return False
     return pair.apart < step * pair.energies[0]
@@ -110,16 +109,16 @@ def gains_by_layer(every: Sequence[Tensor]) -> dict[int, float]:
 
 def reading_by_layer(pair: PairInOrder) -> dict[int, float]:
     """Return by the other's layer how the energy of what reads the stream changed, as logarithm."""
-    later: defaultdict[int, float] = defaultdict(float)
-    earlier: defaultdict[int, float] = defaultdict(float)
-    for matrix, counterpart in pair.matched:
-        if matrix.projection in READING:
-            later[counterpart.layer] += energy_of(matrix)
-            earlier[counterpart.layer] += energy_of(counterpart)
+    model, other = pair.model.matrices, pair.other.matrices
+    reading = model.of_projections(*READING)[pair.matched.ours]
+    ours, theirs = pair.matched.ours[reading], pair.matched.theirs[reading]
     changes = {}
-    for layer, energy in later.items():
-        if energy and earlier[layer]:
-            changes[layer] = math.log(energy / earlier[layer])
+    for layer in np.unique(other.layers[theirs]).tolist():
+        of_layer = other.layers[theirs] == layer
+        later = float(model.energies[ours[of_layer]].sum())
+        earlier = float(other.energies[theirs[of_layer]].sum())
+        if later and earlier:
+            changes[layer] = math.log(later / earlier)
     return changes
 
 

@@ -3,19 +3,18 @@
 Several views of the same weights: their own sketches, and what is left of them in other axes.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import cached_property, lru_cache
-from typing import NamedTuple
+from functools import cached_property
 
 import numpy as np
 
-from registry.lineage.features import ComparedMatrix, ModelFeatures
-
-Places = Sequence[int | None]
-"""For every layer of a model the layer of another that it comes from, None for none."""
+from registry.fingerprints.record import Tensor
+from registry.lineage.features import ModelFeatures
+from registry.lineage.layer_sources import Places, source_layers
+from registry.lineage.matrix_columns import NOWHERE
+from registry.lineage.residuals import Blocks, Residual
 
 
 class View(StrEnum):
@@ -43,107 +42,11 @@ VIEWS = {
     Part.MLP: (View.MATRICES, View.STREAM, View.TOKEN, View.SPECTRA),
     Part.OTHER: (View.MATRICES,),
 }
-PART_OF = {
-    "query": Part.SCORES,
-    "key": Part.SCORES,
-    "value": Part.ATTENTION,
-    "output": Part.ATTENTION,
-    "gate": Part.MLP,
-    "up": Part.MLP,
-    "down": Part.MLP,
+PROJECTIONS_OF = {
+    Part.SCORES: ("query", "key"),
+    Part.ATTENTION: ("value", "output"),
+    Part.MLP: ("gate", "up", "down"),
 }
-
-
-class Block(NamedTuple):
-    """Numbers that belong together: rows x columns of one sketch, or 1 x n.
-
-    Attributes:
-        layer: Of the model in question; OUTSIDE for what stands in none.
-        later: Of the model in question; their squared length is near `energy`.
-        earlier: Of the other, alike; zeros where it has no counterpart.
-        energy: Sum of the squared weights that the block stands for.
-    """
-
-    layer: int
-    later: np.ndarray
-    earlier: np.ndarray
-    energy: float
-
-
-@dataclass(frozen=True)
-class Residual:
-    """What one model leaves of another in one view of one part.
-
-    Attributes:
-        numbers: later - earlier, block after block.
-        rows, columns: For each number, which row and column of all blocks' it stands in.
-        blocks: For each number, which block it is of.
-        layers: For each number, which layer of the model; OUTSIDE for none.
-        energy: Of all weights of the part.
-    """
-
-    numbers: np.ndarray
-    blocks: np.ndarray
-    layers: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
-    energy: float
-
-    @classmethod
-    def of(cls, blocks: Sequence[Block]) -> "Residual":
-        """Return the residual of blocks, none of which leaves more than its energy."""
-        numbers = [np.zeros(0), *(left_over(block).ravel() for block in blocks)]
-        places = tuple((block.layer, *block.later.shape) for block in blocks)
-        layout = layout_of(places)
-        return cls(
-            numbers=np.concatenate(numbers),
-            blocks=layout.blocks,
-            layers=layout.layers,
-            rows=layout.rows,
-            columns=layout.columns,
-            energy=sum(block.energy for block in blocks),
-        )
-
-    @cached_property
-    def square(self) -> float:
-        """What is left, as a sum of squares of weights."""
-        return float(self.numbers @ self.numbers)
-
-
-class Layout(NamedTuple):
-    """Where every number of blocks that follow one another stands, as of Residual."""
-
-    blocks: np.ndarray
-    layers: np.ndarray
-    rows: np.ndarray
-    columns: np.ndarray
-
-
-@lru_cache(16)
-def layout_of(places: tuple[tuple[int, int, int], ...]) -> Layout:
-    """Return the layout of blocks of a layer, rows and columns each; one model's is used often."""
-    parts = [np.zeros((4, 0), int)]
-    row_count = column_count = 0
-    for number, (layer, height, width) in enumerate(places):
-        row, column = np.divmod(np.arange(height * width), width)
-        same = np.ones(height * width, int)
-        parts.append(
-            np.stack([number * same, layer * same, row_count + row, column_count + column])
-        )
-        row_count += height
-        column_count += width
-    return Layout(*np.concatenate(parts, axis=1))
-
-
-def left_over(block: Block) -> np.ndarray:
-    """Return later - earlier; all of the energy where that is longer than later itself."""
-    difference: np.ndarray = block.later - block.earlier
-    left = float(np.vdot(difference, difference))
-    whole = float(np.vdot(block.later, block.later))
-    if left <= min(whole, block.energy) or not whole:
-        return difference
-    everything: np.ndarray = block.later * (block.energy / whole) ** 0.5
-    return everything
 
 
 @dataclass(frozen=True)
@@ -170,99 +73,127 @@ class SideBySide:
             return Residual.of(list(self._spectra(part)))
         return Residual.of(list(self._branches(part, view)))
 
-    def counterparts(
-        self, part: Part
-    ) -> Iterator[tuple[int, ComparedMatrix, ComparedMatrix | None]]:
-        """Yield layer and matrix of a part, and the other's matrix of the same shape, if any."""
-        for number, layer in enumerate(self.later.layers):
-            source = self.source(number)
-            for spot, matrix in layer.items():
-                if PART_OF[matrix.projection] == part:
-                    other = source.get(spot)
-                    counterpart = other if same_shape(matrix, other) else None
-                    yield number, matrix, counterpart
+    @cached_property
+    def sources(self) -> np.ndarray:
+        """`places` as an array; NOWHERE of a layer without one."""
+        return source_layers(self.places, self.later.layer_count, self.earlier.layer_count)
 
-    def source(self, number: int) -> dict[tuple[str, int, int], ComparedMatrix]:
-        """Return the matrices of the layer that a layer comes from; none without one."""
-        place = self.places[number] if number < len(self.places) else None
-        if place is None or place >= len(self.earlier.layers):
-            return {}
-        return self.earlier.layers[place]
+    @cached_property
+    def at_same_spots(self) -> np.ndarray:
+        """For every matrix the other's at its spot of the source; NOWHERE without one."""
+        table = self.later.table
+        return self.earlier.table.find(self.sources[table.layers], table.spots)
 
-    def _matrices(self, part: Part) -> Iterator[Block]:
-        for number, matrix, other in self.counterparts(part):
-            later = sketch_of(matrix)
+    @cached_property
+    def counterparts(self) -> np.ndarray:
+        """For every matrix that at its spot of the source, where it has the same shape."""
+        later, earlier = self.later.matrices, self.earlier.matrices
+        places = self.at_same_spots
+        paired = np.flatnonzero(places >= 0)
+        others = places[paired]
+        same_rows = later.rows[paired] == earlier.rows[others]
+        same_cols = later.cols[paired] == earlier.cols[others]
+        counterparts = np.full(len(places), NOWHERE)
+        alike = same_rows & same_cols
+        counterparts[paired[alike]] = others[alike]
+        return counterparts
+
+    @cached_property
+    def equal(self) -> np.ndarray:
+        """Whether each matrix has a counterpart that is equal, once cast to bf16."""
+        equal = np.zeros(len(self.counterparts), bool)
+        paired = np.flatnonzero(self.counterparts >= 0)
+        others = self.counterparts[paired]
+        digests = self.later.matrices.digests, self.earlier.matrices.digests
+        equal[paired] = digests[0][paired] == digests[1][others]
+        return equal
+
+    def _matrices(self, part: Part) -> Iterator[Blocks]:
+        matrices = self.later.matrices
+        of_part = matrices.of_projections(*PROJECTIONS_OF[part])
+        for stack in matrices.stacks:
+            rows = np.flatnonzero(of_part[stack.places])
+            places = stack.places[rows]
+            later = stack.numbers[rows]
             earlier = np.zeros_like(later)
-            if other is not None and other.bf16_digest == matrix.bf16_digest:
-                earlier = later
-            elif other is not None and other.sketch is not None and matrix.sketch is not None:
-                earlier = sketch_of(other)
-            yield Block(number, later, earlier, energy_of(matrix))
+            present, others = self.earlier.matrices.sketches_at(
+                self.counterparts[places], stack.size
+            )
+            earlier[present] = others
+            equal = self.equal[places]
+            earlier[equal] = later[equal]
+            yield self._blocks(places, squares(later), squares(earlier))
 
-    def _spectra(self, part: Part) -> Iterator[Block]:
+        blind = matrices.without_sketch
+        places = blind[of_part[blind]]
+        lengths = matrices.energies[places].reshape(-1, 1, 1) ** 0.5
+        equal = self.equal[places].reshape(-1, 1, 1)
+        yield self._blocks(places, lengths, np.where(equal, lengths, 0.0))
+
+    def _blocks(self, places: np.ndarray, later: np.ndarray, earlier: np.ndarray) -> Blocks:
+        """Return the blocks of some matrices of the model in question."""
+        energies = self.later.matrices.energies[places]
+        return Blocks(self.later.table.layers[places], later, earlier, energies)
+
+    def _spectra(self, part: Part) -> Iterator[Blocks]:
         """Yield singular values on the scale of weights.
 
         A change of norm e, random in direction, moves each singular value by e / sqrt(rows x
         columns).
         """
-        for number, matrix, other in self.counterparts(part):
-            count = len(matrix.singular_values)
-            scale = (matrix.rows * matrix.cols / max(count, 1)) ** 0.5
-            later = np.reshape(matrix.singular_values, (1, count)) * scale
-            earlier = np.zeros_like(later)
-            if other is not None and len(other.singular_values) == count:
-                earlier = np.reshape(other.singular_values, (1, count)) * scale
-            yield Block(number, later, earlier, energy_of(matrix))
+        later, earlier = self.later.matrices, self.earlier.matrices
+        of_part = later.of_projections(*PROJECTIONS_OF[part])
+        for count in np.unique(later.spectrum_sizes[of_part]).tolist():
+            places = np.flatnonzero(of_part & (later.spectrum_sizes == count))
+            scale = (later.rows[places] * later.cols[places] / max(count, 1)) ** 0.5
+            values = later.singular_values[places, :count] * scale[:, None]
+            others = self.counterparts[places]
+            paired = (others >= 0) & (earlier.spectrum_sizes[others] == count)
+            found = np.zeros_like(values)
+            known = earlier.singular_values[others[paired], :count]
+            found[paired] = known * scale[paired, None]
+            yield self._blocks(places, values[:, None], found[:, None])
 
-    def _branches(self, part: Part, view: View) -> Iterator[Block]:
+    def _branches(self, part: Part, view: View) -> Iterator[Blocks]:
         """Yield the sketches of branches: products of two matrices, so that squares count half."""
-        energies: dict[int, float] = defaultdict(float)
-        for number, matrix, _ in self.counterparts(part):
-            energies[number] += energy_of(matrix)
+        table, matrices = self.later.table, self.later.matrices
+        of_part = matrices.of_projections(*PROJECTIONS_OF[part])
+        sums = np.bincount(table.layers[of_part], matrices.energies[of_part], len(table))
+        layers = np.unique(table.layers[of_part])
+        energies = sums[layers]
 
-        mine = self.later.sketches.tables[str(view), str(part)]
-        theirs = self.earlier.sketches.tables[str(view), str(part)]
-        for number, energy in energies.items():
-            place = self.places[number] if number < len(self.places) else None
-            rows = row_of(mine, number), row_of(theirs, place)
-            yield branch_block(number, *rows, energy)
+        mine = rows_at(self.later.sketches.tables[str(view), str(part)], layers)
+        theirs = rows_at(self.earlier.sketches.tables[str(view), str(part)], self.sources[layers])
+        if theirs.shape != mine.shape:
+            theirs = np.zeros_like(mine)
+        known = mine.any(1)
+        scale = (energies[known, None] / 2) ** 0.5
+        later, earlier = scale * mine[known], scale * theirs[known]
+        yield Blocks(layers[known], later[:, None], earlier[:, None], energies[known])
 
-    def _tensors(self) -> Iterator[Block]:
+        lengths = energies[~known].reshape(-1, 1, 1) ** 0.5
+        yield Blocks(layers[~known], lengths, np.zeros_like(lengths), energies[~known])
+
+    def _tensors(self) -> Iterator[Blocks]:
         others = {}
         for tensor in self.earlier.model.tensors:
             others[placed_name(tensor.name, tensor.layer), tensor.layer, tensor.shape] = tensor
 
+        by_size: dict[int, list[tuple[Tensor, Tensor | None]]] = {}
         for tensor in self.later.model.tensors:
             place = tensor.layer
-            layer = OUTSIDE if place is None else place
             if place is not None:
                 place = self.places[place] if place < len(self.places) else None
-            later = np.reshape(tensor.sketch, (1, len(tensor.sketch)))
-            earlier = np.zeros_like(later)
             other = others.get((placed_name(tensor.name, tensor.layer), place, tensor.shape))
-            if other is not None:
-                same = other.bf16_digest == tensor.bf16_digest
-                earlier = later if same else np.reshape(other.sketch, later.shape)
-            yield Block(layer, later, earlier, tensor.length**2)
+            by_size.setdefault(len(tensor.sketch), []).append((tensor, other))
+        for pairs in by_size.values():
+            yield tensor_blocks(pairs)
 
 
-def same_shape(matrix: ComparedMatrix, other: ComparedMatrix | None) -> bool:
-    """Return whether there is another matrix, and it has the same rows and columns."""
-    if other is None:
-        return False
-    return (matrix.rows, matrix.cols) == (other.rows, other.cols)
-
-
-def energy_of(matrix: ComparedMatrix) -> float:
-    """Return the sum of a matrix's squared values; projections have no mean to speak of."""
-    return matrix.std**2 * matrix.rows * matrix.cols
-
-
-def sketch_of(matrix: ComparedMatrix) -> np.ndarray:
-    """Return a matrix's square sketch; its length alone where none was recorded."""
-    if matrix.sketch is None:
-        return np.full((1, 1), energy_of(matrix) ** 0.5)
-    return matrix.square
+def squares(sketches: np.ndarray) -> np.ndarray:
+    """Return sketches, a row each, as squares."""
+    size = round(sketches.shape[1] ** 0.5)
+    return sketches.reshape(-1, size, size)
 
 
 def placed_name(name: str, layer: int | None) -> str:
@@ -272,23 +203,26 @@ def placed_name(name: str, layer: int | None) -> str:
     return name.replace(f".{layer}.", ".*.", 1)
 
 
-def row_of(table: np.ndarray, layer: int | None) -> np.ndarray:
-    """Return a layer's sketch as 1 x n numbers, zeros where there is none."""
-    if layer is None or layer >= len(table):
-        return np.zeros((1, table.shape[1]))
-    return table[layer : layer + 1]
+def rows_at(table: np.ndarray, layers: np.ndarray) -> np.ndarray:
+    """Return the sketches of some layers, zeros where there is none."""
+    rows = np.zeros((len(layers), table.shape[1]))
+    known = (layers >= 0) & (layers < len(table))
+    rows[known] = table[layers[known]]
+    return rows
 
 
-def branch_block(layer: int, mine: np.ndarray, theirs: np.ndarray, energy: float) -> Block:
-    """Return the block of two unit sketches of a product of two matrices.
-
-    Its relative change is that of both matrices together: squares count half.
-    """
-    if not mine.any():
-        later = np.full((1, 1), energy**0.5)
-        return Block(layer, later, np.zeros_like(later), energy)
-
-    scale = (energy / 2) ** 0.5
-    if theirs.shape != mine.shape:
-        theirs = np.zeros_like(mine)
-    return Block(layer, scale * mine, scale * theirs, energy)
+def tensor_blocks(pairs: Sequence[tuple[Tensor, Tensor | None]]) -> Blocks:
+    """Return the blocks of tensors beside their counterparts, all with sketches of one size."""
+    layers = []
+    earlier = []
+    for tensor, other in pairs:
+        layers.append(OUTSIDE if tensor.layer is None else tensor.layer)
+        if other is None:
+            earlier.append(np.zeros(len(tensor.sketch)))
+        elif other.bf16_digest == tensor.bf16_digest:
+            earlier.append(np.array(tensor.sketch))
+        else:
+            earlier.append(np.array(other.sketch))
+    later = np.array([tensor.sketch for tensor, _ in pairs], float)
+    lengths = np.array([tensor.length for tensor, _ in pairs])
+    return Blocks(np.array(layers), later[:, None], np.array(earlier)[:, None], lengths**2)

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from registry.database import fingerprints, models, near_sketches, nearest
-from registry.database.compared_models import compared_model, fingerprint_to_judge
+from registry.database.compared_models import compared_models, judged_fingerprint
 from registry.database.nearest import Match
+from registry.fingerprints.outline import Outline, outline
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
 from registry.lineage.calibration import null_distributions
@@ -30,6 +31,7 @@ BY_CHANCE = (
 OUTLINES = 3  # kinds of outlines
 SIDE = 16  # sqrt of the numbers of an outline
 COMPARED = 64  # of these, in full: a parent that is not compared cannot be named
+LOADED = 8  # of these together, once the first is related
 STRANGERS = 2  # unrelated ones in a row, after which no more are compared
 OWN_SHORTLIST = 12  # where nothing else is related, aligned in own axes
 BY_RECIPE = 5  # nearest by the papers' vectors, of which the family is named by its recipe
@@ -49,6 +51,7 @@ class Judge:
     session: Session
     fingerprint: Fingerprint
     features: ModelFeatures
+    outline: Outline
     candidates: CandidateCounts
     itself: str | None = None  # its name, where it is registered: it is none of its relatives
     loaded: dict[str, ModelFeatures] = field(default_factory=dict)  # by name, those read before
@@ -57,7 +60,8 @@ class Judge:
     def of(cls, session: Session, fingerprint: Fingerprint) -> "Judge":
         """Count the registered models that a model can be compared with."""
         candidates = nearest.comparable(session, fingerprint)
-        return cls(session, fingerprint, ModelFeatures.of(fingerprint), candidates)
+        features = ModelFeatures.of(fingerprint)
+        return cls(session, fingerprint, features, outline(fingerprint), candidates)
 
     @classmethod
     def of_registered(
@@ -68,11 +72,11 @@ class Judge:
         Args:
             loaded: Models that were read before, by name; those read now are added.
         """
-        features = features_of(session, name, loaded)
-        fingerprint = fingerprint_to_judge(session, name, features.model)
+        load(session, [name], loaded)
+        fingerprint, vectors = judged_fingerprint(session, name)
         candidates = nearest.comparable(session, fingerprint)
         others = CandidateCounts(max(candidates.models - 1, 1), candidates.families)
-        return cls(session, fingerprint, features, others, name, loaded)
+        return cls(session, fingerprint, loaded[name], vectors, others, name, loaded)
 
     def verdict(self, matches: Sequence[Match]) -> Verdict:
         """Return the verdict: on the likeliest relative, else on the likeliest of one family.
@@ -115,18 +119,22 @@ class Judge:
         return claimed_among(claimed, others)
 
     def compare_with(self, name: str) -> ComparedCandidate:
-        """Load a registered model and compare it in full."""
-        features = features_of(self.session, name, self.loaded)
-        return ComparedCandidate.of(self.features, name, features, self.candidates)
+        """Compare a registered model in full, which is loaded unless it was before."""
+        load(self.session, [name], self.loaded)
+        return ComparedCandidate.of(self.features, name, self.loaded[name], self.candidates)
 
     def compared(self) -> list[ComparedCandidate]:
         """Return the likeliest relatives, compared in full, in the order of their names.
 
         The first alone where it is not related.
         """
-        compared = []
+        compared: list[ComparedCandidate] = []
         strangers = 0
-        for name in self.likely_relatives()[:COMPARED]:
+        names = self.likely_relatives()[:COMPARED]
+        for place, name in enumerate(names):
+            if name not in self.loaded:
+                some = names[place : place + (LOADED if compared else 1)]
+                load(self.session, some, self.loaded)
             candidate = self.compare_with(name)
             compared.append(candidate)
             strangers = 0 if candidate.verdict.related else strangers + 1
@@ -138,7 +146,9 @@ class Judge:
     def likely_relatives(self) -> list[str]:
         """Return registered models: the same weights first, then the most alike branches."""
         same = without(self.itself, nearest.same_weights(self.session, self.fingerprint))
-        shortlist = near_sketches.by_outline(self.session, self.fingerprint, SHORTLIST)
+        shortlist = near_sketches.by_outline(
+            self.session, self.fingerprint, SHORTLIST, self.outline
+        )
         known = {self.itself, *same}
         likenesses = [likeness for likeness in shortlist if likeness.model not in known]
         alone = sum(likeness.cosine > ALONE for likeness in likenesses)
@@ -164,12 +174,12 @@ class Judge:
         """Return models that agree in own axes as unrelated ones seldom do, the best first."""
         near = without(
             self.itself,
-            near_sketches.by_own_axes(self.session, self.fingerprint, OWN_SHORTLIST),
+            near_sketches.by_own_axes(self.session, self.fingerprint, OWN_SHORTLIST, self.outline),
         )
         seldom = null_distributions()[EvidenceKind.OWN].start
         similarities = {}
-        for name, branches in near_sketches.own_branches(self.session, near).items():
-            alignment = align_own(self.features.own, own_tables(branches))
+        for name, sketches in near_sketches.own_sketches(self.session, near).items():
+            alignment = align_own(self.features.own, own_tables(sketches))
             if alignment is not None and alignment.similarity > seldom:
                 similarities[name] = alignment.similarity
         return sorted(similarities, key=similarities.__getitem__, reverse=True)
@@ -206,11 +216,11 @@ def without(itself: str | None, names: Sequence[str]) -> list[str]:
     return [name for name in names if name != itself]
 
 
-def features_of(session: Session, name: str, loaded: dict[str, ModelFeatures]) -> ModelFeatures:
-    """Return what comparisons read of a registered model, which is kept among those loaded."""
-    if name not in loaded:
-        loaded[name] = ModelFeatures(compared_model(session, name))
-    return loaded[name]
+def load(session: Session, names: Sequence[str], loaded: dict[str, ModelFeatures]) -> None:
+    """Add what comparisons read of registered models to those loaded before, by one query."""
+    missing = [name for name in names if name not in loaded]
+    for name, model in compared_models(session, missing).items():
+        loaded[name] = ModelFeatures(model)
 
 
 @dataclass(frozen=True)

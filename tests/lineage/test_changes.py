@@ -34,7 +34,7 @@ def test_the_rank_is_that_of_most_matrices(fingerprinted):
     child = fingerprinted("lora 4", made.adapted(ROOT, 4))
     changes = ModelComparison.of(child, fingerprinted("root", ROOT)).changes
     assert changes.rank == 4
-    assert changes.rank_of([]) is None
+    assert changes.rank_of(~changes.every_pair) is None
 
 
 def test_narrow_matrices_tell_no_rank(fingerprinted):
@@ -43,4 +43,4 @@ def test_narrow_matrices_tell_no_rank(fingerprinted):
     root = fingerprinted("narrow values", narrow)
     child = fingerprinted("narrow values tuned", made.tuned(narrow))
     changes = ModelComparison.of(child, root).changes
-    assert changes.rank_of([pair for pair in changes.pairs if pair.projection == "value"]) is None
+    assert changes.rank_of(changes.pairs.of_projections("value")) is None

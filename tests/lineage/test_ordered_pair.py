@@ -4,7 +4,8 @@ import models_made as made
 import pytest
 
 from registry.lineage.comparison import ModelComparison
-from registry.lineage.ordered_pair import PairInOrder, layer_cosine, matrix_cosine
+from registry.lineage.ordered_pair import PairInOrder
+from registry.lineage.unit_sketches import cosines_between
 
 ROOT = made.grown()
 
@@ -46,7 +47,8 @@ def test_equal_models_are_not_apart(pair):
 def test_layers_that_began_alike_have_a_cosine(pair):
     """Those that began apart have none to speak of; nor have matrices of two shapes."""
     model = pair("stacked", made.layers_taken(ROOT, [0, 1, 1, 2, 3])).model
-    assert layer_cosine(model, 1, 2) == pytest.approx(1)
-    assert abs(layer_cosine(model, 0, 1)) < 0.2
-    layer = model.layers[0]
-    assert matrix_cosine(layer["up", -1, 0], layer["down", -1, 0]) == 0
+    assert model.layer_cosines[1, 2] == pytest.approx(1)
+    assert abs(model.layer_cosines[0, 1]) < 0.2
+    up, down = model.table.in_every_layer("up"), model.table.in_every_layer("down")
+    assert (cosines_between(model.matrices, up, down) == 0).all()
+    assert cosines_between(model.matrices, up, up) == pytest.approx(1)

@@ -9,6 +9,7 @@ import pytest
 from registry.lineage.features import ModelFeatures
 from registry.lineage.own_alignment import (
     AXES,
+    OwnSketches,
     align_own,
     better_rotation,
     nearest_rotation,
@@ -69,7 +70,7 @@ def test_models_without_such_sketches_are_not_aligned(fingerprinted):
     without = replace(
         root, branches=tuple(replace(b, own=None, scores=None) for b in root.branches)
     )
-    assert own_tables(without.branches).shape[1] == 0
+    assert own_tables(OwnSketches.of(without.branches)).shape[1] == 0
     assert align_own(own(without), own(root)) is None
 
 

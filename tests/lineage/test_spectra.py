@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import models_made as made
 import numpy as np
 import pytest
+from columns_made import matrix_columns
 
 from registry.lineage.features import ModelFeatures
 from registry.lineage.spectra import LEAST, closeness, scaled_logs, spectral_distance
@@ -36,7 +37,7 @@ def test_layers_are_matched_by_assignment(fingerprinted):
 
 def test_nothing_in_common_is_infinitely_far():
     """Models without a projection in common have no distance, and the lowest closeness."""
-    nothing = SimpleNamespace(layers=[{}])
+    nothing = SimpleNamespace(spectra={})
     assert spectral_distance(nothing, nothing) == math.inf
     assert closeness(math.inf) == -math.inf
     assert closeness(0.1) == pytest.approx(1)
@@ -45,16 +46,15 @@ def test_nothing_in_common_is_infinitely_far():
 def test_a_common_factor_cancels():
     """Values are scaled by their rms; the scale is n^(-2/3) of the smaller side."""
     values = np.linspace(2, 1, 16)
-    matrices = [
-        SimpleNamespace(rows=8**3, cols=1000, singular_values=factor * values)
-        for factor in (1, 100)
-    ]
-    one, other = scaled_logs(matrices)
+    given = np.outer([1, 100], values)
+    sizes = {"rows": np.full(2, 8**3), "cols": np.full(2, 1000)}
+    one, other = scaled_logs(matrix_columns(2, singular_values=given, **sizes))
     assert one == pytest.approx(other)
     assert one[0] == pytest.approx(1 / 64)
 
 
 def test_missing_values_are_nan():
     """A matrix with a single value has no shape."""
-    (row,) = scaled_logs([SimpleNamespace(rows=4, cols=4, singular_values=(1.0,))])
+    single = np.array([[1.0] + [np.nan] * 15])
+    (row,) = scaled_logs(matrix_columns(1, singular_values=single))
     assert np.isnan(row).all()

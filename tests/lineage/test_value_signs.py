@@ -40,7 +40,7 @@ def test_a_rounding_to_a_type_is_later(fingerprinted, later, earlier, shown):
         ModelFeatures(replace(model, dtype=dtype))
         for model, dtype in zip(models, (later, earlier), strict=True)
     )
-    places = tuple(range(len(other.layers)))
+    places = tuple(range(other.layer_count))
     assert rounded_to_a_type(PairInOrder(one, other, places)) is shown
 
 
