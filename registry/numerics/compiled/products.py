@@ -20,6 +20,7 @@ __all__ = ["NumbaError", "add", "add_gram", "dots", "orthogonalise"]
 
 TILE = 32  # rows that are read twice, the second time from the cache
 HALF = 0.5  # of a row's square: what remains of it is orthogonal as far as float32 can tell
+APART = 16  # columns: rows that are a multiple of 4 KiB long would share a few lines of the cache
 STRIP = 2048  # columns whose sums stay in the cache while a tile's rows are added to them
 
 
@@ -92,7 +93,7 @@ def add_tile(a: Any, y: Any, z: Any, at: int) -> None:
     Args:
         a: m x n.
         y: b x m or wider.
-        z: b x n.
+        z: b x n or wider.
 
     Eight rows of A go to four sums; s51 is the factor of the sixth row in the second sum.
     """
@@ -166,8 +167,12 @@ def add(a: Any, y: Any, z: Any) -> None:
         y: b x m.
         z: b x n.
     """
+    n = a.shape[1]
+    sums = np.zeros((len(z), n + APART), np.float32)
     for first in range(0, len(a), TILE):
-        add_tile(a[first : first + TILE], y, z, first)
+        add_tile(a[first : first + TILE], y, sums, first)
+    for i in range(len(z)):
+        z[i] += sums[i, :n]
 
 
 @compiled
@@ -179,13 +184,16 @@ def add_gram(a: Any, x: Any, z: Any, scale: float) -> None:
         x: b x n.
         z: b x n.
     """
-    m = len(a)
+    m, n = a.shape
     y = np.empty((len(x), TILE), np.float32)
+    sums = np.zeros((len(x), n + APART), np.float32)
     for first in range(0, m, TILE):
         tile = a[first : first + TILE]
         dots_of_tile(tile, x, y, 0)
         y *= np.float32(scale)
-        add_tile(tile, y, z, 0)
+        add_tile(tile, y, sums, 0)
+    for i in range(len(z)):
+        z[i] += sums[i, :n]
 
 
 @compiled
