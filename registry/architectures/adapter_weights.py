@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
+import numpy as np
 
 from registry.architectures.projection_tensors import ProjectionTensor
 from registry.checkpoints import Delta, Entry
 from registry.checkpoints.dtypes import F32, F64, DType
 from registry.checkpoints.peft.weights import with_delta
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 STACK = 3  # dimensions of a stack of experts
 
@@ -28,7 +31,7 @@ class MatrixDelta:
     tensor: ProjectionTensor
     index: int
 
-    def factors(self) -> tuple[torch.Tensor, torch.Tensor]:
+    def factors(self) -> tuple["Tensor", "Tensor"]:
         """Read B and A of this matrix alone."""
         assert self.delta.factors
         b, a = self.delta.factors()
@@ -37,19 +40,19 @@ class MatrixDelta:
             b, a = b[expert], a[expert]
         return self.tensor.split(b)[part], a
 
-    def product(self, dtype: DType) -> torch.Tensor:
+    def product(self, dtype: DType) -> "Tensor":
         """Read the matrix, outputs x inputs, with its scaling."""
         if self.delta.factors is None:
             whole = self.delta.exact()
             return self.tensor.cut(whole)[self.index].to(dtype.torch)
         b, a = self.factors()
-        product: torch.Tensor = b.to(dtype.torch) @ a.to(dtype.torch)
+        product: Tensor = b.to(dtype.torch) @ a.to(dtype.torch)
         return product * self.delta.scaling
 
-    def magnitude(self) -> torch.Tensor:
+    def magnitude(self) -> np.ndarray:
         """Read the row lengths of this matrix that DoRA sets."""
         assert self.delta.magnitude
-        lengths = self.delta.magnitude.load().reshape(-1, 1)
+        lengths = self.delta.magnitude.array().reshape(-1, 1)
         return self.tensor.split(lengths)[self.index]
 
 
@@ -86,7 +89,7 @@ class ChangedPart(NamedTuple):
 def with_parts(weight: Entry, parts: Sequence[ChangedPart]) -> Entry:
     """Return a fused weight's entry, or a stack's, some of whose matrices have deltas."""
 
-    def load() -> torch.Tensor:
+    def load() -> "Tensor":
         stored = weight.load()
         for part in parts:
             matrix = part.tensor.cut(stored)[part.number]  # a view of what was read

@@ -9,6 +9,8 @@ from functools import partial
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from registry.architectures.config_types import check_rival, stated_types, typed_namings
 from registry.architectures.fused import split_of
 from registry.architectures.names import Kind, LayerPlace, marked_namings, recognise
@@ -26,8 +28,6 @@ from registry.checkpoints.limits import limit
 from registry.errors import NotAMatrix, QuantisedWeights
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from registry.architectures.name_table import Row
 
 MOST_EXPERTS = limit("experts")
@@ -229,8 +229,6 @@ def concatenated(heads: Sequence[MatchedTensor]) -> MatchedTensor:
     return MatchedTensor(whole, match)
 
 
-def read_stacked(entries: Sequence[Entry]) -> "Tensor":
+def read_stacked(entries: Sequence[Entry]) -> np.ndarray:
     """Read several matrices, one below the other."""
-    import torch  # noqa: PLC0415  # only whoever reads waits for it
-
-    return torch.cat([entry.load() for entry in entries])
+    return np.concatenate([entry.array() for entry in entries])

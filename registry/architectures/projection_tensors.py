@@ -2,12 +2,9 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from registry.checkpoints import Entry
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from registry.numerics.arrays import A, reshaped
 
 
 @dataclass(frozen=True)
@@ -44,22 +41,27 @@ class ProjectionTensor:
         experts = len(self.parts) // len(self.sizes)
         return shapes * experts
 
-    def cut(self, tensor: "Tensor") -> tuple["Tensor", ...]:
+    def cut(self, values: A) -> tuple[A, ...]:
         """Return the projections in the tensor, outputs x inputs, in the order of `parts`."""
-        is_stack = tensor.ndim == 3  # noqa: PLR2004  # experts x rows x columns
-        matrices = tensor if is_stack else tensor[None]
-        projections: list[Tensor] = []
+        is_stack = values.ndim == 3  # noqa: PLR2004  # experts x rows x columns
+        matrices = values if is_stack else values[None]
+        projections: list[A] = []
         for matrix in matrices:
             projections += self.split(matrix.T if self.transposed else matrix)
         return tuple(projections)
 
-    def split(self, matrix: "Tensor") -> list["Tensor"]:
+    def split(self, matrix: A) -> list[A]:
         """Return the parts of one matrix, outputs x inputs each."""
         rows, inputs = matrix.shape
         grouped = matrix.reshape(self.groups, rows // self.groups, inputs)
-        rows_in_group = [size // self.groups for size in self.sizes]
-        parts = grouped.split(rows_in_group, 1)  # each groups x rows in a group x inputs
-        return [part.reshape(size, inputs) for part, size in zip(parts, self.sizes, strict=True)]
+        parts = []
+        start = 0
+        for size in self.sizes:
+            stop = start + size // self.groups
+            part = grouped[:, start:stop]  # groups x rows in a group x inputs
+            parts.append(reshaped(part, size, inputs))
+            start = stop
+        return parts
 
 
 @dataclass(frozen=True)

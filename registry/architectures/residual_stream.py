@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import torch
+import numpy as np
 
 from registry.architectures.layout import Layout, ProjectionTensor
 from registry.architectures.name_table import NUMBER
@@ -13,6 +13,7 @@ from registry.architectures.residual_names import embedding_names
 from registry.architectures.roles import INWARD
 from registry.checkpoints import Entry
 from registry.data import load
+from registry.numerics.arrays import float32, float64
 
 ANCHORS = 64  # tokens, of the lowest ids in a small vocabulary
 MANY = 2048  # tokens from which the lowest ids are left out: many of them are special or unused
@@ -42,12 +43,12 @@ class ResidualStream:
     """
 
     width: int
-    tokens: torch.Tensor | None = None
-    gains: Mapping[Place, torch.Tensor] = field(default_factory=dict)
+    tokens: np.ndarray | None = None
+    gains: Mapping[Place, np.ndarray] = field(default_factory=dict)
     vocabulary: int | None = None
     value_heads: int | None = None
 
-    def gain(self, layer: int, where: str) -> torch.Tensor | None:
+    def gain(self, layer: int, where: str) -> np.ndarray | None:
         """Return the gains of one norm, if they fit the stream."""
         gains = self.gains.get((layer, where))
         if gains is None or gains.shape != (self.width,):
@@ -79,15 +80,15 @@ def read_residual_stream(layout: Layout, config: Mapping[str, Any] | None = None
     embedding = find_embedding(layout.others, width)
     gains = {}
     for norm in find_norms(layout):
-        gains[norm.place] = norm.entry.load().to(torch.float32) + norm.offset
+        gains[norm.place] = float32(norm.entry.array()) + np.float32(norm.offset)
     if embedding is None:
         return ResidualStream(width, gains=gains, value_heads=heads)
 
     vocabulary = embedding.shape[0]
     anchors = anchor_ids(vocabulary)
     rows = embedding.first(anchors.stop * width).reshape(anchors.stop, width)
-    chosen = rows[anchors.start :].to(torch.float64)
-    tokens = token_axes(torch.nan_to_num(chosen, 0.0, 0.0, 0.0))
+    chosen = float64(rows[anchors.start :])
+    tokens = token_axes(np.nan_to_num(chosen, nan=0.0, posinf=0.0, neginf=0.0))
     return ResidualStream(width, tokens, gains, vocabulary, heads)
 
 
@@ -135,18 +136,20 @@ def find_embedding(others: Sequence[Entry], width: int) -> Entry | None:
     return None
 
 
-def token_axes(rows: torch.Tensor) -> torch.Tensor | None:
+def token_axes(rows: np.ndarray) -> np.ndarray | None:
     """Return the anchors' orthonormal axes (E E^T)^(-1/2) E; None where all rows are equal.
 
     Args:
         rows: Embeddings of the anchors, anchors x width, float64. E are these, centred.
     """
-    left, values, right = torch.linalg.svd(rows - rows.mean(0), full_matrices=False)
+    if not len(rows):
+        return None
+    left, values, right = np.linalg.svd(rows - rows.mean(0), full_matrices=False)
     kept = values > NEGLIGIBLE * values[0] if len(values) else values > 0
     if not kept.any():
         return None
-    axes: torch.Tensor = left[:, kept] @ right[kept]
-    return axes.to(torch.float32)
+    axes: np.ndarray = left[:, kept] @ right[kept]
+    return axes.astype(np.float32)
 
 
 def find_norms(layout: Layout) -> Iterator[Norm]:

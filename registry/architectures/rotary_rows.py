@@ -9,15 +9,15 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from registry.architectures.fused import head_count
 from registry.architectures.name_table import namings
 from registry.architectures.orientation import MatchedTensor
 from registry.checkpoints import Delta, Entry
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from registry.numerics.arrays import contiguous
 
 ROTATED = (("query",), ("key",))
 FREQUENCIES = "rope.freqs"  # a buffer of Meta's: one number for each pair of a head's rows
@@ -77,12 +77,12 @@ def halved(entry: Entry, size: int) -> Entry:
     return replace(entry, read=partial(read_halved, entry, size), head=head)
 
 
-def read_halved(entry: Entry, size: int) -> "Tensor":
+def read_halved(entry: Entry, size: int) -> np.ndarray:
     """Read a matrix of heads with its rows in halves."""
-    return in_halves(entry.load(), size)
+    return in_halves(entry.array(), size)
 
 
-def first_halved(entry: Entry, size: int, count: int) -> "Tensor":
+def first_halved(entry: Entry, size: int, count: int) -> np.ndarray:
     """Read the first values, row by row, from no more heads than hold them."""
     columns = entry.shape[1]
     heads = math.ceil(count / (columns * size))
@@ -91,8 +91,8 @@ def first_halved(entry: Entry, size: int, count: int) -> "Tensor":
     return rows.reshape(-1)[:count]
 
 
-def in_halves(matrix: "Tensor", size: int) -> "Tensor":
+def in_halves(matrix: np.ndarray, size: int) -> np.ndarray:
     """Return (heads * size) x inputs with every head's even rows before its odd ones."""
-    pairs = matrix.unflatten(0, (-1, size // 2, 2))  # heads x pairs x 2 x inputs
-    halves: Tensor = pairs.transpose(1, 2).reshape(matrix.shape)
-    return halves
+    rest = matrix.shape[1:]
+    pairs = matrix.reshape(-1, size // 2, 2, *rest)  # heads x pairs x 2 x inputs
+    return contiguous(pairs.swapaxes(1, 2)).reshape(matrix.shape)

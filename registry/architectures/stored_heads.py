@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from registry.architectures.orientation import MatchedTensor
 from registry.checkpoints import Entry
 from registry.errors import NotAMatrix
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from registry.numerics.arrays import contiguous
 
 DIMENSIONS = {"heads": 3, "inputs": 2}
 
@@ -42,16 +41,20 @@ def as_matrix(tensor: MatchedTensor) -> MatchedTensor:
     return MatchedTensor(replace(entry, shape=shape, read=read, head=None), match)
 
 
-def read_transposed(entry: Entry) -> "Tensor":
+def read_transposed(entry: Entry) -> np.ndarray:
     """Read a matrix of inputs x outputs as outputs x inputs."""
-    return entry.load().T.contiguous()
+    return contiguous(entry.array().T)
 
 
-def read_heads(entry: Entry) -> "Tensor":
+def read_heads(entry: Entry) -> np.ndarray:
     """Read heads x inputs x outputs as (heads * outputs) x inputs."""
-    return entry.load().mT.flatten(0, 1).contiguous()
+    heads = entry.array()
+    inputs = heads.shape[1]
+    return contiguous(heads.swapaxes(1, 2)).reshape(-1, inputs)
 
 
-def read_output_heads(entry: Entry) -> "Tensor":
+def read_output_heads(entry: Entry) -> np.ndarray:
     """Read heads x inputs x outputs as outputs x (heads * inputs)."""
-    return entry.load().flatten(0, 1).T.contiguous()
+    heads = entry.array()
+    outputs = heads.shape[2]
+    return contiguous(heads.reshape(-1, outputs).T)

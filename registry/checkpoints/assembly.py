@@ -8,14 +8,13 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from registry.checkpoints.ranks import RANK_OF_WORLD, is_part, missing_ranks, parts_of
 from registry.checkpoints.tensors import Contents, Entry, Piece
 from registry.errors import MissingPart, PartOfModel
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 META = re.compile(r"consolidated\.(?P<rank>\d\d)\.pth?$")
 # Meta's matrices, outputs x inputs: those cut by rows, and those cut by columns.
@@ -159,8 +158,6 @@ def joined(pieces: Sequence[Entry], axis: int) -> Entry:
     return Entry(first.name, first.dtype, tuple(shape), read, first.stored, bytes_stored=stored)
 
 
-def load_joined(pieces: Sequence[Entry], axis: int) -> "Tensor":
+def load_joined(pieces: Sequence[Entry], axis: int) -> np.ndarray:
     """Read all pieces and put them together."""
-    import torch  # noqa: PLC0415  # only whoever reads waits for it
-
-    return torch.cat([piece.load() for piece in pieces], dim=axis)
+    return np.concatenate([piece.array() for piece in pieces], axis)

@@ -5,13 +5,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol
+from typing import IO, Protocol
 
-from registry.checkpoints.dtypes import U8, DType
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from registry.checkpoints.dtypes import DType
 from registry.errors import BrokenFile, ChangedFile, UnreadableFile
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class Blob(Protocol):
@@ -147,11 +147,11 @@ class Span:
         last = sum((n - 1) * step for n, step in zip(self.shape, self.stride, strict=True))
         return last + 1
 
-    def head(self, count: int) -> "Tensor":
+    def head(self, count: int) -> np.ndarray:
         """Read the first `count` elements of a row-major tensor, flat. Raises BrokenFile."""
         return Span(self.blob, self.offset, self.dtype, (count,)).read()
 
-    def read(self) -> "Tensor":
+    def read(self) -> np.ndarray:
         """Read the tensor; exactly its own bytes are held in memory.
 
         Raises BrokenFile where it reaches beyond the blob's end.
@@ -159,10 +159,10 @@ class Span:
         end = self.offset + self.count * self.dtype.itemsize
         if end > self.blob.size:
             raise BrokenFile(path=self.blob.label, reason="a tensor reaches beyond its end")
-        flat = self.dtype.empty(self.count)
+        flat = self.dtype.blank(self.count)
         if self.count:
-            raw = flat.view(U8.torch).numpy()
-            self.blob.fill(memoryview(raw.data), self.offset)
+            self.blob.fill(flat.view(np.uint8).data, self.offset)
         if self.stride is None:
-            return flat.view(self.shape)
-        return flat.as_strided(self.shape, self.stride)
+            return flat.reshape(self.shape)
+        steps = [step * self.dtype.itemsize for step in self.stride]
+        return as_strided(flat, self.shape, steps)

@@ -11,6 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from registry.numerics.arrays import as_tensor, dtype_named, torch_library
+
 if TYPE_CHECKING:
     from torch import Tensor
     from torch import dtype as TorchDType  # noqa: N812  # a class, whatever torch calls it
@@ -33,12 +37,15 @@ class DType:
     @property
     def torch(self) -> "TorchDType":
         """Torch's own type of that name."""
-        import torch  # noqa: PLC0415  # only whoever reads waits for it
+        return getattr(torch_library(), self.name)  # type: ignore[no-any-return]
 
-        return getattr(torch, self.name)  # type: ignore[no-any-return]
+    @property
+    def numpy(self) -> np.dtype:
+        """Numpy's type of that name, or that of ml_dtypes; bytes for pairs of numbers."""
+        return np.dtype(np.uint8) if self == F4_PAIRS else dtype_named(self.name)
 
-    def empty(self, *shape: int) -> "Tensor":
-        """Return a tensor whose elements are not set.
+    def blank(self, *shape: int) -> np.ndarray:
+        """Return an array whose elements are not set.
 
         Where it is large it lies in pages of its own, huge ones if the system has them: these are
         quickly had and go back at once, while an allocator keeps what it was given for every
@@ -46,20 +53,27 @@ class DType:
 
         Raises:
             MemoryError: Where the memory does not suffice.
-            RuntimeError: Where torch finds that it does not suffice.
+            ValueError: Where numpy finds that it does not suffice.
         """
-        import torch  # noqa: PLC0415  # only whoever reads waits for it
-
         size = math.prod(shape) * self.itemsize
         if not OWN_PAGES <= size <= sys.maxsize:
-            return torch.empty(shape, dtype=self.torch)
+            return np.empty(shape, self.numpy)
         try:
             pages = mmap.mmap(-1, size)
         except OSError as exc:
             raise MemoryError from exc
         with suppress(AttributeError, OSError):  # a system or kernel without huge pages
             pages.madvise(mmap.MADV_HUGEPAGE)
-        return torch.frombuffer(pages, dtype=self.torch).view(shape)
+        return np.frombuffer(pages, self.numpy).reshape(shape)
+
+    def empty(self, *shape: int) -> "Tensor":
+        """Return a tensor whose elements are not set, where `blank` would put it.
+
+        Raises:
+            MemoryError: Where the memory does not suffice.
+            ValueError: Where numpy finds that it does not suffice.
+        """
+        return as_tensor(self.blank(*shape))
 
 
 def of(dtype: "TorchDType") -> DType:

@@ -5,18 +5,25 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
 
 from registry.checkpoints.claim import Claim
 from registry.checkpoints.dtypes import DType
 from registry.checkpoints.initialisation import Initialisation
 from registry.errors import TensorTooLarge
+from registry.numerics.arrays import Values, as_array, as_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-# torch has no error of its own for a lack of memory
-REFUSED = re.compile("allocate memory|size calculation overflowed|Overflow when unpacking")
+# neither torch nor numpy has an error of its own for a size that no memory has
+REFUSED = re.compile(
+    "allocate memory|size calculation overflowed|Overflow when unpacking"
+    "|array is too big|Maximum allowed (dimension|size) exceeded"
+)
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class Entry:
         name: The tensor's name.
         dtype: The type that `read` gives it.
         shape: The shape that `read` gives it.
-        read: Brings it into memory; nothing is kept afterwards.
+        read: Brings it into memory, as an array or a tensor of torch's; nothing is kept afterwards.
         stored: The format where the file keeps it in another one (`gptq 4-bit`, `Q4_K`): `read`
             then dequantises.
         head: Reads the first values alone, row by row, where the file keeps them so.
@@ -37,9 +44,9 @@ class Entry:
     name: str
     dtype: DType
     shape: tuple[int, ...]
-    read: Callable[[], "Tensor"]
+    read: Callable[[], Values]
     stored: str | None = None
-    head: Callable[[int], "Tensor"] | None = None
+    head: Callable[[int], Values] | None = None
     bytes_stored: int | None = None
 
     @property
@@ -57,15 +64,19 @@ class Entry:
         """Bytes that the tensor takes in memory."""
         return self.count * self.dtype.itemsize
 
-    def load(self) -> "Tensor":
+    def array(self) -> np.ndarray:
         """Read the tensor.
 
         Raises:
             TensorTooLarge: Where it does not fit into memory; and whatever `read` raises.
         """
-        return self._guarded(self.read)
+        return self._guarded(lambda: as_array(self.read()))
 
-    def first(self, count: int) -> "Tensor":
+    def load(self) -> "Tensor":
+        """Read the tensor for who computes with torch. Raises what `array` raises."""
+        return self._guarded(lambda: as_tensor(self.read()))
+
+    def first(self, count: int) -> np.ndarray:
         """Read the first `count` values, row by row, or all if there are fewer.
 
         Raises:
@@ -73,14 +84,14 @@ class Entry:
         """
         head = self.head
         if head is None:
-            return self.load().reshape(-1)[:count]
-        return self._guarded(lambda: head(min(count, self.count)))
+            return self.array().reshape(-1)[:count]
+        return self._guarded(lambda: as_array(head(min(count, self.count))))
 
-    def _guarded(self, read: Callable[[], "Tensor"]) -> "Tensor":
+    def _guarded(self, read: Callable[[], T]) -> T:
         try:
             return read()
-        except (MemoryError, OverflowError, RuntimeError, TypeError) as exc:
-            may_be_other = isinstance(exc, RuntimeError | TypeError)
+        except (MemoryError, OverflowError, RuntimeError, TypeError, ValueError) as exc:
+            may_be_other = isinstance(exc, RuntimeError | TypeError | ValueError)
             if may_be_other and not REFUSED.search(str(exc)):
                 raise
             raise TensorTooLarge(tensor=self.name, size=f"{self.nbytes:,}") from exc

@@ -17,18 +17,18 @@ Which two tensors are the sides of one branch follows from the names, by a heuri
 from collections import defaultdict
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 
 from registry.architectures.residual_stream import ResidualStream
 from registry.architectures.roles import INWARD, OUTWARD
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.record import Branch
 from registry.fingerprints.value_heads import head_size, repeated_values
+from registry.numerics.arrays import Values
 from registry.numerics.sketches import (
     centred_signs,
-    finite,
-    pieces,
     signs,
+    squared_row_lengths,
     times,
     transposed_times,
     without_identity,
@@ -62,23 +62,21 @@ class BranchSide:
     expert: int | None
     outward: bool
     tensor: str
-    packed: torch.Tensor
+    packed: np.ndarray
     scale: float
-    lengths: torch.Tensor
+    lengths: np.ndarray
 
     @property
-    def thin(self) -> torch.Tensor:
+    def thin(self) -> np.ndarray:
         """The side in float32, inner x directions."""
-        return self.packed.to(torch.float32) * self.scale
+        return self.packed.astype(np.float32) * np.float32(self.scale)
 
     def __len__(self) -> int:
         """Return how many inner rows or columns the matrix has."""
         return len(self.packed)
 
 
-def branch_side(
-    stream: ResidualStream, place: MatrixPlace, matrix: torch.Tensor
-) -> BranchSide | None:
+def branch_side(stream: ResidualStream, place: MatrixPlace, matrix: Values) -> BranchSide | None:
     """Return a matrix's side of its branch; None if it has none, or is not as wide as the stream.
 
     Args:
@@ -101,30 +99,25 @@ def branch_side(
         thin = times(matrix, directions)
         lengths = squared_row_lengths(matrix)
 
-    scale = float(thin.abs().max()) or 1.0
+    scale = float(np.abs(thin).max(initial=0.0)) or 1.0
     return BranchSide(
         layer=place.layer,
         branch=branch,
         expert=place.expert,
         outward=outward,
         tensor=place.tensor_name,
-        packed=(thin / scale).to(torch.float16).cpu(),
+        packed=(thin / np.float32(scale)).astype(np.float16),
         scale=scale,
-        lengths=lengths.cpu(),
+        lengths=lengths,
     )
 
 
-def side_directions(stream: ResidualStream, seed: int) -> torch.Tensor:
+def side_directions(stream: ResidualStream, seed: int) -> np.ndarray:
     """Return random signs beside the axes of the anchor tokens: width x (SIZE + anchors)."""
     random_signs = centred_signs(stream.width, SIZE, seed)
     if stream.tokens is None:
         return random_signs
-    return torch.cat([random_signs, stream.tokens.T], 1)
-
-
-def squared_row_lengths(matrix: torch.Tensor) -> torch.Tensor:
-    """Return the squared length of every row, in float32."""
-    return torch.cat([finite(block).square().sum(1) for block in pieces(matrix)])
+    return np.concatenate([random_signs, stream.tokens.T], 1)
 
 
 @dataclass(frozen=True)
@@ -177,7 +170,7 @@ class BranchProducts:
         """
         self._stream = stream
         self._waiting: defaultdict[BranchKey, list[BranchSide]] = defaultdict(list)
-        self._products: dict[tuple[int, str], torch.Tensor] = {}
+        self._products: dict[tuple[int, str], np.ndarray] = {}
         self._with_shared_values: list[tuple[BranchSide, BranchSide]] = []
 
     def add(self, side: BranchSide) -> None:
@@ -227,10 +220,10 @@ class BranchProducts:
         elif len(inward) and len(outward) % len(inward) == 0:
             self._with_shared_values.append((inward, outward))
 
-    def _add_product(self, side: BranchSide, inward: torch.Tensor, outward: torch.Tensor) -> None:
+    def _add_product(self, side: BranchSide, inward: np.ndarray, outward: np.ndarray) -> None:
         """Add D_out^T M D_in; float64 sums of such products do not depend on their order."""
         place = side.layer, side.branch
-        product = (outward.T @ inward).double()
+        product = (outward.T @ inward).astype(np.float64)
         if place in self._products:
             product = self._products[place] + product
         self._products[place] = product
@@ -258,13 +251,13 @@ def layer_of_pair(pair: tuple[BranchSide, BranchSide]) -> int:
     return inward.layer
 
 
-def branch_record(stream: ResidualStream, layer: int, branch: str, product: torch.Tensor) -> Branch:
+def branch_record(stream: ResidualStream, layer: int, branch: str, product: np.ndarray) -> Branch:
     """Return the sketches of one branch.
 
     Args:
         product: D_out^T M D_in, (SIZE + anchors) square, float64.
     """
-    product = product.float()
+    product = product.astype(np.float32)
     outward_signs = centred_signs(stream.width, SIZE, OUT_SEED)
     inward_signs = centred_signs(stream.width, SIZE, IN_SEED)
     stream_sketch = without_identity(
@@ -280,6 +273,6 @@ def branch_record(stream: ResidualStream, layer: int, branch: str, product: torc
     return Branch(layer, branch, unit_numbers(stream_sketch), token_numbers)
 
 
-def unit_numbers(sketch: torch.Tensor) -> tuple[float, ...]:
+def unit_numbers(sketch: np.ndarray) -> tuple[float, ...]:
     """Return a flat sketch scaled to length 1, rounded to half precision."""
-    return tuple(unit(sketch.double().numpy()).tolist())
+    return tuple(unit(sketch.astype(np.float64)).tolist())

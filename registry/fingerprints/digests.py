@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import torch
+import numpy as np
 
 from registry.checkpoints import Entry
 from registry.fingerprints.digest_lines import digest_of_lines, placed_digest
 from registry.fingerprints.record import Matrix
+from registry.numerics.arrays import Values, as_array, contiguous, is_floating
 from registry.numerics.digest import cast_digest, tensor_digest
 from registry.numerics.flat_sketches import WIDTH, FlatSketch
 
@@ -44,22 +45,24 @@ class OtherTensor:
     layer: int | None = None
 
 
-def tensor_digests(tensor: torch.Tensor) -> TensorDigests:
+def tensor_digests(values: Values) -> TensorDigests:
     """Return the digests of a tensor of any type and shape."""
-    if not tensor.is_floating_point():
-        return TensorDigests(tensor_digest(as_floats(tensor)).hex())
-    cast = cast_digest(tensor)
-    return TensorDigests(tensor_digest(tensor).hex(), cast.hex() if cast else None)
+    array = as_array(values)
+    if not is_floating(array.dtype):
+        return TensorDigests(tensor_digest(as_floats(array)).hex())
+    cast = cast_digest(array)
+    return TensorDigests(tensor_digest(array).hex(), cast.hex() if cast else None)
 
 
-def as_floats(tensor: torch.Tensor) -> torch.Tensor:
+def as_floats(array: np.ndarray) -> np.ndarray:
     """Return whole numbers, truth values or complex numbers as floats that hold each of them.
 
     Whole numbers beyond 2^53 are rounded: no table of a model has them.
     """
-    if tensor.is_complex():
-        return torch.view_as_real(tensor)
-    return tensor.to(torch.float16 if tensor.dtype.itemsize == 1 else torch.float64)
+    if np.iscomplexobj(array):
+        parts = contiguous(array).view(f"f{array.itemsize // 2}")
+        return parts.reshape(*array.shape, 2)
+    return array.astype(np.float16 if array.itemsize == 1 else np.float64)
 
 
 def content_digest(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) -> str:

@@ -4,7 +4,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from registry.architectures.residual_stream import ResidualStream
 from registry.fingerprints.branch_sketches import BranchSide, branch_side
@@ -12,6 +11,7 @@ from registry.fingerprints.digests import TensorDigests
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.record import Matrix
 from registry.fingerprints.subspace_sketches import gram_sketch
+from registry.numerics.arrays import Values, as_array
 from registry.numerics.histograms import histogram
 from registry.numerics.moments import Moments, moments
 from registry.numerics.sketches import folded, sketch, texture
@@ -32,13 +32,13 @@ class LoadedMatrix:
     Attributes:
         place: where it is stored.
         stored: outputs x inputs, as the file holds it, in the host's memory.
-        values: the same on the device that computes; on a CPU the same tensor.
+        values: the same on the device that computes; on a CPU the same array.
         start: image of the tensor's first values, if it is the first of its tensor.
     """
 
     place: MatrixPlace
-    stored: torch.Tensor
-    values: torch.Tensor
+    stored: np.ndarray
+    values: Values
     start: np.ndarray | None
 
 
@@ -54,7 +54,7 @@ class HashedMatrix:
     """
 
     place: MatrixPlace
-    values: torch.Tensor
+    values: Values
     digests: TensorDigests
     start: np.ndarray | None
 
@@ -93,8 +93,8 @@ class MatrixStatistics:
     digests: TensorDigests
     moments: Moments
     spectrum: Spectrum
-    sketch: torch.Tensor
-    gram: torch.Tensor
+    sketch: Values
+    gram: Values
     distinct_share: float | None = None
     zero_share: float | None = None
 
@@ -116,24 +116,24 @@ class MeasuredMatrix:
     place: MatrixPlace
     record: Matrix
     moments: Moments
-    gram: torch.Tensor
+    gram: Values
     side: BranchSide | None = None
     start: np.ndarray | None = None
     histogram: np.ndarray | None = None
 
 
-def start_image(tensor: torch.Tensor) -> np.ndarray:
+def start_image(tensor: np.ndarray) -> np.ndarray:
     """Return an image of a tensor's first START values, row by row: FOLDED numbers, length 1."""
-    while tensor.ndim > 1 and len(tensor) > 1 and tensor[0].numel() >= START:
+    while tensor.ndim > 1 and len(tensor) > 1 and tensor[0].size >= START:
         tensor = tensor[0]
 
-    row_length = 1 if tensor.ndim == 1 else max(1, tensor[0].numel())
+    row_length = 1 if tensor.ndim == 1 else max(1, tensor[0].size)
     rows = math.ceil(START / row_length)
     values = tensor[:rows].reshape(-1)
     return folded(values[:START], FOLDED)
 
 
-def distribution(values: torch.Tensor) -> Distribution:
+def distribution(values: Values) -> Distribution:
     """Compute moments and histogram of a matrix."""
     return Distribution(moments(values), histogram(values))
 
@@ -198,7 +198,7 @@ def matrix_record(place: MatrixPlace, statistics: MatrixStatistics) -> Matrix:
         expert=place.expert,
         bounds=statistics.spectrum.bounds,
         cast_digest=statistics.digests.cast_digest,
-        sketch=tuple(statistics.sketch.flatten().tolist()),
+        sketch=tuple(as_array(statistics.sketch).reshape(-1).tolist()),
         distinct_share=statistics.distinct_share,
         zero_share=statistics.zero_share,
     )

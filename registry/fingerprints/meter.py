@@ -4,14 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
+import numpy as np
 
 from registry.architectures.layout import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
 from registry.checkpoints import Delta, Entry
 from registry.fingerprints.batches import Batch, Batches
+from registry.fingerprints.device import CPU
 from registry.fingerprints.digests import OtherTensor, TensorDigests, as_floats, tensor_digests
 from registry.fingerprints.lora_deltas import delta_digest, delta_statistics
 from registry.fingerprints.matrix import (
@@ -29,8 +30,12 @@ from registry.fingerprints.progress import OrderedProgress
 from registry.fingerprints.readahead import Job, flow
 from registry.fingerprints.record import Progress
 from registry.fingerprints.timing import Timing
+from registry.numerics.arrays import Values, as_array, as_tensor, is_floating
 from registry.numerics.flat_sketches import flat_sketch
 from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
+
+if TYPE_CHECKING:
+    import torch
 
 TaskResults = Sequence[MeasuredMatrix | OtherTensor]
 """What one task measured."""
@@ -153,8 +158,8 @@ class Meter:
             start = start_image(stored)
 
         stored_matrices = tensor.cut(stored)
-        device_matrices = stored_matrices
-        if self.options.device.type != "cpu":
+        device_matrices: Sequence[Values] = stored_matrices
+        if self.options.device != CPU:
             device_matrices = tensor.cut(self.copy_to_device(stored))
 
         loaded = []
@@ -164,32 +169,34 @@ class Meter:
             loaded.append(LoadedMatrix(place, stored_matrices[index], values, start_of_tensor))
         return loaded
 
-    def read(self, entry: Entry) -> torch.Tensor:
+    def read(self, entry: Entry) -> np.ndarray:
         """Return the tensor of an entry; of an adapter's delta the product, in float64."""
         with self.timing.stage("read"):
-            return entry.exact() if isinstance(entry, Delta) else entry.load()
+            return as_array(entry.exact()) if isinstance(entry, Delta) else entry.array()
 
-    def copy_to_device(self, tensor: torch.Tensor) -> torch.Tensor:
+    def copy_to_device(self, array: np.ndarray) -> "torch.Tensor":
         """Return the tensor on the GPU, copied by a stream of its own.
 
         What is computed there meanwhile is not waited for.
         """
-        device = self.options.device
+        import torch  # noqa: PLC0415  # for GPUs alone
+
+        device = self.options.device.torch
         stream = torch.cuda.Stream(device)
         with self.timing.stage("copy"), torch.cuda.stream(stream):
-            copy = tensor.pin_memory().to(device, non_blocking=True)
+            copy = as_tensor(array).pin_memory().to(device, non_blocking=True)
             copy.record_stream(torch.cuda.default_stream(device))  # which computes with it
             stream.synchronize()
         return copy
 
     # What workers do: compute with what was read.
 
-    def digest_tensor(self, entry: Entry, tensor: torch.Tensor) -> TaskResults:
+    def digest_tensor(self, entry: Entry, array: np.ndarray) -> TaskResults:
         """Return the digests and the sketch of a tensor that is no projection."""
         with self.timing.stage("digest"):
-            digests = tensor_digests(tensor)
+            digests = tensor_digests(array)
         with self.timing.stage("sketches"):
-            numbers = tensor if tensor.is_floating_point() else as_floats(tensor)
+            numbers = array if is_floating(array.dtype) else as_floats(array)
             return [OtherTensor(entry, digests, flat_sketch(numbers))]
 
     def digest_delta(self, delta: Delta) -> TaskResults:
@@ -198,7 +205,7 @@ class Meter:
             return [OtherTensor(delta, TensorDigests(delta_digest(delta)))]
 
     def measure_factors(
-        self, tensor: ProjectionTensor, delta: Delta, b: torch.Tensor, a: torch.Tensor
+        self, tensor: ProjectionTensor, delta: Delta, b: "torch.Tensor", a: "torch.Tensor"
     ) -> TaskResults:
         """Return the statistics of a LoRA delta B A without multiplying it."""
         measured = []
@@ -247,7 +254,8 @@ class Meter:
         [spectrum] = self.spectra([matrix.values], tolerance)
         return RefinedSpectrum(matrix.place, spectrum)
 
-    def spectra(self, matrices: list[torch.Tensor], tolerance: float = TOLERANCE) -> list[Spectrum]:
+    def spectra(self, matrices: list[Values], tolerance: float = TOLERANCE) -> list[Spectrum]:
         """Return the singular values of matrices of one shape."""
         with self.timing.stage("spectrum"):
-            return spectra(matrices, self.options.rank, tolerance, prove=self.options.prove)
+            tensors = [as_tensor(matrix) for matrix in matrices]
+            return spectra(tensors, self.options.rank, tolerance, prove=self.options.prove)

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from registry.errors import UnknownRank
-from registry.fingerprints.device import chosen, cores, gathering
+from registry.fingerprints.device import Device, chosen, cores, gathering
 from registry.fingerprints.record import RANKS
 
 
@@ -24,7 +22,7 @@ class MeasureOptions:
     """
 
     rank: int
-    device: torch.device
+    device: Device
     threads: int
     batch_bytes: int = 0
     prove: bool = False
@@ -43,11 +41,11 @@ def measure_options(rank: int, threads: int | None, device: str, *, prove: bool)
         raise UnknownRank(rank=rank, ranks=", ".join(map(str, RANKS)))
 
     threads = threads or cores()
-    torch_device = chosen(device)
+    chosen_device = chosen(device)
     return MeasureOptions(
         rank=rank,
-        device=torch_device,
+        device=chosen_device,
         threads=threads,
-        batch_bytes=gathering(torch_device, threads),
+        batch_bytes=gathering(chosen_device, threads),
         prove=prove,
     )

@@ -13,15 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 
-import torch
+import numpy as np
 
 from registry.architectures.layout import Layout
 from registry.architectures.residual_stream import ResidualStream
+from registry.fingerprints.device import Device, on_device
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.options import MeasureOptions
 from registry.fingerprints.value_heads import repeated_values
+from registry.numerics.arrays import Values
 from registry.numerics.own_axes import LeadingPart, SquareMap, in_own_axes, leading_part
-from registry.numerics.sketches import finite, pieces, times, transposed_times
+from registry.numerics.sketches import times, trace_of_product, transposed_times
 from registry.numerics.unit_vectors import unit
 
 LAYERS = 6  # in the middle of the model
@@ -56,8 +58,8 @@ class SidePair:
 class Sides:
     """The matrices of one pair on the device: inner x width, and width x inner."""
 
-    inward: torch.Tensor
-    outward: torch.Tensor
+    inward: Values
+    outward: Values
 
 
 def own_sketches(
@@ -85,7 +87,7 @@ def own_sketches(
 
     sketches = {}
     for place, square in zip(computed, in_own_axes(known), strict=True):
-        sketches[place] = tuple(unit(square.flatten().numpy()).tolist())
+        sketches[place] = tuple(unit(square.reshape(-1)).tolist())
     return sketches
 
 
@@ -142,42 +144,48 @@ def square_map(
     pairs: Sequence[SidePair],
     stream: ResidualStream,
     head: int,
-    device: torch.device,
+    device: Device,
 ) -> SquareMap:
     """Return the product of a branch, summed over its experts, as a map of the residual stream."""
     layer, branch = place
     before, after = NORMS[branch]
-    reads = gain_column(stream, layer, before).to(device)
-    writes = gain_column(stream, layer, after).to(device)
+    reads = gain_column(stream, layer, before)
+    writes = gain_column(stream, layer, after)
     load = partial(loaded, pairs, head, device)
     held = list(load()) if bytes_of(pairs) <= HELD else None
 
     def each_pair() -> Iterator[Sides]:
         return load() if held is None else iter(held)
 
-    def apply(block: torch.Tensor) -> torch.Tensor:
-        gained = reads * block.to(device)
-        image = torch.zeros_like(gained)
+    def apply(block: np.ndarray) -> np.ndarray:
+        gained = reads * block
+        image: np.ndarray = np.zeros_like(gained)
         for sides in each_pair():
             image += times(sides.outward, times(sides.inward, gained))
-        return writes * image
+        image *= writes
+        return image
 
-    def apply_transposed(block: torch.Tensor) -> torch.Tensor:
-        gained = writes * block.to(device)
-        image = torch.zeros_like(gained)
+    def apply_transposed(block: np.ndarray) -> np.ndarray:
+        gained = writes * block
+        image: np.ndarray = np.zeros_like(gained)
         for sides in each_pair():
             image += transposed_times(sides.inward, transposed_times(sides.outward, gained))
-        return reads * image
+        image *= reads
+        return image
 
-    trace = sum(trace_of(sides, reads * writes) for sides in each_pair())
+    gains = (reads * writes).reshape(-1)
+    trace = 0.0
+    for sides in each_pair():
+        trace += trace_of_product(sides.outward, sides.inward, gains)
     return SquareMap(stream.width, apply, apply_transposed, trace)
 
 
-def gain_column(stream: ResidualStream, layer: int, where: str) -> torch.Tensor:
+def gain_column(stream: ResidualStream, layer: int, where: str) -> np.ndarray:
     """Return the gains of one norm as a column, ones where there is none: width x 1, float32."""
     gain = stream.gain(layer, where)
-    gain = torch.ones(stream.width) if gain is None else gain
-    return gain.to(torch.float32)[:, None]
+    if gain is None:
+        return np.ones((stream.width, 1), np.float32)
+    return gain[:, None]
 
 
 def bytes_of(pairs: Sequence[SidePair]) -> int:
@@ -189,40 +197,23 @@ def bytes_of(pairs: Sequence[SidePair]) -> int:
     return sum(entry.nbytes for entry in entries.values())
 
 
-def loaded(pairs: Sequence[SidePair], head: int, device: torch.device) -> Iterator[Sides]:
+def loaded(pairs: Sequence[SidePair], head: int, device: Device) -> Iterator[Sides]:
     """Read the matrices of pairs; a key's or value's rows come once for each head they serve.
 
     A tensor that holds those of several pairs, as stacked experts are, is read once.
     """
-    cut: dict[str, tuple[torch.Tensor, ...]] = {}
+    cut: dict[str, tuple[np.ndarray, ...]] = {}
     for pair in pairs:
         names = {place.tensor_name for place in pair.places}
         cut = {name: matrices for name, matrices in cut.items() if name in names}
         for place in pair.places:
             if place.tensor_name not in cut:
-                cut[place.tensor_name] = place.tensor.cut(place.tensor.entry.load())
+                cut[place.tensor_name] = place.tensor.cut(place.tensor.entry.array())
 
-        inward, outward = (cut[place.tensor_name][place.index].to(device) for place in pair.places)
+        inward, outward = (cut[place.tensor_name][place.index] for place in pair.places)
         if pair.outward.projection == "query":
             outward = outward.T
         if len(inward) != outward.shape[1] and head and len(inward) % head == 0:
             inward = repeated_values(inward, outward.shape[1], head)
         if len(inward) == outward.shape[1]:  # else its heads are unknown
-            yield Sides(inward, outward)
-
-
-def trace_of(sides: Sides, gains: torch.Tensor) -> float:
-    """Return the trace of diag(gains) W_out W_in.
-
-    Args:
-        gains: width x 1.
-    """
-    total = 0.0
-    start = 0
-    for piece in pieces(sides.outward):
-        rows = slice(start, start + len(piece))
-        facing = finite(sides.inward[:, rows].T)
-        products = finite(piece) * facing * gains[rows]
-        total += float(products.double().sum())
-        start += len(piece)
-    return total
+            yield Sides(on_device(inward, device), on_device(outward, device))

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-import torch
 
 from registry.architectures.layout import ProjectionTensor, layout_of
 from registry.architectures.residual_stream import ResidualStream, read_residual_stream
@@ -16,6 +15,7 @@ from registry.fingerprints.branch_sketches import BranchProducts, branch_side
 from registry.fingerprints.matrix import START, start_image
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.record import Branch
+from registry.numerics.arrays import Values
 from registry.numerics.unit_vectors import unit
 
 
@@ -97,7 +97,7 @@ def read_branch(stream: ResidualStream, branch: BranchTensors) -> tuple[Branch, 
     """Read the tensors of one branch and return its sketches; none where a side is missing."""
     products = BranchProducts(stream)
     for tensor in branch.tensors:
-        for index, matrix in enumerate(tensor.cut(tensor.entry.load())):
+        for index, matrix in enumerate(tensor.cut(tensor.entry.array())):
             side = branch_side(stream, MatrixPlace(tensor, index), matrix)
             if side is not None:
                 products.add(side)
@@ -108,11 +108,11 @@ def counted(glimpse: Glimpse, entry: Entry) -> Entry:
     """Return the entry such that reading it adds to `glimpse.read`."""
     head = entry.head
 
-    def read_whole() -> torch.Tensor:
+    def read_whole() -> Values:
         glimpse.read += entry.stored_bytes
         return entry.read()
 
-    def read_first(count: int) -> torch.Tensor:
+    def read_first(count: int) -> Values:
         assert head is not None
         glimpse.read += -(-count * entry.stored_bytes // max(1, entry.count))
         return head(count)

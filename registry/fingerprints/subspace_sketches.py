@@ -11,10 +11,10 @@ from collections.abc import Iterable
 from functools import lru_cache
 
 import numpy as np
-import torch
 
 from registry.architectures.roles import WRITING
 from registry.fingerprints.record import Matrix, Space
+from registry.numerics.arrays import Values, as_array, finite, float64
 from registry.numerics.sketches import signs, times, transposed_times, without_identity
 from registry.numerics.unit_vectors import unit
 
@@ -22,27 +22,26 @@ SIZE, SEED = 16, 31
 NUMBERS = SIZE * (SIZE + 1) // 2  # of the upper triangle of a symmetric sketch
 
 
-def gram_sketch(projection: str, matrix: torch.Tensor) -> torch.Tensor:
+def gram_sketch(projection: str, matrix: Values) -> np.ndarray:
     """Return S^T W^T W S, or S^T W W^T S where the projection writes: SIZE x SIZE, float32.
 
     Args:
         matrix: W, outputs x inputs, of any floating type, on any device.
-
-    The sketch is on the CPU.
     """
     if projection in WRITING:
         thin = transposed_times(matrix, signs(matrix.shape[0], SIZE, SEED))
     else:
         thin = times(matrix, signs(matrix.shape[1], SIZE, SEED))
-    return (thin.T @ thin).cpu()
+    gram: np.ndarray = thin.T @ thin
+    return gram
 
 
 def gram_sketch_of_factors(
     projection: str,
-    left: torch.Tensor,
-    right: torch.Tensor,
-    triangles: tuple[torch.Tensor, torch.Tensor],
-) -> torch.Tensor:
+    left: Values,
+    right: Values,
+    triangles: tuple[Values, Values],
+) -> np.ndarray:
     """Return the Gram sketch of left @ right from its factors, up to scale: SIZE x SIZE, float32.
 
     Args:
@@ -54,17 +53,18 @@ def gram_sketch_of_factors(
     """
     left_triangle, right_triangle = triangles
     if projection in WRITING:
-        inner, outer_triangle = left.T, right_triangle
+        inner, outer_triangle = as_array(left).T, right_triangle
     else:
-        inner, outer_triangle = right, left_triangle
+        inner, outer_triangle = as_array(right), left_triangle
 
-    finite = torch.nan_to_num(inner.to(torch.float32), 0.0, 0.0, 0.0)
-    image = finite @ signs(inner.shape[1], SIZE, SEED)
-    thin = outer_triangle @ image.double()
-    return (thin.T @ thin).float()
+    image = finite(inner) @ signs(inner.shape[1], SIZE, SEED)
+    thin = as_array(outer_triangle) @ float64(image)
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32
+        gram: np.ndarray = (thin.T @ thin).astype(np.float32)
+    return gram
 
 
-def subspaces(grams: Iterable[tuple[Matrix, torch.Tensor]]) -> tuple[Space, ...]:
+def subspaces(grams: Iterable[tuple[Matrix, Values]]) -> tuple[Space, ...]:
     """Return what every layer reads and writes, by layer, from its matrices' Gram sketches."""
     sums: dict[tuple[int, str], np.ndarray] = defaultdict(no_numbers)
     for matrix, gram in grams:
@@ -72,7 +72,7 @@ def subspaces(grams: Iterable[tuple[Matrix, torch.Tensor]]) -> tuple[Space, ...]
             side, width = "writes", matrix.rows
         else:
             side, width = "reads", matrix.cols
-        sums[matrix.layer, side] += direction(gram.double().numpy(), width)
+        sums[matrix.layer, side] += direction(float64(as_array(gram)), width)
 
     spaces = []
     for (layer, side), total in sorted(sums.items()):
@@ -100,5 +100,5 @@ def direction(gram: np.ndarray, width: int) -> np.ndarray:
 @lru_cache(256)
 def identity_sketch(width: int) -> np.ndarray:
     """Return S^T S, the Gram sketch of the identity: SIZE x SIZE, float64."""
-    random_signs = signs(width, SIZE, SEED).double().numpy()
+    random_signs = signs(width, SIZE, SEED).astype(np.float64)
     return np.asarray(random_signs.T @ random_signs)

@@ -8,11 +8,13 @@ rescaled them. Invertible maps of whole heads leave no such trace: then the conf
 
 from collections.abc import Sequence
 
-import torch
+import numpy as np
+
+from registry.numerics.arrays import A
 
 CLEAR = 0.5  # mean correlation of lengths from which the weights speak against a config
 
-Lengths = tuple[torch.Tensor, torch.Tensor]
+Lengths = tuple[np.ndarray, np.ndarray]
 """Squared lengths of a value's rows, and of the columns of the output that read them."""
 
 
@@ -61,7 +63,7 @@ def configured_size(pairs: Sequence[Lengths], value_heads: int | None) -> int | 
     return sizes.pop() if len(sizes) == 1 else None
 
 
-def length_correlation(value: torch.Tensor, output: torch.Tensor, head: int) -> float:
+def length_correlation(value: np.ndarray, output: np.ndarray, head: int) -> float:
     """Return the correlation of log lengths, if heads had this size; 0 where lengths are constant.
 
     Args:
@@ -71,12 +73,13 @@ def length_correlation(value: torch.Tensor, output: torch.Tensor, head: int) -> 
     """
     heads = len(value) // head
     read_by = output.reshape(heads, -1, head).sum(1).flatten()
-    lengths = torch.stack([value, read_by]).clamp_min(1e-30).log()
-    correlation = torch.corrcoef(lengths)[0, 1]
-    return float(torch.nan_to_num(correlation))
+    lengths = np.log(np.maximum(np.stack([value, read_by]), np.float32(1e-30)))
+    with np.errstate(divide="ignore", invalid="ignore"):  # constant lengths
+        correlation = np.corrcoef(lengths)[0, 1]
+    return float(np.nan_to_num(correlation))
 
 
-def repeated_values(value: torch.Tensor, rows: int, head: int) -> torch.Tensor:
+def repeated_values(value: A, rows: int, head: int) -> A:
     """Return a value's side with every head once for each query head that it serves.
 
     Args:
@@ -84,5 +87,5 @@ def repeated_values(value: torch.Tensor, rows: int, head: int) -> torch.Tensor:
         rows: How many the result has, a multiple of inner.
     """
     times = rows // len(value)
-    heads = value.reshape(-1, head, value.shape[1])
-    return heads.repeat_interleave(times, 0).flatten(0, 1)
+    order = np.arange(len(value)).reshape(-1, head)
+    return value[order.repeat(times, 0).reshape(-1)]

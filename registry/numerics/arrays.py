@@ -51,17 +51,12 @@ def is_on_gpu(values: Values) -> "TypeGuard[torch.Tensor]":
 
 
 def as_array(values: Values) -> np.ndarray:
-    """Return any values as an array: a view of a tensor in the host's memory, a copy of others.
-
-    Complex numbers of half precision, which numpy lacks, come out in single precision.
-    """
+    """Return any values as an array: a view of a tensor in the host's memory, a copy of others."""
     if isinstance(values, np.ndarray):
         return values
     import torch  # noqa: PLC0415  # whoever has a tensor has loaded it
 
     tensor = values.detach().cpu().resolve_conj().resolve_neg()
-    if tensor.dtype == torch.complex32:
-        tensor = tensor.to(torch.complex64)
     name = str(tensor.dtype).removeprefix("torch.")
     if not hasattr(ml_dtypes, name):
         return tensor.numpy()

@@ -1,63 +1,114 @@
 """Digests of tensors by value, whatever the storage type, the file format and the sharding."""
 
 import hashlib
+from collections.abc import Iterator
 
-import torch
+import numpy as np
+
+from registry.numerics.arrays import (
+    BF16,
+    F16,
+    F32,
+    F64,
+    HALF_BITS,
+    Values,
+    as_array,
+    contiguous,
+    float32,
+    is_foreign,
+)
 
 # A tensor is hashed in the first of these types that holds each of its values exactly, so that a
 # bfloat16 model that was saved as float32 keeps its digest. float64 holds the values of all types.
-CANONICAL = (torch.bfloat16, torch.float16, torch.float32, torch.float64)
-CONVERTED = 1 << 20  # elements that are converted at a time
+CANONICAL = (BF16, F16, F32, F64)
+CONVERTED = 1 << 18  # elements that are converted at a time: they stay in a cache
+TRIED = 1 << 10  # elements that are looked at first: of other types most tell themselves at once
 
 
-def tensor_digest(tensor: torch.Tensor) -> bytes:
+def tensor_digest(values: Values) -> bytes:
     """Return the SHA-256 of a floating tensor's shape and values, 32 bytes.
 
     The values are hashed little-endian and row-major.
     """
-    flat = flattened(tensor)
-    dtype = narrowest_exact_type(flat)
+    array = as_array(values)
+    dtype = narrowest_exact_type(array)
     digest = hashlib.sha256()
-    digest.update(f"{dtype}{tuple(tensor.shape)}".encode())
-    for chunk in flat.split(CONVERTED):
-        values = chunk.to(dtype).contiguous()
-        digest.update(values.view(torch.uint8).numpy())
+    digest.update(f"torch.{dtype.name}{array.shape}".encode())  # as torch spells its types
+    if dtype == array.dtype and array.flags.c_contiguous:
+        digest.update(array.reshape(-1).view(np.uint8).data)
+        return digest.digest()
+    for chunk in chunks(array):
+        converted = contiguous(cast(chunk, dtype))
+        digest.update(converted.reshape(-1).view(np.uint8).data)
     return digest.digest()
 
 
-def cast_digest(tensor: torch.Tensor) -> bytes | None:
+def cast_digest(values: Values) -> bytes | None:
     """Return the digest of the values rounded to bfloat16, None where they are bfloat16 already.
 
     Every copy of a model that is cast to bfloat16 has this digest.
     """
-    if holds(tensor.reshape(-1), torch.bfloat16):
+    array = as_array(values)
+    if holds(array, BF16):
         return None
-    return tensor_digest(tensor.to(torch.bfloat16))
+    digest = hashlib.sha256()
+    digest.update(f"torch.{BF16.name}{array.shape}".encode())
+    for chunk in chunks(array):
+        digest.update(contiguous(cast(chunk, BF16)).reshape(-1).view(np.uint8).data)
+    return digest.digest()
 
 
-def flattened(tensor: torch.Tensor) -> torch.Tensor:
-    """Return the values as one row without gaps in memory."""
-    flat = tensor.reshape(-1)
-    # torch takes a single number of any stride for contiguous, and then cannot view it as bytes.
-    if flat.stride(0) == 1:
-        return flat
-    return flat.clone(memory_format=torch.contiguous_format)
+def chunks(array: np.ndarray, first: int = CONVERTED) -> Iterator[np.ndarray]:
+    """Yield the values a few at a time, row by row; the first of them are about `first`."""
+    if array.flags.c_contiguous:
+        rows = array.reshape(-1)
+        row_length = 1
+    else:
+        rows = array
+        row_length = max(1, array.size // max(1, len(array)))
+    start = 0
+    count = first
+    while start < len(rows):
+        height = max(1, count // row_length)
+        yield rows[start : start + height]
+        start += height
+        count = CONVERTED
 
 
-def narrowest_exact_type(flat: torch.Tensor) -> torch.dtype:
+def cast(chunk: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return values in another type, rounded to it by way of float32."""
+    if dtype == chunk.dtype:
+        return chunk
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond the narrower type, NaN
+        if is_foreign(dtype):
+            return float32(chunk).astype(dtype)
+        return wide(chunk).astype(dtype)
+
+
+def wide(chunk: np.ndarray) -> np.ndarray:
+    """Return narrow floats as float32, others as they are."""
+    return float32(chunk) if is_foreign(chunk.dtype) else chunk
+
+
+def narrowest_exact_type(array: np.ndarray) -> np.dtype:
     """Return the first canonical type that holds every value exactly."""
     for dtype in CANONICAL[:-1]:
-        if holds(flat, dtype):
+        if holds(array, dtype):
             return dtype
     return CANONICAL[-1]
 
 
-def holds(flat: torch.Tensor, dtype: torch.dtype) -> bool:
+def holds(array: np.ndarray, dtype: np.dtype) -> bool:
     """Return whether every value survives a round trip through a type."""
-    if dtype == flat.dtype:
+    if dtype == array.dtype:
         return True
-    for chunk in flat.split(CONVERTED):
-        round_trip = chunk.to(dtype).to(flat.dtype)
-        if not torch.equal(chunk, round_trip):
-            return False
-    return True
+    return all(holds_chunk(chunk, dtype) for chunk in chunks(array, TRIED))
+
+
+def holds_chunk(chunk: np.ndarray, dtype: np.dtype) -> bool:
+    """Return whether a few values survive a round trip through a type."""
+    if chunk.dtype == F32 and dtype == BF16:
+        lower = contiguous(chunk).view(np.uint32) << HALF_BITS
+        return not lower.any() and not np.isnan(chunk).any()
+    original = wide(chunk)
+    return np.array_equal(original, cast(cast(original, dtype), original.dtype))

@@ -6,9 +6,10 @@ Linear, and rows appended below change it by their own sums alone.
 import math
 from typing import NamedTuple
 
-import torch
+import numpy as np
 
-from registry.numerics.sketches import finite, signs
+from registry.numerics.arrays import Values, as_array, contiguous, finite
+from registry.numerics.sketches import signs
 
 WIDTH = 16  # sums
 BLOCK = 4096  # values that one table of signs covers; every block has signs of its own besides
@@ -28,38 +29,44 @@ class FlatSketch(NamedTuple):
     sums: tuple[float, ...]
 
 
-def flat_sketch(tensor: torch.Tensor) -> FlatSketch:
+def flat_sketch(tensor: Values) -> FlatSketch:
     """Return the length and the signed sums of a tensor of any type and shape.
 
     sums[k] = sum over values x_i of s_k(i) x_i / 4 with s_k(i) = table[i mod 4096, k] times
     block[i div 4096, k], all signs from fixed seeds. NaN and infinities count as zero.
     """
-    flat = tensor.reshape(-1)
-    table = signs(BLOCK, WIDTH, TABLE_SEED).to(flat.device)
-    block_signs = signs(-(-len(flat) // BLOCK), WIDTH, BLOCK_SEED).to(flat.device)
+    flat = contiguous(as_array(tensor)).reshape(-1)
+    table = signs(BLOCK, WIDTH, TABLE_SEED)
+    block_signs = signs(-(-len(flat) // BLOCK), WIDTH, BLOCK_SEED)
 
     squares = 0.0
-    sums = torch.zeros(WIDTH, dtype=torch.float64, device=flat.device)
-    for number, piece in enumerate(flat.split(BLOCK * BLOCKS_AT_ONCE)):
-        values = finite(piece)
-        squares += float(torch.linalg.vector_norm(values, dtype=torch.float64)) ** 2
+    sums = np.zeros(WIDTH)
+    for start in range(0, len(flat), BLOCK * BLOCKS_AT_ONCE):
+        values = finite(flat[start : start + BLOCK * BLOCKS_AT_ONCE])
+        squares += squared_length(values)
         image = block_images(values, table)  # blocks x 16
-        start = number * BLOCKS_AT_ONCE
-        flips = block_signs[start : start + len(image)]
-        sums += (image * flips).sum(0, dtype=torch.float64)
+        first = start // BLOCK
+        flips = block_signs[first : first + len(image)]
+        sums += (image * flips).sum(0, dtype=np.float64)
 
-    scaled = (sums / math.sqrt(WIDTH)).to(torch.float32)  # as they are stored
+    scaled = (sums / math.sqrt(WIDTH)).astype(np.float32)  # as they are stored
     return FlatSketch(math.sqrt(squares), tuple(scaled.tolist()))
 
 
-def block_images(values: torch.Tensor, table: torch.Tensor) -> torch.Tensor:
+def squared_length(values: np.ndarray) -> float:
+    """Return the sum of squares of a row of float32, in float64."""
+    exact = values.astype(np.float64)
+    return float(exact @ exact)
+
+
+def block_images(values: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Return the signed sums of every block of a row of values: blocks x 16.
 
     A last block that is not full counts as if zeros followed.
     """
     whole = len(values) // BLOCK * BLOCK
-    images = [values[:whole].view(-1, BLOCK) @ table]
+    images: np.ndarray = values[:whole].reshape(-1, BLOCK) @ table
     rest = values[whole:]
-    if len(rest):
-        images.append((rest @ table[: len(rest)])[None])
-    return torch.cat(images)
+    if not len(rest):
+        return images
+    return np.concatenate([images, (rest @ table[: len(rest)])[None]])

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-import torch
 
+from registry.numerics.arrays import BF16, F16, F32, Values, as_array, float32, is_on_gpu
 from registry.numerics.compiled.loading import loaded
+from registry.numerics.moments import in_storage_order
 
 LOW, HIGH = -24, 7  # powers of two that have bins of their own
 PARTS = 8  # bins between two powers
@@ -21,38 +22,32 @@ KEYS = 1 << 12  # first bits of a float32: sign, exponent, three of the fraction
 KEY_SHIFT = 20  # bits of a float32 behind its key
 EXPONENT_BIAS = 127  # of float32
 NONFINITE_EXPONENT = 128  # which NaN and infinities have
-COUNTED_FROM = 1 << 16  # values: of fewer, torch is as fast as the kernel
-CHUNK = 1 << 20  # values that torch converts to keys at a time
-WORDS = {torch.bfloat16: torch.int16, torch.float16: torch.int16, torch.float32: torch.int32}
+COUNTED_FROM = 1 << 16  # values: of fewer, numpy is as fast as the kernel
+CHUNK = 1 << 18  # values that numpy converts to keys at a time
 
 
-def histogram(matrix: torch.Tensor) -> np.ndarray:
+def histogram(matrix: Values) -> np.ndarray:
     """Return BINS counts, int64, of the finite values of a matrix, the most negative bin first.
 
     Args:
         matrix: Of any floating type, on any device.
     """
     flat = in_storage_order(matrix)
-    large_on_cpu = flat.device.type == "cpu" and flat.numel() >= COUNTED_FROM
-    kernel = compiled() if large_on_cpu else None
-    if kernel and flat.dtype in WORDS:
-        words = flat.view(WORDS[flat.dtype]).numpy()
-        counts = kernel(words.view(f"u{flat.element_size()}"))
-        return binned(counts, patterns(flat.dtype))
+    if is_on_gpu(flat):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return binned(on_gpu.counts_of_keys(flat, KEY_SHIFT, KEYS), key_patterns())
+
+    array = as_array(flat)
+    kernel = compiled() if len(array) >= COUNTED_FROM else None
+    if kernel and array.dtype in (BF16, F16, F32):
+        counts = kernel(array.view(f"u{array.itemsize}"))
+        return binned(counts, patterns(array.dtype))
 
     counts = np.zeros(KEYS, np.int64)
-    for chunk in flat.split(CHUNK):
-        counts = counts + key_counts(chunk)
+    for start in range(0, len(array), CHUNK):
+        counts = counts + key_counts(array[start : start + CHUNK])
     return binned(counts, key_patterns())
-
-
-def in_storage_order(matrix: torch.Tensor) -> torch.Tensor:
-    """Return all values in one row, in the order of memory where it has no gaps."""
-    if matrix.is_contiguous():
-        return matrix.reshape(-1)
-    if matrix.T.is_contiguous():
-        return matrix.T.reshape(-1)
-    return matrix.contiguous().reshape(-1)
 
 
 @cache
@@ -65,13 +60,12 @@ def compiled() -> Callable[[np.ndarray], np.ndarray] | None:
     return module.pattern_counts if module else None
 
 
-def patterns(dtype: torch.dtype) -> np.ndarray:
+def patterns(dtype: np.dtype) -> np.ndarray:
     """Return the float32 patterns, uint32, that the kernel's counts belong to."""
-    if dtype == torch.float32:
+    if dtype == F32:
         return key_patterns()
-    every_pattern = torch.arange(1 << 16, dtype=torch.int32).to(torch.int16)
-    values = every_pattern.view(dtype).to(torch.float32)
-    return values.view(torch.int32).numpy().view(np.uint32)
+    every_pattern = np.arange(1 << 16, dtype=np.uint16)
+    return float32(every_pattern.view(dtype)).view(np.uint32)
 
 
 def key_patterns() -> np.ndarray:
@@ -79,12 +73,10 @@ def key_patterns() -> np.ndarray:
     return np.arange(KEYS, dtype=np.uint32) << KEY_SHIFT
 
 
-def key_counts(chunk: torch.Tensor) -> np.ndarray:
+def key_counts(chunk: np.ndarray) -> np.ndarray:
     """Return how many values have each key, the first twelve bits of a float32."""
-    words = chunk.to(torch.float32).contiguous().view(torch.int32)
-    keys = (words >> KEY_SHIFT) & (KEYS - 1)
-    counts = torch.bincount(keys.long(), minlength=KEYS)
-    return counts.cpu().numpy()
+    keys = float32(chunk).view(np.uint32) >> KEY_SHIFT
+    return np.bincount(keys, minlength=KEYS)
 
 
 def binned(counts: np.ndarray, float_patterns: np.ndarray) -> np.ndarray:

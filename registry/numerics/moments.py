@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cache, reduce
 
-import torch
+import numpy as np
 
+from registry.numerics.arrays import Values, as_array, contiguous, is_on_gpu
 from registry.numerics.compiled.loading import loaded
 from registry.numerics.passes import Pass, plain
 
@@ -26,7 +27,7 @@ ORDINARY = 200  # binary exponents within which fourth powers fit into float64
 POWERS = 4
 ROOT_BITS = 64  # below the unit, that an integer square root keeps
 
-Kernel = Callable[[torch.Tensor, float], Pass | None]
+Kernel = Callable[[np.ndarray, float], Pass | None]
 
 
 @dataclass(frozen=True)
@@ -151,24 +152,38 @@ def merge(parts: Iterable[Moments]) -> Moments:
     return reduce(Moments.__add__, parts, Moments())
 
 
-def moments(tensor: torch.Tensor, threads: int = 1) -> Moments:
+def moments(values: Values, threads: int = 1) -> Moments:
     """Return the moments of every value of a tensor of any shape and floating type.
 
     It is read as it is stored, where it is stored. std is that of two passes in float64 to 1e-12,
     skewness and kurtosis of tensors from COMPILED_FROM values are those to 1e-4 at worst and 1e-6
     as a rule. The number of threads changes nothing but the time.
     """
-    # The order of the values does not matter: the order of memory needs no copy.
-    in_order = tensor.is_contiguous() or tensor.dim() == 1
-    flat = (tensor if in_order else tensor.mT).detach().reshape(-1)
-    segments = flat.split(SEGMENT) if flat.numel() else ()
+    flat = in_storage_order(values)
+    starts = range(0, len(flat), SEGMENT)
+    segments = [flat[start : start + SEGMENT] for start in starts]
     if threads == 1 or len(segments) == 1:
         return merge(map(segment_moments, segments))
     with ThreadPoolExecutor(threads) as pool:
         return merge(pool.map(segment_moments, segments))
 
 
-def segment_moments(values: torch.Tensor) -> Moments:
+def in_storage_order(values: Values) -> Values:
+    """Return all values in one row, in the order of memory where it has no gaps.
+
+    Their order does not matter, and that of memory needs no copy.
+    """
+    if is_on_gpu(values):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.in_storage_order(values)
+    array = as_array(values)
+    if array.flags.f_contiguous:
+        return array.T.reshape(-1)
+    return contiguous(array).reshape(-1)
+
+
+def segment_moments(values: Values) -> Moments:
     """Return the moments of one flat segment.
 
     One pass about zero; one more where powers would overflow, or where the mean is far from zero.
@@ -199,15 +214,16 @@ def scaling_exponent(largest: float) -> int:
     return 0
 
 
-def one_pass(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pass:
+def one_pass(values: Values, pivot: float = 0.0, exponent: int = 0) -> Pass:
     """Return the power sums of a flat tensor, about a pivot and scaled by 2^exponent."""
-    large_on_cpu = values.device.type == "cpu" and values.numel() >= COMPILED_FROM
-    kernel = compiled() if large_on_cpu and not exponent else None
-    if kernel is not None:
-        result = kernel(values, pivot)
-        if result is not None:
-            return result
-    return plain(values, pivot, exponent)
+    if is_on_gpu(values):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.pass_over(values, pivot, exponent)
+    array = as_array(values)
+    kernel = compiled() if len(array) >= COMPILED_FROM and not exponent else None
+    result = kernel(array, pivot) if kernel else None
+    return result or plain(array, pivot, exponent)
 
 
 @cache

@@ -7,7 +7,7 @@ Maps M of one space to itself, given by products with thin matrices alone. Rotat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
 
 from registry.numerics.sketches import signs
 
@@ -18,7 +18,7 @@ ROUNDS = 3  # in which a block comes close to the leading singular vectors
 SEED = 41
 NEGLIGIBLE = 1e-6  # of the largest singular value
 
-Product = Callable[[torch.Tensor], torch.Tensor]
+Product = Callable[[np.ndarray], np.ndarray]
 """Width x k to width x k, float32."""
 
 
@@ -38,15 +38,15 @@ class SquareMap:
     apply_transposed: Product
     trace: float
 
-    def without_identity(self, block: torch.Tensor) -> torch.Tensor:
+    def without_identity(self, block: np.ndarray) -> np.ndarray:
         """Return (M - trace / width) X."""
-        image: torch.Tensor = self.apply(block) - self.trace / self.width * block
-        return image
+        share = np.float32(self.trace / self.width)
+        return self.apply(block) - share * block
 
-    def without_identity_transposed(self, block: torch.Tensor) -> torch.Tensor:
+    def without_identity_transposed(self, block: np.ndarray) -> np.ndarray:
         """Return (M - trace / width)^T X."""
-        image: torch.Tensor = self.apply_transposed(block) - self.trace / self.width * block
-        return image
+        share = np.float32(self.trace / self.width)
+        return self.apply_transposed(block) - share * block
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,13 @@ class LeadingPart:
         right: width x r, the right vectors.
     """
 
-    left: torch.Tensor
-    right: torch.Tensor
+    left: np.ndarray
+    right: np.ndarray
 
     @property
-    def scaled_right(self) -> torch.Tensor:
+    def scaled_right(self) -> np.ndarray:
         """The right vectors times the singular values, width x r."""
-        scaled: torch.Tensor = self.right * self.left.norm(dim=0)
+        scaled: np.ndarray = self.right * np.linalg.norm(self.left, axis=0)
         return scaled
 
 
@@ -74,51 +74,54 @@ def leading_part(square: SquareMap) -> LeadingPart | None:
     By subspace iteration (Halko, Martinsson and Tropp, 2011); None where nothing is left of M, or
     its values are too large for float32.
     """
-    block = signs(square.width, min(BLOCK, square.width), SEED)
-    right = orthonormal(block)
-    for _ in range(ROUNDS):
-        left = orthonormal(square.without_identity(right))
-        right = orthonormal(square.without_identity_transposed(left))
+    right = orthonormal(signs(square.width, min(BLOCK, square.width), SEED))
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32
+        for _ in range(ROUNDS):
+            left = orthonormal(square.without_identity(right))
+            right = orthonormal(square.without_identity_transposed(left))
+        image = square.without_identity(right).astype(np.float64)
 
-    image = square.without_identity(right).double()
-    if not image.isfinite().all():
+    if not np.isfinite(image).all():
         return None
-    left_vectors, values, small_right = torch.linalg.svd(image, full_matrices=False)
+    left_vectors, values, small_right = np.linalg.svd(image, full_matrices=False)
     kept = values > NEGLIGIBLE * values[0]
     kept[RANK:] = False
-    length = float(values[kept].norm())
+    length = float(np.linalg.norm(values[kept]))
     if not 0 < length < float("inf"):
         return None
 
     scaled = left_vectors[:, kept] * (values[kept] / length)
-    vectors = right.double() @ small_right.T[:, kept]
-    return LeadingPart(scaled.cpu(), vectors.cpu())
+    vectors = right.astype(np.float64) @ small_right.T[:, kept]
+    return LeadingPart(scaled, vectors)
 
 
-def orthonormal(block: torch.Tensor) -> torch.Tensor:
-    """Return an orthonormal basis of a thin matrix's columns, of the same shape, float32."""
-    basis: torch.Tensor = torch.linalg.qr(block.double()).Q
-    return basis.to(torch.float32)
+def orthonormal(block: np.ndarray) -> np.ndarray:
+    """Return an orthonormal basis of a thin matrix's columns, of the same shape, float32.
+
+    Of columns that are not finite it is NaN.
+    """
+    basis: np.ndarray = np.linalg.qr(block.astype(np.float64)).Q
+    return basis.astype(np.float32)
 
 
-def in_own_axes(parts: Sequence[LeadingPart]) -> list[torch.Tensor]:
+def in_own_axes(parts: Sequence[LeadingPart]) -> list[np.ndarray]:
     """Return every map in the axes that all together use most: AXES x AXES each, float64.
 
     The axes U are the leading eigenvectors of the sum of M M^T + M^T M; the maps become U^T M U.
     Of a narrower space there are fewer axes, and zeros beside them.
     """
     sides = [part.left for part in parts] + [part.scaled_right for part in parts]
-    columns = torch.cat(sides, 1)
-    values, vectors = torch.linalg.eigh(columns.T @ columns)
+    columns = np.concatenate(sides, 1)
+    values, vectors = np.linalg.eigh(columns.T @ columns)
     count = min(AXES, len(columns), int((values > NEGLIGIBLE * values[-1]).sum()))
-    leading = vectors[:, -count:].flip(1)
-    axes = columns @ leading / values[-count:].flip(0).sqrt()
-    largest = axes.gather(0, axes.abs().argmax(0, keepdim=True))
-    axes = axes * largest.sign()  # which eigenvectors leave open
+    leading = vectors[:, ::-1][:, :count]
+    axes = columns @ leading / np.sqrt(values[::-1][:count])
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0)
+    axes = axes * np.sign(largest)  # which eigenvectors leave open
 
     maps = []
     for part in parts:
-        square = torch.zeros(AXES, AXES, dtype=torch.float64)
+        square = np.zeros((AXES, AXES))
         square[:count, :count] = (axes.T @ part.left) @ (part.right.T @ axes)
         maps.append(square)
     return maps

@@ -1,8 +1,8 @@
 """One pass over the values of a tensor: the sums of their first four powers about a pivot.
 
-A large tensor in memory is read by compiled kernels (compiled/passes.py), which take a second to
-load or compile; every other one, also on a GPU, here, in chunks that are converted to float64 one
-at a time.
+A large array is read by compiled kernels (compiled/passes.py), which take a second to load or
+compile; every other one here, in chunks that are converted to float64 one at a time. On a GPU
+registry.numerics.on_gpu does the same.
 """
 
 import math
@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import torch
+import numpy as np
 
-CHUNK = 1 << 14  # values: float64 copies stay in the cache, and torch adds on one thread
-DEVICE_CHUNK = 1 << 24  # enough to fill any GPU
+from registry.numerics.arrays import float64
+
+CHUNK = 1 << 14  # values: float64 copies stay in the cache
 
 
 @dataclass(frozen=True)
@@ -41,60 +42,61 @@ class Range(NamedTuple):
     high: float
 
 
-def plain(values: torch.Tensor, pivot: float = 0.0, exponent: int = 0) -> Pass:
-    """Return the pass over a flat tensor of any type on any device, computed by torch."""
-    on_cpu = values.device.type == "cpu"
-    chunks = values.split(CHUNK if on_cpu else DEVICE_CHUNK)
+def plain(values: np.ndarray, pivot: float = 0.0, exponent: int = 0) -> Pass:
+    """Return the pass over a flat array of any floating type, computed by numpy."""
+    starts = range(0, max(1, len(values)), CHUNK)
+    chunks = [values[start : start + CHUNK] for start in starts]
     return joined([chunk_pass(chunk, pivot, exponent) for chunk in chunks])
 
 
-def chunk_pass(chunk: torch.Tensor, pivot: float, exponent: int) -> Pass:
+def chunk_pass(chunk: np.ndarray, pivot: float, exponent: int) -> Pass:
     """Return the pass over one chunk, in float64."""
-    x = chunk.to(torch.float64)
-    low, high = range_of(x)
-    if not math.isfinite(low + high) and not x.isfinite().all():
-        x = x[x.isfinite()]
-        low, high = range_of(x)
+    x = float64(chunk)
+    is_finite = np.isfinite(x)
+    if not is_finite.all():
+        x = x[is_finite]
+    limits = Range(float(x.min()), float(x.max())) if x.size else Range(math.inf, -math.inf)
 
-    centred = about(x, pivot, exponent)
-    square = centred * centred
-    sums = [centred.sum(), square.sum(), (square * centred).sum(), (square * square).sum()]
-    s1, s2, s3, s4 = torch.stack(sums).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller scales what overflows
+        centred = about(x, pivot, exponent)
+        square = centred * centred
+        powers = (
+            float(centred.sum()),
+            float(square.sum()),
+            float((square * centred).sum()),
+            float((square * square).sum()),
+        )
     return Pass(
-        count=x.numel(),
-        powers=(s1, s2, s3, s4),
-        min=low + 0.0,  # no negative zero
-        max=high + 0.0,
-        nonfinite=chunk.numel() - x.numel(),
+        count=x.size,
+        powers=powers,
+        min=limits.low + 0.0,  # no negative zero
+        max=limits.high + 0.0,
+        nonfinite=chunk.size - x.size,
         pivot=pivot,
         exponent=exponent,
     )
 
 
-def range_of(x: torch.Tensor) -> Range:
-    """Return the limits of the values; those of nothing are the wrong way round."""
-    if not x.numel():
-        return Range(math.inf, -math.inf)
-    low, high = torch.stack(torch.aminmax(x)).tolist()
-    return Range(low, high)
-
-
-def about(x: torch.Tensor, pivot: float, exponent: int) -> torch.Tensor:
+def about(x: np.ndarray, pivot: float, exponent: int) -> np.ndarray:
     """Return 2^exponent (x - pivot)."""
     if not exponent:
         return x - pivot
-    # In two steps, since 2^exponent itself may be beyond float64.
-    half = math.ldexp(1.0, exponent // 2)
-    other_half = math.ldexp(1.0, exponent - exponent // 2)
+    half, other_half = halves_of_power(exponent)
     return x * half * other_half - math.ldexp(pivot, exponent)
+
+
+def halves_of_power(exponent: int) -> tuple[float, float]:
+    """Return two factors that make 2^exponent, which itself may be beyond float64."""
+    half = exponent // 2
+    return math.ldexp(1.0, half), math.ldexp(1.0, exponent - half)
 
 
 def joined(parts: Sequence[Pass]) -> Pass:
     """Return several passes about one pivot as one."""
     if len(parts) == 1:
         return parts[0]
-    powers = torch.tensor([part.powers for part in parts], dtype=torch.float64)
-    s1, s2, s3, s4 = powers.sum(0).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):  # the caller scales what overflows
+        s1, s2, s3, s4 = np.array([part.powers for part in parts]).sum(0).tolist()
     return Pass(
         count=sum(part.count for part in parts),
         powers=(s1, s2, s3, s4),

@@ -4,20 +4,19 @@ Every direction is made of signs from a fixed seed: a matrix of one shape has th
 directions everywhere.
 """
 
+from collections.abc import Iterator
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
-import torch
 
+from registry.numerics.arrays import Values, as_array, finite, float32, float64, is_on_gpu
 from registry.numerics.unit_vectors import unit
 
-CPU_PIECE = 1 << 17  # values converted to float32 at a time, which stay in a cache
-DEVICE_PIECE = 1 << 26  # on a GPU
+PIECE = 1 << 17  # values converted to float32 at a time, which stay in a cache
 RUN = 128  # values that stand side by side, looked at together
 RUNS = 64  # looked at in one matrix
 ROWS_SEED, COLUMNS_SEED, FOLD_SEED = 11, 12, 13
-Array = TypeVar("Array", torch.Tensor, np.ndarray)
 
 
 class Texture(NamedTuple):
@@ -27,114 +26,162 @@ class Texture(NamedTuple):
     zeros: float
 
 
+class Places(NamedTuple):
+    """Where some values lie that are looked at: rows, and from which column on."""
+
+    rows: list[int]
+    columns: list[int]
+
+
 @lru_cache(256)
-def signs(count: int, width: int, seed: int) -> torch.Tensor:
+def signs(count: int, width: int, seed: int) -> np.ndarray:
     """Return count x width signs, +1 or -1, float32; the first rows are the same for any count."""
     bits_needed = count * width
     words = np.random.PCG64(seed).random_raw(-(-bits_needed // 64))
     octets = np.asarray(words, dtype="<u8").view(np.uint8)
     bits = np.unpackbits(octets, count=bits_needed).reshape(count, width)
-    return torch.from_numpy(bits.astype(np.float32) * 2 - 1)
+    table: np.ndarray = bits.astype(np.float32) * 2 - 1
+    return table
 
 
-def centred_signs(count: int, width: int, seed: int) -> torch.Tensor:
+def centred_signs(count: int, width: int, seed: int) -> np.ndarray:
     """Return signs less the mean of each column: count x width, float32.
 
     They do not see the vector of ones, which a norm that subtracts the mean gives every model.
     """
     directions = signs(count, width, seed)
-    return directions - directions.mean(0)
+    centred: np.ndarray = directions - directions.mean(0)
+    return centred
 
 
-def times(matrix: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+def times(matrix: Values, right: np.ndarray) -> np.ndarray:
     """Return matrix @ right in float32: rows x k.
 
     Args:
         matrix: Of any floating type; NaN and infinities count as zero.
-        right: columns x k.
+        right: columns x k, float32.
     """
-    right = right.to(matrix.device)
-    parts = [finite(piece) @ right for piece in pieces(matrix)]
-    return torch.cat(parts)
+    if is_on_gpu(matrix):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.times(matrix, right)
+    array = as_array(matrix)
+    image = np.empty((len(array), right.shape[1]), np.float32)
+    for rows in pieces(array):
+        np.matmul(finite(array[rows]), right, out=image[rows])
+    return image
 
 
-def transposed_times(matrix: torch.Tensor, left: torch.Tensor) -> torch.Tensor:
+def transposed_times(matrix: Values, left: np.ndarray) -> np.ndarray:
     """Return matrix^T @ left in float32: columns x k.
 
     Args:
         matrix: Of any floating type; NaN and infinities count as zero.
-        left: rows x k.
+        left: rows x k, float32.
     """
-    matrix_pieces = pieces(matrix)
-    heights = [len(piece) for piece in matrix_pieces]
-    left_pieces = left.to(matrix.device).split(heights)
-    total = torch.zeros((), device=matrix.device)
-    for piece, left_piece in zip(matrix_pieces, left_pieces, strict=True):
-        total = total + finite(piece).T @ left_piece
+    if is_on_gpu(matrix):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.transposed_times(matrix, left)
+    array = as_array(matrix)
+    total = np.zeros((array.shape[1], left.shape[1]), np.float32)
+    for rows in pieces(array):
+        total += finite(array[rows]).T @ left[rows]
     return total
 
 
-def pieces(matrix: torch.Tensor) -> tuple[torch.Tensor, ...]:
-    """Return a matrix cut into a few rows at a time.
+def squared_row_lengths(matrix: Values) -> np.ndarray:
+    """Return the squared length of every row, float32; NaN and infinities count as zero."""
+    if is_on_gpu(matrix):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.squared_row_lengths(matrix)
+    array = as_array(matrix)
+    lengths = np.empty(len(array), np.float32)
+    for rows in pieces(array):
+        values = finite(array[rows])
+        lengths[rows] = (values * values).sum(1)
+    return lengths
+
+
+def trace_of_product(one: Values, other: Values, weights: np.ndarray) -> float:
+    """Return the trace of diag(weights) one other; NaN and infinities count as zero.
+
+    Args:
+        one: n x k.
+        other: k x n.
+        weights: n, float32.
+    """
+    if is_on_gpu(one) and is_on_gpu(other):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.trace_of_product(one, other, weights)
+    left, right = as_array(one), as_array(other)
+    total = 0.0
+    for rows in pieces(left):
+        products = finite(left[rows]) * finite(right[:, rows].T) * weights[rows, None]
+        total += float(products.sum(dtype=np.float64))
+    return total
+
+
+def pieces(matrix: np.ndarray) -> Iterator[slice]:
+    """Yield a few rows of a matrix at a time.
 
     float32 copies of more rows would stay with the allocator of every thread.
     """
-    on_cpu = matrix.device.type == "cpu"
-    most_values = CPU_PIECE if on_cpu else DEVICE_PIECE
-    height = max(1, most_values // max(1, matrix.shape[1]))
-    return tuple(matrix.split(height))
+    rows, columns = matrix.shape
+    height = max(1, PIECE // max(1, columns))
+    for start in range(0, rows, height):
+        yield slice(start, min(start + height, rows))
 
 
-def finite(piece: torch.Tensor) -> torch.Tensor:
-    """Return float32 values, with zeros for NaN and infinities."""
-    if piece.dtype == torch.float32:
-        return torch.nan_to_num(piece, 0.0, 0.0, 0.0)
-    return piece.to(torch.float32).nan_to_num_(0.0, 0.0, 0.0)
-
-
-def sketch(matrix: torch.Tensor, size: int) -> torch.Tensor:
-    """Return A^T W B / size with signs A, B: size x size, float32, on the CPU.
+def sketch(matrix: Values, size: int) -> np.ndarray:
+    """Return A^T W B / size with signs A, B: size x size, float32.
 
     Linear in W; its squared length is |W|_F^2 in the mean, off by a part of about 2 / size. Of a
     matrix of rank r it has rank r, or size if that is less.
     """
     rows, columns = matrix.shape
     thin = times(matrix, signs(columns, size, COLUMNS_SEED))
-    row_signs = signs(rows, size, ROWS_SEED).to(thin.device)
-    return (row_signs.T @ thin / size).cpu()
+    image: np.ndarray = signs(rows, size, ROWS_SEED).T @ thin / np.float32(size)
+    return image
 
 
-def thin_sketch(left: torch.Tensor, right: torch.Tensor, size: int) -> torch.Tensor:
-    """Return the sketch of left @ right from these factors, rows x r and r x columns."""
+def thin_sketch(left: Values, right: Values, size: int) -> np.ndarray:
+    """Return the sketch of left @ right from these factors, rows x r and r x columns: float32."""
+    left, right = as_array(left), as_array(right)
     rows, columns = left.shape[0], right.shape[1]
-    outer = signs(rows, size, ROWS_SEED).T @ left.to(torch.float32)
-    inner = right.to(torch.float32) @ signs(columns, size, COLUMNS_SEED)
-    image = outer.double() @ inner.double() / size
-    return image.nan_to_num(0.0, 0.0, 0.0).to(torch.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # of infinite factors
+        outer = signs(rows, size, ROWS_SEED).T @ float32(left)
+        inner = float32(right) @ signs(columns, size, COLUMNS_SEED)
+        image = float64(outer) @ float64(inner) / size
+        clean: np.ndarray = np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0)
+        return clean.astype(np.float32)
 
 
-def without_identity(image: Array, identity: Array) -> Array:
+def without_identity(image: np.ndarray, identity: np.ndarray) -> np.ndarray:
     """Return a sketch less its part along the sketch of the identity, which is of the same shape.
 
     Every matrix that maps the residual stream to itself has some of the identity in it, whatever
     the model was trained on.
     """
     share = (image * identity).sum() / (identity**2).sum()
-    rest: Array = image - share * identity
+    rest: np.ndarray = image - share * identity
     return rest
 
 
-def folded(values: torch.Tensor, width: int) -> np.ndarray:
+def folded(values: Values, width: int) -> np.ndarray:
     """Return any tensor as `width` numbers of length 1 whose angles are near those of the tensors.
 
     Zeros stay zero.
     """
-    flat = values.reshape(-1).to(torch.float32)
-    image = flat @ signs(len(flat), width, FOLD_SEED)
-    return unit(image.double().numpy())
+    flat = float32(as_array(values).reshape(-1))
+    with np.errstate(over="ignore", invalid="ignore"):  # NaN and infinities
+        image = flat @ signs(len(flat), width, FOLD_SEED)
+    return unit(image.astype(np.float64))
 
 
-def texture(matrix: torch.Tensor) -> Texture:
+def texture(matrix: Values) -> Texture:
     """Return how many different magnitudes 128 neighbours in a row have, and how many are zero.
 
     Both are shares, means over 64 places. Weights as training leaves them in bfloat16 come to some
@@ -143,14 +190,27 @@ def texture(matrix: torch.Tensor) -> Texture:
     rows, columns = matrix.shape
     run = min(RUN, columns)
     draw = np.random.Generator(np.random.PCG64(rows * columns))
-    stretches = []
-    for vertical, horizontal in draw.random((RUNS, 2)):
-        row = int(vertical * rows)
-        column = int(horizontal * (columns - run + 1))
-        stretches.append(matrix[row, column : column + run])
+    vertical, horizontal = draw.random((RUNS, 2)).T
+    places = Places(
+        rows=(vertical * rows).astype(int).tolist(),
+        columns=(horizontal * (columns - run + 1)).astype(int).tolist(),
+    )
 
-    magnitudes = torch.stack(stretches).to(torch.float32).abs().cpu().numpy()
+    magnitudes = np.abs(stretches(matrix, places, run))
     magnitudes.sort(axis=1)
-    steps = np.diff(magnitudes, axis=1) > 0
+    steps = magnitudes[:, 1:] > magnitudes[:, :-1]  # infinities may stand side by side
     distinct = 1 + steps.sum(1)
     return Texture(float(distinct.mean() / run), float((magnitudes == 0).mean()))
+
+
+def stretches(matrix: Values, places: Places, length: int) -> np.ndarray:
+    """Return `length` neighbours in a row from each of some places on: places x length, float32."""
+    if is_on_gpu(matrix):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.stretches(matrix, places, length)
+    array = as_array(matrix)
+    neighbours = np.empty((len(places.rows), length), np.float32)
+    for number, (row, column) in enumerate(zip(places.rows, places.columns, strict=True)):
+        neighbours[number] = float32(array[row, column : column + length])
+    return neighbours

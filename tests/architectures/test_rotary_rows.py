@@ -72,6 +72,6 @@ def test_a_buffer_tells_the_size_of_a_head(tmp_path):
 
     buffered = first_query("buffered", meta | {"rope.freqs": torch.ones(2)})
     assert torch.equal(buffered.load(), query)
-    assert torch.equal(buffered.first(20), query.reshape(-1)[:20])
+    assert (buffered.first(20) == query.numpy().reshape(-1)[:20]).all()
     bare = first_query("bare", meta)
     assert torch.equal(bare.load(), meta["layers.0.attention.wq.weight"])

@@ -3,7 +3,6 @@
 import models_made as made
 import numpy as np
 import pytest
-import torch
 from checkpoints_made import write_folder
 
 import registry
@@ -48,15 +47,15 @@ def written_out(layer, branch):
 @pytest.mark.parametrize("branch", ["attention", "mlp"])
 def test_a_branch_is_its_product(whole, branch):
     """A^T M B without its part along A^T B, for every layer."""
-    left, right = (centred_signs(made.HIDDEN, SIZE, seed).double() for seed in (OUT_SEED, IN_SEED))
+    left, right = (
+        centred_signs(made.HIDDEN, SIZE, seed).astype(float) for seed in (OUT_SEED, IN_SEED)
+    )
     identity = left.T @ right
     for layer in range(made.LAYERS):
-        product = left.T @ written_out(layer, branch) @ right
-        product -= (product * identity).sum() / identity.square().sum() * identity
+        product = left.T @ written_out(layer, branch).numpy() @ right
+        product -= (product * identity).sum() / (identity**2).sum() * identity
         found = next(b for b in whole.branches if (b.layer, b.branch) == (layer, branch))
-        assert float(np.dot(unit(product.flatten().numpy()), found.stream)) == pytest.approx(
-            1, abs=1e-3
-        )
+        assert float(np.dot(unit(product.flatten()), found.stream)) == pytest.approx(1, abs=1e-3)
 
 
 WIDTH, INNER = 8, 4
@@ -65,10 +64,10 @@ STREAM = ResidualStream(WIDTH)
 
 def side(tensor, seed, outward=False, expert=None, inner=INNER):
     """A made-up side of the mlp of layer 0."""
-    thin = torch.randn(inner, SIZE, generator=torch.Generator().manual_seed(seed))
+    thin = np.random.default_rng(seed).standard_normal((inner, SIZE))
     return BranchSide(
         layer=0, branch="mlp", expert=expert, outward=outward, tensor=tensor,
-        packed=thin.half(), scale=1.0, lengths=torch.ones(inner),
+        packed=thin.astype(np.float16), scale=1.0, lengths=np.ones(inner),
     )  # fmt: skip
 
 

@@ -5,7 +5,8 @@ import torch
 from threadpoolctl import threadpool_info
 
 from registry.errors import DeviceUnavailable
-from registry.fingerprints.device import chosen, cores, gathering, one_thread_each
+from registry.fingerprints import device
+from registry.fingerprints.device import CPU, Device, chosen, cores, gathering, one_thread_each
 
 
 def limits() -> list[int]:
@@ -16,11 +17,13 @@ def limits() -> list[int]:
 
 
 def test_auto_takes_what_is_there(monkeypatch):
-    """CUDA where torch sees it, else the CPU."""
+    """CUDA where there is a driver and torch sees a GPU, else the CPU."""
+    monkeypatch.setattr(device, "DRIVERS", ("/",))
     for seen, expected in ((False, "cpu"), (True, "cuda")):
         monkeypatch.setattr(torch.cuda, "is_available", lambda seen=seen: seen)
-        assert chosen("auto") == torch.device(expected)
-    assert chosen("cpu") == torch.device("cpu")
+        assert chosen("auto") == Device(expected)
+    monkeypatch.setattr(device, "DRIVERS", ())
+    assert chosen("auto") == chosen("cpu") == CPU
 
 
 @pytest.mark.parametrize(
@@ -46,7 +49,8 @@ def test_devices_that_are_not_there(monkeypatch, name, count, reason):
 def test_a_gpu_that_is_there(monkeypatch):
     """By its number, or the first."""
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    assert [chosen(name).index for name in ("cuda", "cuda:1")] == [None, 1]
+    assert [str(chosen(name)) for name in ("cuda", "cuda:1")] == ["cuda", "cuda:1"]
+    assert chosen("cuda:1").torch == torch.device("cuda:1")
 
 
 def test_libraries_keep_to_one_thread():
@@ -65,5 +69,5 @@ def test_libraries_keep_to_one_thread():
 
 def test_the_cpu_gathers_nothing():
     """A matrix is computed while it is in the cache."""
-    assert gathering(torch.device("cpu"), 4) == 0
+    assert gathering(CPU, 4) == 0
     assert cores() >= 1

@@ -1,17 +1,16 @@
 """registry.fingerprints.options."""
 
 import pytest
-import torch
 
 from registry.errors import DeviceUnavailable, UnknownRank
-from registry.fingerprints.device import cores
+from registry.fingerprints.device import CPU, cores
 from registry.fingerprints.options import MeasureOptions, measure_options
 
 
 def test_what_is_left_open_is_chosen():
     """A thread for every core; a CPU gathers no batches."""
     options = measure_options(64, None, "cpu", prove=True)
-    assert options == MeasureOptions(64, torch.device("cpu"), cores(), 0, prove=True)
+    assert options == MeasureOptions(64, CPU, cores(), 0, prove=True)
     assert measure_options(16, 3, "cpu", prove=False).threads == 3
 
 

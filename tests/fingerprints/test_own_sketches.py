@@ -11,6 +11,7 @@ from registry.architectures.projection_tensors import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
 from registry.checkpoints import Entry
 from registry.fingerprints import compute, own_sketches
+from registry.fingerprints.device import CPU
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.own_sketches import LAYERS, SidePair, middle_layers, square_map
 
@@ -88,9 +89,9 @@ def test_stacked_experts_are_read_once_for_all(held, monkeypatch):
     experts, inner, width = 4, 6, 8
     pairs = stacked_pairs(experts, inner, width, reads)
     stream = ResidualStream(width)
-    square = square_map((0, "mlp"), pairs, stream, 0, torch.device("cpu"))
+    square = square_map((0, "mlp"), pairs, stream, 0, CPU)
     before = len(reads)
-    square.apply(torch.eye(width))
+    square.apply(np.eye(width, dtype=np.float32))
     assert before == 2
     assert len(reads) - before == (0 if held else 2)
 

@@ -1,12 +1,12 @@
 """registry.fingerprints.value_heads: the size of heads that share values, from the weights alone."""
 
 import models_made as made
+import numpy as np
 import pytest
-import torch
 
 from registry.fingerprints.value_heads import head_size, length_correlation, repeated_values
 
-ROOT = {name: tensor.float() for name, tensor in made.grown().items()}
+ROOT = {name: tensor.float().numpy() for name, tensor in made.grown().items()}
 
 
 def test_heads_are_told_from_the_weights():
@@ -14,20 +14,20 @@ def test_heads_are_told_from_the_weights():
     pairs = []
     for layer in range(made.LAYERS):
         value, output = (ROOT[f"model.layers.{layer}.{name}"] for name in (made.V, made.O))
-        pairs.append((value.square().sum(1), output.square().sum(0)))
+        pairs.append(((value**2).sum(1), (output**2).sum(0)))
     assert head_size(pairs) == made.HEAD
     assert head_size([]) == 0
 
 
 def test_lengths_that_go_against_each_other_count_as_much():
     """As where a value was scaled up and the output that reads it down."""
-    value = torch.tensor([1.0, 2.0, 4.0, 8.0])
+    value = np.array([1.0, 2.0, 4.0, 8.0])
     assert length_correlation(value, 1 / value, 2) == pytest.approx(-1)
     assert length_correlation(value, value, 4) == pytest.approx(1)
-    assert length_correlation(torch.ones(4), value, 2) == 0
+    assert length_correlation(np.ones(4), value, 2) == 0
 
 
 def test_each_value_head_comes_once_for_every_query_head():
     """Two heads of two rows, each read by two query heads."""
-    value = torch.arange(4.0)[:, None]
+    value = np.arange(4.0)[:, None]
     assert repeated_values(value, 8, 2).flatten().tolist() == [0, 1, 0, 1, 2, 3, 2, 3]

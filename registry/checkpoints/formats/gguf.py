@@ -5,7 +5,7 @@ what the converter did to the matrices of a model is undone.
 """
 
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType
@@ -19,9 +19,6 @@ from registry.checkpoints.formats.gguf_restore import restored
 from registry.checkpoints.peft.dialects import GGUF_ADAPTER
 from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import FormatNotRead, QuantisedWeights
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 DTYPES: dict[GGMLQuantizationType, DType] = {
     GGMLQuantizationType.F64: F64,
@@ -122,24 +119,22 @@ def readable(kind: GGMLQuantizationType) -> bool:
     return True
 
 
-def first(blob: Blob, row: Row, count: int) -> "Tensor":
+def first(blob: Blob, row: Row, count: int) -> np.ndarray:
     """Read the first values of a quantised tensor, flat, and of its bytes no more than needed."""
     block, width = GGML_QUANT_SIZES[row.kind]  # elements and bytes
     blocks = -(-count // block)
     raw = np.frombuffer(read_bytes(blob, row.offset, blocks * width), np.uint8)
-    tensor = F32.empty(blocks * block)
     with np.errstate(all="ignore"):  # the scale of a damaged block may be infinite
-        tensor.numpy()[:] = dequantize(raw[None], row.kind)[0]
-    return tensor[:count]
+        return dequantize(raw[None], row.kind)[0, :count]
 
 
-def dequantised(blob: Blob, row: Row) -> "Tensor":
+def dequantised(blob: Blob, row: Row) -> np.ndarray:
     """Read a quantised tensor as float32; beside it, a few MB are held in memory.
 
     It is read READ bytes and dequantised GROUP elements at a time, both in whole blocks.
     """
-    tensor = F32.empty(*row.shape)
-    values = tensor.view(-1).numpy()
+    tensor = F32.blank(*row.shape)
+    values = tensor.reshape(-1)
     block, width = GGML_QUANT_SIZES[row.kind]  # elements and bytes
     group = GROUP // block * width
     reading = READ // group * group

@@ -6,13 +6,13 @@ A GGUF file in float16 then holds what the model's safetensors hold. Source: con
 import re
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import numpy as np
 
 from registry.checkpoints.tensors import Contents, Entry
 from registry.errors import BrokenFile
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from registry.numerics.arrays import contiguous
 
 # Architectures whose query and key rows the converter reorders (convert_hf_to_gguf.py,
 # LlamaModel.permute): each head's two halves, which the rotary embedding pairs, become pairs of
@@ -80,12 +80,12 @@ def unpermuted(entry: Entry, config: dict[str, Any], label: str) -> Entry:
     return replace(entry, read=partial(in_halves, entry, heads), head=None)
 
 
-def in_halves(entry: Entry, heads: int) -> "Tensor":
+def in_halves(entry: Entry, heads: int) -> np.ndarray:
     """Load a tensor and, in place, put each head's even rows before its odd ones."""
-    tensor = entry.load()
-    for head in tensor.view(heads, -1, *tensor.shape[1:]):
-        pairs = head.unflatten(0, (-1, 2))
-        head.copy_(pairs.transpose(0, 1).reshape(head.shape))
+    tensor = entry.array()
+    for head in tensor.reshape(heads, -1, *tensor.shape[1:]):
+        pairs = head.reshape(-1, 2, *head.shape[1:])
+        head[:] = pairs.swapaxes(0, 1).reshape(head.shape)
     return tensor
 
 
@@ -127,9 +127,9 @@ def joined(entry: Entry) -> Entry:
     return replace(entry, shape=(heads * rows, latent), read=read, head=None)
 
 
-def one_below_the_other(entry: Entry, transposed: bool) -> "Tensor":
+def one_below_the_other(entry: Entry, transposed: bool) -> np.ndarray:
     """Load the matrices of all heads as one matrix."""
-    matrices = entry.load()
+    matrices = entry.array()
     if transposed:
-        matrices = matrices.mT
-    return matrices.flatten(0, 1)
+        matrices = matrices.swapaxes(1, 2)
+    return contiguous(matrices).reshape(-1, matrices.shape[2])

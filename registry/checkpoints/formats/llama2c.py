@@ -9,15 +9,14 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
 
 from registry.checkpoints.blob import Blob, Span, read_bytes
 from registry.checkpoints.dtypes import F32, I8
 from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 MAGIC = b"24ka"  # 0x616b3432, little-endian
 QUANTISED = 2  # the version
@@ -198,10 +197,11 @@ def entry(blob: Blob, group: int, place: Place) -> Entry:
     return Entry(place.name, F32, place.shape, load, stored, bytes_stored=size)
 
 
-def dequantised(blob: Blob, place: Place, group: int) -> "Tensor":
+def dequantised(blob: Blob, place: Place, group: int) -> np.ndarray:
     """Read an int8 tensor, whose scales follow it, as float32."""
     count = math.prod(place.shape)
-    tensor = Span(blob, place.offset, I8, place.shape).read().float()
+    tensor = Span(blob, place.offset, I8, place.shape).read().astype(np.float32)
     scales = Span(blob, place.offset + count, F32, (count // group, 1)).read()
-    tensor.view(-1, group).mul_(scales)
+    groups = tensor.reshape(-1, group)
+    groups *= scales
     return tensor

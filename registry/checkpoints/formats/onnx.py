@@ -15,12 +15,15 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import numpy as np
+
 from registry.checkpoints import dtypes
 from registry.checkpoints.blob import Blob, LocalBlob, Span
 from registry.checkpoints.dtypes import DType
 from registry.checkpoints.limits import limit
 from registry.checkpoints.tensors import Entry
 from registry.errors import BrokenFile, FormatNotRead, MissingShard, QuantisedWeights, ShardOutside
+from registry.numerics.arrays import contiguous
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -278,9 +281,9 @@ def turned(entry: Entry) -> Entry:
     return replace(entry, shape=(outputs, inputs), read=read, head=None)
 
 
-def transposed(entry: Entry) -> "Tensor":
+def transposed(entry: Entry) -> np.ndarray:
     """Read a matrix with its rows as columns."""
-    return entry.read().T.contiguous()
+    return contiguous(entry.array().T)
 
 
 def distinct(blob: Blob, entries: list[Entry]) -> list[Entry]:

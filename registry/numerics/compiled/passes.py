@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
 
+import ml_dtypes
 import numpy as np
-import torch
 from numba.core.errors import NumbaError
 from numba.extending import register_jitable
 
@@ -70,27 +70,27 @@ class Sums(NamedTuple):
 
 
 FORMATS = {
-    torch.float64: Format(64, 0, 0, 1.0, 0x7FF0000000000000),
-    torch.float32: Format(32, 0, 0x7FFFFFFF, 1.0, 0x7F800000),
-    torch.bfloat16: Format(16, 0, 0x7FFF0000, 1.0, 0x7F80),
-    torch.float16: Format(16, 3, 0x0FFFE000, 2.0**112, 0x7C00),
-    torch.float8_e5m2: Format(8, 3, 0x0FE00000, 2.0**112, 0x7C),
-    torch.float8_e4m3fn: Format(8, 4, 0x07F00000, 2.0**120, 0x7F),
+    np.dtype(np.float64): Format(64, 0, 0, 1.0, 0x7FF0000000000000),
+    np.dtype(np.float32): Format(32, 0, 0x7FFFFFFF, 1.0, 0x7F800000),
+    np.dtype(ml_dtypes.bfloat16): Format(16, 0, 0x7FFF0000, 1.0, 0x7F80),
+    np.dtype(np.float16): Format(16, 3, 0x0FFFE000, 2.0**112, 0x7C00),
+    np.dtype(ml_dtypes.float8_e5m2): Format(8, 3, 0x0FE00000, 2.0**112, 0x7C),
+    np.dtype(ml_dtypes.float8_e4m3fn): Format(8, 4, 0x07F00000, 2.0**120, 0x7F),
 }
 
 
-def compiled_pass(values: torch.Tensor, pivot: float) -> Pass | None:
-    """Return the power sums of a flat tensor in memory, about a pivot.
+def compiled_pass(values: np.ndarray, pivot: float) -> Pass | None:
+    """Return the power sums of a flat array, about a pivot.
 
     None for what no kernel takes: other types, NaN, infinities.
     """
     form = FORMATS.get(values.dtype)
     if form is None:
         return None
-    whole = values.numel() // WORD_VALUES * WORD_VALUES
+    whole = len(values) // WORD_VALUES * WORD_VALUES
     stored = values[:whole]
-    if values.data_ptr() % ALIGNMENT:
-        stored = stored.clone()
+    if values.ctypes.data % ALIGNMENT:
+        stored = stored.copy()
 
     about_zero = form.width < DOUBLE and not pivot
     sums = power_sums(form, stored, pivot, single=about_zero)
@@ -104,7 +104,7 @@ def compiled_pass(values: torch.Tensor, pivot: float) -> Pass | None:
 
     powers = (sums.s1, sums.s2, sums.s3, sums.s4)
     body = Pass(whole, powers, limits.low, limits.high, 0, pivot)
-    if whole == values.numel():
+    if whole == len(values):
         return body
     return joined([body, plain(values[whole:], pivot)])
 
@@ -115,22 +115,22 @@ def fits_float32(limits: Range) -> bool:
     return SINGLE_LOW <= largest < SINGLE_HIGH
 
 
-def power_sums(form: Format, stored: torch.Tensor, pivot: float, *, single: bool) -> Sums | None:
-    """Return what the kernel says of a tensor's storage; None where nothing compiles.
+def power_sums(form: Format, stored: np.ndarray, pivot: float, *, single: bool) -> Sums | None:
+    """Return what the kernel says of an array's storage; None where nothing compiles.
 
     It sees the storage as words, and as signed and unsigned patterns.
     """
     kernel = single_powers(form) if single else double_powers(form)
     if kernel is None:
         return None
-    octets = stored.view(torch.uint8).numpy()
+    octets = stored.view(np.uint8)
     words = octets.view(np.float64 if form.width == DOUBLE else np.uint32)
     signed = octets.view(f"i{form.width // 8}")
     unsigned = octets.view(f"u{form.width // 8}")
     return Sums(*kernel(words, signed, unsigned, pivot))
 
 
-def extremes(form: Format, dtype: torch.dtype, sums: Sums) -> Range | None:
+def extremes(form: Format, dtype: np.dtype, sums: Sums) -> Range | None:
     """Return minimum and maximum from the patterns; None where one is no finite number.
 
     Patterns are sign and magnitude: as integers, negative values are in falling order.
@@ -143,9 +143,9 @@ def extremes(form: Format, dtype: torch.dtype, sums: Sums) -> Range | None:
     lowest = sums.top - 2 * half if any_negative else sums.low
     highest = sums.high if any_positive else sums.low
 
-    patterns = torch.tensor([lowest, highest], dtype=getattr(torch, f"int{form.width}"))
-    low, high = patterns.view(dtype).double().tolist()
-    return Range(low + 0.0, high + 0.0)  # no negative zero
+    patterns = np.array([lowest, highest], f"i{form.width // 8}")
+    low, high = patterns.view(dtype).astype(np.float64)
+    return Range(float(low) + 0.0, float(high) + 0.0)  # no negative zero
 
 
 def built(form: Format, function: Kernel) -> Kernel | None:
