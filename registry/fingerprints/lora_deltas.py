@@ -8,8 +8,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-import torch
-
 from registry.architectures.layout import Layout, ProjectionTensor
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Delta, Entry
@@ -17,7 +15,7 @@ from registry.fingerprints.digests import TensorDigests
 from registry.fingerprints.matrix import SKETCH_SIZES, MatrixStatistics
 from registry.fingerprints.record import Adapter
 from registry.fingerprints.subspace_sketches import gram_sketch_of_factors
-from registry.numerics.arrays import as_tensor
+from registry.numerics.arrays import Values, as_array
 from registry.numerics.digest import tensor_digest
 from registry.numerics.lowrank import product, side
 from registry.numerics.moments import Moments, merge, moments
@@ -27,7 +25,7 @@ STACK = 3  # dimensions of a stack of experts
 
 
 def delta_statistics(
-    tensor: ProjectionTensor, delta: Delta, b: torch.Tensor, a: torch.Tensor, rank: int
+    tensor: ProjectionTensor, delta: Delta, b: Values, a: Values, rank: int
 ) -> Iterator[MatrixStatistics]:
     """Compute the statistics of each projection in a LoRA delta, in the order of its parts.
 
@@ -45,13 +43,14 @@ def delta_statistics(
             yield from delta_statistics(of_expert, delta, expert_b, expert_a, rank)
         return
 
+    b, a = as_array(b), as_array(a)
     inputs_side = side(a.T)
     a_digest = tensor_digest(a)
     for part, projection in zip(tensor.cut(b), tensor.parts, strict=True):
         outputs_side = side(part)
         delta_moments, spectrum = product(outputs_side, inputs_side, delta.scaling, rank)
         image = thin_sketch(part, a, SKETCH_SIZES[projection]) * delta.scaling
-        triangles = (as_tensor(outputs_side.triangle), as_tensor(inputs_side.triangle))
+        triangles = (outputs_side.triangle, inputs_side.triangle)
 
         yield MatrixStatistics(
             rows=part.shape[0],
@@ -75,7 +74,7 @@ def delta_digest(delta: Delta) -> str:
     """Return the SHA-256 of a delta that is no projection's, from the tensors it is kept in."""
     content = b""
     for part in delta.parts:
-        content += tensor_digest(part.load())
+        content += tensor_digest(part.array())
     return scaled_digest(delta, content)
 
 
@@ -120,7 +119,7 @@ def mean_magnitudes(tensors: Sequence[ProjectionTensor]) -> tuple[float, ...]:
         entry: Entry | None = getattr(tensor.entry, "magnitude", None)
         if entry is None:
             continue
-        parts = tensor.cut(entry.load().reshape(-1, 1))
+        parts = tensor.cut(entry.array().reshape(-1, 1))
         for projection, part in zip(tensor.parts, parts, strict=True):
             by_projection[projection].append(moments(part))
 

@@ -257,5 +257,4 @@ class Meter:
     def spectra(self, matrices: list[Values], tolerance: float = TOLERANCE) -> list[Spectrum]:
         """Return the singular values of matrices of one shape."""
         with self.timing.stage("spectrum"):
-            tensors = [as_tensor(matrix) for matrix in matrices]
-            return spectra(tensors, self.options.rank, tolerance, prove=self.options.prove)
+            return spectra(matrices, self.options.rank, tolerance, prove=self.options.prove)

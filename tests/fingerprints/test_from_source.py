@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from checkpoints_made import llama, write_folder
 from places import EXAMPLES
 
 import registry
@@ -48,3 +49,13 @@ def test_a_bare_machine(absent):
         assert digest == expected.digest
         assert std == pytest.approx(expected.std, rel=1e-9)
         assert labels == [list(c.labels) for c in expected.clusterings]
+
+
+def test_a_model_of_safetensors_is_read_without_torch(tmp_path):
+    """On a CPU neither reading nor measuring imports it."""
+    write_folder(tmp_path / "m", llama())
+    code = (
+        "import sys; from registry.fingerprints.from_source import read;"
+        "read(sys.argv[1], rank=16); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code, tmp_path / "m"], check=True)
