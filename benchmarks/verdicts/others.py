@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from peer_environment import environment
 from sklearn.metrics import roc_auc_score
-from zoo.peers import SCORES, compare, environment
+from zoo.peers import SCORES, compare
 
 from registry import Registry
 from registry.architectures.roles import PROJECTIONS

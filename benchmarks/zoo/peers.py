@@ -10,63 +10,29 @@ pair.
 import argparse
 import json
 import math
-import os
 import subprocess
 import sys
-import sysconfig
 import time
-import venv
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from peer_environment import environment, peer_settings
 from sklearn.metrics import roc_auc_score
 
 from zoo.pairs import Pair, pairs, read
 
 WORKER = Path(__file__).with_name("peers_worker.py")
 SCORES = ("kit", "kit_identity", "modeldna")
-BESIDE = (
-    "pandas",
-    "protobuf",
-    "pyarrow",
-    "pydantic-settings",
-    "sentencepiece",
-    "structlog",
-    "tiktoken",
-)
-INSTALLS = (
-    ("modeldna", *BESIDE),
-    (
-        "--no-deps",
-        "--ignore-requires-python",
-        "cisco-ai-provenance-kit",
-    ),  # it asks for 3.12 and runs on 3.11
-)
-
-
-def environment(folder: Path) -> Path:
-    """The peers' interpreter; made and filled where there is none."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        packages = next(folder.glob("lib/*/site-packages"))
-        (packages / "zz_borrowed.pth").write_text(sysconfig.get_path("purelib"))  # after its own
-        for arguments in INSTALLS:
-            subprocess.run([python, "-m", "pip", "install", "--quiet", *arguments], check=True)  # noqa: S603 - our own
-    return python
 
 
 def compare(python: Path, folders: Iterable[tuple[Path, Path]]) -> Iterator[dict[str, float | str]]:
     """Each peer's scores and verdict of every pair (model, candidate parent)."""
-    settings = os.environ | {
-        "HF_HUB_OFFLINE": "1",
-        "TRANSFORMERS_VERBOSITY": "error",
-        "PYTHONWARNINGS": "ignore",
-    }
     command = [python, WORKER]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=settings) as worker:  # noqa: S603 - our own
+    with subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=pipe, stdout=pipe, text=True, env=peer_settings()
+    ) as worker:
         for pair in folders:
             print(json.dumps([str(folder) for folder in pair]), file=worker.stdin, flush=True)
             yield json.loads(worker.stdout.readline())
