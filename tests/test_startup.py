@@ -82,7 +82,6 @@ def test_identifying_needs_no_pictures(url: str) -> None:
     assert not loaded((*unwanted, "scipy.optimize"), "identify", CHILD)
 
 
-@pytest.mark.xfail(reason="torch still reads and measures safetensors", strict=True)
 def test_safetensors_are_compared_without_torch() -> None:
     """On a CPU numpy and numba read, measure and compare safetensors."""
     assert not loaded(("torch",), "compare", CHILD, BASE, "--device", "cpu")
