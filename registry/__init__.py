@@ -60,7 +60,7 @@ from typing import TYPE_CHECKING, Any
 from registry.errors import RegistryError
 
 if TYPE_CHECKING:
-    from registry.api.functions import compare, fingerprint, inspect
+    from registry.api.functions import compare, compare_quickly, fingerprint, inspect
     from registry.api.registry import Registry
     from registry.architectures.inspection import Inspection
     from registry.database.fingerprints import Outcome
@@ -83,6 +83,7 @@ __all__ = [
     "Summary",
     "Verdict",
     "compare",
+    "compare_quickly",
     "fingerprint",
     "inspect",
 ]
@@ -98,6 +99,7 @@ HOMES = {
     "Summary": "registry.database.models",
     "Verdict": "registry.lineage.verdict",
     "compare": "registry.api.functions",
+    "compare_quickly": "registry.api.functions",
     "fingerprint": "registry.api.functions",
     "inspect": "registry.api.functions",
 }

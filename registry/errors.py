@@ -417,7 +417,7 @@ class OtherWeights(RegistryError):
 
 
 class QuickNeedsModel(RegistryError):
-    """{source!r} is an adapter, which --quick does not read; identify it without --quick."""
+    """{source!r} is an adapter, which --quick does not read; ask without --quick."""
 
 
 class UnknownRank(RegistryError):

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from registry.fingerprints.from_source import Options
     from registry.fingerprints.record import Fingerprint
     from registry.lineage.verdict import Verdict
+    from registry.workflows.quick_verdict import QuickIdentification
     from registry.workflows.resolve import Named
+    from registry.workflows.subject import VerdictOptions
 
 # ruff: noqa: PLC0415  # see the module's docstring
 
@@ -56,7 +58,7 @@ def inspect(source: str | Path) -> "Inspection":
     return inspection.inspect(source)
 
 
-def compare(a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
+def compare(a: "Named", b: "Named", **options: "Unpack[VerdictOptions]") -> "Verdict":
     """Return whether `a` was derived from `b`. Needs no database. Raises RegistryError.
 
     Both are sources, fingerprints, or files that `registry fingerprint -o` wrote. The verdict's
@@ -70,3 +72,13 @@ def compare(a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
     from registry.workflows import compare
 
     return compare.compare(a, b, **options)
+
+
+def compare_quickly(a: "Named", b: "Named", *, download: bool = False) -> "QuickIdentification":
+    """Return whether `a` comes from `b`, reading no more of both than that needs.
+
+    Needs no database. Raises RegistryError.
+    """
+    from registry.workflows import compare_quick
+
+    return compare_quick.compare_quickly(a, b, download=download)

@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     from registry.workflows.adapters import NearAdapter
     from registry.workflows.flush import Flushed
     from registry.workflows.identify import Identification
-    from registry.workflows.identify_quick import QuickIdentification
     from registry.workflows.ingest import Ingested
+    from registry.workflows.quick_verdict import QuickIdentification
     from registry.workflows.resolve import Named, Resolved
+    from registry.workflows.subject import VerdictOptions
     from registry.workflows.upgrade import Upgraded
 
 # ruff: noqa: PLC0415  # see the module's docstring
@@ -115,7 +116,7 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
         return upgrade.upgrade(self._engine, tool_version(), names, dry_run=dry_run, **options)
 
     def identify(
-        self, source: "Named", *, k: int = 10, **options: "Unpack[Options]"
+        self, source: "Named", *, k: int = 10, **options: "Unpack[VerdictOptions]"
     ) -> "Identification":
         """Return the verdict on a source, and the k nearest registered models or adapters."""
         from registry.workflows import identify
@@ -130,6 +131,14 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
 
         return identify_quick.identify_quickly(self._engine, source, download=download)
 
+    def compare_quickly(
+        self, a: "Named", b: "Named", *, download: bool = False
+    ) -> "QuickIdentification":
+        """Return whether `a` comes from `b`, reading no more of both than that needs."""
+        from registry.workflows.compare_quick import compare_quickly
+
+        return compare_quickly(self.resolve(a), self.resolve(b), download=download)
+
     def resolve(self, named: "Named", *, labelled: bool = False) -> "Resolved":
         """Return what a name or source is taken for; methods that take one take the answer."""
         from registry.workflows import resolve
@@ -142,13 +151,13 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
 
         return resolve.fingerprint_of(self.resolve(named), options)
 
-    def compare(self, a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
+    def compare(self, a: "Named", b: "Named", **options: "Unpack[VerdictOptions]") -> "Verdict":
         """Return whether `a` was derived from `b`; registered models or as for registry.compare."""
         from registry.workflows.compare import compare
 
         return compare(self.resolve(a), self.resolve(b), **options)
 
-    def verify(self, a: "Named", b: "Named", **options: "Unpack[Options]") -> "Verdict":
+    def verify(self, a: "Named", b: "Named", **options: "Unpack[VerdictOptions]") -> "Verdict":
         """Return what `compare` does, with the direction that other registered models show."""
         from registry.workflows.verify import verify
 

@@ -106,6 +106,19 @@ timing_option = option(
     help="Report the time per stage, on stderr or as `timing` in the JSON.",
 )
 
+quick_option = option(
+    "--quick",
+    is_flag=True,
+    help="Stop reading once the base is identified (at most 2 % of the weights);"
+    " report bytes read.",
+)
+
+full_option = option(
+    "--full",
+    is_flag=True,
+    help="Take all evidence, also of a large model where less decides.",
+)
+
 source_argument = click.argument("source")
 
 model_argument = click.argument("model")

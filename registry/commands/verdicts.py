@@ -1,5 +1,6 @@
 """Commands that answer which model a checkpoint was derived from."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ from registry.commands.naming import check_typed, named_models
 from registry.commands.options import (
     UNKNOWN,
     RenamedOption,
+    full_option,
     json_option,
     model_argument,
     option,
     python_options,
+    quick_option,
     reading_options,
     source_argument,
 )
@@ -40,23 +43,20 @@ VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": UNKNOWN}  # exit 
     type=click.IntRange(1, 1000),
     help="How many models to list.",
 )
-@option(
-    "--quick",
-    is_flag=True,
-    help="Stop reading once the base is identified (at most 2 % of the weights);"
-    " report bytes read.",
-)
+@quick_option
 @option(
     "--report",
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Also write the verdict as a page of HTML.",
 )
+@full_option
 @reading_options(rank=16)
 def identify(
     source: str,
     nearest: int,
     quick: bool,
+    full: bool,
     report: Path | None,
     json: bool,
     timing: bool,
@@ -84,9 +84,8 @@ def identify(
 
     with Registry() as registry:
         with measured_run(source, json=json, timing=timing) as run:
-            identification = registry.identify(
-                source, k=nearest, **python_options(options), **run.observers
-            )
+            asked = {**python_options(options), "full": full or report is not None}
+            identification = registry.identify(source, k=nearest, **asked, **run.observers)
         if report:
             from registry.report.page import identification_page
             from registry.settings import tool_version
@@ -115,8 +114,7 @@ def identify_quickly(source: str, *, json: bool, download: bool) -> None:
     content = {
         "source": source,
         **verdicts.verdict_json(verdict),
-        "read": glimpse.read,
-        "bytes": glimpse.total,
+        **verdicts.read_json(glimpse),
         **not_compared,
     }
     show(content, verdicts.verdict_table(source, verdict), json=json)
@@ -132,8 +130,12 @@ def exit_if_unknown(verdict: "Verdict") -> None:
 @click.command()
 @click.argument("a")
 @click.argument("b")
+@quick_option
+@full_option
 @reading_options(rank=16)
-def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
+def compare(
+    a: str, b: str, quick: bool, full: bool, json: bool, timing: bool, **options: Any
+) -> None:
     """Decide whether A was derived from B.
 
     Both are sources, registered models or files of `registry fingerprint -o`. Exit code 4
@@ -144,8 +146,8 @@ def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
     """
     check_typed(a, b, options["merge_into"])
     with measured_run(a, json=json, timing=timing) as run:
-        reading = {**python_options(options), "timing": run.clock}
-        verdict, notes = compared(a, b, reading)
+        reading = {**python_options(options), "full": full, "timing": run.clock}
+        verdict, notes = compared(a, b, reading, quick=quick)
 
     from registry.report import verdicts
 
@@ -154,7 +156,9 @@ def compare(a: str, b: str, json: bool, timing: bool, **options: Any) -> None:
     exit_if_unknown(verdict)
 
 
-def compared(a: str, b: str, reading: dict[str, Any]) -> tuple["Verdict", dict[str, Any]]:
+def compared(
+    a: str, b: str, reading: dict[str, Any], *, quick: bool
+) -> tuple["Verdict", dict[str, Any]]:
     """Return the verdict, and what JSON says beside it.
 
     Two paths need no database: nothing that is registered can be meant.
@@ -162,11 +166,29 @@ def compared(a: str, b: str, reading: dict[str, Any]) -> tuple["Verdict", dict[s
     import registry as python
 
     if is_path(a) and is_path(b):
-        return python.compare(a, b, **reading), {"not_compared": {}}
+        verdict, read = pair_read(python, (a, b), reading, quick=quick)
+        return verdict, {**read, "not_compared": {}}
     with python.Registry() as registry:
         named = named_models(registry, (a, b))
-        verdict = registry.compare(*named.models, **reading)
-        return verdict, {**named.note, **say_not_compared(registry)}
+        verdict, read = pair_read(registry, named.models, reading, quick=quick)
+        return verdict, {**read, **named.note, **say_not_compared(registry)}
+
+
+def pair_read(
+    python: Any, models: Sequence[Any], reading: dict[str, Any], *, quick: bool
+) -> tuple["Verdict", dict[str, Any]]:
+    """Return the verdict on a pair, and the bytes that a quick look read.
+
+    Args:
+        python: What has the functions: a registry, or the package for what needs none.
+    """
+    if not quick:
+        return python.compare(*models, **reading), {}
+
+    from registry.report.verdicts import read_json
+
+    verdict, glimpse = python.compare_quickly(*models, download=reading["download"])
+    return verdict, read_json(glimpse)
 
 
 @click.command()
@@ -184,9 +206,18 @@ def compared(a: str, b: str, reading: dict[str, Any]) -> tuple["Verdict", dict[s
     is_flag=True,
     help="Consistent only where the weights show that the base came first.",
 )
+@quick_option
+@full_option
 @reading_options(rank=16, merging=False)
 def verify(
-    source: str, claimed_base: str, strict: bool, json: bool, timing: bool, **options: Any
+    source: str,
+    claimed_base: str,
+    strict: bool,
+    quick: bool,
+    full: bool,
+    json: bool,
+    timing: bool,
+    **options: Any,
 ) -> None:
     """Check the claim that a checkpoint was derived from a model.
 
@@ -207,13 +238,23 @@ def verify(
     with Registry() as registry:
         with measured_run(source, json=json, timing=timing) as run:
             named = named_models(registry, (source, claimed_base))
-            verdict = registry.verify(*named.models, **options, timing=run.clock)
+            asked = {**options, "full": full, "timing": run.clock}
+            if quick:
+                verdict, read = pair_read(registry, named.models, asked, quick=True)
+            else:
+                verdict, read = registry.verify(*named.models, **asked), {}
         not_compared = say_not_compared(registry)
 
     outcome = claim_outcome(verdict, strict=strict)
     claim = {"source": source, "base": claimed_base, "outcome": outcome, "strict": strict}
     run.show(
-        {**claim, **verdicts.verdict_json(verdict), **named.note, **not_compared},
+        {
+            **claim,
+            **verdicts.verdict_json(verdict),
+            **read,
+            **named.note,
+            **not_compared,
+        },
         verdicts.verified_table(source, claimed_base, outcome, verdict),
     )
     raise SystemExit(VERIFIED[outcome])

@@ -53,6 +53,8 @@ NEAR_OWN = text(
     "SELECT m.name FROM registry_tables.near_own(:own, :kind, :version, :k) AS n"
     " JOIN registry_tables.models AS m ON m.id = n.model_id ORDER BY n.distance, m.id"
 ).bindparams(bindparam("own", type_=OutlineRow.own.type))
+SEVERAL = 2  # models that begin alike: more than one
+NO_CHANCE = 0.35  # cosine of two images of 256 numbers: 5.6 standard deviations
 SELDOM = 0.05  # p-value of an adapter's fit up to which its base is looked for again
 
 
@@ -111,6 +113,12 @@ def by_start(session: Session, start: tuple[float, ...], k: int) -> list[StartLi
         named = NamedModel(name, family)
         likenesses.append(StartLikeness(named, cosine))
     return likenesses
+
+
+def alike_from_start(session: Session, start: tuple[float, ...]) -> list[NamedModel]:
+    """Return models whose tensors begin so that chance does not explain it, the nearest first."""
+    likenesses = by_start(session, start, SEVERAL)
+    return [likeness.named for likeness in likenesses if likeness.cosine > NO_CHANCE]
 
 
 def by_own_axes(

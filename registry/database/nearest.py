@@ -1,7 +1,7 @@
 """Which registered models are nearest, in SQL, so that analysts get the same answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,8 @@ COUNTS = text(
 class Match:
     """A registered model beside an unknown one.
 
-    std_distance, clustering_distance: cosine distances of the vectors of paper 2509.19122.
+    std_distance, clustering_distance: cosine distances of the vectors of paper 2509.19122; the
+        second is None where the unknown model was not clustered.
     spread_distance: of the std vectors too, in the way that names families best
     (lineage.vector_distances).
     """
@@ -45,16 +46,17 @@ class Match:
     family: str
     digest: str
     std_distance: float
-    clustering_distance: float
+    clustering_distance: float | None
     spread_distance: float
 
 
 def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
     """Return the k nearest of the same kind, fingerprint version and projections, nearest first."""
-    clustering = fingerprint.clusterings[0]
+    is_clustered = bool(fingerprint.clusterings)
+    shares = fingerprint.clusterings[0].vector if is_clustered else fingerprint.std
     parameters = {
         "std": fingerprint.std,
-        "shares": clustering.vector,
+        "shares": shares,
         "projections": fingerprint.projections,
         "kind": fingerprint.kind,
         "version": fingerprint.version,
@@ -68,7 +70,8 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
     for row in rows:
         std = std_vectors[row["model"]]
         distance = log_ratio_distance(fingerprint.std, std)
-        matches.append(Match(**row, spread_distance=distance))
+        match = Match(**row, spread_distance=distance)
+        matches.append(match if is_clustered else replace(match, clustering_distance=None))
     return matches
 
 

@@ -91,17 +91,11 @@ def open_layout(checkpoint: Checkpoint, timing: Timing) -> Origin:
 def measure(meter: Meter, origin: Origin, progress: Progress | None) -> Readings:
     """Measure every tensor that holds weights, once, in the order of the files."""
     order = {entry.name: i for i, entry in enumerate(origin.checkpoint.entries)}
-    wanted = [WantedTensor(tensor.entry, tensor) for tensor in origin.layout.projections]
-    wanted += [WantedTensor(entry, None) for entry in origin.layout.others]
-
-    def file_order(tensor: WantedTensor) -> int:
-        return order[tensor.entry.name]
-
     matrices: list[MeasuredMatrix] = []
     others: list[OtherTensor] = []
     branches = BranchProducts(origin.stream)
     histograms: defaultdict[str, np.ndarray] = defaultdict(no_counts)
-    in_order = sorted(wanted, key=file_order)
+    in_order = wanted_tensors(origin)
     remote = origin.checkpoint.remote
     for measured in meter.measure(in_order, remote=remote, progress=progress):
         if isinstance(measured, OtherTensor):
@@ -118,6 +112,18 @@ def measure(meter: Meter, origin: Origin, progress: Progress | None) -> Readings
         return layer, projection, expert, order[matrix.place.tensor_name], matrix.place.index
 
     return Readings(sorted(matrices, key=model_order), others, branches, histograms)
+
+
+def wanted_tensors(origin: Origin) -> list[WantedTensor]:
+    """Return every tensor that holds weights, in the order of the files."""
+    order = {entry.name: i for i, entry in enumerate(origin.checkpoint.entries)}
+    wanted = [WantedTensor(tensor.entry, tensor) for tensor in origin.layout.projections]
+    wanted += [WantedTensor(entry, None) for entry in origin.layout.others]
+
+    def file_order(tensor: WantedTensor) -> int:
+        return order[tensor.entry.name]
+
+    return sorted(wanted, key=file_order)
 
 
 def no_counts() -> np.ndarray:

@@ -2,10 +2,25 @@
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from registry.fingerprints.record import Fingerprint, Matrix
 
 PLACED = 3  # from this version on, tensors outside the projections count with their layer
+
+
+@dataclass(frozen=True)
+class HashedPlace:
+    """A projection's matrix, of which the digests alone are known, in the fields of a Matrix."""
+
+    layer: int
+    projection: str
+    expert: int | None
+    digest: str
+    cast_digest: str | None
+
+
+Placed = Matrix | HashedPlace
 
 
 def earlier_digest(fingerprint: Fingerprint) -> str:
@@ -48,7 +63,7 @@ def digest_of_lines(lines: Iterable[str]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def placed_digest(matrix: Matrix) -> str:
+def placed_digest(matrix: Placed) -> str:
     """Return a matrix's line in the content digest: layer, projection, expert if any, digest."""
     if matrix.expert is None:
         return f"{matrix.layer} {matrix.projection} {matrix.digest}"

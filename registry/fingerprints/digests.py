@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from registry.checkpoints import Entry
-from registry.fingerprints.digest_lines import digest_of_lines, placed_digest
-from registry.fingerprints.record import Matrix
+from registry.fingerprints.digest_lines import Placed, digest_of_lines, placed_digest
 from registry.numerics.arrays import Values, as_array, contiguous, is_floating
 from registry.numerics.digest import cast_digest, tensor_digest
 from registry.numerics.flat_sketches import WIDTH, FlatSketch
@@ -65,7 +64,7 @@ def as_floats(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float16 if array.itemsize == 1 else np.float64)
 
 
-def content_digest(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) -> str:
+def content_digest(matrices: Sequence[Placed], others: Sequence[OtherTensor]) -> str:
     """Return the SHA-256 over the digests of every weight.
 
     Projections count with their place, other tensors of a layer with that layer, and as often as
@@ -79,7 +78,7 @@ def content_digest(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) ->
     return digest_of_lines(lines)
 
 
-def digest_of_cast(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) -> str | None:
+def digest_of_cast(matrices: Sequence[Placed], others: Sequence[OtherTensor]) -> str | None:
     """Return the content digest of the model cast to bf16; None where the cast changes nothing."""
     matrices_change = any(matrix.cast_digest for matrix in matrices)
     others_change = any(other.digests.cast_digest for other in others)
@@ -92,7 +91,7 @@ def digest_of_cast(matrices: Sequence[Matrix], others: Sequence[OtherTensor]) ->
     )
 
 
-def cast_matrix(matrix: Matrix) -> Matrix:
+def cast_matrix(matrix: Placed) -> Placed:
     """Return the matrix with the digest that it has in bf16."""
     return replace(matrix, digest=matrix.cast_digest or matrix.digest)
 

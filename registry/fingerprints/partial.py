@@ -24,6 +24,7 @@ class BranchTensors:
     """The tensors that hold the sides of one branch of one layer; those with experts are many."""
 
     layer: int
+    branch: str
     tensors: list[ProjectionTensor]
 
     @property
@@ -66,7 +67,6 @@ class Glimpse:
         The smallest tensors come first, and of one size the middle layers. Ends before more than
         `limit` bytes are read.
         """
-        stream = read_residual_stream(self.layout, self.config)
         middle = np.median([tensor.layer for tensor in self.layout.projections])
 
         def smallest_first(branch: BranchTensors) -> tuple[int, float]:
@@ -76,7 +76,21 @@ class Glimpse:
             if self.read + branch.nbytes > limit:
                 return
             self.looked += 1
-            yield from read_branch(stream, branch)
+            yield from read_branch(self.stream, branch)
+
+    def branch(self, layer: int, name: str) -> Branch | None:
+        """Read the tensors of one branch of one layer; None where it has no sketches."""
+        for tensors in self.branch_tensors():
+            if (tensors.layer, tensors.branch) == (layer, name):
+                for branch in read_branch(self.stream, tensors):
+                    if branch.branch == name:
+                        return branch
+        return None
+
+    @cached_property
+    def stream(self) -> ResidualStream:
+        """The residual stream of the model."""
+        return read_residual_stream(self.layout, self.config)
 
     def branch_tensors(self) -> list[BranchTensors]:
         """Return the tensors of every branch of every layer."""
@@ -84,7 +98,7 @@ class Glimpse:
         for tensor in self.layout.projections:
             for branch in branches_of(tensor):
                 branches[tensor.layer, branch].append(tensor)
-        return [BranchTensors(layer, tensors) for (layer, _), tensors in branches.items()]
+        return [BranchTensors(layer, name, own) for (layer, name), own in branches.items()]
 
 
 def branches_of(tensor: ProjectionTensor) -> set[str]:

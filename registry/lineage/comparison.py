@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from registry.fingerprints.grades import Grade, least_grade
+from registry.fingerprints.grades import EXCERPTS, Grade, least_grade
 from registry.fingerprints.record import Fingerprint, Tensor
 from registry.lineage.calibration import SMALLEST, null_distributions
 from registry.lineage.changes import WeightChanges
@@ -176,7 +176,7 @@ class ModelComparison:
         None where they are of different projections, or not of all layers.
         """
         one, other = self.a.model, self.b.model
-        if one.projections != other.projections or self.grade == Grade.LAYERS:
+        if one.projections != other.projections or self.grade in EXCERPTS:
             return None
         return cosine_distance(one.std_vector, other.std_vector)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -157,6 +157,11 @@ class ModelFeatures:
     def matrices(self) -> MatrixColumns:
         """The matrices, by layer."""
         return self.model.matrices
+
+    def with_digests(self, digest: str, cast_digest: str | None) -> "ModelFeatures":
+        """Return an excerpt's features with the digests of the whole model."""
+        model = replace(self.model, digest=digest, cast_digest=cast_digest, grade=Grade.DIGESTS)
+        return ModelFeatures(model)
 
     @property
     def sketches(self) -> Sketches:

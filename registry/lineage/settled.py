@@ -44,6 +44,11 @@ def by_sketches(comparison: ModelComparison, verdict: Verdict) -> bool:
     return keeps_places(comparison) and bool(cosines) and float(np.min(cosines)) > AGREE
 
 
+def by_digests(comparison: ModelComparison, _verdict: Verdict) -> bool:
+    """Return whether every weight is equal."""
+    return comparison.same
+
+
 def keeps_places(comparison: ModelComparison) -> bool:
     """Return whether every matrix has its place and shape in both models."""
     changes = comparison.changes
@@ -58,4 +63,9 @@ def by_all(_comparison: ModelComparison, _verdict: Verdict) -> bool:
     return True
 
 
-SETTLED = {Grade.LAYERS: by_layers, Grade.SKETCHES: by_sketches, Grade.FULL: by_all}
+SETTLED = {
+    Grade.LAYERS: by_layers,
+    Grade.DIGESTS: by_digests,
+    Grade.SKETCHES: by_sketches,
+    Grade.FULL: by_all,
+}

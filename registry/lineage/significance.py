@@ -7,7 +7,7 @@ for nothing (docs/method.md, What is counted).
 import math
 from typing import TYPE_CHECKING
 
-from registry.fingerprints.grades import Grade
+from registry.fingerprints.grades import EXCERPTS
 from registry.fingerprints.outline import OWN_AXES
 from registry.lineage.calibration import null_distributions
 from registry.lineage.verdict import EvidenceKind
@@ -42,7 +42,7 @@ def uncounted_kinds(comparison: "ModelComparison") -> frozenset[str]:
 
     kinds: set[str] = set()
     grown = any(features.grown_from_identity for features in models)
-    unseen_embeddings = comparison.grade == Grade.LAYERS
+    unseen_embeddings = comparison.grade in EXCERPTS
     may_share = unseen_embeddings or comparison.shared_embeddings
     for kind, alignment in comparison.alignments.items():
         if may_share and alignment.similarity < OWN_LAYERS:

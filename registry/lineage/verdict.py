@@ -8,6 +8,7 @@ registry/report/wording.py makes English of them.
 from dataclasses import dataclass
 from enum import StrEnum
 
+from registry.fingerprints.grades import Grade
 from registry.lineage.descent import DirectionShown
 
 
@@ -221,7 +222,8 @@ class Verdict:
         direction: Which of the model and that named came first; None where none was named, and
             of verdicts that were stored.
 
-    `score`, `p_value` and `chance` are None where nothing was compared.
+    `grade` says on how much of the models it rests. `score`, `p_value` and `chance` are None where
+    nothing was compared.
     """
 
     verdict: Relation
@@ -236,6 +238,7 @@ class Verdict:
     evidence: tuple[Evidence, ...] = ()
     relatives: tuple[Relative, ...] = ()
     direction: DirectionShown | None = None
+    grade: Grade = Grade.FULL
 
     @classmethod
     def unknown(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Group, RenderableType
 from rich.table import Table
 
+from registry.fingerprints.grades import Grade
 from registry.lineage.descent import DirectionShown
 from registry.lineage.direction_errors import measured_error
 from registry.lineage.verdict import Change, Direction, Evidence, Relative, Verdict
@@ -23,6 +24,7 @@ from registry.report.wording import (
 if TYPE_CHECKING:
     from registry.database.models import Summary
     from registry.database.nearest import Match
+    from registry.fingerprints.partial import Glimpse
     from registry.workflows.identify import Identification
 
 NUMBERS = ("score", "null", "p-value")
@@ -62,7 +64,7 @@ def evidence_row(line: Evidence) -> tuple[str, str, str, str]:
 
 def score_text(line: Evidence) -> str:
     """Return a line's number to three digits, empty where it has none."""
-    return "" if line.value is None else f"{line.value:.3g}"
+    return number_text(line.value)
 
 
 def null_text(line: Evidence) -> str:
@@ -100,9 +102,14 @@ def matches_table(title: str, matches: Sequence["Match"]) -> Table:
     rows = []
     for match in matches:
         std = f"{match.std_distance:.3g}"
-        clustering = f"{match.clustering_distance:.3g}"
+        clustering = number_text(match.clustering_distance)
         rows.append((match.model, match.family, std, clustering))
     return table(title, "family", *DISTANCES, rows=rows, right=DISTANCES)
+
+
+def number_text(number: float | None) -> str:
+    """Return a number to three digits, empty where there is none."""
+    return "" if number is None else f"{number:.3g}"
 
 
 def families_line(families: Sequence["Match"]) -> RenderableType:
@@ -114,13 +121,14 @@ def families_line(families: Sequence["Match"]) -> RenderableType:
 def identification_json(identification: "Identification") -> dict[str, Any]:
     """Return an identification as docs/json.md describes it."""
     fingerprint = identification.fingerprint
+    is_whole = identification.verdict.grade != Grade.LAYERS
     return {
         "source": identification.source,
         "kind": fingerprint.kind,
         **verdict_json(identification.verdict),
         "matches": identification.matches,
         "families": identification.families,
-        "digest": fingerprint.digest,
+        "digest": fingerprint.digest if is_whole else None,
         "fingerprint_version": fingerprint.version,
     }
 
@@ -146,7 +154,13 @@ def verdict_json(verdict: Verdict) -> dict[str, Any]:
         "evidence": [evidence_json(line) for line in verdict.evidence],
         **direction_json(verdict.direction),
         "relatives": [relative_json(relative) for relative in verdict.relatives],
+        "grade": str(verdict.grade),
     }
+
+
+def read_json(glimpse: "Glimpse | None") -> dict[str, int]:
+    """Return the bytes that a quick look read, and of all tensors; nothing where there was none."""
+    return {} if glimpse is None else {"read": glimpse.read, "bytes": glimpse.total}
 
 
 def direction_json(direction: DirectionShown | None) -> dict[str, Any]:

@@ -3,10 +3,16 @@
 Pure.
 """
 
+from registry.fingerprints.grades import Grade
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 from registry.report import kinship_wording
 from registry.report.change_wording import change_sentence
 
+GRADES = {
+    Grade.LAYERS: "decided by two layers; --full takes all evidence",
+    Grade.DIGESTS: "decided by the digests of all tensors; --full takes all evidence",
+    Grade.SKETCHES: "decided without most spectra; --full takes all evidence",
+}
 SMALLEST_SHOWN = 1e-15  # probabilities below are all shown as this bound
 CHANCE_LEVEL = 0.05  # p-values above are at chance level
 
@@ -51,6 +57,8 @@ def verdict_lines(verdict: Verdict) -> list[str]:
     p_value = significance(verdict)
     if p_value:
         lines.append(p_value)
+    if verdict.grade in GRADES:
+        lines.append(GRADES[verdict.grade])
     return lines
 
 

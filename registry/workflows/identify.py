@@ -2,21 +2,23 @@
 
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import nearest, search_indexes
+from registry.database import fingerprints, near_sketches, nearest, search_indexes
 from registry.database.nearest import Match
 from registry.database.transactions import answer_of
-from registry.fingerprints.from_source import Options
-from registry.fingerprints.record import Fingerprint
+from registry.fingerprints.grades import Grade
+from registry.fingerprints.record import VERSION, Fingerprint
 from registry.fingerprints.timing import Timing
 from registry.lineage.verdict import Verdict
 from registry.notices import SearchUnindexed, notify
-from registry.workflows.judge import verdict_on
-from registry.workflows.resolve import Named, fingerprint_in_question, resolve
+from registry.workflows.graded import settled_by, takes_all, with_grade
+from registry.workflows.judge import Judge, verdict_on_adapter
+from registry.workflows.resolve import Named, resolve
+from registry.workflows.subject import Candidate, Subject, VerdictOptions
 
 
 @dataclass(frozen=True)
@@ -37,25 +39,86 @@ class Identification:
         return tuple(best.values())
 
 
+class Judged(NamedTuple):
+    """What the registry says of a fingerprint.
+
+    Attributes:
+        settled: Whether more evidence would give the same verdict.
+        unindexed: Models that the search did not look at.
+    """
+
+    verdict: Verdict
+    matches: tuple[Match, ...]
+    settled: bool
+    unindexed: int
+
+
 def identify(
-    engine: Engine, source: Named, *, k: int = 10, **options: Unpack[Options]
+    engine: Engine, source: Named, *, k: int = 10, **options: Unpack[VerdictOptions]
 ) -> Identification:
     """Fingerprint a source and compare it with what is registered.
 
-    Nothing is stored. The rank is 16 unless asked otherwise, for that is what is compared.
+    Nothing is stored. The rank is 16 unless asked otherwise, for that is what is compared. Of a
+    large model no more is read and computed than the verdict needs, unless `full` asks for all.
     Raises RegistryError.
     """
     model = resolve(None, source)
-    fingerprint = fingerprint_in_question(model, options)
+    subject = Subject.of(model, options)
     timing = options.get("timing") or Timing()
+    if not takes_all(options, subject):
+        quickest = identified_by_layers(engine, subject, model.given)
+        if quickest:
+            return quickest
 
-    def judged(session: Session) -> tuple[Verdict, list[Match], int]:
+    grades = (Grade.FULL,) if takes_all(options, subject) else (Grade.SKETCHES, Grade.FULL)
+    for grade in grades:
+        fingerprint = subject.fingerprint(grade)
+        with timing.stage("database"):
+            judged = judged_by(engine, fingerprint, k, grade)
+        if judged.settled:
+            break
+    if judged.unindexed:
+        notify(SearchUnindexed(models=judged.unindexed))
+    verdict = with_grade(judged.verdict, grade, subject)
+    return Identification(model.given, fingerprint, verdict, judged.matches)
+
+
+def identified_by_layers(engine: Engine, subject: Subject, given: str) -> Identification | None:
+    """Return what two layers tell, where a single registered model begins like this one."""
+    start = subject.start
+    if start is None or not subject.chosen:
+        return None
+
+    def only_candidate(session: Session) -> Candidate | None:
+        names = near_sketches.alike_from_start(session, start)
+        if len(names) != 1:
+            return None
+        [named] = names
+        stored = fingerprints.load(session, named.model).fingerprint
+        return Candidate(named.model, Subject(None, stored, {}), named.family)
+
+    candidate = answer_of(engine, only_candidate)
+    if candidate is None:
+        return None
+    counts = answer_of(engine, lambda session: nearest.counts(session, "model", VERSION))
+    verdict = settled_by(Grade.LAYERS, subject, candidate, counts)
+    if verdict is None:
+        return None
+    return Identification(given, subject.fingerprint(Grade.LAYERS), verdict, ())
+
+
+def judged_by(engine: Engine, fingerprint: Fingerprint, k: int, grade: Grade) -> Judged:
+    """Judge a fingerprint, or an excerpt of some grade, among the registered models."""
+
+    def judged(session: Session) -> Judged:
         matches = nearest.nearest(session, fingerprint, k)
-        verdict = verdict_on(session, fingerprint, matches)
-        return verdict, matches, search_indexes.unindexed(session, fingerprint.kind)
+        unindexed = search_indexes.unindexed(session, fingerprint.kind)
+        if fingerprint.kind == "adapter":
+            verdict = verdict_on_adapter(session, fingerprint)
+            return Judged(verdict, tuple(matches), settled=True, unindexed=unindexed)
+        judge = Judge.of(session, fingerprint, grade)
+        verdict = judge.verdict(matches)
+        settled = judge.has_settled(verdict)
+        return Judged(verdict, tuple(matches), settled, unindexed)
 
-    with timing.stage("database"):
-        verdict, matches, unindexed = answer_of(engine, judged)
-    if unindexed:
-        notify(SearchUnindexed(models=unindexed))
-    return Identification(model.given, fingerprint, verdict, tuple(matches))
+    return answer_of(engine, judged)

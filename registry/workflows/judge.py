@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from registry.database import fingerprints, models, near_sketches, nearest
 from registry.database.compared_models import compared_models, judged_fingerprint
 from registry.database.nearest import Match
+from registry.fingerprints.grades import Grade
 from registry.fingerprints.outline import Outline, outline
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
@@ -18,6 +19,7 @@ from registry.lineage.features import ModelFeatures
 from registry.lineage.judgement import ACCEPTED, CandidateCounts, std_p_value
 from registry.lineage.kinship import ComparedCandidate, claimed_among, verdict_among
 from registry.lineage.own_alignment import align_own, own_tables
+from registry.lineage.settled import is_settled
 from registry.lineage.shortlist import likeliest
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
@@ -55,13 +57,27 @@ class Judge:
     candidates: CandidateCounts
     itself: str | None = None  # its name, where it is registered: it is none of its relatives
     loaded: dict[str, ModelFeatures] = field(default_factory=dict)  # by name, those read before
+    compared_so_far: list[ComparedCandidate] = field(default_factory=list)
 
     @classmethod
-    def of(cls, session: Session, fingerprint: Fingerprint) -> "Judge":
-        """Count the registered models that a model can be compared with."""
+    def of(cls, session: Session, fingerprint: Fingerprint, grade: Grade = Grade.FULL) -> "Judge":
+        """Count the registered models that a model can be compared with.
+
+        Args:
+            grade: How much of the model was measured.
+        """
         candidates = nearest.comparable(session, fingerprint)
-        features = ModelFeatures.of(fingerprint)
+        features = ModelFeatures.of(fingerprint, grade)
         return cls(session, fingerprint, features, outline(fingerprint), candidates)
+
+    def has_settled(self, verdict: Verdict) -> bool:
+        """Return whether more evidence would give the same verdict.
+
+        That of a family names the model of the most similar recipe, which spectra tell.
+        """
+        if verdict.verdict == Relation.SAME_FAMILY:
+            return self.features.model.grade == Grade.FULL
+        return all(is_settled(one.comparison, one.verdict) for one in self.compared_so_far)
 
     @classmethod
     def of_registered(
@@ -105,13 +121,14 @@ class Judge:
             return likeliest.verdict
         return last.verdict
 
-    def verdict_on_claim(self, name: str, base: Fingerprint) -> Verdict:
+    def verdict_on_claim(self, name: str, base: ModelFeatures) -> Verdict:
         """Return the verdict on a claimed base, with what other registered models show of it."""
-        claimed = ComparedCandidate.of(self.features, name, ModelFeatures.of(base))
+        claimed = ComparedCandidate.of(self.features, name, base)
+        self.compared_so_far.append(claimed)
         if not claimed.verdict.related or claimed.comparison.same:
             return claimed.verdict
 
-        themselves = {base.digest, self.fingerprint.digest}
+        themselves = {base.model.digest, self.fingerprint.digest}
         others = []
         for candidate in self.compared():
             is_one_of_them = candidate.comparison.b.model.digest in themselves
@@ -121,7 +138,10 @@ class Judge:
     def compare_with(self, name: str) -> ComparedCandidate:
         """Compare a registered model in full, which is loaded unless it was before."""
         load(self.session, [name], self.loaded)
-        return ComparedCandidate.of(self.features, name, self.loaded[name], self.candidates)
+        features = self.loaded[name]
+        candidate = ComparedCandidate.of(self.features, name, features, self.candidates)
+        self.compared_so_far.append(candidate)
+        return candidate
 
     def compared(self) -> list[ComparedCandidate]:
         """Return the likeliest relatives, compared in full, in the order of their names.
@@ -268,17 +288,6 @@ def verdict_on_registered(session: Session, name: str, loaded: dict[str, ModelFe
     judge = Judge.of_registered(session, name, loaded)
     matches = nearest.nearest(session, judge.fingerprint, BY_RECIPE + 1)
     return judge.verdict([match for match in matches if match.model != name])
-
-
-def verdict_on(session: Session, fingerprint: Fingerprint, matches: Sequence[Match]) -> Verdict:
-    """Return what the registry says of a fingerprint.
-
-    Args:
-        matches: The nearest models by the papers' vectors, nearest first.
-    """
-    if fingerprint.kind == "adapter":
-        return verdict_on_adapter(session, fingerprint)
-    return Judge.of(session, fingerprint).verdict(matches)
 
 
 def verdict_on_adapter(session: Session, fingerprint: Fingerprint) -> Verdict:

@@ -1,20 +1,31 @@
 """The journey of a claim, that one model comes from another, to a verdict."""
 
-from typing import Unpack
+from typing import NamedTuple, Unpack
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from registry.database import near_sketches
 from registry.database.transactions import answer_of
-from registry.fingerprints.from_source import Options
-from registry.lineage.pair import pair_verdict
+from registry.fingerprints.grades import Grade
 from registry.lineage.verdict import Verdict
-from registry.workflows.compare import parent_fingerprint
+from registry.workflows.compare import parent_subject
+from registry.workflows.graded import pair_graded, settled_by, takes_all, with_grade
 from registry.workflows.judge import Judge
-from registry.workflows.resolve import Named, fingerprint_in_question, resolve
+from registry.workflows.resolve import Named, resolve
+from registry.workflows.subject import Candidate, Subject, VerdictOptions
 
 
-def verify(engine: Engine, source: Named, claimed: Named, **options: Unpack[Options]) -> Verdict:
+class JudgedClaim(NamedTuple):
+    """The verdict on a claim, and whether more evidence would give the same."""
+
+    verdict: Verdict
+    settled: bool
+
+
+def verify(
+    engine: Engine, source: Named, claimed: Named, **options: Unpack[VerdictOptions]
+) -> Verdict:
     """Return the verdict on whether a model comes from a claimed base. Raises RegistryError.
 
     As `compare`, but for the direction: other registered models may show that both come from one
@@ -22,12 +33,40 @@ def verify(engine: Engine, source: Named, claimed: Named, **options: Unpack[Opti
     """
     child = resolve(None, source)
     parent = resolve(None, claimed)
-    one = fingerprint_in_question(child, options)
-    other = parent_fingerprint(parent, options)
-    if one.kind == "adapter" or other.kind == "adapter":
-        return pair_verdict(one, other, parent.given)
+    one = Subject.of(child, options)
+    other = Candidate(parent.given, parent_subject(parent, options))
+    if one.kind == "adapter" or other.subject.kind == "adapter":
+        return pair_graded(one, other, options)
+    if takes_all(options, one, other.subject):
+        return judged_claim(engine, one, other, Grade.FULL).verdict
 
-    def judged(session: Session) -> Verdict:
-        return Judge.of(session, one).verdict_on_claim(parent.given, other)
+    if stands_alone(engine, one, parent.name):
+        verdict = settled_by(Grade.LAYERS, one, other)
+        if verdict:
+            return verdict
+    by_sketches = judged_claim(engine, one, other, Grade.SKETCHES)
+    if by_sketches.settled:
+        return with_grade(by_sketches.verdict, Grade.SKETCHES, one)
+    return judged_claim(engine, one, other, Grade.FULL).verdict
+
+
+def stands_alone(engine: Engine, model: Subject, base: str) -> bool:
+    """Return whether no registered model but the claimed base begins like a model."""
+    start = model.start
+    if start is None:
+        return False
+    names = answer_of(engine, lambda session: near_sketches.alike_from_start(session, start))
+    return all(named.model == base for named in names)
+
+
+def judged_claim(engine: Engine, one: Subject, other: Candidate, grade: Grade) -> JudgedClaim:
+    """Return the verdict on a claim, seen among the registered models."""
+    fingerprint = one.fingerprint(grade)
+    base = other.subject.features(grade)
+
+    def judged(session: Session) -> JudgedClaim:
+        judge = Judge.of(session, fingerprint, one.measured(grade))
+        verdict = judge.verdict_on_claim(other.name, base)
+        return JudgedClaim(verdict, judge.has_settled(verdict))
 
     return answer_of(engine, judged)
