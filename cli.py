@@ -19,6 +19,7 @@ from registry.commands import (
     database,
     lineage,
     models,
+    pairs,
     plot,
     sql,
     verdicts,
@@ -37,8 +38,8 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     ),
     "Ask where a checkpoint comes from": (
         verdicts.identify,
-        verdicts.compare,
-        verdicts.verify,
+        pairs.compare,
+        pairs.verify,
         verdicts.explain,
         verdicts.report,
     ),

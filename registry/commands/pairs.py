@@ -1,0 +1,160 @@
+"""Commands that put two models side by side."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from registry.checkpoints.source_names import is_path
+from registry.commands.measured_run import measured_run
+from registry.commands.naming import check_typed, named_models
+from registry.commands.options import (
+    UNKNOWN,
+    RenamedOption,
+    full_option,
+    option,
+    python_options,
+    quick_option,
+    reading_options,
+    source_argument,
+)
+from registry.commands.verdicts import exit_if_unknown
+from registry.commands.versions import say_not_compared
+
+if TYPE_CHECKING:
+    from registry.lineage.verdict import Verdict
+
+VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": UNKNOWN}  # exit codes of `verify`
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@quick_option
+@full_option
+@reading_options(rank=16)
+def compare(
+    a: str, b: str, quick: bool, full: bool, json: bool, timing: bool, **options: Any
+) -> None:
+    """Decide whether A was derived from B.
+
+    Both are sources, registered models or files of `registry fingerprint -o`. Exit code 4
+    when unknown.
+
+    \b
+    Example: registry compare ./child llama-small
+    """
+    check_typed(a, b, options["merge_into"])
+    with measured_run(a, json=json, timing=timing) as run:
+        reading = {**python_options(options), "full": full, "timing": run.clock}
+        verdict, notes = compared(a, b, reading, quick=quick)
+
+    from registry.report import verdicts
+
+    content = {"a": a, "b": b, **verdicts.verdict_json(verdict), **notes}
+    run.show(content, verdicts.verdict_table(a, verdict))
+    exit_if_unknown(verdict)
+
+
+def compared(
+    a: str, b: str, reading: dict[str, Any], *, quick: bool
+) -> tuple["Verdict", dict[str, Any]]:
+    """Return the verdict, and what JSON says beside it.
+
+    Two paths need no database: nothing that is registered can be meant.
+    """
+    import registry as python
+
+    if is_path(a) and is_path(b):
+        verdict, read = pair_read(python, (a, b), reading, quick=quick)
+        return verdict, {**read, "not_compared": {}}
+    with python.Registry() as registry:
+        named = named_models(registry, (a, b))
+        verdict, read = pair_read(registry, named.models, reading, quick=quick)
+        return verdict, {**read, **named.note, **say_not_compared(registry)}
+
+
+def pair_read(
+    python: Any, models: Sequence[Any], reading: dict[str, Any], *, quick: bool
+) -> tuple["Verdict", dict[str, Any]]:
+    """Return the verdict on a pair, and the bytes that a quick look read.
+
+    Args:
+        python: What has the functions: a registry, or the package for what needs none.
+    """
+    if not quick:
+        return python.compare(*models, **reading), {}
+
+    from registry.report.verdicts import read_json
+
+    verdict, glimpse = python.compare_quickly(*models, download=reading["download"])
+    return verdict, read_json(glimpse)
+
+
+@click.command()
+@source_argument
+@option(
+    "--claimed-base",
+    cls=RenamedOption,
+    former="--base",
+    required=True,
+    metavar="MODEL",
+    help="The base model that is claimed: registered, or a source.",
+)
+@option(
+    "--strict",
+    is_flag=True,
+    help="Consistent only where the weights show that the base came first.",
+)
+@quick_option
+@full_option
+@reading_options(rank=16, merging=False)
+def verify(
+    source: str,
+    claimed_base: str,
+    strict: bool,
+    quick: bool,
+    full: bool,
+    json: bool,
+    timing: bool,
+    **options: Any,
+) -> None:
+    """Check the claim that a checkpoint was derived from a model.
+
+    Exit code 0 when it is consistent, 3 when it is contradicted, 4 when nothing decides. Where
+    the two are related, the weights often do not show which came first: that is said, and
+    consistent unless --strict is given. It is contradicted where they show that the base came
+    later, or that both come from another registered model.
+
+    \b
+    Example: registry verify ./child --claimed-base llama-small
+    """
+    check_typed(source, claimed_base)
+
+    from registry import Registry
+    from registry.lineage.pair import claim_outcome
+    from registry.report import verdicts
+
+    with Registry() as registry:
+        with measured_run(source, json=json, timing=timing) as run:
+            named = named_models(registry, (source, claimed_base))
+            asked = {**options, "full": full, "timing": run.clock}
+            if quick:
+                verdict, read = pair_read(registry, named.models, asked, quick=True)
+            else:
+                verdict, read = registry.verify(*named.models, **asked), {}
+        not_compared = say_not_compared(registry)
+
+    outcome = claim_outcome(verdict, strict=strict)
+    claim = {"source": source, "base": claimed_base, "outcome": outcome, "strict": strict}
+    run.show(
+        {
+            **claim,
+            **verdicts.verdict_json(verdict),
+            **read,
+            **named.note,
+            **not_compared,
+        },
+        verdicts.verified_table(source, claimed_base, outcome, verdict),
+    )
+    raise SystemExit(VERIFIED[outcome])
