@@ -10,6 +10,7 @@ import numpy as np
 from registry.fingerprints.outline import BRANCHES
 from registry.lineage.features import Sketches
 from registry.numerics.assignment import best_assignment
+from registry.numerics.student import t_tail
 
 DRAWS = 200  # random tables that give the null of an assignment's mean
 LARGEST = 48  # layers: of more, the null of that many is taken, which is a little wider
@@ -136,9 +137,7 @@ class RotationNull:
 
     def p_value(self, z: float) -> float:
         """Return how often rotated sketches come to a z of this size or more."""
-        from scipy.special import stdtr  # noqa: PLC0415  # SciPy is not quick to import
-
-        return float(stdtr(self.freedom, -z))
+        return t_tail(z, self.freedom)
 
 
 def effective_rank(sketches: np.ndarray) -> float:

@@ -5,6 +5,7 @@ spectrum                    top-r singular values with error bounds, by lanczos 
 kmeans, label_certainty     K-Means without a seed, and which of its labels are certain
 sketches, flat_sketches     random projections that keep cosines and lengths
 lowrank                     moments and spectra of B A from the factors
+student                     tails of the t distribution
 assignment                  rows to columns with the largest sum
 histograms, digest          counts of values, SHA-256 of values
 compiled/                   the same as numba kernels, for large tensors

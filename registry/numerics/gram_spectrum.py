@@ -54,10 +54,15 @@ def gram_matrix(matrix: Values) -> GramMatrix:
 
 def summed(tall: np.ndarray, scale: float) -> np.ndarray:
     """Return X^T X of a matrix X over the scale; the lower triangle alone is half the work."""
-    from scipy.linalg.blas import dsyrk  # noqa: PLC0415  # not every command needs it
-
     columns = tall.shape[1]
     height = max(1, FLOAT64_ELEMENTS // max(1, columns))
+    if len(tall) <= height:
+        whole = divided(tall, scale)
+        gram: np.ndarray = whole.T @ whole
+        return gram
+
+    from scipy.linalg.blas import dsyrk  # noqa: PLC0415  # small matrices do without its import
+
     gram = np.zeros((columns, columns), order="F")
     for start in range(0, len(tall), height):
         x = divided(tall[start : start + height], scale)
