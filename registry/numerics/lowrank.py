@@ -1,8 +1,7 @@
 """Products of two thin matrices, measured from their factors: the product itself is never formed.
 
 With left = Q R and right^T = P S (QR), the product is Q (R S^T) P^T, so that the small core R S^T
-has its singular values and its Frobenius norm. QR, not Cholesky: a factor may be rank-deficient, or
-zero.
+has its singular values and its Frobenius norm.
 """
 
 import math
@@ -11,12 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from registry.numerics.arrays import Values, as_array, float64
+from registry.numerics.arrays import F64, Values, as_array, float64
 from registry.numerics.gram_spectrum import largest_magnitude
 from registry.numerics.moments import Moments
 from registry.numerics.spectrum import Spectrum
 
-ROWS_AT_ONCE = 2048  # of a factor, converted to float64 and factorised in the cache
+STEEP = 1e6  # condition to which a second Cholesky makes up for the first
+NEAR = 0.1  # distance of an R from the identity, as that of orthonormal columns is
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -39,6 +39,14 @@ class Side:
     count: int
 
 
+class Triangle(NamedTuple):
+    """R of a QR factorisation, its inverse, and the product of their Frobenius norms."""
+
+    triangle: np.ndarray
+    inverse: np.ndarray
+    condition: float
+
+
 class Measured(NamedTuple):
     """What the factors say of a product."""
 
@@ -47,32 +55,58 @@ class Measured(NamedTuple):
 
 
 def side(factor: Values) -> Side:
-    """Return the summary of a k x r factor of any floating type: left as it is, right transposed.
-
-    The triangles of the blocks have the triangle of the whole.
-    """
+    """Return the summary of a k x r factor of any floating type: left as it is, right transposed."""
     array = as_array(factor)
-    scale = largest_magnitude(array) or 1.0
-    triangles, block_sums = [], []
-    kept = 0
-    for start in range(0, max(1, len(array)), ROWS_AT_ONCE):
-        rows = finite_rows(float64(array[start : start + ROWS_AT_ONCE]) / scale)
-        triangles.append(triangle_of(rows))
-        block_sums.append(rows.sum(0))
-        kept += len(rows)
-
-    triangle = triangles[0] if len(triangles) == 1 else triangle_of(np.concatenate(triangles))
-    sums = np.sum(block_sums, axis=0)
-    return Side(sums, triangle, scale, kept, len(array))
+    scale = 1.0  # the squares of narrower types are inside float64's range
+    if array.dtype == F64:
+        scale = largest_magnitude(array) or 1.0
+    rows = float64(array)
+    if scale != 1:
+        rows /= scale
+    rows = finite_rows(rows)
+    sums = np.ones(len(rows)) @ rows
+    return Side(sums, triangle_of(rows), scale, len(rows), len(array))
 
 
 def triangle_of(rows: np.ndarray) -> np.ndarray:
-    """Return R of the QR factorisation."""
+    """Return R of the QR factorisation, by Cholesky where that keeps the digits.
+
+    Sums over m rows leave errors of eps sqrt(m) |X|^2 in X^T X, which R has times its condition:
+    no more than the m eps that are allowed for where that is sqrt(m). Above, the rows over a first
+    R are all but orthonormal, and their own R makes up for it. Where the condition is larger still,
+    or columns are dependent, as those of B = 0, Householder's reflections serve.
+    """
+    first = cholesky_triangle(rows)
+    if first is not None and first.condition <= math.sqrt(len(rows)):
+        return first.triangle
+    if first is not None:
+        second = cholesky_triangle(rows @ first.inverse)
+        if second is not None and near_identity(second.triangle):
+            return second.triangle @ first.triangle
     return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
+def near_identity(triangle: np.ndarray) -> bool:
+    """Return whether rows with this R were all but orthonormal."""
+    return bool(np.abs(triangle - np.eye(len(triangle))).max() <= NEAR)
+
+
+def cholesky_triangle(rows: np.ndarray) -> Triangle | None:
+    """Return R from X^T X; None where that is singular or nearly so."""
+    square = rows.T @ rows
+    try:
+        lower = np.linalg.cholesky(square)
+        inverse = np.linalg.inv(lower)
+    except np.linalg.LinAlgError:
+        return None
+    condition = float(np.linalg.norm(lower) * np.linalg.norm(inverse))
+    if not condition <= STEEP:
+        return None
+    return Triangle(lower.T, inverse.T, condition)
+
+
 def finite_rows(rows: np.ndarray) -> np.ndarray:
-    """Return the rows, of numbers up to 1, without those that hold NaN or infinities."""
+    """Return the rows, whose sums do not overflow, without those that hold NaN or infinities."""
     if math.isfinite(rows.sum()):  # then every number is
         return rows
     kept: np.ndarray = rows[np.isfinite(rows).all(1)]

@@ -125,3 +125,18 @@ def test_the_bounds_hold(shape, cancelling):
     lapack = 100 * np.finfo(float).eps * values[0]
     assert (np.abs(np.subtract(found.values, values)) <= np.array(found.bounds) + lapack).all()
     assert max(found.bounds) < 1e-12 * float(left.norm() * right.norm())
+
+
+@pytest.mark.parametrize("condition", [1.0, 30.0, 1e4, 1e5, 1e8, 1e14])
+def test_the_triangle_of_any_condition(condition):
+    """Cholesky, once or twice, and Householder give the R of the rows, whatever their condition."""
+    draw = np.random.default_rng(1)
+    left = np.linalg.qr(draw.standard_normal((4000, 16)))[0]
+    right = np.linalg.qr(draw.standard_normal((16, 16)))[0]
+    rows = (left * np.geomspace(1, 1 / condition, 16)) @ right
+    summary = side(rows)
+    triangle = summary.triangle * summary.scale
+    assert np.linalg.norm(triangle.T @ triangle - rows.T @ rows) <= 1e-14
+    values = np.linalg.svd(triangle, compute_uv=False)
+    exact = np.linalg.svd(rows, compute_uv=False)
+    assert np.abs(values - exact).max() <= 4000 * np.finfo(float).eps
