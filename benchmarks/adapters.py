@@ -27,6 +27,7 @@ from registry.architectures.layout import ProjectionTensor, layout_of
 from registry.checkpoints import open_checkpoint
 from registry.errors import UntrainedAdapter
 from registry.fingerprints.clustering import clustering
+from registry.numerics.arrays import as_tensor
 
 LAYERS, RANK = 32, 16
 SHAPES = {  # outputs, inputs
@@ -138,7 +139,7 @@ def checked(folder: Path) -> dict:
 
 def formed(site: ProjectionTensor, index: int) -> tuple[float, tuple[float, ...]]:
     """Std and the 16 largest singular values of one LoRA delta, formed in float64."""
-    left, right = site.entry.factors()  # type: ignore[attr-defined]
+    left, right = map(as_tensor, site.entry.factors())  # type: ignore[attr-defined]
     update = site.entry.scaling * site.cut(left.double())[index] @ right.double()  # type: ignore[attr-defined]
     return float(update.std(correction=0)), tuple(torch.linalg.svdvals(update)[:16].tolist())
 

@@ -10,6 +10,7 @@ from registry.architectures.projection_tensors import ProjectionTensor
 from registry.checkpoints import Delta, Entry
 from registry.checkpoints.dtypes import F32, F64, DType
 from registry.checkpoints.peft.weights import with_delta
+from registry.numerics.arrays import Values, as_array, as_tensor
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -31,10 +32,11 @@ class MatrixDelta:
     tensor: ProjectionTensor
     index: int
 
-    def factors(self) -> tuple["Tensor", "Tensor"]:
+    def factors(self) -> tuple[Values, Values]:
         """Read B and A of this matrix alone."""
         assert self.delta.factors
-        b, a = self.delta.factors()
+        left, right = self.delta.factors()
+        b, a = as_array(left), as_array(right)
         expert, part = divmod(self.index, len(self.tensor.sizes))
         if a.ndim == STACK:
             b, a = b[expert], a[expert]
@@ -46,7 +48,7 @@ class MatrixDelta:
             whole = self.delta.exact()
             return self.tensor.cut(whole)[self.index].to(dtype.torch)
         b, a = self.factors()
-        product: Tensor = b.to(dtype.torch) @ a.to(dtype.torch)
+        product: Tensor = as_tensor(b).to(dtype.torch) @ as_tensor(a).to(dtype.torch)
         return product * self.delta.scaling
 
     def magnitude(self) -> np.ndarray:

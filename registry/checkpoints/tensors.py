@@ -190,7 +190,7 @@ class Delta(Entry):
     rank: int
     parts: tuple[Entry, ...]
     exact: Callable[[], "Tensor"]
-    factors: Callable[[], tuple["Tensor", "Tensor"]] | None = None
+    factors: Callable[[], tuple[Values, Values]] | None = None
     magnitude: Entry | None = None
     initialisation: Initialisation | None = None
     heads: HeadRows | None = None

@@ -205,7 +205,7 @@ class Meter:
             return [OtherTensor(delta, TensorDigests(delta_digest(delta)))]
 
     def measure_factors(
-        self, tensor: ProjectionTensor, delta: Delta, b: "torch.Tensor", a: "torch.Tensor"
+        self, tensor: ProjectionTensor, delta: Delta, b: Values, a: Values
     ) -> TaskResults:
         """Return the statistics of a LoRA delta B A without multiplying it."""
         measured = []

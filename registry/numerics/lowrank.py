@@ -15,6 +15,7 @@ from registry.numerics.gram_spectrum import largest_magnitude
 from registry.numerics.moments import Moments
 from registry.numerics.spectrum import Spectrum
 
+ROWS_AT_ONCE = 2048  # of a factor, held as float64 in the cache
 STEEP = 1e6  # condition to which a second Cholesky makes up for the first
 NEAR = 0.1  # distance of an R from the identity, as that of orthonormal columns is
 EPSILON = float(np.finfo(np.float64).eps)
@@ -55,17 +56,34 @@ class Measured(NamedTuple):
 
 
 def side(factor: Values) -> Side:
-    """Return the summary of a k x r factor of any floating type: left as it is, right transposed."""
+    """Return the summary of a k x r factor of any float type: left as it is, right transposed."""
     array = as_array(factor)
-    scale = 1.0  # the squares of narrower types are inside float64's range
-    if array.dtype == F64:
-        scale = largest_magnitude(array) or 1.0
-    rows = float64(array)
-    if scale != 1:
-        rows /= scale
-    rows = finite_rows(rows)
-    sums = np.ones(len(rows)) @ rows
-    return Side(sums, triangle_of(rows), scale, len(rows), len(array))
+    if array.dtype != F64:  # the squares of narrower types are inside float64's range
+        easy = easy_side(array)
+        if easy is not None:
+            return easy
+    scale = largest_magnitude(array) or 1.0
+    rows = finite_rows(float64(array) / scale)
+    return Side(rows.sum(0), triangle_of(rows), scale, len(rows), len(array))
+
+
+def easy_side(array: np.ndarray) -> Side | None:
+    """Return the summary if all is finite and of a condition that one Cholesky stands.
+
+    The rows are converted a few at a time, and read once.
+    """
+    count, rank = array.shape
+    square = np.zeros((rank, rank))
+    sums = np.zeros(rank)
+    ones = np.ones(ROWS_AT_ONCE)
+    for start in range(0, count, ROWS_AT_ONCE):
+        rows = float64(array[start : start + ROWS_AT_ONCE])
+        square += rows.T @ rows
+        sums += ones[: len(rows)] @ rows
+    first = cholesky_triangle(square)
+    if first is None or first.condition > math.sqrt(count):
+        return None
+    return Side(sums, first.triangle, 1.0, count, count)
 
 
 def triangle_of(rows: np.ndarray) -> np.ndarray:
@@ -76,13 +94,14 @@ def triangle_of(rows: np.ndarray) -> np.ndarray:
     R are all but orthonormal, and their own R makes up for it. Where the condition is larger still,
     or columns are dependent, as those of B = 0, Householder's reflections serve.
     """
-    first = cholesky_triangle(rows)
+    first = cholesky_triangle(rows.T @ rows)
     if first is not None and first.condition <= math.sqrt(len(rows)):
         return first.triangle
     if first is not None:
-        second = cholesky_triangle(rows @ first.inverse)
+        orthonormal = rows @ first.inverse
+        second = cholesky_triangle(orthonormal.T @ orthonormal)
         if second is not None and near_identity(second.triangle):
-            return second.triangle @ first.triangle
+            return np.asarray(second.triangle @ first.triangle)
     return np.asarray(np.linalg.qr(rows, mode="r"))
 
 
@@ -91,9 +110,8 @@ def near_identity(triangle: np.ndarray) -> bool:
     return bool(np.abs(triangle - np.eye(len(triangle))).max() <= NEAR)
 
 
-def cholesky_triangle(rows: np.ndarray) -> Triangle | None:
-    """Return R from X^T X; None where that is singular or nearly so."""
-    square = rows.T @ rows
+def cholesky_triangle(square: np.ndarray) -> Triangle | None:
+    """Return R from X^T X; None where that is singular or nearly so, or not finite."""
     try:
         lower = np.linalg.cholesky(square)
         inverse = np.linalg.inv(lower)
@@ -106,7 +124,7 @@ def cholesky_triangle(rows: np.ndarray) -> Triangle | None:
 
 
 def finite_rows(rows: np.ndarray) -> np.ndarray:
-    """Return the rows, whose sums do not overflow, without those that hold NaN or infinities."""
+    """Return the rows, of numbers up to 1, without those that hold NaN or infinities."""
     if math.isfinite(rows.sum()):  # then every number is
         return rows
     kept: np.ndarray = rows[np.isfinite(rows).all(1)]

@@ -20,6 +20,7 @@ from registry.errors import (
     MissingAdapterConfig,
     UnsupportedAdapter,
 )
+from registry.numerics.arrays import as_tensor
 
 QUERY = "base_model.model.h.0.q_proj"
 
@@ -62,7 +63,7 @@ def test_a_delta_is_the_scaled_product():
     )
     assert torch.equal(delta.load(), b.load() @ a.load() * 1.5)
     assert torch.equal(delta.exact(), b.load().double() @ a.load().double() * 1.5)
-    left, right = delta.factors()
+    left, right = map(as_tensor, delta.factors())
     assert torch.equal(left, b.load())
     assert torch.equal(right, a.load())
 

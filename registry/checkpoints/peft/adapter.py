@@ -216,10 +216,18 @@ class StoredDelta:
         return delta * self.scaling
 
     def factors(self) -> Factors:
-        """Read the delta's two factors, without its scaling."""
+        """Read the delta's two factors, without its scaling: as arrays where they are kept so."""
         assert self.method.factors
+        if self.method is not ADALORA and all(is_plain(part) for part in self.parts.values()):
+            arrays = {role: part.array() for role, part in self.parts.items()}
+            return self.method.factors(arrays)
         dtype = F64 if self.method is ADALORA else None  # where A is multiplied by E
         return self.method.factors(self.matrices(dtype))
+
+
+def is_plain(part: Entry) -> bool:
+    """Return whether a part is a matrix of a type that can be computed in."""
+    return len(part.shape) == 2 and computable(part.dtype) == part.dtype  # noqa: PLR2004  # a matrix
 
 
 def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source: str) -> Delta:
