@@ -23,6 +23,7 @@ from registry.checkpoints.peft.methods import (
     Factors,
     Method,
     as_matrix,
+    is_plain,
     matrix_shape,
     method_of,
 )
@@ -223,11 +224,6 @@ class StoredDelta:
             return self.method.factors(arrays)
         dtype = F64 if self.method is ADALORA else None  # where A is multiplied by E
         return self.method.factors(self.matrices(dtype))
-
-
-def is_plain(part: Entry) -> bool:
-    """Return whether a part is a matrix of a type that can be computed in."""
-    return len(part.shape) == 2 and computable(part.dtype) == part.dtype  # noqa: PLR2004  # a matrix
 
 
 def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source: str) -> Delta:

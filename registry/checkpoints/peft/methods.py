@@ -9,6 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from registry.checkpoints.dtypes import computable
+from registry.checkpoints.tensors import Entry
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -117,6 +120,11 @@ def matrix_shape(role: str, shape: tuple[int, ...], enabled: tuple[bool, ...]) -
     if not groups or outputs % groups or kernel != 1:
         raise ValueError(shape)
     return len(enabled) * (outputs // groups), groups * rank
+
+
+def is_plain(part: Entry) -> bool:
+    """Return whether a part is a matrix of a type that can be computed in."""
+    return len(part.shape) == 2 and computable(part.dtype) == part.dtype  # noqa: PLR2004  # a matrix
 
 
 def as_matrix(role: str, factor: "Tensor", enabled: tuple[bool, ...]) -> "Tensor":
