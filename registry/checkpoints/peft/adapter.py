@@ -22,8 +22,8 @@ from registry.checkpoints.peft.methods import (
     ADALORA,
     Factors,
     Method,
+    are_plain,
     as_matrix,
-    is_plain,
     matrix_shape,
     method_of,
 )
@@ -219,9 +219,8 @@ class StoredDelta:
     def factors(self) -> Factors:
         """Read the delta's two factors, without its scaling: as arrays where they are kept so."""
         assert self.method.factors
-        if self.method is not ADALORA and all(is_plain(part) for part in self.parts.values()):
-            arrays = {role: part.array() for role, part in self.parts.items()}
-            return self.method.factors(arrays)
+        if are_plain(self.method, self.parts.values()):
+            return self.method.factors({role: part.array() for role, part in self.parts.items()})
         dtype = F64 if self.method is ADALORA else None  # where A is multiplied by E
         return self.method.factors(self.matrices(dtype))
 

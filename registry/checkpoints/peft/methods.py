@@ -5,7 +5,7 @@ LoRA (arXiv 2106.09685), rsLoRA (2312.03732), DoRA (2402.09353), AdaLoRA (2303.1
 keeps the weight, so that fan_in_fan_out only matters for merging.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -122,9 +122,15 @@ def matrix_shape(role: str, shape: tuple[int, ...], enabled: tuple[bool, ...]) -
     return len(enabled) * (outputs // groups), groups * rank
 
 
-def is_plain(part: Entry) -> bool:
-    """Return whether a part is a matrix of a type that can be computed in."""
-    return len(part.shape) == 2 and computable(part.dtype) == part.dtype  # noqa: PLR2004  # a matrix
+def are_plain(method: Method, parts: Iterable[Entry]) -> bool:
+    """Return whether a delta's factors are its parts, in types that can be computed in."""
+    if method is ADALORA:  # A is multiplied by E
+        return False
+    for part in parts:
+        is_matrix = len(part.shape) == 2  # noqa: PLR2004
+        if not is_matrix or computable(part.dtype) != part.dtype:
+            return False
+    return True
 
 
 def as_matrix(role: str, factor: "Tensor", enabled: tuple[bool, ...]) -> "Tensor":
