@@ -19,13 +19,12 @@ from registry.checkpoints.peft.experts import (
     stacked_deltas,
 )
 from registry.checkpoints.peft.methods import (
-    ADALORA,
     Factors,
     Method,
-    are_plain,
     as_matrix,
     matrix_shape,
     method_of,
+    read_factors,
 )
 from registry.checkpoints.peft.patterns import PatternError
 from registry.checkpoints.peft.shapes import MatrixShape
@@ -218,11 +217,7 @@ class StoredDelta:
 
     def factors(self) -> Factors:
         """Read the delta's two factors, without its scaling: as arrays where they are kept so."""
-        assert self.method.factors
-        if are_plain(self.method, self.parts.values()):
-            return self.method.factors({role: part.array() for role, part in self.parts.items()})
-        dtype = F64 if self.method is ADALORA else None  # where A is multiplied by E
-        return self.method.factors(self.matrices(dtype))
+        return read_factors(self.method, self.parts, self.matrices)
 
 
 def delta_of(module: str, parts: dict[str, Entry], config: AdapterConfig, source: str) -> Delta:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from registry.checkpoints.dtypes import computable
+from registry.checkpoints.dtypes import F64, DType, computable
 from registry.checkpoints.tensors import Entry
 
 if TYPE_CHECKING:
@@ -120,6 +120,20 @@ def matrix_shape(role: str, shape: tuple[int, ...], enabled: tuple[bool, ...]) -
     if not groups or outputs % groups or kernel != 1:
         raise ValueError(shape)
     return len(enabled) * (outputs // groups), groups * rank
+
+
+def read_factors(
+    method: Method, parts: Mapping[str, Entry], matrices: Callable[[DType | None], Matrices]
+) -> Factors:
+    """Read the two factors of a delta: as arrays where they are its parts.
+
+    Args:
+        matrices: Reads the parts with torch, in a type or in their own.
+    """
+    assert method.factors
+    if are_plain(method, parts.values()):
+        return method.factors({role: part.array() for role, part in parts.items()})
+    return method.factors(matrices(F64 if method is ADALORA else None))
 
 
 def are_plain(method: Method, parts: Iterable[Entry]) -> bool:
