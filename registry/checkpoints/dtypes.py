@@ -5,14 +5,13 @@ found out without it; whatever reads one imports it then.
 """
 
 import math
-import mmap
 import sys
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from registry.checkpoints.pages import POOL
 from registry.numerics.arrays import as_tensor, dtype_named, torch_library
 
 if TYPE_CHECKING:
@@ -47,9 +46,8 @@ class DType:
     def blank(self, *shape: int) -> np.ndarray:
         """Return an array whose elements are not set.
 
-        Where it is large it lies in pages of its own, huge ones if the system has them: these are
-        quickly had and go back at once, while an allocator keeps what it was given for every
-        thread.
+        Where it is large it lies in pages of its own: an allocator keeps what it was given for
+        every thread.
 
         Raises:
             MemoryError: Where the memory does not suffice.
@@ -58,13 +56,7 @@ class DType:
         size = math.prod(shape) * self.itemsize
         if not OWN_PAGES <= size <= sys.maxsize:
             return np.empty(shape, self.numpy)
-        try:
-            pages = mmap.mmap(-1, size)
-        except OSError as exc:
-            raise MemoryError from exc
-        with suppress(AttributeError, OSError):  # a system or kernel without huge pages
-            pages.madvise(mmap.MADV_HUGEPAGE)
-        return np.frombuffer(pages, self.numpy).reshape(shape)
+        return np.frombuffer(POOL.lend(size), self.numpy).reshape(shape)
 
     def empty(self, *shape: int) -> "Tensor":
         """Return a tensor whose elements are not set, where `blank` would put it.

@@ -25,14 +25,8 @@ from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.record import Branch
 from registry.fingerprints.value_heads import head_size, repeated_values
 from registry.numerics.arrays import Values
-from registry.numerics.sketches import (
-    centred_signs,
-    signs,
-    squared_row_lengths,
-    times,
-    transposed_times,
-    without_identity,
-)
+from registry.numerics.sketches import centred_signs, signs, without_identity
+from registry.numerics.thin_products import squared_row_lengths, times, transposed_times
 from registry.numerics.unit_vectors import unit
 
 SIZE = 16  # rows and columns of a sketch in the stream's own axes
@@ -54,7 +48,8 @@ class BranchSide:
         tensor: name of the tensor; tells apart several branches of one kind in a layer.
         packed: inner x directions, float16, in units of `scale`; the norm's gains are in it.
         scale: the largest magnitude.
-        lengths: squared length of each inner row (inward) or column (outward) of the matrix.
+        lengths: squared length of each inner row (inward) or column (outward) of the matrix; none
+            of an mlp, where no heads are.
     """
 
     layer: int
@@ -82,29 +77,54 @@ def branch_side(stream: ResidualStream, place: MatrixPlace, matrix: Values) -> B
     Args:
         matrix: outputs x inputs.
     """
-    outward = place.projection in OUTWARD
-    branch = OUTWARD.get(place.projection) or INWARD.get(place.projection)
-    if branch is None or matrix.shape[0 if outward else 1] != stream.width:
+    is_outward = place.projection in OUTWARD
+    width = matrix.shape[0 if is_outward else 1]
+    directions = branch_directions(stream, place, width)
+    if directions is None:
         return None
+    product = transposed_times if is_outward else times
+    return side_of(place, matrix, product(matrix, directions))
 
-    directions = side_directions(stream, OUT_SEED if outward else IN_SEED)
-    gain = stream.gain(place.layer, f"{branch}_out" if outward else f"{branch}_in")
-    if gain is not None:
-        directions = directions * gain[:, None]
 
-    if outward:
-        thin = transposed_times(matrix, directions)
-        lengths = squared_row_lengths(matrix.T)
-    else:
-        thin = times(matrix, directions)
-        lengths = squared_row_lengths(matrix)
+def branch_directions(stream: ResidualStream, place: MatrixPlace, width: int) -> np.ndarray | None:
+    """Return what a matrix is multiplied with for its side, width x directions, float32.
 
+    The norm's gains are in it. None where it has no side.
+
+    Args:
+        width: Of the matrix on the side of the stream.
+    """
+    is_outward = place.projection in OUTWARD
+    branch = branch_of(place)
+    if branch is None or width != stream.width:
+        return None
+    directions = side_directions(stream, OUT_SEED if is_outward else IN_SEED)
+    gain = stream.gain(place.layer, f"{branch}_out" if is_outward else f"{branch}_in")
+    return directions if gain is None else directions * gain[:, None]
+
+
+def branch_of(place: MatrixPlace) -> str | None:
+    """Return the branch that a projection is a side of, if any."""
+    return OUTWARD.get(place.projection) or INWARD.get(place.projection)
+
+
+def side_of(place: MatrixPlace, matrix: Values, thin: np.ndarray) -> BranchSide:
+    """Return a matrix's side of its branch.
+
+    Args:
+        thin: inner x directions, what the matrix makes of `branch_directions`.
+    """
+    is_outward = place.projection in OUTWARD
+    branch = branch_of(place) or ""
+    lengths = np.zeros(0, np.float32)
+    if branch == "attention":
+        lengths = squared_row_lengths(matrix.T if is_outward else matrix)
     scale = float(np.abs(thin).max(initial=0.0)) or 1.0
     return BranchSide(
         layer=place.layer,
         branch=branch,
         expert=place.expert,
-        outward=outward,
+        outward=is_outward,
         tensor=place.tensor_name,
         packed=(thin / np.float32(scale)).astype(np.float16),
         scale=scale,

@@ -10,8 +10,10 @@ from registry.architectures.layout import layout_of, require_projections
 from registry.architectures.residual_stream import ResidualStream, read_residual_stream
 from registry.architectures.roles import PROJECTIONS
 from registry.checkpoints import Checkpoint, Delta
+from registry.checkpoints.pages import POOL
 from registry.checkpoints.peft.sizes import check_together
 from registry.errors import NonFiniteWeights, UntrainedAdapter, ZeroMatrices
+from registry.fingerprints import readahead
 from registry.fingerprints.assembly import Origin, Readings, assemble
 from registry.fingerprints.branch_sketches import BranchProducts
 from registry.fingerprints.clustering import cluster_with_certainty
@@ -62,7 +64,7 @@ def compute(
     timing = timing or Timing()
     origin = open_layout(checkpoint, timing)
     meter = Meter(options, origin.stream, timing)
-    with one_thread_each():
+    with one_thread_each(), POOL.reusing(readahead.BUDGET):
         readings = measure(meter, origin, progress)
         if checkpoint.kind == "adapter":
             readings = without_untouched(readings, checkpoint.source)

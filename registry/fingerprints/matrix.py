@@ -6,15 +6,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.architectures.residual_stream import ResidualStream
-from registry.fingerprints.branch_sketches import BranchSide, branch_side
+from registry.fingerprints.branch_sketches import BranchSide
 from registry.fingerprints.digests import TensorDigests
 from registry.fingerprints.matrix_place import MatrixPlace
+from registry.fingerprints.matrix_sketches import matrix_sketches
 from registry.fingerprints.record import Matrix
-from registry.fingerprints.subspace_sketches import gram_sketch
 from registry.numerics.arrays import Values, as_array
 from registry.numerics.histograms import histogram
 from registry.numerics.moments import Moments, moments
-from registry.numerics.sketches import folded, sketch, texture
+from registry.numerics.sketches import folded, texture
 from registry.numerics.spectrum import Spectrum
 
 START = 4096  # values at the beginning of every tensor that a partial read needs
@@ -145,14 +145,15 @@ def measured_from_values(
     place, values = matrix.place, matrix.values
     rows, cols = values.shape
     distinct_share, zero_share = texture(values)
+    sketches = matrix_sketches(stream, place, values, SKETCH_SIZES[place.projection])
     statistics = MatrixStatistics(
         rows=rows,
         cols=cols,
         digests=matrix.digests,
         moments=distribution.moments,
         spectrum=spectrum,
-        sketch=sketch(values, SKETCH_SIZES[place.projection]),
-        gram=gram_sketch(place.projection, values),
+        sketch=sketches.sketch,
+        gram=sketches.gram,
         distinct_share=distinct_share,
         zero_share=zero_share,
     )
@@ -161,7 +162,7 @@ def measured_from_values(
         record=matrix_record(place, statistics),
         moments=statistics.moments,
         gram=statistics.gram,
-        side=branch_side(stream, place, values),
+        side=sketches.side,
         start=matrix.start,
         histogram=distribution.histogram,
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -20,10 +21,10 @@ from registry.architectures.residual_stream import ResidualStream
 from registry.fingerprints.device import Device, on_device
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.options import MeasureOptions
-from registry.fingerprints.value_heads import repeated_values
+from registry.fingerprints.value_heads import repeated_values, summed_values
 from registry.numerics.arrays import Values
 from registry.numerics.own_axes import LeadingPart, SquareMap, in_own_axes, leading_part
-from registry.numerics.sketches import times, trace_of_product, transposed_times
+from registry.numerics.thin_products import times, trace_of_product, transposed_times
 from registry.numerics.unit_vectors import unit
 
 LAYERS = 6  # in the middle of the model
@@ -37,6 +38,7 @@ NORMS = {
     "scores": ("attention_in", "attention_in"),
 }  # before and after each product
 
+V = TypeVar("V", np.ndarray, Values)
 BranchPlace = tuple[int, str]
 """A layer, and 'attention', 'mlp' or 'scores', the product of queries and keys."""
 
@@ -56,10 +58,38 @@ class SidePair:
 
 @dataclass(frozen=True)
 class Sides:
-    """The matrices of one pair on the device: inner x width, and width x inner."""
+    """The matrices of one pair on the device.
+
+    Attributes:
+        inward: inner x width; of keys and values every head once, whatever it serves.
+        outward: width x inner, with all heads.
+        head: rows of one key or value head.
+    """
 
     inward: Values
     outward: Values
+    head: int
+
+    def apply(self, block: np.ndarray) -> np.ndarray:
+        """Return W_out W_in X."""
+        image = times(self.inward, block)
+        return times(self.outward, self.for_every_head(image))
+
+    def apply_transposed(self, block: np.ndarray) -> np.ndarray:
+        """Return (W_out W_in)^T X."""
+        image = transposed_times(self.outward, block)
+        if len(image) != len(self.inward):
+            image = summed_values(image, len(self.inward), self.head)
+        return transposed_times(self.inward, image)
+
+    def trace(self, gains: np.ndarray) -> float:
+        """Return the trace of diag(gains) W_out W_in."""
+        return trace_of_product(self.outward, self.for_every_head(self.inward), gains)
+
+    def for_every_head(self, inner: V) -> V:
+        """Return inner rows with each head as often as it serves one of W_out."""
+        count = self.outward.shape[1]
+        return inner if len(inner) == count else repeated_values(inner, count, self.head)
 
 
 def own_sketches(
@@ -161,7 +191,7 @@ def square_map(
         gained = reads * block
         image: np.ndarray = np.zeros_like(gained)
         for sides in each_pair():
-            image += times(sides.outward, times(sides.inward, gained))
+            image += sides.apply(gained)
         image *= writes
         return image
 
@@ -169,14 +199,14 @@ def square_map(
         gained = writes * block
         image: np.ndarray = np.zeros_like(gained)
         for sides in each_pair():
-            image += transposed_times(sides.inward, transposed_times(sides.outward, gained))
+            image += sides.apply_transposed(gained)
         image *= reads
         return image
 
     gains = (reads * writes).reshape(-1)
     trace = 0.0
     for sides in each_pair():
-        trace += trace_of_product(sides.outward, sides.inward, gains)
+        trace += sides.trace(gains)
     return SquareMap(stream.width, apply, apply_transposed, trace)
 
 
@@ -198,7 +228,7 @@ def bytes_of(pairs: Sequence[SidePair]) -> int:
 
 
 def loaded(pairs: Sequence[SidePair], head: int, device: Device) -> Iterator[Sides]:
-    """Read the matrices of pairs; a key's or value's rows come once for each head they serve.
+    """Read the matrices of pairs.
 
     A tensor that holds those of several pairs, as stacked experts are, is read once.
     """
@@ -213,7 +243,6 @@ def loaded(pairs: Sequence[SidePair], head: int, device: Device) -> Iterator[Sid
         inward, outward = (cut[place.tensor_name][place.index] for place in pair.places)
         if pair.outward.projection == "query":
             outward = outward.T
-        if len(inward) != outward.shape[1] and head and len(inward) % head == 0:
-            inward = repeated_values(inward, outward.shape[1], head)
-        if len(inward) == outward.shape[1]:  # else its heads are unknown
-            yield Sides(on_device(inward, device), on_device(outward, device))
+        is_whole = len(inward) == outward.shape[1]
+        if is_whole or (head and len(inward) % head == 0):  # else its heads are unknown
+            yield Sides(on_device(inward, device), on_device(outward, device), head)

@@ -15,25 +15,11 @@ import numpy as np
 from registry.architectures.roles import WRITING
 from registry.fingerprints.record import Matrix, Space
 from registry.numerics.arrays import Values, as_array, finite, float64
-from registry.numerics.sketches import signs, times, transposed_times, without_identity
+from registry.numerics.sketches import signs, without_identity
 from registry.numerics.unit_vectors import unit
 
 SIZE, SEED = 16, 31
 NUMBERS = SIZE * (SIZE + 1) // 2  # of the upper triangle of a symmetric sketch
-
-
-def gram_sketch(projection: str, matrix: Values) -> np.ndarray:
-    """Return S^T W^T W S, or S^T W W^T S where the projection writes: SIZE x SIZE, float32.
-
-    Args:
-        matrix: W, outputs x inputs, of any floating type, on any device.
-    """
-    if projection in WRITING:
-        thin = transposed_times(matrix, signs(matrix.shape[0], SIZE, SEED))
-    else:
-        thin = times(matrix, signs(matrix.shape[1], SIZE, SEED))
-    gram: np.ndarray = thin.T @ thin
-    return gram
 
 
 def gram_sketch_of_factors(

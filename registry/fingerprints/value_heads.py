@@ -7,11 +7,13 @@ rescaled them. Invertible maps of whole heads leave no such trace: then the conf
 """
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from registry.numerics.arrays import A
+from registry.numerics.arrays import Values
 
+V = TypeVar("V", np.ndarray, Values)
 CLEAR = 0.5  # mean correlation of lengths from which the weights speak against a config
 
 Lengths = tuple[np.ndarray, np.ndarray]
@@ -79,7 +81,20 @@ def length_correlation(value: np.ndarray, output: np.ndarray, head: int) -> floa
     return float(np.nan_to_num(correlation))
 
 
-def repeated_values(value: A, rows: int, head: int) -> A:
+def summed_values(image: np.ndarray, rows: int, head: int) -> np.ndarray:
+    """Return what the transpose of repeating heads makes of as many rows as the result of that has.
+
+    Args:
+        image: a multiple of `rows` x directions.
+        rows: How many the values have.
+    """
+    times = len(image) // rows
+    heads = image.reshape(-1, times, head, image.shape[1])
+    summed: np.ndarray = heads.sum(1).reshape(rows, -1)
+    return summed
+
+
+def repeated_values(value: V, rows: int, head: int) -> V:
     """Return a value's side with every head once for each query head that it serves.
 
     Args:

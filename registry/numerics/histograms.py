@@ -10,7 +10,16 @@ from functools import cache
 
 import numpy as np
 
-from registry.numerics.arrays import BF16, F16, F32, Values, as_array, float32, is_on_gpu
+from registry.numerics.arrays import (
+    BF16,
+    F16,
+    F32,
+    Values,
+    as_array,
+    dtype_named,
+    float32,
+    is_on_gpu,
+)
 from registry.numerics.compiled.loading import loaded
 from registry.numerics.moments import in_storage_order
 
@@ -22,6 +31,9 @@ KEYS = 1 << 12  # first bits of a float32: sign, exponent, three of the fraction
 KEY_SHIFT = 20  # bits of a float32 behind its key
 EXPONENT_BIAS = 127  # of float32
 NONFINITE_EXPONENT = 128  # which NaN and infinities have
+# The first bits of a value that the kernel counts. Of bfloat16 these are the key itself, of float16
+# all: its small numbers have no exponent of their own.
+PATTERN_BITS = {BF16: 12, F16: 16, F32: 12}
 COUNTED_FROM = 1 << 16  # values: of fewer, numpy is as fast as the kernel
 CHUNK = 1 << 18  # values that numpy converts to keys at a time
 
@@ -36,41 +48,29 @@ def histogram(matrix: Values) -> np.ndarray:
     if is_on_gpu(flat):
         from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
 
-        return binned(on_gpu.counts_of_keys(flat, KEY_SHIFT, KEYS), key_patterns())
+        return summed(on_gpu.counts_of_keys(flat, KEY_SHIFT, KEYS), places_of(F32.name))
 
     array = as_array(flat)
     kernel = compiled() if len(array) >= COUNTED_FROM else None
-    if kernel and array.dtype in (BF16, F16, F32):
-        counts = kernel(array.view(f"u{array.itemsize}"))
-        return binned(counts, patterns(array.dtype))
+    if kernel and array.dtype in PATTERN_BITS:
+        bits = PATTERN_BITS[array.dtype]
+        counts = kernel(array.view(f"u{array.itemsize}"), bits)
+        return summed(counts, places_of(array.dtype.name))
 
     counts = np.zeros(KEYS, np.int64)
     for start in range(0, len(array), CHUNK):
         counts = counts + key_counts(array[start : start + CHUNK])
-    return binned(counts, key_patterns())
+    return summed(counts, places_of(F32.name))
 
 
 @cache
-def compiled() -> Callable[[np.ndarray], np.ndarray] | None:
-    """Return the kernel that counts patterns of 16 bits, or the first 12 of 32; None without numba.
+def compiled() -> Callable[[np.ndarray, int], np.ndarray] | None:
+    """Return the kernel that counts the first bits of words; None without numba.
 
     numba takes half a second to import, so that only a large matrix waits for it.
     """
     module = loaded("histograms")
     return module.pattern_counts if module else None
-
-
-def patterns(dtype: np.dtype) -> np.ndarray:
-    """Return the float32 patterns, uint32, that the kernel's counts belong to."""
-    if dtype == F32:
-        return key_patterns()
-    every_pattern = np.arange(1 << 16, dtype=np.uint16)
-    return float32(every_pattern.view(dtype)).view(np.uint32)
-
-
-def key_patterns() -> np.ndarray:
-    """Return the first float32 pattern, uint32, of each of the KEYS keys."""
-    return np.arange(KEYS, dtype=np.uint32) << KEY_SHIFT
 
 
 def key_counts(chunk: np.ndarray) -> np.ndarray:
@@ -79,20 +79,28 @@ def key_counts(chunk: np.ndarray) -> np.ndarray:
     return np.bincount(keys, minlength=KEYS)
 
 
-def binned(counts: np.ndarray, float_patterns: np.ndarray) -> np.ndarray:
-    """Return counts by bin from counts by float32 pattern (uint32)."""
-    exponents = (float_patterns >> 23 & 0xFF).astype(int) - EXPONENT_BIAS
-    eighths = (float_patterns >> KEY_SHIFT & 7).astype(int)
-    negative = float_patterns >> 31 == 1
+def summed(counts: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Return counts by bin, from counts of patterns whose bins are given."""
+    return np.bincount(places, counts, BINS + 1)[:BINS].astype(np.int64)
+
+
+@cache
+def places_of(name: str) -> np.ndarray:
+    """Return the bin of every pattern that is counted of a type; BINS for NaN and infinities."""
+    dtype = dtype_named(name)
+    patterns = np.arange(1 << PATTERN_BITS[dtype])
+    words: np.ndarray = patterns.astype(np.uint32) << KEY_SHIFT
+    if dtype == F16:
+        words = float32(patterns.astype(np.uint16).view(dtype)).view(np.uint32)
+    exponents = (words >> 23 & 0xFF).astype(int) - EXPONENT_BIAS
+    eighths = (words >> KEY_SHIFT & 7).astype(int)
+    negative = words >> 31 == 1
 
     upward = (exponents - LOW) * PARTS + eighths
     distance = np.minimum(upward, SIDE - 1) + 1  # in bins from zero
     distance = np.where(exponents < LOW, 0, distance)
-    places = SIDE + np.where(negative, -distance, distance)
-
-    finite = exponents < NONFINITE_EXPONENT
-    totals = np.bincount(places[finite], counts[finite], BINS)
-    return totals.astype(np.int64)
+    bins = SIDE + np.where(negative, -distance, distance)
+    return np.where(exponents < NONFINITE_EXPONENT, bins, BINS)
 
 
 def edges() -> np.ndarray:

@@ -4,16 +4,14 @@ Every direction is made of signs from a fixed seed: a matrix of one shape has th
 directions everywhere.
 """
 
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 
-from registry.numerics.arrays import Values, as_array, finite, float32, float64, is_on_gpu
+from registry.numerics.arrays import Values, as_array, float32, float64, is_on_gpu
 from registry.numerics.unit_vectors import unit
 
-PIECE = 1 << 17  # values converted to float32 at a time, which stay in a cache
 RUN = 128  # values that stand side by side, looked at together
 RUNS = 64  # looked at in one matrix
 ROWS_SEED, COLUMNS_SEED, FOLD_SEED = 11, 12, 13
@@ -52,99 +50,6 @@ def centred_signs(count: int, width: int, seed: int) -> np.ndarray:
     directions = signs(count, width, seed)
     centred: np.ndarray = directions - directions.mean(0)
     return centred
-
-
-def times(matrix: Values, right: np.ndarray) -> np.ndarray:
-    """Return matrix @ right in float32: rows x k.
-
-    Args:
-        matrix: Of any floating type; NaN and infinities count as zero.
-        right: columns x k, float32.
-    """
-    if is_on_gpu(matrix):
-        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
-
-        return on_gpu.times(matrix, right)
-    array = as_array(matrix)
-    image = np.empty((len(array), right.shape[1]), np.float32)
-    for rows in pieces(array):
-        np.matmul(finite(array[rows]), right, out=image[rows])
-    return image
-
-
-def transposed_times(matrix: Values, left: np.ndarray) -> np.ndarray:
-    """Return matrix^T @ left in float32: columns x k.
-
-    Args:
-        matrix: Of any floating type; NaN and infinities count as zero.
-        left: rows x k, float32.
-    """
-    if is_on_gpu(matrix):
-        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
-
-        return on_gpu.transposed_times(matrix, left)
-    array = as_array(matrix)
-    total = np.zeros((array.shape[1], left.shape[1]), np.float32)
-    for rows in pieces(array):
-        total += finite(array[rows]).T @ left[rows]
-    return total
-
-
-def squared_row_lengths(matrix: Values) -> np.ndarray:
-    """Return the squared length of every row, float32; NaN and infinities count as zero."""
-    if is_on_gpu(matrix):
-        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
-
-        return on_gpu.squared_row_lengths(matrix)
-    array = as_array(matrix)
-    lengths = np.empty(len(array), np.float32)
-    for rows in pieces(array):
-        values = finite(array[rows])
-        lengths[rows] = (values * values).sum(1)
-    return lengths
-
-
-def trace_of_product(one: Values, other: Values, weights: np.ndarray) -> float:
-    """Return the trace of diag(weights) one other; NaN and infinities count as zero.
-
-    Args:
-        one: n x k.
-        other: k x n.
-        weights: n, float32.
-    """
-    if is_on_gpu(one) and is_on_gpu(other):
-        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
-
-        return on_gpu.trace_of_product(one, other, weights)
-    left, right = as_array(one), as_array(other)
-    total = 0.0
-    for rows in pieces(left):
-        products = finite(left[rows]) * finite(right[:, rows].T) * weights[rows, None]
-        total += float(products.sum(dtype=np.float64))
-    return total
-
-
-def pieces(matrix: np.ndarray) -> Iterator[slice]:
-    """Yield a few rows of a matrix at a time.
-
-    float32 copies of more rows would stay with the allocator of every thread.
-    """
-    rows, columns = matrix.shape
-    height = max(1, PIECE // max(1, columns))
-    for start in range(0, rows, height):
-        yield slice(start, min(start + height, rows))
-
-
-def sketch(matrix: Values, size: int) -> np.ndarray:
-    """Return A^T W B / size with signs A, B: size x size, float32.
-
-    Linear in W; its squared length is |W|_F^2 in the mean, off by a part of about 2 / size. Of a
-    matrix of rank r it has rank r, or size if that is less.
-    """
-    rows, columns = matrix.shape
-    thin = times(matrix, signs(columns, size, COLUMNS_SEED))
-    image: np.ndarray = signs(rows, size, ROWS_SEED).T @ thin / np.float32(size)
-    return image
 
 
 def thin_sketch(left: Values, right: Values, size: int) -> np.ndarray:

@@ -4,7 +4,12 @@ import models_made as made
 import numpy as np
 import pytest
 
-from registry.fingerprints.value_heads import head_size, length_correlation, repeated_values
+from registry.fingerprints.value_heads import (
+    head_size,
+    length_correlation,
+    repeated_values,
+    summed_values,
+)
 
 ROOT = {name: tensor.float().numpy() for name, tensor in made.grown().items()}
 
@@ -31,3 +36,11 @@ def test_each_value_head_comes_once_for_every_query_head():
     """Two heads of two rows, each read by two query heads."""
     value = np.arange(4.0)[:, None]
     assert repeated_values(value, 8, 2).flatten().tolist() == [0, 1, 0, 1, 2, 3, 2, 3]
+
+
+def test_summing_is_the_transpose_of_repeating():
+    """X . repeat(y) = sum(x) . y."""
+    draw = np.random.default_rng(0)
+    one, other = draw.standard_normal((8, 3)), draw.standard_normal((4, 3))
+    left = np.vdot(one, repeated_values(other, 8, 2))
+    assert left == pytest.approx(np.vdot(summed_values(one, 4, 2), other))

@@ -17,7 +17,7 @@ PROGRAM = """
 import json
 import numpy as np
 from registry.numerics.compiled.histograms import narrow_kernel, pattern_counts
-counts = pattern_counts(np.array([7, 7, 9], np.uint16))
+counts = pattern_counts(np.array([7, 7, 9], np.uint16), 16)
 stats = narrow_kernel().stats
 read, written = sum(stats.cache_hits.values()), sum(stats.cache_misses.values())
 print(json.dumps({"counts": counts[[7, 8, 9]].tolist(), "read": read, "written": written}))

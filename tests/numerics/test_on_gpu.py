@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from registry.numerics import histograms, moments, on_gpu, passes, sketches
+from registry.numerics import histograms, moments, on_gpu, passes, sketches, thin_products
 from registry.numerics.arrays import as_array
 
 DRAW = torch.Generator().manual_seed(3)
@@ -40,7 +40,7 @@ def test_power_sums(pivot, exponent):
 def test_counts():
     """The same in every bin."""
     counts = on_gpu.counts_of_keys(MATRIX.reshape(-1), histograms.KEY_SHIFT, histograms.KEYS)
-    found = histograms.binned(counts, histograms.key_patterns())
+    found = histograms.summed(counts, histograms.places_of("float32"))
     assert (found == histograms.histogram(ARRAY)).all()
 
 
@@ -52,14 +52,14 @@ def test_order_of_memory():
 
 def test_products():
     """With a few directions, from both sides; lengths of rows; a trace."""
-    assert on_gpu.times(MATRIX, RIGHT) == pytest.approx(sketches.times(ARRAY, RIGHT), abs=1e-4)
+    assert on_gpu.times(MATRIX, RIGHT) == pytest.approx(thin_products.times(ARRAY, RIGHT), abs=1e-4)
     transposed = on_gpu.transposed_times(MATRIX.T, RIGHT)
-    assert transposed == pytest.approx(sketches.transposed_times(ARRAY.T, RIGHT), abs=1e-4)
+    assert transposed == pytest.approx(thin_products.transposed_times(ARRAY.T, RIGHT), abs=1e-4)
     lengths = on_gpu.squared_row_lengths(MATRIX)
-    assert lengths == pytest.approx(sketches.squared_row_lengths(ARRAY), rel=1e-5)
+    assert lengths == pytest.approx(thin_products.squared_row_lengths(ARRAY), rel=1e-5)
     weights = np.linspace(0, 1, 70, dtype=np.float32)
     trace = on_gpu.trace_of_product(MATRIX, MATRIX.T, weights)
-    expected = sketches.trace_of_product(ARRAY, ARRAY.T, weights)
+    expected = thin_products.trace_of_product(ARRAY, ARRAY.T, weights)
     assert trace == pytest.approx(expected, rel=1e-5)
 
 

@@ -8,54 +8,40 @@ import numpy as np
 from registry.numerics.compiled.jit import compiled
 
 LANES = 4  # tables, so that equal neighbours do not wait for each other
-NARROW_PATTERNS = 1 << 16
-WIDE_PATTERNS = 1 << 12
 
 
-def pattern_counts(words: np.ndarray) -> np.ndarray:
-    """Return the counts, int64, of all patterns of 16 bits, or of the first 12 bits of 32.
+def pattern_counts(words: np.ndarray, bits: int) -> np.ndarray:
+    """Return the counts, int64, of the first `bits` bits of each word, by these.
 
     Args:
         words: uint16 or uint32.
     """
-    narrow = words.dtype == np.uint16
-    counts = np.zeros((LANES, NARROW_PATTERNS if narrow else WIDE_PATTERNS), np.uint32)
-    count = narrow_kernel() if narrow else wide_kernel()
-    count(words, counts)
+    width = 8 * words.itemsize
+    counts = np.zeros((LANES, 1 << bits), np.uint32)
+    count = narrow_kernel() if words.dtype == np.uint16 else wide_kernel()
+    count(words, counts, width - bits)
     return np.asarray(counts.sum(0, dtype=np.int64))
 
 
 @cache
 def narrow_kernel() -> Any:
     """Return the loop over words of 16 bits. Raises NumbaError."""
-    return compiled(count_narrow, "(u2[::1], u4[:, ::1])")
+    return compiled(count_patterns, "(u2[::1], u4[:, ::1], u4)")
 
 
 @cache
 def wide_kernel() -> Any:
     """Return the loop over words of 32 bits. Raises NumbaError."""
-    return compiled(count_wide, "(u4[::1], u4[:, ::1])")
+    return compiled(count_patterns, "(u4[::1], u4[:, ::1], u4)")
 
 
-def count_narrow(words: Any, counts: Any) -> None:
-    """Count whole patterns."""
+def count_patterns(words: Any, counts: Any, shift: Any) -> None:
+    """Count words, moved right by `shift`."""
     whole = len(words) // LANES * LANES
     for i in range(0, whole, LANES):
-        counts[0, words[i]] += 1
-        counts[1, words[i + 1]] += 1
-        counts[2, words[i + 2]] += 1
-        counts[3, words[i + 3]] += 1
+        counts[0, words[i] >> shift] += 1
+        counts[1, words[i + 1] >> shift] += 1
+        counts[2, words[i + 2] >> shift] += 1
+        counts[3, words[i + 3] >> shift] += 1
     for i in range(whole, len(words)):
-        counts[0, words[i]] += 1
-
-
-def count_wide(words: Any, counts: Any) -> None:
-    """Count the first twelve bits of each word."""
-    whole = len(words) // LANES * LANES
-    for i in range(0, whole, LANES):
-        counts[0, words[i] >> 20] += 1
-        counts[1, words[i + 1] >> 20] += 1
-        counts[2, words[i + 2] >> 20] += 1
-        counts[3, words[i + 3] >> 20] += 1
-    for i in range(whole, len(words)):
-        counts[0, words[i] >> 20] += 1
+        counts[0, words[i] >> shift] += 1

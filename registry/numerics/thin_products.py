@@ -1,0 +1,152 @@
+"""Products of a matrix with a few vectors, piece by piece from its storage type.
+
+A piece in float32 stays in a cache; no float copy of a whole matrix is made. NaN and infinities
+count as zero.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+
+from registry.numerics.arrays import BF16, Values, as_array, finite, is_on_gpu
+from registry.numerics.compiled.loading import loaded
+
+HEIGHT, WIDTH = 256, 512  # of a piece: 512 KiB in float32
+COMPILED_FROM = 1 << 18  # values: a smaller matrix is converted before a kernel is loaded
+
+
+class Piece(NamedTuple):
+    """A part of a matrix: its rows, its columns, and its values in float32."""
+
+    rows: slice
+    columns: slice
+    values: np.ndarray
+
+
+def times(matrix: Values, right: np.ndarray) -> np.ndarray:
+    """Return matrix @ right in float32: rows x k.
+
+    Args:
+        matrix: Of any floating type; NaN and infinities count as zero.
+        right: columns x k, float32.
+    """
+    if is_on_gpu(matrix):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.times(matrix, right)
+    array = as_array(matrix)
+    if lies_by_columns(array):
+        return product_with_transposed(array.T, right)
+    return product(array, right)
+
+
+def transposed_times(matrix: Values, left: np.ndarray) -> np.ndarray:
+    """Return matrix^T @ left in float32: columns x k.
+
+    Args:
+        matrix: Of any floating type; NaN and infinities count as zero.
+        left: rows x k, float32.
+    """
+    if is_on_gpu(matrix):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.transposed_times(matrix, left)
+    array = as_array(matrix)
+    if lies_by_columns(array):
+        return product(array.T, left)
+    return product_with_transposed(array, left)
+
+
+def squared_row_lengths(matrix: Values) -> np.ndarray:
+    """Return the squared length of every row, float32; NaN and infinities count as zero."""
+    if is_on_gpu(matrix):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.squared_row_lengths(matrix)
+    array = as_array(matrix)
+    lengths = np.zeros(len(array), np.float32)
+    if lies_by_columns(array):
+        for piece in pieces(array.T):
+            lengths[piece.columns] += np.einsum("ij,ij->j", piece.values, piece.values)
+    else:
+        for piece in pieces(array):
+            lengths[piece.rows] += np.einsum("ij,ij->i", piece.values, piece.values)
+    return lengths
+
+
+def trace_of_product(one: Values, other: Values, weights: np.ndarray) -> float:
+    """Return the trace of diag(weights) one other; NaN and infinities count as zero.
+
+    Args:
+        one: n x k.
+        other: k x n.
+        weights: n, float32.
+    """
+    if is_on_gpu(one) and is_on_gpu(other):
+        from registry.numerics import on_gpu  # noqa: PLC0415  # it takes torch
+
+        return on_gpu.trace_of_product(one, other, weights)
+    left, right = as_array(one), as_array(other)
+    total = 0.0
+    for piece in pieces(left):
+        facing = finite(right[piece.columns, piece.rows])
+        diagonal = np.einsum("ij,ji->i", piece.values, facing)
+        total += float(diagonal.astype(np.float64) @ weights[piece.rows])
+    return total
+
+
+def lies_by_columns(array: np.ndarray) -> bool:
+    """Return whether a matrix lies in memory column by column alone."""
+    return array.flags.f_contiguous and not array.flags.c_contiguous
+
+
+def product(array: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Return array @ right of an array that lies row by row."""
+    image = np.zeros((len(array), right.shape[1]), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32
+        for piece in pieces(array):
+            image[piece.rows] += piece.values @ right[piece.columns]
+    return image
+
+
+def product_with_transposed(array: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Return array^T @ left of an array that lies row by row."""
+    image = np.zeros((array.shape[1], left.shape[1]), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):  # beyond float32
+        for piece in pieces(array):
+            image[piece.columns] += piece.values.T @ left[piece.rows]
+    return image
+
+
+def pieces(array: np.ndarray) -> Iterator[Piece]:
+    """Yield a matrix in pieces; the values of each are gone with the next."""
+    rows, columns = array.shape
+    kernel = widening() if array.dtype == BF16 and array.size >= COMPILED_FROM else None
+    is_compiled = kernel is not None and array.flags.c_contiguous
+    words = array.reshape(-1).view(np.uint16) if is_compiled else None
+    memory = np.empty(HEIGHT * WIDTH, np.float32) if is_compiled else None
+    for top in range(0, rows, HEIGHT):
+        for start in range(0, columns, WIDTH):
+            here = slice(top, min(top + HEIGHT, rows)), slice(start, min(start + WIDTH, columns))
+            if kernel is None or words is None or memory is None:
+                yield Piece(*here, finite(array[here]))
+                continue
+            shape = here[0].stop - top, here[1].stop - start
+            values = memory[: shape[0] * shape[1]].reshape(shape)
+            kernel(words, top * columns + start, columns, values)
+            yield Piece(*here, values)
+
+
+@cache
+def widening() -> Callable[..., None] | None:
+    """Return the kernel that converts a piece; None without numba.
+
+    numba takes half a second to import, so that only a large matrix waits for it.
+    """
+    module = loaded("widening")
+    if module is None:
+        return None
+    kernel: Callable[..., None] = module.widening()
+    return kernel
