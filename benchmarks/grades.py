@@ -19,7 +19,7 @@ import numpy as np
 from verdicts.pairs import Asked, derived_pairs, in_processes, independent_pairs
 from verdicts.zoo_models import Zoo
 
-from registry.fingerprints.excerpt import chosen_layers, of_layers
+from registry.fingerprints.excerpt import attention_of, chosen_layers
 from registry.fingerprints.grades import Grade
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.comparison import ModelComparison
@@ -84,7 +84,7 @@ def decide(zoo: Zoo, asked: Asked) -> Decided:
     assert b is not None
     everything = ModelComparison(zoo.features[asked.model], zoo.features[asked.other])
     full = judge(everything, asked.other, None)
-    for grade, parts in ((Grade.LAYERS, two_layers(a, b)), (Grade.SKETCHES, sketches(a, b))):
+    for grade, parts in ((Grade.ATTENTION, attention(a, b)), (Grade.SKETCHES, sketches(a, b))):
         if parts is None:
             continue
         comparison = ModelComparison(*(ModelFeatures.of(part, grade) for part in parts))
@@ -94,13 +94,13 @@ def decide(zoo: Zoo, asked: Asked) -> Decided:
     return Decided(asked, Grade.FULL, full, full)
 
 
-def two_layers(a: Fingerprint, b: Fingerprint) -> tuple[Fingerprint, Fingerprint] | None:
-    """Return two layers of each model; None where their layers are not of the same shapes."""
+def attention(a: Fingerprint, b: Fingerprint) -> tuple[Fingerprint, Fingerprint] | None:
+    """Return the attention of two layers of each model; None where their layers are not of the same shapes."""
     if shapes(a) != shapes(b):
         return None
     layers = sorted({matrix.layer for matrix in a.matrices})
     chosen = chosen_layers(layers) or ((layers[0], layers[-1]) if len(layers) == FEW else layers)
-    return of_layers(a, chosen), of_layers(b, chosen)
+    return attention_of(a, chosen), attention_of(b, chosen)
 
 
 def shapes(model: Fingerprint) -> Counter[tuple]:

@@ -1,7 +1,7 @@
 """Fingerprints of a part of a model, for verdicts that need no more.
 
-An excerpt of two layers has the records of a model that consists of these alone, without the tables
-outside the layers. An excerpt of all layers lacks what takes longest: the spectra, those of a few
+An excerpt of two layers' attention has the records of a model that consists of it alone, with the
+vectors beside it. An excerpt of all layers lacks what takes longest: the spectra, those of a few
 small matrices aside that tell flat starts, and the clusterings. Neither is ever stored.
 """
 
@@ -11,6 +11,7 @@ from typing import Unpack
 
 from registry.architectures.layer_numbers import LayerNumbers
 from registry.architectures.layout import Layout, ProjectionTensor
+from registry.architectures.roles import ATTENTION
 from registry.checkpoints import Checkpoint
 from registry.fingerprints.assembly import Origin, assemble
 from registry.fingerprints.clustering import Clustered
@@ -25,7 +26,7 @@ from registry.fingerprints.device import one_thread_each
 from registry.fingerprints.from_source import Measuring
 from registry.fingerprints.meter import Meter
 from registry.fingerprints.options import measure_options
-from registry.fingerprints.record import RANKS, Fingerprint, Tensor
+from registry.fingerprints.record import RANKS, Fingerprint
 from registry.fingerprints.timing import Timing
 
 CHOSEN = (1 / 3, 2 / 3)  # of the depth, at which layers are chosen
@@ -43,7 +44,7 @@ def chosen_layers(numbers: Collection[int]) -> tuple[int, ...]:
 def excerpt(
     checkpoint: Checkpoint, layers: Collection[int] | None, **options: Unpack[Measuring]
 ) -> Fingerprint:
-    """Return the fingerprint of some layers of a model, or of all, without most spectra.
+    """Return the fingerprint of some layers' attention, or of a model without most spectra.
 
     Args:
         layers: Their numbers; None for the whole model.
@@ -65,25 +66,33 @@ def excerpt(
         check(readings.matrices, checkpoint.source, allow_nonfinite=allowed)
         readings = without_zero(readings, checkpoint.source)
         own = own_axes(meter, origin, readings) if layers is None else {}
-    return assemble(origin, readings, own, Clustered(readings.matrices, ()), RANKS[0])
+    whole = assemble(origin, readings, own, Clustered(readings.matrices, ()), RANKS[0])
+    return whole if layers is None else attention_of(whole, layers)
 
 
 def of_origin(origin: Origin, layers: Collection[int]) -> Origin:
-    """Return a model as if it had some of its layers alone, and vectors outside all layers."""
-    layout = layout_of_layers(origin.layout, layers)
+    """Return a model as if it had the attention of some layers alone, and vectors."""
+    layout = layout_of_attention(origin.layout, layers)
     entries = (*(tensor.entry for tensor in layout.projections), *layout.others)
     checkpoint = replace(origin.checkpoint, entries=entries)
     return replace(origin, checkpoint=checkpoint, layout=layout)
 
 
-def layout_of_layers(layout: Layout, layers: Collection[int]) -> Layout:
-    """Return the tensors of some layers, and the vectors outside all layers."""
+def layout_of_attention(layout: Layout, layers: Collection[int]) -> Layout:
+    """Return the tensors of some layers' attention, the vectors beside it and outside all layers.
+
+    A tensor that holds more than attention is among them.
+    """
     numbers = LayerNumbers.of(layout)
-    projections = [tensor for tensor in layout.projections if tensor.layer in layers]
+    projections = [
+        tensor
+        for tensor in layout.projections
+        if tensor.layer in layers and ATTENTION.intersection(tensor.parts)
+    ]
     others = []
     for entry in layout.others:
         layer = numbers.layer_of(entry.name)
-        if layer in layers or (layer is None and len(entry.shape) == 1):
+        if len(entry.shape) == 1 and (layer is None or layer in layers):
             others.append(entry)
     return Layout(tuple(projections), tuple(others), ())
 
@@ -101,26 +110,29 @@ def smallest_of_layers(tensors: Sequence[ProjectionTensor]) -> frozenset[str]:
     return frozenset(tensor.entry.name for tensor in smallest.values())
 
 
-def belongs(tensor: Tensor, layers: Collection[int]) -> bool:
-    """Return whether a tensor stands in one of some layers, or is a vector outside all layers."""
-    is_vector = len(tensor.shape) == 1
-    return tensor.layer in layers or (tensor.layer is None and is_vector)
-
-
-def of_layers(fingerprint: Fingerprint, layers: Collection[int]) -> Fingerprint:
-    """Return what an excerpt of some layers would hold, of a fingerprint at hand."""
-    matrices = tuple(matrix for matrix in fingerprint.matrices if matrix.layer in layers)
+def attention_of(fingerprint: Fingerprint, layers: Collection[int]) -> Fingerprint:
+    """Return what an excerpt of some layers' attention would hold, of a fingerprint at hand."""
+    matrices = [
+        matrix
+        for matrix in fingerprint.matrices
+        if matrix.layer in layers and matrix.projection in ATTENTION
+    ]
     branches = [
         replace(branch, own=None, scores=None)
         for branch in fingerprint.branches
-        if branch.layer in layers
+        if branch.layer in layers and branch.branch == "attention"
+    ]
+    tensors = [
+        tensor
+        for tensor in fingerprint.tensors
+        if len(tensor.shape) == 1 and (tensor.layer is None or tensor.layer in layers)
     ]
     return replace(
         fingerprint,
         layers=len(layers),
-        matrices=matrices,
+        matrices=tuple(matrices),
         branches=tuple(branches),
-        tensors=tuple(tensor for tensor in fingerprint.tensors if belongs(tensor, layers)),
+        tensors=tuple(tensors),
         zero=(),
         tied=None,
     )

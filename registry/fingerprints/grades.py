@@ -7,14 +7,14 @@ from enum import StrEnum
 class Grade(StrEnum):
     """What was read and measured; each grade takes more than those before it."""
 
-    LAYERS = "layers"  # all matrices of two layers, in the axes that models share
+    ATTENTION = "attention"  # that of two layers, in the axes that models share
     DIGESTS = "digests"  # these, and the digests of all tensors
     SKETCHES = "sketches"  # every tensor, but for most spectra
     FULL = "full"
 
 
-EXCERPTS = frozenset({Grade.LAYERS, Grade.DIGESTS})
-"""Grades of which the sketches are those of some layers."""
+EXCERPTS = frozenset({Grade.ATTENTION, Grade.DIGESTS})
+"""Grades of which the sketches are those of some layers' attention."""
 
 
 def least_grade(grades: Iterable[Grade]) -> Grade:

@@ -7,7 +7,7 @@ from registry.lineage.comparison import ModelComparison
 from registry.lineage.verdict import TRAINING, ChangeKind, Verdict
 
 AGREE = 0.5  # cosine of sketches, above which nothing was turned or put in another order
-TOLD_BY_LAYERS = TRAINING | {ChangeKind.TENSORS_CHANGED}
+TOLD_BY_ATTENTION = TRAINING | {ChangeKind.TENSORS_CHANGED}
 
 
 def is_settled(comparison: ModelComparison, verdict: Verdict) -> bool:
@@ -15,22 +15,32 @@ def is_settled(comparison: ModelComparison, verdict: Verdict) -> bool:
     return SETTLED[comparison.grade](comparison, verdict)
 
 
-def by_layers(comparison: ModelComparison, verdict: Verdict) -> bool:
+def by_attention(comparison: ModelComparison, verdict: Verdict) -> bool:
     """Return whether two layers were plainly trained further, and nothing else was done to them.
 
-    Where a matrix is equal the rest may be, too, or not: that is not settled. Nor is that models
-    are unrelated: axes may have been changed.
+    Both alike: where one is equal the rest may be, too, or not. That models are unrelated is not
+    settled: axes may have been changed.
     """
     kinds = {change.kind for change in verdict.changes}
     similarities = [alignment.similarity for alignment in comparison.alignments.values()]
     return (
         verdict.related
-        and comparison.changes.equal == 0
+        and moved_alike(comparison)
         and keeps_places(comparison)
         and min(similarities) > AGREE
         and bool(kinds & TRAINING)
-        and kinds <= TOLD_BY_LAYERS
+        and kinds <= TOLD_BY_ATTENTION
     )
+
+
+def moved_alike(comparison: ModelComparison) -> bool:
+    """Return whether in every layer the same matrices are equal, and not all of them."""
+    pairs = comparison.changes.pairs
+    equal = set()
+    for layer in np.unique(pairs.layers):
+        same_ones = pairs.projections[(pairs.layers == layer) & pairs.same]
+        equal.add(tuple(sorted(same_ones.tolist())))
+    return len(equal) == 1 and comparison.changes.equal < 1
 
 
 def by_sketches(comparison: ModelComparison, verdict: Verdict) -> bool:
@@ -64,7 +74,7 @@ def by_all(_comparison: ModelComparison, _verdict: Verdict) -> bool:
 
 
 SETTLED = {
-    Grade.LAYERS: by_layers,
+    Grade.ATTENTION: by_attention,
     Grade.DIGESTS: by_digests,
     Grade.SKETCHES: by_sketches,
     Grade.FULL: by_all,

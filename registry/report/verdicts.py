@@ -121,7 +121,7 @@ def families_line(families: Sequence["Match"]) -> RenderableType:
 def identification_json(identification: "Identification") -> dict[str, Any]:
     """Return an identification as docs/json.md describes it."""
     fingerprint = identification.fingerprint
-    is_whole = identification.verdict.grade != Grade.LAYERS
+    is_whole = identification.verdict.grade != Grade.ATTENTION
     return {
         "source": identification.source,
         "kind": fingerprint.kind,

@@ -9,7 +9,7 @@ from registry.report import kinship_wording
 from registry.report.change_wording import change_sentence
 
 GRADES = {
-    Grade.LAYERS: "decided by two layers; --full takes all evidence",
+    Grade.ATTENTION: "decided by the attention of two layers; --full takes all evidence",
     Grade.DIGESTS: "decided by the digests of all tensors; --full takes all evidence",
     Grade.SKETCHES: "decided without most spectra; --full takes all evidence",
 }

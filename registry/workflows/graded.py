@@ -31,7 +31,7 @@ def pair_graded(one: Subject, other: Candidate, options: VerdictOptions) -> Verd
         return pair_verdict(model, base, other.name, other.family)
 
     return (
-        settled_by(Grade.LAYERS, one, other)
+        settled_by(Grade.ATTENTION, one, other)
         or settled_by(Grade.SKETCHES, one, other)
         or claimed_among(verdict_by(Grade.FULL, one, other), [])
     )
@@ -45,10 +45,10 @@ def settled_by(
     Args:
         counts: Of the models that the other was chosen from.
     """
-    if grade == Grade.LAYERS and not alike(one, other.subject):
+    if grade == Grade.ATTENTION and not alike(one, other.subject):
         return None
     candidate = verdict_by(grade, one, other, counts)
-    if grade == Grade.LAYERS and candidate.comparison.changes.equal == 1:
+    if grade == Grade.ATTENTION and candidate.comparison.changes.equal == 1:
         return same_weights(candidate, one, other, counts)
     if not is_settled(candidate.comparison, candidate.verdict):
         return None

@@ -66,7 +66,7 @@ def identify(
     subject = Subject.of(model, options)
     timing = options.get("timing") or Timing()
     if not takes_all(options, subject):
-        quickest = identified_by_layers(engine, subject, model.given)
+        quickest = identified_by_attention(engine, subject, model.given)
         if quickest:
             return quickest
 
@@ -83,8 +83,11 @@ def identify(
     return Identification(model.given, fingerprint, verdict, judged.matches)
 
 
-def identified_by_layers(engine: Engine, subject: Subject, given: str) -> Identification | None:
-    """Return what two layers tell, where a single registered model begins like this one."""
+def identified_by_attention(engine: Engine, subject: Subject, given: str) -> Identification | None:
+    """Return what the attention of two layers tells.
+
+    None where it is not looked at: unless a single registered model begins like this one.
+    """
     start = subject.start
     if start is None or not subject.chosen:
         return None
@@ -101,10 +104,10 @@ def identified_by_layers(engine: Engine, subject: Subject, given: str) -> Identi
     if candidate is None:
         return None
     counts = answer_of(engine, lambda session: nearest.counts(session, "model", VERSION))
-    verdict = settled_by(Grade.LAYERS, subject, candidate, counts)
+    verdict = settled_by(Grade.ATTENTION, subject, candidate, counts)
     if verdict is None:
         return None
-    return Identification(given, subject.fingerprint(Grade.LAYERS), verdict, ())
+    return Identification(given, subject.fingerprint(Grade.ATTENTION), verdict, ())
 
 
 def judged_by(engine: Engine, fingerprint: Fingerprint, k: int, grade: Grade) -> Judged:

@@ -7,10 +7,11 @@ from typing import cast
 
 from registry.architectures.adapter_merge import open_merged
 from registry.architectures.layout import Layout, layout_of
+from registry.architectures.roles import ATTENTION
 from registry.checkpoints import Checkpoint
 from registry.errors import NothingToMerge
 from registry.fingerprints.compute import compute
-from registry.fingerprints.excerpt import chosen_layers, excerpt, of_layers
+from registry.fingerprints.excerpt import attention_of, chosen_layers, excerpt, layout_of_attention
 from registry.fingerprints.from_source import Measuring, Options
 from registry.fingerprints.grades import Grade
 from registry.fingerprints.partial import Glimpse
@@ -127,18 +128,21 @@ class Subject:
 
     @cached_property
     def chosen(self) -> tuple[int, ...]:
-        """The layers that are read first; none of a model with few."""
-        return chosen_layers(self.layers)
+        """The layers whose attention is read first; none of a model with few, or without it."""
+        layers = chosen_layers(self.layers)
+        numbers = {self.layers.index(layer) for layer in layers}
+        with_attention = {place[0] for place in self.shapes if place[1] in ATTENTION}
+        return layers if numbers <= with_attention else ()
 
     def fingerprint(self, grade: Grade) -> Fingerprint:
         """Return the fingerprint, or an excerpt. Raises RegistryError."""
         if self.given is not None:
-            is_part = grade == Grade.LAYERS
-            return of_layers(self.given, self.chosen) if is_part else self.given
+            is_part = grade == Grade.ATTENTION
+            return attention_of(self.given, self.chosen) if is_part else self.given
         assert self.checkpoint is not None
         if grade == Grade.FULL:
             return compute(self.checkpoint, **self.measuring)
-        layers = self.chosen if grade == Grade.LAYERS else None
+        layers = self.chosen if grade == Grade.ATTENTION else None
         return excerpt(self.checkpoint, layers, **self.measuring)
 
     def features(self, grade: Grade) -> ModelFeatures:
@@ -159,9 +163,9 @@ class Subject:
 
     def share_read(self, grade: Grade) -> float:
         """Return the share of the bytes that a grade takes, 1 of a fingerprint at hand."""
-        if grade != Grade.LAYERS or not self.nbytes:
+        if grade != Grade.ATTENTION or not self.nbytes:
             return 1.0
-        tensors = [tensor for tensor in self.layout.projections if tensor.layer in self.chosen]
+        tensors = layout_of_attention(self.layout, self.chosen).projections
         return sum(tensor.entry.stored_bytes for tensor in tensors) / self.nbytes
 
 

@@ -41,7 +41,7 @@ def verify(
         return judged_claim(engine, one, other, Grade.FULL).verdict
 
     if stands_alone(engine, one, parent.name):
-        verdict = settled_by(Grade.LAYERS, one, other)
+        verdict = settled_by(Grade.ATTENTION, one, other)
         if verdict:
             return verdict
     by_sketches = judged_claim(engine, one, other, Grade.SKETCHES)

@@ -10,7 +10,7 @@ from checkpoints_made import write_folder
 import registry
 from registry.checkpoints import open_checkpoint
 from registry.errors import NonFiniteWeights
-from registry.fingerprints.excerpt import chosen_layers, excerpt, of_layers
+from registry.fingerprints.excerpt import attention_of, chosen_layers, excerpt
 from registry.fingerprints.whole_digests import WholeDigests, whole_digests
 
 ROOT = made.grown()
@@ -30,7 +30,7 @@ def without_spectra(matrix):
 def test_layers_of_a_model(folder):
     """They have the records that the whole fingerprint has of them, but for most spectra."""
     part = excerpt(open_checkpoint(folder), LAYERS)
-    whole = of_layers(registry.fingerprint(folder, rank=16), LAYERS)
+    whole = attention_of(registry.fingerprint(folder, rank=16), LAYERS)
     assert list(map(without_spectra, part.matrices)) == list(map(without_spectra, whole.matrices))
     assert part.branches == whole.branches
     assert {tensor.name for tensor in part.tensors} == {tensor.name for tensor in whole.tensors}

@@ -42,7 +42,7 @@ def one_layer_tuned(tensors):
 
 
 CHANGES = {
-    "trained further": (made.tuned, Grade.LAYERS, "derived"),
+    "trained further": (made.tuned, Grade.ATTENTION, "derived"),
     "equal": (dict, Grade.DIGESTS, "same weights"),
     "one layer trained": (one_layer_tuned, Grade.SKETCHES, "derived"),
     "rotated": (made.rotated, Grade.FULL, "derived"),
@@ -72,10 +72,10 @@ def test_a_fingerprint_at_hand_gives_the_same(tmp_path, root):
     child = saved(tmp_path / "child", made.tuned(ROOT))
     by_source = registry.compare(child, root)
     by_print = registry.compare(child, registry.fingerprint(root))
-    assert by_source.grade == by_print.grade == Grade.LAYERS
+    assert by_source.grade == by_print.grade == Grade.ATTENTION
     assert by_source.p_value == pytest.approx(by_print.p_value)
     [read] = [line.value for line in by_print.evidence if line.kind == EvidenceKind.READ]
-    assert 0.1 < read < 0.6
+    assert 0.1 < read < 0.4
 
 
 def test_exchanged_tables_are_no_equal_weights(tmp_path):
@@ -111,12 +111,12 @@ def known(url, tmp_path, root):
         yield opened
 
 
-def test_an_only_relative_is_identified_by_layers(known, tmp_path):
+def test_an_only_relative_is_identified_by_attention(known, tmp_path):
     """Where no other registered model begins like it."""
     child = saved(tmp_path / "child", made.tuned(ROOT))
     identification = known.identify(child)
     verdict = identification.verdict
-    assert (verdict.grade, verdict.verdict, verdict.model) == (Grade.LAYERS, "derived", "root")
+    assert (verdict.grade, verdict.verdict, verdict.model) == (Grade.ATTENTION, "derived", "root")
     assert (verdict.family, verdict.candidates) == ("one", 2)
     assert identification.matches == ()
     assert known.identify(child, full=True).verdict.model == "root"
@@ -142,7 +142,7 @@ def test_a_claim_is_judged_among_other_relatives(known, tmp_path):
     """That a sibling is the base is judged by all sketches; of the root alone by two layers."""
     child = made.tuned(ROOT)
     folder = saved(tmp_path / "child", child)
-    assert known.verify(folder, "root").grade == Grade.LAYERS
+    assert known.verify(folder, "root").grade == Grade.ATTENTION
     known.ingest(saved(tmp_path / "sibling", made.tuned(ROOT, seed=4)))
     verdict = known.verify(folder, "sibling")
     assert verdict.grade == Grade.SKETCHES
@@ -157,10 +157,10 @@ def test_the_answer_says_its_grade(url, tmp_path, root):
     """In the JSON as `grade`, and in a line that names --full."""
     child = saved(tmp_path / "child", made.tuned(ROOT))
     answer = json.loads(run("compare", child, root, "--json").stdout)
-    assert answer["grade"] == "layers"
+    assert answer["grade"] == "attention"
     assert json.loads(run("compare", child, root, "--full", "--json").stdout)["grade"] == "full"
     text = run("verify", child, "--claimed-base", root).stdout
-    assert "decided by two layers; --full takes all evidence" in text
+    assert "decided by the attention of two layers; --full takes all evidence" in text
     assert "% of the bytes were read" in text
 
 
