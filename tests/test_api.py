@@ -33,3 +33,13 @@ def test_every_error_is_a_registry_error(known):
     for call in (known.show, known.remove, known.ingest, known.identify, registry.fingerprint):
         with pytest.raises(RegistryError, match="nothing here"):
             call("./nothing here")
+
+
+def test_an_overview_is_of_one_moment(known, model):
+    """Models, tags and the count of those not compared are what the methods of each give."""
+    name = known.ingest(model).model.name
+    known.tag(name, ["mine"])
+    overview = known.overview()
+    assert overview.models == known.models()
+    assert overview.tags == known.tags()
+    assert overview.not_compared == known.not_compared()

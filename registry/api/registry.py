@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from registry.characteristic.dsv import DsvResult
     from registry.characteristic.groups import Characteristic
     from registry.database.fingerprints import Stored
+    from registry.database.listing import Overview
     from registry.database.models import FamilySummary, Summary
     from registry.database.verdicts import StoredVerdict
     from registry.fingerprints.from_source import Options
@@ -250,6 +251,12 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
         from registry.database import models
 
         return self._answer(models.listing)
+
+    def overview(self) -> "Overview":
+        """Return all registered models, their tags, and those not compared, at one moment."""
+        from registry.database import listing
+
+        return self._answer(listing.overview)
 
     def families(self) -> "list[FamilySummary]":
         """Return all families and their models."""

@@ -4,7 +4,7 @@ import click
 
 from registry.commands.options import json_option, model_argument, option
 from registry.commands.printing import show as show_answer
-from registry.commands.versions import say_if_empty, say_not_compared
+from registry.commands.versions import say_counts, say_emptiness
 
 
 @click.command()
@@ -48,12 +48,11 @@ def list_(tag: str | None, json: bool) -> None:
     from registry.report.models import model_json, models_table, tags_of
 
     with Registry() as registry:
-        summaries = registry.models()
-        tags = registry.tags()
-        not_compared = say_not_compared(registry) | say_if_empty(registry)
+        summaries, tags, counts = registry.overview()
+    notes = say_counts(counts) | say_emptiness(is_empty=not summaries)
     if tag is not None:
         summaries = [model for model in summaries if tag in tags_of(model, tags)]
-    content = {"models": [model_json(model, tags) for model in summaries], **not_compared}
+    content = {"models": [model_json(model, tags) for model in summaries], **notes}
     show_answer(content, models_table(summaries, tags), json=json)
 
 

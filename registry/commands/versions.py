@@ -1,5 +1,6 @@
 """What commands say of models that are not compared, and of a registry without any."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from registry.commands.printing import say
@@ -11,13 +12,18 @@ if TYPE_CHECKING:
 
 def say_not_compared(registry: "Registry") -> dict[str, Any]:
     """Say on stderr how many models are not compared; return the same as a key for the JSON."""
-    from registry.report.versions import not_compared_json, not_compared_lines
-
     try:
         counts = registry.not_compared()
     except DatabaseFault as fault:  # the answer itself is not lost
         say(f"note: models that are not compared were not counted: {fault}")
         return {}
+    return say_counts(counts)
+
+
+def say_counts(counts: Mapping[int, int]) -> dict[str, Any]:
+    """Say on stderr how many models are not compared, by version; return that as a key for JSON."""
+    from registry.report.versions import not_compared_json, not_compared_lines
+
     for line in not_compared_lines(counts):
         say(f"note: {line}")
     return not_compared_json(counts)
@@ -25,12 +31,17 @@ def say_not_compared(registry: "Registry") -> dict[str, Any]:
 
 def say_if_empty(registry: "Registry") -> dict[str, Any]:
     """Say on stderr where no model is registered, and what to do; return that as a key for JSON."""
-    from registry.report.versions import EMPTY
-
     try:
         is_empty = registry.is_empty()
     except DatabaseFault:  # which say_not_compared tells
         return {}
+    return say_emptiness(is_empty=is_empty)
+
+
+def say_emptiness(*, is_empty: bool) -> dict[str, Any]:
+    """Say on stderr where no model is registered; return whether that is so, as a key for JSON."""
+    from registry.report.versions import EMPTY
+
     if is_empty:
         say(f"note: {EMPTY}")
     return {"empty": is_empty}

@@ -6,6 +6,7 @@ transactions           a transaction, run once more where the connection is lost
 waits                  whom a session waits for, told while it does
 spool                  fingerprints that wait in files for the database
 failures               what the driver says went wrong, as one of our errors
+columns                whether all tables and columns are there
 schema, column_types   the tables; the history of their changes is in migrations/
 fingerprints, rows     records to rows and back
 names, text_limits     what may be stored as text, and how long it may be

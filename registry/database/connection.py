@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psycopg
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
@@ -12,21 +12,22 @@ from sqlalchemy.exc import DBAPIError
 
 from registry import settings
 from registry.database.addresses import parsed, shown
-from registry.database.column_types import TABLES, Base
+from registry.database.column_types import TABLES
+from registry.database.columns import check_tables, missing_columns
 from registry.database.failures import error_of
 from registry.database.migrate import (
+    extension_is_behind,
     update_extension,
     upgrade,
     version_table,
     wait_for_upgrade,
 )
-from registry.database.roles import ensure_roles
+from registry.database.roles import ensure_roles, roles_are_given
 from registry.database.schema import REVISION
 from registry.errors import (
     BadDatabaseURL,
     DatabaseTooOld,
     NotUnicode,
-    SchemaBroken,
     SchemaNewer,
     SchemaOlder,
     SchemaUnknown,
@@ -54,22 +55,36 @@ DEFAULTS: dict[str, Any] = {
 """libpq's and psycopg's connection parameters, where the URL does not say otherwise."""
 
 
+class Standing(NamedTuple):
+    """A database that answers.
+
+    revision: of its schema; None without our tables. in_order: whether all that was asked for is
+    there, so that nothing need be looked at again.
+    """
+
+    engine: Engine
+    revision: str | None
+    in_order: bool
+
+
 @contextmanager
-def open_database(url: str | None = None) -> Iterator[Engine]:
+def open_database(url: str | None = None, *, whole: bool = False) -> Iterator[Engine]:
     """Yield an engine on a database: the given, else REGISTRY_DATABASE_URL, else the embedded one.
 
     A database without our tables gets them; the embedded one is also upgraded. No connection is
     held between two uses of the engine: each is a new one. Raises DatabaseError.
+
+    whole: whether all columns must be there.
     """
     given = url or settings.database_url()
     if given:
-        with engine_on(given) as engine:
+        with engine_on(given, whole=whole) as engine:
             yield engine
         return
     server = embedded_server()
     with (
         server.connected() as address,
-        engine_on(address, server=server) as engine,
+        engine_on(address, server=server, whole=whole) as engine,
     ):
         yield engine
 
@@ -80,9 +95,7 @@ def open_whole(url: str | None = None) -> Iterator[Engine]:
 
     Raises DatabaseError.
     """
-    with open_database(url) as engine:
-        with translated(engine):
-            check_tables(engine)
+    with open_database(url, whole=True) as engine:
         yield engine
 
 
@@ -100,19 +113,23 @@ def embedded_server() -> "Server":
 
 
 @contextmanager
-def engine_on(given: str, server: "Server | None" = None) -> Iterator[Engine]:
+def engine_on(
+    given: str, server: "Server | None" = None, *, whole: bool = False
+) -> Iterator[Engine]:
     """Yield an engine on a database whose schema is up to date.
 
-    server: the embedded server that the database is of.
+    server: the embedded server that the database is of. whole: whether all columns must be there.
     """
-    with checked(given, server) as (engine, revision):
+    with standing(given, server, whole=whole) as (engine, revision, in_order):
         if revision is not None and revision < REVISION and not server:
             raise SchemaOlder(url=shown(engine.url), revision=revision)
         if revision != REVISION:
             upgrade(engine, shown(engine.url))
-        if server:
+        if server and not in_order:
             update_extension(engine)
             ensure_roles(engine)
+        if whole and not in_order:
+            check_tables(engine)
         yield engine
 
 
@@ -122,15 +139,37 @@ def checked(given: str, server: "Server | None" = None) -> Iterator[tuple[Engine
 
     Raises DatabaseFault, DatabaseTooOld, VectorMissing, SchemaNewer, SchemaUnknown, SchemaUnstated.
     """
+    with standing(given, server) as (engine, revision, _):
+        yield engine, revision
+
+
+@contextmanager
+def standing(
+    given: str, server: "Server | None" = None, *, whole: bool = False
+) -> Iterator[Standing]:
+    """Yield an engine on a server that will do, and how the database stands, by one connection.
+
+    Raises what `checked` does.
+    """
     engine = engine_to(given, server)
     try:
         with translated(engine):
             with engine.connect() as connection:
                 check_server(connection, engine.url)
                 revision = settled_revision(connection, engine.url)
-            yield engine, revision
+                in_order = revision == REVISION and is_in_order(
+                    connection, embedded=server is not None, whole=whole
+                )
+            yield Standing(engine, revision, in_order)
     finally:
         engine.dispose()
+
+
+def is_in_order(connection: Connection, *, embedded: bool, whole: bool) -> bool:
+    """Return whether a database has all that an embedded one has, and all columns if asked."""
+    if embedded and (extension_is_behind(connection) or not roles_are_given(connection)):
+        return False
+    return not whole or not missing_columns(connection)
 
 
 def engine_to(given: str, server: "Server | None" = None) -> Engine:
@@ -232,32 +271,6 @@ def schema_revision(connection: Connection, url: URL) -> str | None:
     if is_table(connection, f"{TABLES}.models") or is_table(connection, "models"):
         raise SchemaUnstated(url=shown(url), reason="it is empty")
     return None
-
-
-def check_tables(engine: Engine) -> None:
-    """Raise SchemaBroken unless every table is there with every column, before minutes of work."""
-    for name, columns in missing_columns(engine).items():
-        whole = len(columns) == len(Base.metadata.tables[f"{TABLES}.{name}"].columns)
-        reason = f"{name} is missing" if whole else f"{name} lacks {', '.join(columns)}"
-        raise SchemaBroken(url=shown(engine.url), revision=REVISION, reason=reason)
-
-
-def missing_columns(engine: Engine) -> dict[str, list[str]]:
-    """Return the columns that tables of the schema lack, by table; all of one that is not there."""
-    query = text(
-        "SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid"
-        " WHERE relnamespace = to_regnamespace(:schema) AND attnum > 0 AND NOT attisdropped"
-    )
-    by_name = {table.name: table for table in Base.metadata.tables.values()}
-    with engine.connect() as connection:
-        present = {tuple(row) for row in connection.execute(query, {"schema": TABLES})}
-
-    missing = {}
-    for name, table in by_name.items():
-        columns = [column.name for column in table.columns if (name, column.name) not in present]
-        if columns:
-            missing[name] = columns
-    return missing
 
 
 def is_table(connection: Connection, name: str) -> bool:

@@ -8,7 +8,8 @@ from registry import settings
 from registry.database import spool
 from registry.database.ailments import Ailment, Finding
 from registry.database.column_types import TABLES, Base
-from registry.database.connection import embedded_server, missing_columns, open_database, translated
+from registry.database.columns import missing_columns
+from registry.database.connection import embedded_server, open_database, translated
 from registry.database.migrate import update_extension
 from registry.errors import DatabaseError, RegistryError
 from registry.fingerprints.record import VERSION
@@ -80,7 +81,9 @@ def waiting() -> Iterator[Finding]:
 
 def tables(engine: Engine, _mend: bool) -> Iterator[Finding]:
     """Every table and column that this package reads is there."""
-    for name, columns in sorted(missing_columns(engine).items()):
+    with engine.connect() as connection:
+        missing = missing_columns(connection)
+    for name, columns in sorted(missing.items()):
         if len(columns) == len(Base.metadata.tables[f"{TABLES}.{name}"].columns):
             yield Finding(Ailment.TABLES_DIFFER, name)
             continue

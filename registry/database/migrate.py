@@ -157,12 +157,17 @@ class UpgradeWait:
             self.told = True
 
 
-def update_extension(engine: Engine) -> None:
-    """Bring pgvector's objects to the version of the server's binaries, if these have moved on."""
-    behind = text(
+def extension_is_behind(connection: Connection) -> bool:
+    """Return whether the server's binaries of pgvector are newer than its objects here."""
+    query = text(
         "SELECT installed_version <> default_version"
         " FROM pg_available_extensions WHERE name = 'vector'"
     )
+    return bool(connection.scalar(query))
+
+
+def update_extension(engine: Engine) -> None:
+    """Bring pgvector's objects to the version of the server's binaries, if these have moved on."""
     with engine.begin() as connection:
-        if connection.scalar(behind):
+        if extension_is_behind(connection):
             connection.execute(text("ALTER EXTENSION vector UPDATE"))

@@ -104,11 +104,17 @@ def make_roles(engine: Engine, logins: Sequence[tuple[str, Role]] = ()) -> Grant
     return Granted(created, names, loose_ends, database)
 
 
+def roles_are_given(connection: Connection) -> bool:
+    """Return whether the embedded database has its roles, with an analyst who may log in."""
+    settings = [f"{name}={value}" for name, value in SETTINGS.items()]
+    given = connection.scalar(GIVEN) and connection.scalar(AS_MADE, {"settings": settings})
+    return bool(given)
+
+
 def ensure_roles(engine: Engine) -> None:
     """Make the roles of the embedded database, with an analyst who may log in, if need be."""
     with engine.connect() as connection:
-        settings = [f"{name}={value}" for name, value in SETTINGS.items()]
-        if connection.scalar(GIVEN) and connection.scalar(AS_MADE, {"settings": settings}):
+        if roles_are_given(connection):
             return
     make_roles(engine)
     with engine.begin() as connection:
