@@ -1,6 +1,6 @@
 """The matrices of a model as columns: what comparisons read of all of them at once."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -122,7 +122,7 @@ class MatrixColumns:
 
     def of_projections(self, *names: str) -> np.ndarray:
         """Return whether each matrix is of one of some projections."""
-        return np.isin(self.projections, [CODES[name] for name in names])
+        return are_of(self.projections, names)
 
     def sketches_at(self, places: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Return which of some matrices have a sketch of a size, and these sketches.
@@ -137,6 +137,14 @@ class MatrixColumns:
         present = wanted >= 0
         (numbers,) = [stack.numbers for stack in self.stacks if stack.size == size]
         return present, numbers[wanted[present]]
+
+
+def are_of(projections: np.ndarray, names: Iterable[str]) -> np.ndarray:
+    """Return which of some projections, given by their places, are among those of some names."""
+    wanted = np.zeros(len(PROJECTIONS), bool)
+    wanted[[CODES[name] for name in names]] = True
+    among: np.ndarray = wanted[projections]
+    return among
 
 
 def layer_of(matrix: Matrix) -> int:

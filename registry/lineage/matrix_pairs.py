@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from registry.lineage.matrix_columns import CODES, MatrixColumns
+from registry.lineage.matrix_columns import MatrixColumns, are_of
 
 SPREAD = 2.0  # by which an estimate from a sketch may exceed the true size
 NOISE_TOP = 1.3  # above the largest singular value of square noise, 2 sqrt(size) deviations
@@ -62,7 +62,7 @@ class MatrixPairs:
 
     def of_projections(self, *names: str) -> np.ndarray:
         """Return whether each pair is of one of some projections."""
-        return np.isin(self.projections, [CODES[name] for name in names])
+        return are_of(self.projections, names)
 
     @cached_property
     def same(self) -> np.ndarray:

@@ -73,9 +73,12 @@ class Group(NamedTuple):
 
 def layer_by_layer(vectors: np.ndarray, layers: np.ndarray) -> list[Group]:
     """Return a group for each layer, all of one weight, and one of weight 0 for all else."""
+    order = np.argsort(layers, kind="stable")
+    numbers, starts = np.unique(layers[order], return_index=True)
     groups = []
-    for layer in np.unique(layers):
-        columns = vectors[:, layers == layer]
+    for layer, columns in zip(
+        numbers, np.split(vectors[:, order], starts[1:], axis=1), strict=True
+    ):
         groups.append(Group(columns @ columns.T, float(layer != OUTSIDE)))
     return groups
 
@@ -99,12 +102,10 @@ def distinct(every: Sequence[Fit]) -> list[Fit]:
 
 def nearest_by_layer(every: Sequence[Fit]) -> set[int]:
     """Return the places of the candidates that are nearest to the model in some layer."""
-    squares = np.stack([fit.vector**2 for fit in every])
-    layers = every[0].layers
-    nearest = set()
-    for layer in np.unique(layers):
-        nearest.add(int(squares[:, layers == layer].sum(1).argmin()))
-    return nearest
+    layers = every[0].layers - OUTSIDE  # that of what stands in none comes to 0
+    squares = np.stack([np.bincount(layers, fit.vector**2) for fit in every])
+    present = np.bincount(layers) > 0
+    return set(squares[:, present].argmin(0).tolist())
 
 
 def square_of(fit: Fit) -> float:

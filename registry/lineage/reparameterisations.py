@@ -185,6 +185,8 @@ def is_one(tensor: Tensor) -> bool:
 def experts_reordered(comparison: ModelComparison) -> bool:
     """Return whether experts come from those of other numbers, and are as many as before."""
     changes = comparison.changes
+    if not any(changes.experts):
+        return False
     for layer in changes.matched_layers:
         source = changes.places[layer]
         if source is None:

@@ -1,6 +1,6 @@
 """The verdict on a fingerprint: which registered models it is compared with, and the nearest."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import NormalDist
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from registry.fingerprints.outline import Outline, outline
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import RegisteredAdapter, judge_adapter, rank_bases
 from registry.lineage.calibration import null_distributions
-from registry.lineage.features import ModelFeatures
+from registry.lineage.features import ModelFeatures, Sketches
 from registry.lineage.judgement import ACCEPTED, CandidateCounts, std_p_value
 from registry.lineage.kinship import ComparedCandidate, claimed_among, verdict_among
 from registry.lineage.own_alignment import align_own, own_tables
@@ -179,9 +179,16 @@ class Judge:
         if alone == 1:
             return [*same, *near]
 
-        sketches = near_sketches.sketches_of(self.session, near)
+        sketches = self.sketches_of(near)
         in_order = {name: sketches[name] for name in sorted(near, key=by_name)}
         return [*same, *likeliest(self.features.sketches, in_order)]
+
+    def sketches_of(self, names: Sequence[str]) -> Mapping[str, Sketches]:
+        """Return the branches' sketches of models: of few with all else that is compared."""
+        if len(names) > LOADED:
+            return near_sketches.sketches_of(self.session, names)
+        load(self.session, names, self.loaded)
+        return {name: self.loaded[name].sketches for name in names}
 
     def by_own_axes(self) -> list[str]:
         """Return the model that agrees best in own axes, if unrelated ones seldom do so well.
