@@ -98,7 +98,7 @@ class WeightChanges:
     def experts(self) -> list[dict[int, int]]:
         """The sources of the experts of every layer, by their numbers (expert_sources)."""
         matched: list[dict[int, int]] = [{} for _ in self.sources]
-        if not any(self.a.table.experts) and not any(self.b.table.experts):
+        if not self.a.table.has_experts and not self.b.table.has_experts:
             return matched
         for layer, source in enumerate(self.sources.tolist()):
             if source != NOWHERE:

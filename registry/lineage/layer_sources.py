@@ -47,6 +47,10 @@ def matrix_cosines(a: ModelFeatures, b: ModelFeatures) -> np.ndarray:
     for shape in sorted(later.keys() & earlier.keys()):
         rows, one = later[shape]
         columns, other = earlier[shape]
+        if len(rows) == len(total) and len(columns) == total.shape[1]:
+            total += one @ other.T
+            count += 1
+            continue
         total[np.ix_(rows, columns)] += one @ other.T
         count[np.ix_(rows, columns)] += 1
     return total / np.maximum(count, 1)

@@ -93,13 +93,29 @@ class LayerTable:
         Args:
             experts: Of all layers, or one for each.
         """
+        if np.ndim(experts) == 0 and experts == DENSE and number == 0:
+            places: np.ndarray = self.dense[CODES[projection]]
+            return places
         spots = spot_of(CODES[projection], experts, number)
         return self.find(np.arange(len(self)), spots)
+
+    @cached_property
+    def dense(self) -> np.ndarray:
+        """The first matrix of each projection that serves every token: 7 x layers."""
+        projections = np.arange(len(CODES))[:, None]
+        return self.find(np.arange(len(self)), spot_of(projections, DENSE))
+
+    @property
+    def has_experts(self) -> bool:
+        """Whether any layer has experts."""
+        return any(self.experts)
 
     @cached_property
     def experts(self) -> list[list[int]]:
         """By layer the numbers of its experts, rising; the layer's MLP is none."""
         experts: list[list[int]] = [[] for _ in range(len(self))]
+        if (self.matrices.experts == DENSE).all():
+            return experts
         routed = self.matrices.experts != DENSE
         pairs = np.stack([self.layers[routed], self.matrices.experts[routed]], 1)
         for layer, expert in np.unique(pairs, axis=0).tolist():

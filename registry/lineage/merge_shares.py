@@ -17,6 +17,7 @@ LEAST_SHARE = 0.05  # of a parent, below which it counts as none
 FEWEST_PARENTS = 2
 MOST_PARENTS = 32  # candidates among which parents are looked for
 SLIGHT_CHANGE = 1e-5  # of the weights' energy, below which there is nothing to explain
+SINGULAR = 1e-8  # of the largest eigenvalue of products
 NEEDLESS = 0.01  # of the squared distance to the nearest: what a parent must at least explain
 
 
@@ -53,6 +54,8 @@ def merge_of(every: Sequence[Fit]) -> Merge | None:
     vectors = np.stack([fit.vector for fit in candidates])
     everywhere = [Group(vectors @ vectors.T, 1.0)]
     for groups in (everywhere, layer_by_layer(vectors, candidates[0].layers)):
+        if least_left(groups) > EXPLAINED * nearest:
+            continue
         merge = merge_in(candidates, groups)
         if merge is not None:
             return merge
@@ -81,6 +84,19 @@ def layer_by_layer(vectors: np.ndarray, layers: np.ndarray) -> list[Group]:
     ):
         groups.append(Group(columns @ columns.T, float(layer != OUTSIDE)))
     return groups
+
+
+def least_left(groups: Sequence[Group]) -> float:
+    """Return a squared distance below which no mixture comes, whatever shares it takes.
+
+    Shares s that sum to one leave at least 1 / (1^T G^-1 1), if they may be negative, too. Of
+    products that are singular nothing is known.
+    """
+    grams = np.stack([group.gram for group in groups])
+    values, vectors = np.linalg.eigh(grams)
+    regular = values[:, 0] > SINGULAR * values[:, -1]
+    along = vectors[regular].sum(1)  # of each eigenvector with a vector of ones
+    return float((1 / (along**2 / values[regular]).sum(1)).sum())
 
 
 def distinct(every: Sequence[Fit]) -> list[Fit]:

@@ -52,7 +52,7 @@ def repeats_layers(pair: PairInOrder) -> bool:
 
 def repeats_experts(pair: PairInOrder) -> bool:
     """Return whether the model's experts began as one, and the other has none."""
-    if (pair.other.matrices.experts != DENSE).any():
+    if pair.other.table.has_experts or not pair.model.table.has_experts:
         return False
     first = pair.model.table.in_every_layer("up", 0)
     second = pair.model.table.in_every_layer("up", 1)
@@ -130,6 +130,8 @@ def was_grown(pair: PairInOrder) -> bool:
 
 def has_fewer_experts(pair: PairInOrder) -> bool:
     """Return whether the model has fewer experts, and those of the other began each on its own."""
+    if not pair.other.table.has_experts:
+        return False
     fewer = False
     for layer, place in enumerate(pair.places):
         if place is None or place >= pair.other.layer_count:

@@ -78,10 +78,11 @@ def rows_of(projection: str) -> Count:
     """Return what counts the rows of one of a layer's projections, of an expert's if it has any."""
 
     def count(table: LayerTable) -> np.ndarray:
-        first = np.array([min(numbers, default=DENSE) for numbers in table.experts], int)
-        of_expert = table.in_every_layer(projection, first)
-        of_all = table.in_every_layer(projection)
-        places = np.where(of_expert >= 0, of_expert, of_all)
+        places = table.in_every_layer(projection)
+        if table.has_experts:
+            first = np.array([min(numbers, default=DENSE) for numbers in table.experts], int)
+            of_expert = table.in_every_layer(projection, first)
+            places = np.where(of_expert >= 0, of_expert, places)
         rows: np.ndarray = np.where(places >= 0, table.matrices.rows[places], 0)
         return rows
 

@@ -24,6 +24,7 @@ class UnitRows(NamedTuple):
     sketches: np.ndarray
 
 
+LARGEST = 2**31  # above the rows and columns of a matrix
 UnitSketches = dict[Shape, UnitRows]
 
 
@@ -42,13 +43,21 @@ def unit_sketches(table: LayerTable) -> UnitSketches:
         sketches = unit_rows(stack.numbers)
         places = stack.places
         dense = matrices.experts[places] == DENSE
-        shapes = np.stack([table.spots[places], matrices.rows[places], matrices.cols[places]], 1)
-        kinds, which = np.unique(shapes[dense], axis=0, return_inverse=True)
-        for kind, (spot, rows, cols) in enumerate(kinds.tolist()):
-            chosen = np.flatnonzero(dense)[which.ravel() == kind]
-            shape = Shape(spot, rows, cols, stack.size)
-            units[shape] = UnitRows(table.layers[places[chosen]], sketches[chosen])
+        for of_spot in parted(np.flatnonzero(dense), table.spots[places[dense]]):
+            sizes = matrices.rows[places[of_spot]] * LARGEST + matrices.cols[places[of_spot]]
+            for chosen in parted(of_spot, sizes):
+                first = places[chosen[0]]
+                spot, rows, cols = table.spots[first], matrices.rows[first], matrices.cols[first]
+                shape = Shape(int(spot), int(rows), int(cols), stack.size)
+                units[shape] = UnitRows(table.layers[places[chosen]], sketches[chosen])
     return units
+
+
+def parted(places: np.ndarray, keys: np.ndarray) -> list[np.ndarray]:
+    """Return places in parts that have one key each, in their order."""
+    order = np.argsort(keys, kind="stable")
+    cuts = np.flatnonzero(np.diff(keys[order])) + 1
+    return np.split(places[order], cuts) if len(places) else []
 
 
 def layer_cosines(table: LayerTable) -> np.ndarray:
