@@ -52,8 +52,9 @@ COMPARED = text("""
             array_send(array_agg(coalesce(x.distinct_share, 'NaN'))) AS distinct_shares,
             array_send(array_agg(coalesce(x.zero_share, 'NaN'))) AS zero_shares,
             array_send(array_agg(coalesce(x.kurtosis, 'NaN'))) AS kurtoses,
-            string_agg(array_send((x.singular_values || :nothing)[1:cardinality(:nothing)]), '')
-                AS spectra,
+            string_agg(array_send(
+                (x.singular_values || array_fill('NaN'::float8, ARRAY[:values]))[1:(:values)]
+            ), '') AS spectra,
             array_send(array_agg(coalesce(cardinality(x.sketch), 0))) AS sketch_sizes,
             string_agg(array_send(x.sketch), '') AS sketches
         FROM (
@@ -64,7 +65,9 @@ COMPARED = text("""
         SELECT array_send(array_agg(x.layer)) AS branch_layers,
             array_send(array_agg(array_position(:branches, x.branch))) AS branch_codes,
             string_agg(halfvec_send(x.stream), '') AS streams,
-            string_agg(halfvec_send(coalesce(x.token, :zeros)), '') AS tokens
+            string_agg(halfvec_send(
+                coalesce(x.token, array_fill(0::real, ARRAY[256])::halfvec)
+            ), '') AS tokens
         FROM registry_tables.branches AS x WHERE x.model_id = m.id
     ) AS branches
     CROSS JOIN LATERAL (
@@ -93,8 +96,7 @@ COMPARED = text("""
 """).bindparams(
     bindparam("projections", list(PROJECTIONS), type_=FingerprintRow.projections.type),
     bindparam("branches", list(BRANCHES), type_=FingerprintRow.projections.type),
-    bindparam("nothing", [float("nan")] * SPECTRUM_RANK, type_=FingerprintRow.std.type),
-    bindparam("zeros", (0.0,) * 256, type_=OutlineRow.stream.type),
+    bindparam("values", SPECTRUM_RANK),
     bindparam("dense", DENSE),
     bindparam("outside", OUTSIDE),
     bindparam("version", VERSION),

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func, select, update
+from sqlalchemy import exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from registry.database.events import Action, record_event
@@ -76,13 +76,12 @@ def due_around(session: Session, name: str, also: Sequence[str]) -> list[str]:
         also: Names of others that are asked for, in their order.
     """
     model = find(session, name)
-    near = list(
-        session.scalars(select(Model.name).where(Model.id.in_(relatives_of(session, model))))
-    )
-    asked = list(dict.fromkeys([model.name, *also, *sorted(near)]))
+    first = [model.name, *also]
+    is_near = or_(Model.name.in_(first), Model.id.in_(relatives_of(session, model)))
     query = select(Model.name).join(VerdictRow, VerdictRow.model_id == Model.id)
-    query = query.where(VerdictRow.due, CURRENT, Model.name.in_(asked))
-    return sorted(session.scalars(query), key=asked.index)
+    query = query.where(VerdictRow.due, CURRENT, is_near)
+    names = sorted(session.scalars(query))
+    return sorted(names, key=lambda name: first.index(name) if name in first else len(first))
 
 
 def strangers(session: Session, number: int) -> set[int]:

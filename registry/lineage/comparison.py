@@ -7,13 +7,15 @@ from functools import cached_property
 import numpy as np
 
 from registry.fingerprints.grades import EXCERPTS, Grade, least_grade
+from registry.fingerprints.outline import BRANCHES
 from registry.fingerprints.record import Fingerprint, Tensor
 from registry.lineage.calibration import SMALLEST, null_distributions
 from registry.lineage.changes import WeightChanges
 from registry.lineage.degenerate import are_flat
 from registry.lineage.features import KINDS, ModelFeatures
 from registry.lineage.layer_alignment import Alignment, align
-from registry.lineage.matrix_columns import MatrixColumns
+from registry.lineage.layer_sources import source_layers
+from registry.lineage.matrix_columns import NOWHERE, MatrixColumns
 from registry.lineage.own_alignment import OwnAlignment, align_own
 from registry.lineage.significance import p_values, uncounted_kinds
 from registry.lineage.spectra import closeness, spectral_distance
@@ -190,16 +192,22 @@ class ModelComparison:
 
         None where no layer has sketches of the branch in both models.
         """
-        later = self.a.sketches.tables["stream", branch]
-        earlier = self.b.sketches.tables["stream", branch]
+        return self.branch_cosines[branch]
 
-        cosines = []
-        for layer, source in enumerate(self.changes.places[: len(later)]):
-            if source is None or source >= len(earlier):
-                continue
-            if later[layer].any() and earlier[source].any():
-                cosines.append(float(later[layer] @ earlier[source]))
-        return float(np.mean(cosines)) if cosines else None
+    @cached_property
+    def branch_cosines(self) -> dict[str, float | None]:
+        """By branch what `branch_cosine` gives."""
+        cosines: dict[str, float | None] = {}
+        for branch in BRANCHES:
+            later = self.a.sketches.tables["stream", branch]
+            earlier = self.b.sketches.tables["stream", branch]
+            sources = source_layers(self.changes.places, len(later), len(earlier))
+            layers = np.flatnonzero(sources != NOWHERE)
+            ours, theirs = later[layers], earlier[sources[layers]]
+            both = ours.any(1) & theirs.any(1)
+            products = np.einsum("ij,ij->i", ours[both], theirs[both])
+            cosines[branch] = float(products.mean()) if len(products) else None
+        return cosines
 
     @cached_property
     def changes(self) -> WeightChanges:

@@ -146,9 +146,9 @@ def effective_rank(sketches: np.ndarray) -> float:
     (sum lambda)^2 / sum lambda^2 of the summed Gram matrices, of rows or of columns, the smaller.
     """
     squares = sketches.reshape(-1, SIDE, SIDE)
-    rows = np.einsum("nij,nkj->ik", squares, squares)
-    columns = np.einsum("nij,nik->jk", squares, squares)
-    return min(participation(rows), participation(columns))
+    rows = squares.transpose(1, 0, 2).reshape(SIDE, -1)
+    columns = squares.transpose(2, 0, 1).reshape(SIDE, -1)
+    return min(participation(rows @ rows.T), participation(columns @ columns.T))
 
 
 def participation(gram: np.ndarray) -> float:

@@ -136,7 +136,15 @@ class MatrixColumns:
         wanted = np.where(places >= 0, rows[places], NOWHERE)
         present = wanted >= 0
         (numbers,) = [stack.numbers for stack in self.stacks if stack.size == size]
-        return present, numbers[wanted[present]]
+        return present, rows_of(numbers, wanted[present])
+
+
+def rows_of(numbers: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return some rows of a table; the table itself, and no copy, where all are meant in order."""
+    if len(rows) == len(numbers) and (rows == np.arange(len(rows))).all():
+        return numbers
+    some: np.ndarray = numbers[rows]
+    return some
 
 
 def are_of(projections: np.ndarray, names: Iterable[str]) -> np.ndarray:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from registry.lineage.matrix_columns import MatrixColumns, are_of
+from registry.lineage.matrix_columns import MatrixColumns, are_of, rows_of
 
 SPREAD = 2.0  # by which an estimate from a sketch may exceed the true size
 NOISE_TOP = 1.3  # above the largest singular value of square noise, 2 sqrt(size) deviations
@@ -87,8 +87,9 @@ class MatrixPairs:
             theirs, earlier = self.earlier.sketches_at(self.theirs, size)
             both = ours & theirs & self.same_shape
             if both.any():
-                pairs = SketchPairs(np.flatnonzero(both), later[both[ours]], earlier[both[theirs]])
-                every.append(pairs)
+                later = rows_of(later, np.flatnonzero(both[ours]))
+                earlier = rows_of(earlier, np.flatnonzero(both[theirs]))
+                every.append(SketchPairs(np.flatnonzero(both), later, earlier))
         return every
 
     @cached_property

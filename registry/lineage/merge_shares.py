@@ -76,7 +76,7 @@ class Group(NamedTuple):
 
 def layer_by_layer(vectors: np.ndarray, layers: np.ndarray) -> list[Group]:
     """Return a group for each layer, all of one weight, and one of weight 0 for all else."""
-    order = np.argsort(layers, kind="stable")
+    order = np.argsort(layers.astype(np.int16), kind="stable")  # small numbers sort the fastest
     numbers, starts = np.unique(layers[order], return_index=True)
     groups = []
     for layer, columns in zip(

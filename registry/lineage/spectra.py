@@ -85,7 +85,7 @@ def layer_distances(ones: np.ndarray, others: np.ndarray) -> np.ndarray:
     one = ones[:, :, None]
     other = others[:, None]
     differences = one[..., 1:] - other[..., 1:]
-    if np.isnan(differences).any():
+    if np.isnan(ones).any() or np.isnan(others).any():
         mean_square = mean_without_nan(differences**2, axis=-1)
     else:
         squares = np.einsum("...k,...k->...", differences, differences)
