@@ -22,7 +22,7 @@ from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.fingerprints.timing import Timing
 from registry.notices import RejudgingFailed, notify
-from registry.workflows.judge import Arrival, arrival_of
+from registry.workflows.arrival import Arrival, arrival_of
 from registry.workflows.rejudge import place, rejudge_around
 from registry.workflows.spool import kept
 
