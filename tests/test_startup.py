@@ -67,7 +67,7 @@ def test_a_mistyped_path_is_told_at_once(arguments: list[str]) -> None:
 @pytest.mark.parametrize("command", ["list", "tree", "families", "log", "claims", "sources"])
 def test_a_listing_needs_the_database_alone(command: str, url: str) -> None:
     """What reads rows and draws a table wants no numerics."""
-    assert not loaded((*SLOW, *SCIPY), command)
+    assert not loaded((*SLOW, *NUMBERS), command)
 
 
 def test_two_paths_are_compared_without_a_database() -> None:

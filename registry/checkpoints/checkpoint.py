@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from registry.checkpoints.claim import Claim
-from registry.checkpoints.model_card import is_step
 from registry.checkpoints.source_facts import NOT_KNOWN, SourceFacts
+from registry.checkpoints.source_names import is_step
 from registry.checkpoints.tensors import Entry
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from registry.checkpoints.blob import Blob, read_bytes
 from registry.checkpoints.limits import limit
+from registry.checkpoints.source_names import STEP, is_step
 from registry.errors import BrokenJSON
 
 CARD_HEAD = limit("card-bytes")
@@ -24,11 +25,6 @@ TEXT = "tag:yaml.org,2002:str"
 # A model on a hub by its address, and in the hub's cache by its folder.
 ADDRESS = re.compile(r"https?://[^/]+/(?P<id>[\w.-]+/[\w.-]+)")
 CACHED = re.compile(r"(?:^|[/\\])models--(?P<id>[^/\\]+)")
-# Folders that training leaves, which name a step and no model.
-STEP = re.compile(
-    r"(checkpoint|ckpt|(global[_-]?)?step|iter(ation)?|epoch)s?[_-]?\d+|(epoch|step)[=_-]?\d+.*",
-    re.IGNORECASE,
-)
 # The same, or a role in a run: in a path on somebody's disk.
 RUN = re.compile(
     STEP.pattern
@@ -132,11 +128,6 @@ def model_named(declared: object) -> str | None:
         return base
     named = [part for part in parts if not RUN.fullmatch(part) and not part.endswith(":")]
     return named[-1] if named else None
-
-
-def is_step(name: str) -> bool:
-    """Return whether a folder is called after a step of a run, and not after a model."""
-    return bool(STEP.fullmatch(name))
 
 
 def declared_on_card(blob: Blob) -> list[str | None]:

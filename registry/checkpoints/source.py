@@ -21,7 +21,7 @@ from registry.checkpoints.local import (
     with_suffixless,
     without_copies,
 )
-from registry.checkpoints.model_card import declared_base, is_step, read_config, read_json
+from registry.checkpoints.model_card import declared_base, read_config, read_json
 from registry.checkpoints.peft.adapter import adapter_entries, is_adapter
 from registry.checkpoints.peft.dialects import GGUF_ADAPTER, in_pefts_words
 from registry.checkpoints.peft.unmerged import (
@@ -33,7 +33,7 @@ from registry.checkpoints.peft.unmerged import (
 from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.ranks import without_rank
 from registry.checkpoints.source_facts import SourceFacts
-from registry.checkpoints.source_names import HUB_ID
+from registry.checkpoints.source_names import HUB_ID, is_step
 from registry.checkpoints.tensors import Contents, Entry
 from registry.checkpoints.towers import asked, config_of_tower, entries_below
 from registry.checkpoints.wrappers import check_whole, unwrapped

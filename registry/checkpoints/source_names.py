@@ -17,6 +17,12 @@ HUB_ID = re.compile(
 PATH = re.compile(r"(\.{0,2}|~[^/]*)/|[A-Za-z]:[\\/]")
 """How a text begins that is a path and nothing else: no registered model is called so."""
 
+# Folders that training leaves, which name a step and no model.
+STEP = re.compile(
+    r"(checkpoint|ckpt|(global[_-]?)?step|iter(ation)?|epoch)s?[_-]?\d+|(epoch|step)[=_-]?\d+.*",
+    re.IGNORECASE,
+)
+
 
 def is_path(text: str) -> bool:
     """Return whether a text can be nothing but a path."""
@@ -48,3 +54,8 @@ def check_path(text: str) -> None:
     """Raise SourceNotFound for a path to nothing; what may be a registered model passes."""
     if is_path(text):
         check_source(text)
+
+
+def is_step(name: str) -> bool:
+    """Return whether a folder is called after a step of a run, and not after a model."""
+    return bool(STEP.fullmatch(name))

@@ -1,9 +1,10 @@
 """Types of the tables' columns, and the base of the tables."""
 
+import struct
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
 
-import numpy as np
 from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     ARRAY,
@@ -21,6 +22,13 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 TABLES = "registry_tables"
 """The schema of the tables; analysts read the views and functions of schema `registry`."""
+HALF, SINGLE = "e", "f"  # the formats of the module struct: no list of models waits for NumPy
+
+
+def rounded(numbers: Sequence[float], format_: str) -> tuple[float, ...]:
+    """Return floats that equal numbers in half or single precision."""
+    layout = f"{len(numbers)}{format_}"
+    return struct.unpack(layout, struct.pack(layout, *numbers))
 
 
 class Half(TypeDecorator[tuple[float, ...]]):
@@ -39,7 +47,10 @@ class Half(TypeDecorator[tuple[float, ...]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ARG002  # likewise
         """Return Python floats that equal the stored half-precision numbers, sent as decimals."""
-        return None if value is None else tuple(np.asarray(value, np.float16).tolist())
+        if value is None:
+            return None
+        numbers = value if isinstance(value, list) else value.to_list()  # pgvector's own type
+        return rounded(numbers, HALF)
 
 
 class Single(TypeDecorator[tuple[float, ...]]):
@@ -50,7 +61,7 @@ class Single(TypeDecorator[tuple[float, ...]]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> tuple[float, ...] | None:  # noqa: ARG002  # likewise
         """Return Python floats that equal the stored single-precision numbers."""
-        return None if value is None else tuple(np.asarray(value, np.float32).tolist())
+        return None if value is None else rounded(value, SINGLE)
 
 
 class Base(DeclarativeBase):

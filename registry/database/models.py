@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, func, or_, select, text
 from sqlalchemy.orm import Session
 
-from registry.checkpoints.model_card import is_step
+from registry.checkpoints.source_names import is_step
 from registry.database.names import is_unicode
 from registry.database.rows import field_values
 from registry.database.schema import Family, Model
