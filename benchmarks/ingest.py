@@ -102,7 +102,7 @@ def ratios(spent: dict[str, float]) -> dict[str, float]:
 def facts(ours: dict[str, object], layers: int, size: int) -> dict[str, object]:
     """What was measured, and where."""
     device = chosen(str(ours["device"]))
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine()
+    name = torch.cuda.get_device_name(device.torch) if device.type == "cuda" else platform.machine()
     return {"layers": layers, "bytes": size, **ours, "device": f"{device}: {name}"}
 
 

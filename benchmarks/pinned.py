@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, default=cores())
     options = parser.parse_args()
-    device = chosen(options.device)
+    device = chosen(options.device).torch
     layers = made(options.layers, pin=device.type == "cuda")
     run(layers[:1], options)
     seconds, timing = min((run(layers, options) for _ in range(3)), key=lambda pair: pair[0])

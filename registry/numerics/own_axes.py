@@ -108,16 +108,12 @@ def in_own_axes(parts: Sequence[LeadingPart]) -> list[np.ndarray]:
     """Return every map in the axes that all together use most: AXES x AXES each, float64.
 
     The axes U are the leading eigenvectors of the sum of M M^T + M^T M; the maps become U^T M U.
-    Of a narrower space there are fewer axes, and zeros beside them.
+    Of a narrower space there are fewer axes, and zeros beside them. What signs eigenvectors leave
+    open is chosen such that the largest element of each is positive.
     """
     sides = [part.left for part in parts] + [part.scaled_right for part in parts]
-    columns = np.concatenate(sides, 1)
-    values, vectors = np.linalg.eigh(columns.T @ columns)
-    count = min(AXES, len(columns), int((values > NEGLIGIBLE * values[-1]).sum()))
-    leading = vectors[:, ::-1][:, :count]
-    axes = columns @ leading / np.sqrt(values[::-1][:count])
-    largest = np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0)
-    axes = axes * np.sign(largest)  # which eigenvectors leave open
+    axes = leading_left_vectors(np.concatenate(sides, 1))
+    count = axes.shape[1]
 
     maps = []
     for part in parts:
@@ -125,3 +121,29 @@ def in_own_axes(parts: Sequence[LeadingPart]) -> list[np.ndarray]:
         square[:count, :count] = (axes.T @ part.left) @ (part.right.T @ axes)
         maps.append(square)
     return maps
+
+
+def leading_left_vectors(columns: np.ndarray) -> np.ndarray:
+    """Return at most AXES left singular vectors of a matrix, those of the largest values.
+
+    They are the eigenvectors of its Gram matrix, whose other side is taken where that is smaller.
+    """
+    is_narrow = len(columns) <= columns.shape[1]
+    gram = columns @ columns.T if is_narrow else columns.T @ columns
+    values, vectors = largest_eigenvectors(gram)
+    kept = values > NEGLIGIBLE * values[0]
+    axes = vectors[:, kept]
+    if not is_narrow:
+        axes = columns @ axes / np.sqrt(values[kept])
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(0)[None], 0)
+    signed: np.ndarray = axes * np.sign(largest)
+    return signed
+
+
+def largest_eigenvectors(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the AXES largest eigenvalues of a symmetric matrix, falling, and their vectors."""
+    from scipy.linalg import eigh  # noqa: PLC0415  # numpy computes all of them
+
+    size = len(gram)
+    values, vectors = eigh(gram, subset_by_index=(max(0, size - AXES), size - 1))
+    return values[::-1], vectors[:, ::-1]

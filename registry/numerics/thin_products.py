@@ -17,6 +17,10 @@ HEIGHT, WIDTH = 256, 512  # of a piece: 512 KiB in float32
 COMPILED_FROM = 1 << 18  # values: a smaller matrix is converted before a kernel is loaded
 
 
+Convert = Callable[[slice, slice], np.ndarray]
+"""Some rows and columns of a matrix to their values, float32."""
+
+
 class Piece(NamedTuple):
     """A part of a matrix: its rows, its columns, and its values in float32."""
 
@@ -89,9 +93,10 @@ def trace_of_product(one: Values, other: Values, weights: np.ndarray) -> float:
 
         return on_gpu.trace_of_product(one, other, weights)
     left, right = as_array(one), as_array(other)
+    facing_piece = converter(right)
     total = 0.0
     for piece in pieces(left):
-        facing = finite(right[piece.columns, piece.rows])
+        facing = facing_piece(piece.columns, piece.rows)
         diagonal = np.einsum("ij,ji->i", piece.values, facing)
         total += float(diagonal.astype(np.float64) @ weights[piece.rows])
     return total
@@ -123,20 +128,36 @@ def product_with_transposed(array: np.ndarray, left: np.ndarray) -> np.ndarray:
 def pieces(array: np.ndarray) -> Iterator[Piece]:
     """Yield a matrix in pieces; the values of each are gone with the next."""
     rows, columns = array.shape
-    kernel = widening() if array.dtype == BF16 and array.size >= COMPILED_FROM else None
-    is_compiled = kernel is not None and array.flags.c_contiguous
-    words = array.reshape(-1).view(np.uint16) if is_compiled else None
-    memory = np.empty(HEIGHT * WIDTH, np.float32) if is_compiled else None
+    converted = converter(array)
     for top in range(0, rows, HEIGHT):
+        height = slice(top, min(top + HEIGHT, rows))
         for start in range(0, columns, WIDTH):
-            here = slice(top, min(top + HEIGHT, rows)), slice(start, min(start + WIDTH, columns))
-            if kernel is None or words is None or memory is None:
-                yield Piece(*here, finite(array[here]))
-                continue
-            shape = here[0].stop - top, here[1].stop - start
-            values = memory[: shape[0] * shape[1]].reshape(shape)
-            kernel(words, top * columns + start, columns, values)
-            yield Piece(*here, values)
+            width = slice(start, min(start + WIDTH, columns))
+            yield Piece(height, width, converted(height, width))
+
+
+def converter(array: np.ndarray) -> Convert:
+    """Return what gives a piece of a matrix in float32, in memory that the next piece takes."""
+    if lies_by_columns(array):
+        of_transposed = converter(array.T)
+        return lambda rows, columns: of_transposed(columns, rows).T
+
+    is_large = array.dtype == BF16 and array.size >= COMPILED_FROM
+    kernel = widening() if is_large and array.flags.c_contiguous else None
+    if kernel is None:
+        return lambda rows, columns: finite(array[rows, columns])
+
+    words = array.reshape(-1).view(np.uint16)
+    stride = array.shape[1]
+    memory = np.empty(max(HEIGHT, WIDTH) ** 2, np.float32)
+
+    def converted(rows: slice, columns: slice) -> np.ndarray:
+        shape = rows.stop - rows.start, columns.stop - columns.start
+        values = memory[: shape[0] * shape[1]].reshape(shape)
+        kernel(words, rows.start * stride + columns.start, stride, values)
+        return values
+
+    return converted
 
 
 @cache
