@@ -1,11 +1,13 @@
 """Fingerprints of a part of a model, for verdicts that need no more.
 
 An excerpt of two layers' attention has the records of a model that consists of it alone, with the
-vectors beside it. An excerpt of all layers lacks what takes longest: the spectra, those of a few
-small matrices aside that tell flat starts, and the clusterings. Neither is ever stored.
+vectors beside it; moments are those of some rows. An excerpt of all layers lacks what takes
+longest: the spectra, those of a few small matrices aside that tell flat starts, and the
+clusterings. Neither is ever stored.
 """
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Unpack
 
@@ -28,8 +30,10 @@ from registry.fingerprints.meter import Meter
 from registry.fingerprints.options import measure_options
 from registry.fingerprints.record import RANKS, Fingerprint
 from registry.fingerprints.timing import Timing
+from registry.numerics.compiled.loading import without_loading
 
 CHOSEN = (1 / 3, 2 / 3)  # of the depth, at which layers are chosen
+FEW_VALUES = 1 << 18  # of a matrix, that tell its spread to a few parts in a thousand
 FEWEST_LAYERS = 4  # of a model of which two are worth reading alone
 
 
@@ -58,9 +62,14 @@ def excerpt(
     measuring = measure_options(
         RANKS[0], options.get("threads"), options.get("device", "auto"), prove=False
     )
-    measuring = replace(measuring, spectra_of=smallest_of_layers(origin.layout.projections))
+    measuring = replace(
+        measuring,
+        spectra_of=smallest_of_layers(origin.layout.projections),
+        moments_of=FEW_VALUES if layers is not None else None,
+    )
     meter = Meter(measuring, origin.stream, timing)
-    with one_thread_each():
+    sparing = without_loading() if layers is not None else nullcontext()
+    with one_thread_each(), sparing:
         readings = measure(meter, origin, options.get("progress"))
         allowed = options.get("allow_nonfinite", False)
         check(readings.matrices, checkpoint.source, allow_nonfinite=allowed)

@@ -65,11 +65,11 @@ class Distribution:
 
     Attributes:
         moments: of the finite values.
-        histogram: counts by bin of registry.numerics.histograms.
+        histogram: counts by bin of registry.numerics.histograms; None of a part of the values.
     """
 
     moments: Moments
-    histogram: np.ndarray
+    histogram: np.ndarray | None
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,12 @@ def start_image(tensor: np.ndarray) -> np.ndarray:
     return folded(values[:START], FOLDED)
 
 
-def distribution(values: Values) -> Distribution:
-    """Compute moments and histogram of a matrix."""
-    return Distribution(moments(values), histogram(values))
+def distribution(values: Values, most: int | None = None) -> Distribution:
+    """Compute moments and histogram of a matrix; moments alone of at most so many of its values."""
+    if most is None:
+        return Distribution(moments(values), histogram(values))
+    step = math.ceil(values.shape[0] * values.shape[1] / most)
+    return Distribution(moments(values[::step]), None)
 
 
 def measured_from_values(

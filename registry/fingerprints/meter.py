@@ -32,7 +32,7 @@ from registry.fingerprints.record import Progress
 from registry.fingerprints.timing import Timing
 from registry.numerics.arrays import Values, as_array, as_tensor, is_floating
 from registry.numerics.flat_sketches import flat_sketch
-from registry.numerics.spectrum import TOLERANCE, Spectrum, spectra
+from registry.numerics.spectrum import TOLERANCE, Spectrum, at_hand, spectra
 
 if TYPE_CHECKING:
     import torch
@@ -230,7 +230,8 @@ class Meter:
         """Yield the statistics of matrices of one shape."""
         with batches.turns:
             with self.timing.stage("moments"):
-                distributions = [distribution(matrix.values) for matrix in batch]
+                most = self.options.moments_of
+                distributions = [distribution(matrix.values, most) for matrix in batch]
             computed = self.spectra_of(batch)
 
         for matrix, described, spectrum in zip(batch, distributions, computed, strict=True):
@@ -245,8 +246,11 @@ class Meter:
             return self.spectra([matrix.values for matrix in batch])
         spectra = []
         for matrix in batch:
-            is_wanted = matrix.place.tensor_name in names
-            spectra += self.spectra([matrix.values]) if is_wanted else [Spectrum((), ())]
+            if matrix.place.tensor_name in names:
+                with self.timing.stage("spectrum"):
+                    spectra.append(at_hand(matrix.values, self.options.rank))
+            else:
+                spectra.append(Spectrum((), ()))
         return spectra
 
     def refine_spectrum(self, matrix: LoadedMatrix, tolerance: float) -> RefinedSpectrum:

@@ -19,6 +19,8 @@ class MeasureOptions:
             computed in one call; 0 to compute each by itself.
         prove: whether to prove of every spectrum that no singular value was missed.
         spectra_of: names of the tensors whose singular values are computed; None for all.
+        moments_of: how many values of a matrix, in rows evenly apart, moments are taken of; None
+            for all, and for histograms beside them.
     """
 
     rank: int
@@ -27,6 +29,7 @@ class MeasureOptions:
     batch_bytes: int = 0
     prove: bool = False
     spectra_of: frozenset[str] | None = None
+    moments_of: int | None = None
 
 
 def measure_options(rank: int, threads: int | None, device: str, *, prove: bool) -> MeasureOptions:

@@ -11,6 +11,7 @@ import numpy as np
 from registry.numerics.arrays import F64, Values, as_array, float64, is_on_gpu
 
 FLOAT64_ELEMENTS = 1 << 17  # of the matrix, held as float64 at a time: they stay in a cache
+NARROW = 1024  # columns, of which adding up whole squares takes less than importing scipy
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -56,9 +57,11 @@ def summed(tall: np.ndarray, scale: float) -> np.ndarray:
     """Return X^T X of a matrix X over the scale; the lower triangle alone is half the work."""
     columns = tall.shape[1]
     height = max(1, FLOAT64_ELEMENTS // max(1, columns))
-    if len(tall) <= height:
-        whole = divided(tall, scale)
-        gram: np.ndarray = whole.T @ whole
+    if len(tall) <= height or columns <= NARROW:
+        gram = np.zeros((columns, columns))
+        for start in range(0, len(tall), height):
+            x = divided(tall[start : start + height], scale)
+            gram += x.T @ x
         return gram
 
     from scipy.linalg.blas import dsyrk  # noqa: PLC0415  # small matrices do without its import

@@ -20,7 +20,7 @@ from registry.numerics.arrays import (
     float32,
     is_on_gpu,
 )
-from registry.numerics.compiled.loading import loaded
+from registry.numerics.compiled.loading import loaded, remembered
 from registry.numerics.moments import in_storage_order
 
 LOW, HIGH = -24, 7  # powers of two that have bins of their own
@@ -63,7 +63,7 @@ def histogram(matrix: Values) -> np.ndarray:
     return summed(counts, places_of(F32.name))
 
 
-@cache
+@remembered
 def compiled() -> Callable[[np.ndarray, int], np.ndarray] | None:
     """Return the kernel that counts the first bits of words; None without numba.
 

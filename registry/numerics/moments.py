@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, reduce
+from functools import reduce
 
 import numpy as np
 
 from registry.numerics.arrays import Values, as_array, contiguous, is_on_gpu
-from registry.numerics.compiled.loading import loaded
+from registry.numerics.compiled.loading import loaded, remembered
 from registry.numerics.passes import Pass, plain
 
 # Values of a segment: sums in float64 stay good to 1e-12, and making them integers costs nothing.
@@ -226,7 +226,7 @@ def one_pass(values: Values, pivot: float = 0.0, exponent: int = 0) -> Pass:
     return result or plain(array, pivot, exponent)
 
 
-@cache
+@remembered
 def compiled() -> Kernel | None:
     """Return the compiled pass; None where numba cannot be loaded.
 

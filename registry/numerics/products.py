@@ -7,14 +7,13 @@ vectors, float32, as rows. registry.numerics.device_products does the same on a 
 
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache
 from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 
 from registry.numerics.arrays import BF16, F16, F32, float32
-from registry.numerics.compiled.loading import loaded
+from registry.numerics.compiled.loading import loaded, remembered
 
 # As the kernels read them: numba has neither bfloat16 nor float16.
 ALIASES: dict[np.dtype, np.dtype] = {BF16: np.dtype(np.uint16), F16: np.dtype(np.int16), F32: F32}
@@ -38,7 +37,7 @@ class Orthogonalised(NamedTuple):
     lost: np.ndarray
 
 
-@cache
+@remembered
 def kernels(dtype: np.dtype) -> ModuleType | None:
     """Return the compiled products for a type; None where numba is missing or cannot compile them.
 

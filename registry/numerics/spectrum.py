@@ -15,7 +15,7 @@ from registry.numerics.arrays import (
     float32,
     is_on_gpu,
 )
-from registry.numerics.gram_spectrum import gram_singular_values, largest_magnitude
+from registry.numerics.gram_spectrum import NARROW, gram_singular_values, largest_magnitude
 from registry.numerics.lanczos import Ritz, lanczos
 from registry.numerics.products import ALIASES, Gram
 from registry.numerics.spectrum_proof import proven
@@ -83,6 +83,17 @@ def settled(matrix: Values, spectrum: Spectrum, tolerance: float, *, prove: bool
     if not prove:
         return True
     return proven(matrix, spectrum.values, spectrum.bounds) == len(spectrum.values)
+
+
+def at_hand(matrix: Values, rank: int) -> Spectrum:
+    """Return the singular values of one matrix, without loading what Lanczos takes if it is small.
+
+    To the tolerance of `spectra`.
+    """
+    if min(matrix.shape) <= NARROW and not is_on_gpu(matrix):
+        return exact(matrix, rank)
+    [spectrum] = spectra([matrix], rank)
+    return spectrum
 
 
 def exact(matrix: Values, rank: int) -> Spectrum:

@@ -5,13 +5,12 @@ count as zero.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 
 from registry.numerics.arrays import BF16, Values, as_array, finite, is_on_gpu
-from registry.numerics.compiled.loading import loaded
+from registry.numerics.compiled.loading import loaded, remembered
 
 HEIGHT, WIDTH = 256, 512  # of a piece: 512 KiB in float32
 COMPILED_FROM = 1 << 18  # values: a smaller matrix is converted before a kernel is loaded
@@ -160,7 +159,7 @@ def converter(array: np.ndarray) -> Convert:
     return converted
 
 
-@cache
+@remembered
 def widening() -> Callable[..., None] | None:
     """Return the kernel that converts a piece; None without numba.
 

@@ -1,7 +1,7 @@
 """A model whose evidence is taken as far as a verdict needs it."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import cast
 
@@ -44,11 +44,13 @@ class Subject:
         checkpoint: None where there is a fingerprint.
         given: The fingerprint at hand.
         measuring: How weights are measured.
+        known: What was measured already.
     """
 
     checkpoint: Checkpoint | None
     given: Fingerprint | None
     measuring: Measuring
+    known: dict[Grade, Fingerprint] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: Resolved, options: VerdictOptions) -> "Subject":
@@ -136,6 +138,12 @@ class Subject:
 
     def fingerprint(self, grade: Grade) -> Fingerprint:
         """Return the fingerprint, or an excerpt. Raises RegistryError."""
+        if grade not in self.known:
+            self.known[grade] = self.measure(grade)
+        return self.known[grade]
+
+    def measure(self, grade: Grade) -> Fingerprint:
+        """Measure what a grade takes. Raises RegistryError."""
         if self.given is not None:
             is_part = grade == Grade.ATTENTION
             return attention_of(self.given, self.chosen) if is_part else self.given
