@@ -10,6 +10,7 @@ from sqlalchemy import Row, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
+from registry.database.connection import BINARY
 from registry.database.fingerprint_rows import clustering_of
 from registry.database.models import CURRENT
 from registry.database.rows import field_values
@@ -58,7 +59,7 @@ COMPARED = text("""
             array_send(array_agg(coalesce(cardinality(x.sketch), 0))) AS sketch_sizes,
             string_agg(array_send(x.sketch), '') AS sketches
         FROM (
-            SELECT * FROM registry_tables.matrices WHERE model_id = m.id ORDER BY layer, position
+            SELECT * FROM registry_tables.matrices WHERE model_id = m.id ORDER BY position
         ) AS x
     ) AS matrices
     CROSS JOIN LATERAL (
@@ -108,7 +109,8 @@ def compared_models(session: Session, names: Sequence[str]) -> dict[str, Compare
     """Return what comparisons read of registered models, by name; those that there are."""
     if not names:
         return {}
-    rows = session.execute(COMPARED, {"names": list(names)})
+    options = {BINARY: True}
+    rows = session.execute(COMPARED, {"names": list(names)}, execution_options=options)
     return {row.name: model_of(row) for row in rows}
 
 

@@ -155,7 +155,7 @@ class ModelFeatures:
 
     @property
     def matrices(self) -> MatrixColumns:
-        """The matrices, by layer."""
+        """The matrices, in the fingerprint's order."""
         return self.model.matrices
 
     def with_digests(self, digest: str, cast_digest: str | None) -> "ModelFeatures":

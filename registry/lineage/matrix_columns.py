@@ -37,7 +37,7 @@ class SketchStack:
 
 @dataclass(frozen=True, eq=False)
 class MatrixColumns:
-    """n matrices, by layer; NaN stands for a number that was not recorded.
+    """n matrices, in the fingerprint's order; NaN stands for a number that was not recorded.
 
     Attributes:
         layers: Numbers of the layers, as the fingerprint gives them.
@@ -65,9 +65,8 @@ class MatrixColumns:
     stacks: tuple[SketchStack, ...]
 
     @classmethod
-    def of(cls, given: Sequence[Matrix]) -> "MatrixColumns":
+    def of(cls, matrices: Sequence[Matrix]) -> "MatrixColumns":
         """Return the columns of a fingerprint's matrices."""
-        matrices = sorted(given, key=layer_of)
         experts = [DENSE if matrix.expert is None else matrix.expert for matrix in matrices]
         digests = [matrix.cast_digest or matrix.digest for matrix in matrices]
         spectra = [matrix.singular_values[:SPECTRUM_RANK] for matrix in matrices]
@@ -153,11 +152,6 @@ def are_of(projections: np.ndarray, names: Iterable[str]) -> np.ndarray:
     wanted[[CODES[name] for name in names]] = True
     among: np.ndarray = wanted[projections]
     return among
-
-
-def layer_of(matrix: Matrix) -> int:
-    """Return the layer of a matrix, to sort by."""
-    return matrix.layer
 
 
 def stacks_of(sketches: Sequence[Sequence[float] | None]) -> tuple[SketchStack, ...]:

@@ -154,6 +154,7 @@ def likest_experts(table: LayerTable) -> float:
     matrices = table.matrices
     is_up = matrices.projections == CODES["up"]
     places = np.flatnonzero(is_up & (matrices.experts != DENSE))
+    places = places[np.argsort(table.layers[places], kind="stable")]
     ones, others = places[:-1], places[1:]
     together = table.layers[ones] == table.layers[others]
     cosines = cosines_between(matrices, ones[together], others[together])
