@@ -7,6 +7,7 @@ starts (docs/method.md, Own axes).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -75,6 +76,14 @@ class OwnSketches(NamedTuple):
                     sketches.append(sketch)
         numbers = np.reshape(np.array(sketches, float), (-1, AXES * AXES))
         return cls(np.array(layers, int), np.array(products, str), numbers)
+
+
+class SingularVectors(NamedTuple):
+    """The decomposition of a matrix: left * values @ right."""
+
+    left: np.ndarray
+    values: np.ndarray
+    right: np.ndarray
 
 
 def own_tables(own: OwnSketches) -> np.ndarray:
@@ -188,12 +197,22 @@ def suggested_rotations(a: np.ndarray, b: np.ndarray) -> Iterator[np.ndarray]:
 
 def rotation_by_vectors(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Return the rotation that puts the singular vectors of one matrix upon those of another."""
-    left, values, right = np.linalg.svd(one)
-    other_left, other_values, other_right = np.linalg.svd(other)
+    left, values, right = singular_vectors(one.tobytes())
+    other_left, other_values, other_right = singular_vectors(other.tobytes())
     inner = values[:, None] * (left.T @ right.T) * values
     other_inner = other_values[:, None] * (other_left.T @ other_right.T) * other_values
     signs = agreeing_signs(inner * other_inner)
     return nearest_rotation((left * signs) @ other_left.T + (right.T * signs) @ other_right)
+
+
+@lru_cache(1024)
+def singular_vectors(matrix: bytes) -> SingularVectors:
+    """Return the decomposition of a matrix in an array's bytes.
+
+    A model is beside many others, and it takes a third of an alignment.
+    """
+    square = np.frombuffer(matrix).reshape(AXES, AXES)
+    return SingularVectors(*np.linalg.svd(square))
 
 
 def agreeing_signs(products: np.ndarray) -> np.ndarray:
