@@ -64,6 +64,14 @@ def low_rank(draw: np.random.Generator, m: int, n: int) -> np.ndarray:
     return draw.standard_normal((m, k)) @ draw.standard_normal((k, n)) + noise
 
 
+def zero(draw: np.random.Generator, m: int, n: int) -> np.ndarray:
+    """Nothing, or next to it: one entry in a tenth of the matrices."""
+    matrix = np.zeros((m, n))
+    if draw.random() < 0.1:
+        matrix[draw.integers(m), draw.integers(n)] = 1e-3
+    return matrix
+
+
 def pruned(draw: np.random.Generator, m: int, n: int) -> np.ndarray:
     """Half of the entries, some rows and some columns are zero."""
     matrix = power_law(0.5)(draw, m, n)
@@ -106,6 +114,7 @@ KINDS: dict[str, Callable[[np.random.Generator, int, int], np.ndarray]] = {
     "repeated": repeated,
     "orthogonal": orthogonal,
     "low rank": low_rank,
+    "zero": zero,
     "pruned": pruned,
     "diagonal": diagonal,
     "rounded": rounded,

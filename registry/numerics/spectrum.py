@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from registry.numerics.arrays import (
+    BF16,
     F64,
     Values,
     as_array,
@@ -15,7 +16,12 @@ from registry.numerics.arrays import (
     float32,
     is_on_gpu,
 )
-from registry.numerics.gram_spectrum import NARROW, gram_singular_values, largest_magnitude
+from registry.numerics.gram_spectrum import (
+    NARROW,
+    gram_singular_values,
+    largest_magnitude,
+    quick_singular_values,
+)
 from registry.numerics.lanczos import Ritz, lanczos
 from registry.numerics.products import ALIASES, Gram
 from registry.numerics.spectrum_proof import proven
@@ -54,8 +60,10 @@ def spectra(
     """
     if not is_on_gpu(matrices[0]):
         matrices = [as_array(matrix) for matrix in matrices]
-    if tolerance < TIGHTEST or dense_is_faster(matrices[0].shape, rank):
+    if tolerance < TIGHTEST:
         return [exact(matrix, rank) for matrix in matrices]
+    if dense_is_faster(matrices[0].shape, rank):
+        return [dense(matrix, rank, tolerance) for matrix in matrices]
 
     spectra_found = []
     for matrix, spectrum in zip(matrices, krylov(matrices, rank), strict=True):
@@ -94,6 +102,15 @@ def at_hand(matrix: Values, rank: int) -> Spectrum:
         return exact(matrix, rank)
     [spectrum] = spectra([matrix], rank)
     return spectrum
+
+
+def dense(matrix: Values, rank: int, tolerance: float) -> Spectrum:
+    """Return what the Gram matrix gives, with no more digits than are asked for."""
+    if not is_on_gpu(matrix) and as_array(matrix).dtype == BF16:
+        quick = quick_singular_values(as_array(matrix), rank)
+        if quick is not None and quick.bounds.max() <= tolerance * quick.values[0]:
+            return Spectrum(tuple(quick.values.tolist()), tuple(quick.bounds.tolist()))
+    return exact(matrix, rank)
 
 
 def exact(matrix: Values, rank: int) -> Spectrum:

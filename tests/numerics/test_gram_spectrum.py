@@ -6,7 +6,12 @@ import pytest
 import torch
 
 from registry.numerics import device_gram
-from registry.numerics.gram_spectrum import gram_matrix, gram_singular_values
+from registry.numerics.arrays import BF16
+from registry.numerics.gram_spectrum import (
+    gram_matrix,
+    gram_singular_values,
+    quick_singular_values,
+)
 
 
 @pytest.mark.parametrize("kind", matrices.KINDS)
@@ -45,3 +50,25 @@ def test_on_a_device():
     on_device, host = device_gram.gram_matrix(matrix), gram_matrix(matrix)
     lower = np.tril(on_device.lower) * on_device.scale**2
     assert lower == pytest.approx(np.tril(host.lower) * host.scale**2, rel=1e-12)
+
+
+@pytest.mark.parametrize("kind", matrices.KINDS)
+def test_bounds_hold_with_sums_in_float32(kind):
+    """Of bfloat16, for every kind that float32 has the range for, and no bound is wide."""
+    for seed, shape in enumerate([(300, 200), (90, 700), (1000, 40), (30, 30)]):
+        matrix = matrices.array(kind, *shape, BF16, seed)
+        found = quick_singular_values(matrix, 16)
+        if found is None:
+            assert kind in {"tiny", "huge", "zero"}
+            continue
+        expected = np.linalg.svd(matrix.astype(float), compute_uv=False)[:16]
+        assert (np.abs(found.values - expected) <= found.bounds + 1e-14 * expected[0]).all()
+        assert (found.bounds * found.values).max() <= 4e-6 * expected[0] ** 2
+
+
+@pytest.mark.parametrize("spoil", [np.nan, np.inf, 1e30])
+def test_what_float32_cannot_sum_is_left(spoil):
+    """NaN, infinities and entries whose squares are too large are for float64."""
+    matrix = matrices.array("gaussian", 50, 40, BF16, 1)
+    matrix[3, 4] = spoil
+    assert quick_singular_values(matrix, 16) is None

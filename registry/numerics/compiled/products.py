@@ -207,7 +207,7 @@ def dot(x: Any, y: Any) -> float:
 
 @compiled
 def project_out(basis: Any, w: Any, inside: Any, factors: Any, part: Any) -> None:
-    """Take the part of a basis, k x n, out of w's rows, b x n, in place.
+    """Take the part of a basis, k x n, out of w's rows, b x n or wider, in place.
 
     What is taken out is added to inside, b x k, times factors, b x b. part: b x TILE, for use here.
     """
@@ -229,26 +229,30 @@ def orthogonalise(basis: Any, w: Any, inside: Any, outside: Any, lost: Any, near
     longest one's squared length; they are zero then. First the last `near` rows of the basis are
     taken out, then all, until that leaves at least half of the square of every row.
     """
+    n = w.shape[1]
+    rows = np.zeros((len(w), n + APART), np.float32)
+    rows[:, :n] = w
     part = np.empty((len(w), TILE), np.float32)
     lower = np.empty_like(outside)
     least = np.max((w * w).sum(1)) * LOST
     for again in range(4):
         begin = max(0, len(basis) - near) if again == 0 else 0
         before = outside.astype(np.float32)
-        project_out(basis[begin:], w, inside[:, begin:], before, part)
+        project_out(basis[begin:], rows, inside[:, begin:], before, part)
         shortest = 1.0
         for i in range(len(w)):
             lower[i] = 0
             for j in range(i):
-                lower[i, j] = dot(w[i], w[j])
-                w[i] -= np.float32(lower[i, j]) * w[j]
-            squared = dot(w[i], w[i])
+                lower[i, j] = dot(rows[i], rows[j])
+                rows[i] -= np.float32(lower[i, j]) * rows[j]
+            squared = dot(rows[i], rows[i])
             if squared * outside[i, i] ** 2 <= least:
                 lost[i] = True
             lower[i, i] = 0.0 if lost[i] else np.sqrt(squared)
-            w[i] *= np.float32(0.0 if lost[i] else 1 / np.sqrt(squared))
+            rows[i] *= np.float32(0.0 if lost[i] else 1 / np.sqrt(squared))
             if not lost[i]:
                 shortest = min(shortest, squared)
         outside[:] = outside @ lower
         if again > 0 and shortest >= HALF:
             break
+    w[:] = rows[:, :n]
