@@ -100,8 +100,8 @@ def quick_singular_values(matrix: np.ndarray, rank: int) -> GramValues | None:
     """Return the `rank` largest singular values of a matrix in bfloat16, in half the time.
 
     None where an element is not finite, or squares leave float32's range. What float32 does to the
-    Gram matrix was measured to be six tenths of the bound at most: on matrices of one large value a part of it,
-    on those of many equal ones what a random matrix of rounding errors has as its largest value.
+    Gram matrix is a part of the largest value, and where many are as large, the norm of a random
+    matrix of rounding errors. It was measured to be six tenths of the bound at most.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         gram = quick_gram_matrix(matrix)

@@ -105,8 +105,9 @@ def at_hand(matrix: Values, rank: int) -> Spectrum:
 
 
 def dense(matrix: Values, rank: int, tolerance: float) -> Spectrum:
-    """Return what the Gram matrix gives, with no more digits than are asked for."""
-    if not is_on_gpu(matrix) and as_array(matrix).dtype == BF16:
+    """Return what the Gram matrix gives; of a large one with no more digits than are asked for."""
+    large = min(matrix.shape) > SMALL
+    if large and not is_on_gpu(matrix) and as_array(matrix).dtype == BF16:
         quick = quick_singular_values(as_array(matrix), rank)
         if quick is not None and quick.bounds.max() <= tolerance * quick.values[0]:
             return Spectrum(tuple(quick.values.tolist()), tuple(quick.bounds.tolist()))
