@@ -76,6 +76,11 @@ def test_two_paths_are_compared_without_a_database() -> None:
     assert not loaded(wanted, "compare", CHILD, BASE)
 
 
+def test_no_bar_is_made_ready_for_a_pipe() -> None:
+    """A progress bar is for terminals: without one its library is not imported."""
+    assert not loaded(("rich.progress",), "fingerprint", BASE, "--rank", "16")
+
+
 def test_identifying_needs_no_pictures(url: str) -> None:
     """Without --report no page is made, and no matplotlib imported."""
     unwanted = ("sklearn", "pyarrow", "huggingface_hub", "matplotlib", "scipy")

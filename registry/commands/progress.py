@@ -1,26 +1,14 @@
 """A progress bar on stderr."""
 
 import time
-from typing import Self
-
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from typing import TYPE_CHECKING, Self
 
 from registry.commands.printing import talk_console
 from registry.legible import glimpse
 
-COLUMNS = (
-    TextColumn("{task.description}", markup=False),
-    BarColumn(),
-    MofNCompleteColumn(),
-    TextColumn("tensors, {task.fields[rate]}"),
-)
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, TaskID
 
 
 class Bar:
@@ -34,11 +22,11 @@ class Bar:
 
     def __init__(self, title: str) -> None:
         self.title = glimpse(title, self.WIDTH)
-        self.console = talk_console()
+        self.console: Console | None = None  # rich is imported where a bar may be due
         self.start = 0.0
         self.bytes = 0
         self.progress: Progress | None = None
-        self.task = TaskID(0)
+        self.task: TaskID | None = None
 
     def __enter__(self) -> Self:
         self.start = time.monotonic()
@@ -52,11 +40,36 @@ class Bar:
         """Show that a tensor is done."""
         self.bytes += nbytes
         elapsed = time.monotonic() - self.start
-        if elapsed < self.PATIENCE or not self.console.is_terminal:
+        if elapsed < self.PATIENCE:
             return
-        if not self.progress:
-            self.progress = Progress(*COLUMNS, TimeRemainingColumn(), console=self.console)
-            self.task = self.progress.add_task(self.title, rate="")
-            self.progress.start()
+        if self.console is None:
+            self.console = talk_console()
+        if not self.console.is_terminal:
+            return
+        if self.progress is None or self.task is None:
+            self.progress, self.task = bar_of(self.title, self.console)
         rate = f"{self.bytes / elapsed / 1e6:.0f} MB/s"
         self.progress.update(self.task, completed=done, total=total, rate=rate)
+
+
+def bar_of(title: str, console: "Console") -> "tuple[Progress, TaskID]":
+    """Return a bar that is drawn on a console, and the one task in it."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    progress = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("tensors, {task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=console,
+    )
+    task = progress.add_task(title, rate="")
+    progress.start()
+    return progress, task
