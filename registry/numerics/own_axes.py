@@ -17,6 +17,7 @@ BLOCK = 48  # vectors of the iteration
 ROUNDS = 3  # in which a block comes close to the leading singular vectors
 SEED = 41
 NEGLIGIBLE = 1e-6  # of the largest singular value
+QUICK = 128  # rows of a Gram matrix whose eigenvectors all take less than SciPy's import
 
 Product = Callable[[np.ndarray], np.ndarray]
 """Width x k to width x k, float32."""
@@ -142,8 +143,12 @@ def leading_left_vectors(columns: np.ndarray) -> np.ndarray:
 
 def largest_eigenvectors(gram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the AXES largest eigenvalues of a symmetric matrix, falling, and their vectors."""
+    size = len(gram)
+    if size <= QUICK:
+        every_value, every_vector = np.linalg.eigh(gram)
+        return every_value[::-1][:AXES], every_vector[:, ::-1][:, :AXES]
+
     from scipy.linalg import eigh  # noqa: PLC0415  # numpy computes all of them
 
-    size = len(gram)
     values, vectors = eigh(gram, subset_by_index=(max(0, size - AXES), size - 1))
     return values[::-1], vectors[:, ::-1]
