@@ -4,12 +4,14 @@ Linear, and rows appended below change it by their own sums alone.
 """
 
 import math
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from registry.numerics.arrays import Values, as_array, contiguous, finite
 from registry.numerics.sketches import signs
+from registry.numerics.thin_products import converter
 
 WIDTH = 16  # sums
 BLOCK = 4096  # values that one table of signs covers; every block has signs of its own besides
@@ -41,16 +43,29 @@ def flat_sketch(tensor: Values) -> FlatSketch:
 
     squares = 0.0
     sums = np.zeros(WIDTH)
-    for start in range(0, len(flat), BLOCK * BLOCKS_AT_ONCE):
-        values = finite(flat[start : start + BLOCK * BLOCKS_AT_ONCE])
+    for first, values in rows_of_blocks(flat):
         squares += squared_length(values)
         image = block_images(values, table)  # blocks x 16
-        first = start // BLOCK
         flips = block_signs[first : first + len(image)]
         sums += (image * flips).sum(0, dtype=np.float64)
 
     scaled = (sums / math.sqrt(WIDTH)).astype(np.float32)  # as they are stored
     return FlatSketch(math.sqrt(squares), tuple(scaled.tolist()))
+
+
+def rows_of_blocks(flat: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """Yield a few blocks at a time, in float32, with the number of the first.
+
+    The last of them may not be full.
+    """
+    count = len(flat) // BLOCK
+    converted = converter(flat[: count * BLOCK].reshape(-1, BLOCK))
+    for first in range(0, count, BLOCKS_AT_ONCE):
+        blocks = slice(first, min(first + BLOCKS_AT_ONCE, count))
+        yield first, converted(blocks, slice(0, BLOCK)).reshape(-1)
+    rest = flat[count * BLOCK :]
+    if len(rest):
+        yield count, finite(rest)
 
 
 def squared_length(values: np.ndarray) -> float:
@@ -60,13 +75,11 @@ def squared_length(values: np.ndarray) -> float:
 
 
 def block_images(values: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Return the signed sums of every block of a row of values: blocks x 16.
+    """Return the signed sums of full blocks, or of one that is not: blocks x 16.
 
-    A last block that is not full counts as if zeros followed.
+    The latter counts as if zeros followed.
     """
-    whole = len(values) // BLOCK * BLOCK
-    images: np.ndarray = values[:whole].reshape(-1, BLOCK) @ table
-    rest = values[whole:]
-    if not len(rest):
-        return images
-    return np.concatenate([images, (rest @ table[: len(rest)])[None]])
+    if len(values) < BLOCK:
+        values = np.concatenate([values, np.zeros(BLOCK - len(values), np.float32)])
+    images: np.ndarray = values.reshape(-1, BLOCK) @ table
+    return images

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from registry.numerics.arrays import BF16, Values, as_array, finite, is_on_gpu
+from registry.numerics.arrays import BF16, F16, Values, as_array, finite, is_on_gpu
 from registry.numerics.compiled.loading import loaded, remembered
 
 HEIGHT, WIDTH = 256, 512  # of a piece: 512 KiB in float32
@@ -141,19 +141,17 @@ def converter(array: np.ndarray) -> Convert:
         of_transposed = converter(array.T)
         return lambda rows, columns: of_transposed(columns, rows).T
 
-    is_large = array.dtype == BF16 and array.size >= COMPILED_FROM
-    kernel = widening() if is_large and array.flags.c_contiguous else None
-    if kernel is None:
+    is_large = array.dtype in (BF16, F16) and array.size >= COMPILED_FROM
+    widen = widening() if is_large and array.flags.c_contiguous else None
+    if widen is None:
         return lambda rows, columns: finite(array[rows, columns])
 
-    words = array.reshape(-1).view(np.uint16)
-    stride = array.shape[1]
     memory = np.empty(max(HEIGHT, WIDTH) ** 2, np.float32)
 
     def converted(rows: slice, columns: slice) -> np.ndarray:
         shape = rows.stop - rows.start, columns.stop - columns.start
         values = memory[: shape[0] * shape[1]].reshape(shape)
-        kernel(words, rows.start * stride + columns.start, stride, values)
+        widen(array, rows, columns, values)
         return values
 
     return converted
@@ -161,12 +159,12 @@ def converter(array: np.ndarray) -> Convert:
 
 @remembered
 def widening() -> Callable[..., None] | None:
-    """Return the kernel that converts a piece; None without numba.
+    """Return what converts a piece, compiled; None without numba.
 
     numba takes half a second to import, so that only a large matrix waits for it.
     """
     module = loaded("widening")
     if module is None:
         return None
-    kernel: Callable[..., None] = module.widening()
-    return kernel
+    widen: Callable[..., None] = module.widen
+    return widen

@@ -1,31 +1,53 @@
-"""Compiled conversion of a piece of a bfloat16 matrix to float32, at the speed of memory."""
+"""Compiled conversion of pieces of matrices of 16-bit floats to float32, as fast as memory."""
 
 from functools import cache
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from registry.numerics.compiled.jit import compiled
 
+# How a type lies in float32: how far a magnitude, as the upper half of a word, is moved right; the
+# first moved pattern that is no finite number; and the exponent of what is then multiplied by.
+LAYOUTS = {
+    np.dtype(ml_dtypes.bfloat16): (0, 0x7F800000, 0),
+    np.dtype(np.float16): (3, 0x0F800000, 112),
+}
+
+
+def widen(matrix: np.ndarray, rows: slice, columns: slice, piece: np.ndarray) -> None:
+    """Fill a piece with values of a matrix, in float32; NaN and infinities become zero.
+
+    Args:
+        matrix: of a type of LAYOUTS, row by row in memory.
+        piece: rows x columns, float32.
+    """
+    words = matrix.reshape(-1).view(np.uint16)
+    stride = matrix.shape[1]
+    first = rows.start * stride + columns.start
+    fill = kernel(matrix.dtype)
+    fill(words[first:], stride, piece)
+
 
 @cache
-def widening() -> Any:
-    """Return the kernel: all words of a matrix, the first, how many a row has, the piece.
+def kernel(dtype: np.dtype) -> Any:
+    """Return the loop for a type. Raises NumbaError."""
+    shift, infinity, exponent = LAYOUTS[dtype]
+    scale = np.float32(2.0**exponent)
 
-    Raises NumbaError.
-    """
-    return compiled(widen, "(u2[::1], i8, i8, f4[:, ::1])")
+    def fill(words: Any, stride: Any, piece: Any) -> None:
+        """Fill a piece from the first word on; its next row begins `stride` words later."""
+        rows, columns = piece.shape
+        for i in range(rows):
+            begin = i * stride
+            row = words[begin : begin + columns]
+            values = piece[i]
+            for j in range(columns):
+                word = np.uint32(row[j]) << np.uint32(16)
+                magnitude = (word & np.uint32(0x7FFFFFFF)) >> np.uint32(shift)
+                sign = word & np.uint32(0x80000000)
+                kept = magnitude | sign if magnitude < np.uint32(infinity) else np.uint32(0)
+                values[j] = np.uint32(kept).view(np.float32) * scale
 
-
-def widen(words: Any, first: Any, stride: Any, piece: Any) -> None:
-    """Fill a piece with float32 values; NaN and infinities become zero."""
-    rows, columns = piece.shape
-    for i in range(rows):
-        begin = first + i * stride
-        row = words[begin : begin + columns]
-        values = piece[i]
-        for j in range(columns):
-            word = np.uint32(row[j]) << np.uint32(16)
-            is_finite = (word & np.uint32(0x7F800000)) != np.uint32(0x7F800000)
-            kept = word if is_finite else np.uint32(0)
-            values[j] = np.uint32(kept).view(np.float32)
+    return compiled(fill, "(u2[::1], i8, f4[:, ::1])")
