@@ -11,7 +11,7 @@ import numpy as np
 
 from registry.numerics.arrays import F64, Values, as_array, float32, float64, is_on_gpu
 
-FLOAT64_ELEMENTS = 1 << 17  # of the matrix, held as float64 at a time: they stay in a cache
+FLOAT64_ELEMENTS = 1 << 19  # of the matrix, held as float64 at a time
 NARROW = 1024  # columns, of which adding up whole squares takes less than importing scipy
 QUICK_ROWS = 256  # whose products are summed in float32
 QUICK_LEAST = 2.0**-60  # of |A|_F^2: below, and above its inverse, float32 may lack range
