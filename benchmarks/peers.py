@@ -257,6 +257,7 @@ class Bench:
             "registered": self.options.registered,
             "runs": self.options.runs,
             "cores": cores(),
+            "load": round(os.getloadavg()[0], 1),
         }
 
 

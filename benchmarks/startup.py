@@ -77,7 +77,8 @@ def main() -> None:
     if not options.json:
         for name, least in answer.items():
             print(f"{name:24}{least.wall:7.3f} s wall{least.cpu:7.3f} s CPU", file=sys.stderr)
-    facts = {"runs": options.runs, "cores": cores(), "python": sys.version.split()[0]}
+    load = round(os.getloadavg()[0], 1)  # of others too: CPU seconds bear it better than wall
+    facts = {"load": load, "runs": options.runs, "cores": cores(), "python": sys.version.split()[0]}
     walls = {name: round(least.wall, 3) for name, least in answer.items()}
     cpus = {name: round(least.cpu, 3) for name, least in answer.items()}
     print(json.dumps({"wall": walls, "cpu": cpus, **facts}))
