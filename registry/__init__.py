@@ -23,6 +23,8 @@ A `Verdict` says whether one was derived from the other, and how sure that is:
 >>> verdict = registry.compare(child, fingerprint)
 >>> isinstance(verdict, registry.Verdict), verdict.verdict.value
 (True, 'derived')
+>>> registry.compare_quickly(child, base).verdict.verdict.value
+'derived'
 
 A `Registry` is a database of fingerprints. `Ingested`, `Identification` and `Resolved` are what it
 answers, and `Outcome` says what ingesting changed:
