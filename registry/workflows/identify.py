@@ -23,7 +23,10 @@ from registry.workflows.subject import Candidate, Subject, VerdictOptions
 
 @dataclass(frozen=True)
 class Identification:
-    """The verdict on one source, and the nearest models by the papers' vectors, nearest first."""
+    """The verdict on one source, and the nearest models by the papers' vectors, nearest first.
+
+    Below the grade `full` the fingerprint is an excerpt, of which some records are missing.
+    """
 
     source: str
     fingerprint: Fingerprint
