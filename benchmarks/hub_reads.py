@@ -21,7 +21,7 @@ from registry.lineage.features import KINDS
 from registry.lineage.verdict import EvidenceKind, Verdict
 from registry.report.answers import answer
 from registry.report.fingerprints import fingerprint_json
-from registry.workflows.identify_quick import MOST, SIDE, SMALL, verdict_so_far, z_evidence
+from registry.workflows.quick_verdict import MOST, SIDE, SMALL, verdict_so_far, z_evidence
 from registry.workflows.resolve import read_fingerprint
 
 

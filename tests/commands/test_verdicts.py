@@ -1,11 +1,11 @@
-"""registry.commands.verdicts."""
+"""registry.commands.pairs and verdicts: what verify concludes, and what is printed."""
 
 import pytest
 from checkpoints_made import llama, write_folder
 from command_line import answer, run
 
 from registry.commands.options import UNKNOWN
-from registry.commands.verdicts import VERIFIED
+from registry.commands.pairs import VERIFIED
 
 
 def test_json_of_an_identification(url, model, tmp_path):
