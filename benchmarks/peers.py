@@ -28,6 +28,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import peer_models
@@ -62,6 +63,13 @@ class Row:
         """The median of a tool's runs."""
         return statistics.median(self.seconds[tool])
 
+    def with_ours(self, grade: str, peers: tuple[str, ...]) -> "Row":
+        """The times of one of our grades, as the registry's, beside those of the peers."""
+        tools = {"registry": grade} | {peer: peer for peer in peers}
+        seconds = {name: self.seconds[tool] for name, tool in tools.items()}
+        skipped = {name: self.skipped[tool] for name, tool in tools.items() if tool in self.skipped}
+        return Row(seconds, skipped)
+
     def ratio(self, peer: str) -> float | None:
         """How many times as long a peer takes."""
         if self.skipped.keys() & {"registry", peer}:
@@ -84,15 +92,16 @@ def main() -> None:
     parser.add_argument("--registered", type=int, default=1000)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--ingests", type=int, default=2, help="runs of the slow WeightWatcher")
-    parser.add_argument("--only", nargs="*", choices=[*GRADES, "identify", "ingest", "ingest16"])
+    parser.add_argument("--only", nargs="*", choices=[*PAIRS, "identify", "ingest", "ingest16"])
     parser.add_argument("--json", action="store_true", help="only the JSON line, no rows")
     options = parser.parse_args()
     bench = Bench(options)
     rows = {}
-    for name, measure in bench.rows().items():
-        rows[name] = measure()
-        if not options.json:
-            print(told(name, rows[name]), file=sys.stderr, flush=True)
+    for measure in bench.measurements():
+        for name, row in measure().items():
+            rows[name] = row
+            if not options.json:
+                print(told(name, row), file=sys.stderr, flush=True)
     print(json.dumps(ratios(rows) | bench.facts() | times(rows)))
 
 
@@ -111,33 +120,31 @@ class Bench:
         self.peers = peer_settings() | {"HOME": str(self.folder / "home")}
         self.peers.pop("PYTHONPATH", None)
 
-    def rows(self) -> dict[str, Callable[[], Row]]:
-        """What to measure, by name."""
-        wanted: dict[str, Callable[[], Row]] = {}
-        for grade, flags in GRADES.items():
-            for pair in PAIRS:
-                name = f"{grade} {pair}"
-                wanted[name] = lambda grade=grade, flags=flags, pair=pair: self.compared(
-                    grade, flags, pair
-                )
-        wanted["identify"] = self.identified
-        wanted["ingest"] = lambda: self.ingested(64)
-        wanted["ingest16"] = lambda: self.ingested(16)
-        only = self.options.only
-        return {name: row for name, row in wanted.items() if not only or name.split()[0] in only}
+    def measurements(self) -> list[Callable[[], dict[str, Row]]]:
+        """What to measure, each some rows by name."""
+        wanted: dict[str, Callable[[], dict[str, Row]]] = {
+            pair: partial(self.compared, pair) for pair in PAIRS
+        }
+        wanted["identify"] = lambda: {"identify": self.identified()}
+        wanted["ingest"] = lambda: {"ingest": self.ingested(64)}
+        wanted["ingest16"] = lambda: {"ingest16": self.ingested(16)}
+        only = self.options.only or wanted
+        return [measure for name, measure in wanted.items() if name in only]
 
-    def compared(self, grade: str, flags: list[str], pair: str) -> Row:
-        """Two checkpoints, by all who compare; modelDNA also by whole tensors beside our --full."""
+    def compared(self, pair: str) -> dict[str, Row]:
+        """Two checkpoints, by all who compare: a row for each of our grades, beside the same runs of the peers."""
         a, b = (str(self.places[name]) for name in PAIRS[pair])
         dna = [self.tool("modeldna"), "compare", a, b, "--json"]
-        tools = {
-            "registry": self.own("compare", a, b, "--json", *flags),
+        peers = {
             "modeldna": self.peer(*dna),
+            "modeldna --full": self.peer(*dna, "--full"),
             "kit": self.peer(self.tool("provenancekit"), "compare", a, b, "--no-cache", "--json"),
         }
-        if grade == "full":
-            tools["modeldna --full"] = self.peer(*dna, "--full")
-        return self.in_turn(tools, self.options.runs)
+        ours = {
+            grade: self.own("compare", a, b, "--json", *flags) for grade, flags in GRADES.items()
+        }
+        every = self.in_turn(ours | peers, self.options.runs)
+        return {f"{grade} {pair}": every.with_ours(grade, tuple(peers)) for grade in GRADES}
 
     def identified(self) -> Row:
         """The child among registered models, by us and by modelDNA."""
