@@ -374,14 +374,14 @@ def test_a_server_without_create(shared_server, own_url):
     execute(shared_server, f"CREATE DATABASE {name} TEMPLATE template1")
     execute(own_url, "CREATE EXTENSION IF NOT EXISTS vector")
     execute(own_url, "DROP ROLE IF EXISTS stranger")
-    execute(own_url, "CREATE ROLE guest LOGIN")
-    guest = own_url.replace("://registry@", "://guest@")
-    with pytest.raises(RightMissing, match="CREATE on database") as caught, open_database(guest):
+    execute(own_url, "CREATE ROLE stranger LOGIN")
+    stranger = own_url.replace("://registry@", "://stranger@")
+    with pytest.raises(RightMissing, match="CREATE on database") as caught, open_database(stranger):
         pass
     grant = str(caught.value).partition("for: ")[2].rstrip(".")
-    assert grant == f'GRANT CREATE ON database {name} TO "guest"'
+    assert grant == f'GRANT CREATE ON database {name} TO "stranger"'
     execute(own_url, grant)
-    with open_database(guest):
+    with open_database(stranger):
         pass
-    execute(own_url, "DROP OWNED BY guest CASCADE")
-    execute(own_url, "DROP ROLE guest")
+    execute(own_url, "DROP OWNED BY stranger CASCADE")
+    execute(own_url, "DROP ROLE stranger")
