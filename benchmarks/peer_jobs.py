@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-FAMILIES = 20  # whose pairs make the background that modelDNA keeps beside its fingerprints
+FAMILIES = 6  # whose pairs make the background that modelDNA keeps beside its fingerprints
 
 
 def main() -> None:
