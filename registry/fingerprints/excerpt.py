@@ -15,6 +15,8 @@ from registry.architectures.layer_numbers import LayerNumbers
 from registry.architectures.layout import Layout, ProjectionTensor
 from registry.architectures.roles import ATTENTION
 from registry.checkpoints import Checkpoint
+from registry.checkpoints.pages import POOL
+from registry.fingerprints import readahead
 from registry.fingerprints.assembly import Origin, assemble
 from registry.fingerprints.clustering import Clustered
 from registry.fingerprints.compute import (
@@ -69,7 +71,7 @@ def excerpt(
     )
     meter = Meter(measuring, origin.stream, timing)
     sparing = without_loading() if layers is not None else nullcontext()
-    with one_thread_each(), sparing:
+    with one_thread_each(), sparing, POOL.reusing(readahead.BUDGET):
         readings = measure(meter, origin, options.get("progress"))
         allowed = options.get("allow_nonfinite", False)
         check(readings.matrices, checkpoint.source, allow_nonfinite=allowed)
