@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import numpy as np
 
 from registry.architectures.layout import ProjectionTensor
 from registry.architectures.residual_stream import ResidualStream
 from registry.checkpoints import Delta, Entry
+from registry.checkpoints.pages import POOL
+from registry.fingerprints import readahead
 from registry.fingerprints.batches import Batch, Batches
 from registry.fingerprints.device import CPU
 from registry.fingerprints.digests import OtherTensor, TensorDigests, as_floats, tensor_digests
@@ -37,6 +39,7 @@ from registry.numerics.spectrum import TOLERANCE, Spectrum, at_hand, spectra
 if TYPE_CHECKING:
     import torch
 
+R = TypeVar("R")
 TaskResults = Sequence[MeasuredMatrix | OtherTensor]
 """What one task measured."""
 Task = Callable[[], TaskResults]
@@ -98,11 +101,10 @@ class Meter:
             Job(tensor.entry.nbytes, partial(self.tensor_tasks, tensor, batches))
             for tensor in wanted
         ]
-        with closing(flow(jobs, self.options.threads, remote=remote)) as results:
-            for position, measured_by_task in results:
-                for measured in measured_by_task:
-                    yield from measured
-                reports.finish(position)
+        for position, measured_by_task in self.results(jobs, remote=remote):
+            for measured in measured_by_task:
+                yield from measured
+            reports.finish(position)
 
         for batch in batches.take():
             yield from self.measure_batch(batch, batches)
@@ -119,9 +121,17 @@ class Meter:
             Job(matrices.tensor.entry.nbytes, partial(self.refining_tasks, matrices, tolerance))
             for matrices in wanted
         ]
-        with closing(flow(jobs, self.options.threads, remote=remote)) as results:
-            for _, refined in results:
-                yield from refined
+        for _, refined in self.results(jobs, remote=remote):
+            yield from refined
+
+    def results(self, jobs: Sequence[Job[R]], *, remote: bool) -> Iterator[tuple[int, list[R]]]:
+        """Yield the position of every job and what came of it, as one after the other is done.
+
+        The pages of tensors that are done with are used for the next ones.
+        """
+        threads = self.options.threads
+        with POOL.reusing(readahead.BUDGET), closing(flow(jobs, threads, remote=remote)) as done:
+            yield from done
 
     # What readers do: bring a tensor into memory, and say what is to be done with it.
 

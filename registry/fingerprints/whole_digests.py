@@ -1,7 +1,6 @@
 """The digests of a whole model, and nothing else of it."""
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -21,7 +20,7 @@ from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.meter import Meter, WantedTensor
 from registry.fingerprints.options import measure_options
 from registry.fingerprints.other_tensors import placed
-from registry.fingerprints.readahead import Job, flow
+from registry.fingerprints.readahead import Job
 from registry.fingerprints.record import RANKS, Fingerprint
 from registry.fingerprints.timing import Timing
 
@@ -74,13 +73,12 @@ def whole_digests(checkpoint: Checkpoint, **options: Unpack[Measuring]) -> Whole
     ]
     matrices: list[HashedPlace] = []
     others: list[OtherTensor] = []
-    with closing(flow(jobs, measuring.threads, remote=checkpoint.remote)) as results:
-        for _, by_task in results:
-            for one in chain.from_iterable(by_task):
-                if isinstance(one, OtherTensor):
-                    others.append(one)
-                else:
-                    matrices.append(one)
+    for _, by_task in meter.results(jobs, remote=checkpoint.remote):
+        for one in chain.from_iterable(by_task):
+            if isinstance(one, OtherTensor):
+                others.append(one)
+            else:
+                matrices.append(one)
 
     in_layers = placed(origin.layout, others, checkpoint.kind)
     by_name = {one.entry.name: one.digests.cast_digest or one.digests.digest for one in others}
