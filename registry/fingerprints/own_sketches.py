@@ -12,7 +12,6 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
@@ -21,10 +20,10 @@ from registry.architectures.residual_stream import ResidualStream
 from registry.fingerprints.device import Device, on_device
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.options import MeasureOptions
-from registry.fingerprints.value_heads import repeated_values, summed_values
+from registry.fingerprints.value_heads import summed_values
 from registry.numerics.arrays import Values
 from registry.numerics.own_axes import LeadingPart, SquareMap, in_own_axes, leading_part
-from registry.numerics.thin_products import times, trace_of_product, transposed_times
+from registry.numerics.thin_products import times, trace_of_product, transposed_times, widened
 from registry.numerics.unit_vectors import unit
 
 LAYERS = 6  # in the middle of the model
@@ -38,7 +37,6 @@ NORMS = {
     "scores": ("attention_in", "attention_in"),
 }  # before and after each product
 
-V = TypeVar("V", np.ndarray, Values)
 BranchPlace = tuple[int, str]
 """A layer, and 'attention', 'mlp' or 'scores', the product of queries and keys."""
 
@@ -62,34 +60,23 @@ class Sides:
 
     Attributes:
         inward: inner x width; of keys and values every head once, whatever it serves.
-        outward: width x inner, with all heads.
-        head: rows of one key or value head.
+        outward: width x inner; of heads that share one of those the sum.
     """
 
     inward: Values
     outward: Values
-    head: int
 
     def apply(self, block: np.ndarray) -> np.ndarray:
         """Return W_out W_in X."""
-        image = times(self.inward, block)
-        return times(self.outward, self.for_every_head(image))
+        return times(self.outward, times(self.inward, block))
 
     def apply_transposed(self, block: np.ndarray) -> np.ndarray:
         """Return (W_out W_in)^T X."""
-        image = transposed_times(self.outward, block)
-        if len(image) != len(self.inward):
-            image = summed_values(image, len(self.inward), self.head)
-        return transposed_times(self.inward, image)
+        return transposed_times(self.inward, transposed_times(self.outward, block))
 
     def trace(self, gains: np.ndarray) -> float:
         """Return the trace of diag(gains) W_out W_in."""
-        return trace_of_product(self.outward, self.for_every_head(self.inward), gains)
-
-    def for_every_head(self, inner: V) -> V:
-        """Return inner rows with each head as often as it serves one of W_out."""
-        count = self.outward.shape[1]
-        return inner if len(inner) == count else repeated_values(inner, count, self.head)
+        return trace_of_product(self.outward, self.inward, gains)
 
 
 def own_sketches(
@@ -243,6 +230,9 @@ def loaded(pairs: Sequence[SidePair], head: int, device: Device) -> Iterator[Sid
         inward, outward = (cut[place.tensor_name][place.index] for place in pair.places)
         if pair.outward.projection == "query":
             outward = outward.T
-        is_whole = len(inward) == outward.shape[1]
-        if is_whole or (head and len(inward) % head == 0):  # else its heads are unknown
-            yield Sides(on_device(inward, device), on_device(outward, device), head)
+        inner = len(inward)
+        if inner != outward.shape[1]:
+            if not head or inner % head:  # the heads are unknown
+                continue
+            outward = summed_values(widened(outward.T), inner, head).T
+        yield Sides(on_device(inward, device), on_device(outward, device))

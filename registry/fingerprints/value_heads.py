@@ -7,13 +7,9 @@ rescaled them. Invertible maps of whole heads leave no such trace: then the conf
 """
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 import numpy as np
 
-from registry.numerics.arrays import Values
-
-V = TypeVar("V", np.ndarray, Values)
 CLEAR = 0.5  # mean correlation of lengths from which the weights speak against a config
 
 Lengths = tuple[np.ndarray, np.ndarray]
@@ -82,19 +78,21 @@ def length_correlation(value: np.ndarray, output: np.ndarray, head: int) -> floa
 
 
 def summed_values(image: np.ndarray, rows: int, head: int) -> np.ndarray:
-    """Return what the transpose of repeating heads makes of as many rows as the result of that has.
+    """Return the sums of the heads that one value head serves: the transpose of repeating it.
 
     Args:
         image: a multiple of `rows` x directions.
         rows: How many the values have.
+        head: How many of these are one head.
     """
     times = len(image) // rows
     heads = image.reshape(-1, times, head, image.shape[1])
-    summed: np.ndarray = heads.sum(1).reshape(rows, -1)
+    with np.errstate(over="ignore"):
+        summed: np.ndarray = heads.sum(1).reshape(rows, -1)
     return summed
 
 
-def repeated_values(value: V, rows: int, head: int) -> V:
+def repeated_values(value: np.ndarray, rows: int, head: int) -> np.ndarray:
     """Return a value's side with every head once for each query head that it serves.
 
     Args:
@@ -103,4 +101,5 @@ def repeated_values(value: V, rows: int, head: int) -> V:
     """
     times = rows // len(value)
     order = np.arange(len(value)).reshape(-1, head)
-    return value[order.repeat(times, 0).reshape(-1)]
+    repeated: np.ndarray = value[order.repeat(times, 0).reshape(-1)]
+    return repeated

@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from registry.numerics.arrays import BF16, F16, Values, as_array, finite, is_on_gpu
+from registry.numerics.arrays import BF16, F16, F32, Values, as_array, finite, is_on_gpu
 from registry.numerics.compiled.loading import loaded, remembered
 
-HEIGHT, WIDTH = 256, 512  # of a piece: 512 KiB in float32
+PIECE = 1 << 19  # values: 2 MiB in float32
+WHOLE = 4096  # columns of rows that a piece has whole: such are fetched ahead in one go
+NARROW = 512  # columns of a piece of longer rows
+FACING = 256, 512  # rows and columns of a piece that is taken together with one across it
 COMPILED_FROM = 1 << 18  # values: a smaller matrix is converted before a kernel is loaded
 
 
@@ -62,6 +65,17 @@ def transposed_times(matrix: Values, left: np.ndarray) -> np.ndarray:
     return product_with_transposed(array, left)
 
 
+def widened(array: np.ndarray) -> np.ndarray:
+    """Return a matrix in float32; NaN and infinities count as zero."""
+    rows, columns = array.shape
+    if lies_by_columns(array):
+        return widened(array.T).T
+    whole = np.empty((rows, columns), np.float32)
+    for piece in pieces(array):
+        whole[piece.rows, piece.columns] = piece.values
+    return whole
+
+
 def squared_row_lengths(matrix: Values) -> np.ndarray:
     """Return the squared length of every row, float32; NaN and infinities count as zero."""
     if is_on_gpu(matrix):
@@ -94,7 +108,7 @@ def trace_of_product(one: Values, other: Values, weights: np.ndarray) -> float:
     left, right = as_array(one), as_array(other)
     facing_piece = converter(right)
     total = 0.0
-    for piece in pieces(left):
+    for piece in pieces(left, *FACING):
         facing = facing_piece(piece.columns, piece.rows)
         diagonal = np.einsum("ij,ji->i", piece.values, facing)
         total += float(diagonal.astype(np.float64) @ weights[piece.rows])
@@ -108,6 +122,9 @@ def lies_by_columns(array: np.ndarray) -> bool:
 
 def product(array: np.ndarray, right: np.ndarray) -> np.ndarray:
     """Return array @ right of an array that lies row by row."""
+    image = product_of_float32(array, right)
+    if image is not None:
+        return image
     image = np.zeros((len(array), right.shape[1]), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # beyond float32
         for piece in pieces(array):
@@ -117,6 +134,9 @@ def product(array: np.ndarray, right: np.ndarray) -> np.ndarray:
 
 def product_with_transposed(array: np.ndarray, left: np.ndarray) -> np.ndarray:
     """Return array^T @ left of an array that lies row by row."""
+    image = product_of_float32(array.T, left)
+    if image is not None:
+        return image
     image = np.zeros((array.shape[1], left.shape[1]), np.float32)
     with np.errstate(over="ignore", invalid="ignore"):  # beyond float32
         for piece in pieces(array):
@@ -124,15 +144,33 @@ def product_with_transposed(array: np.ndarray, left: np.ndarray) -> np.ndarray:
     return image
 
 
-def pieces(array: np.ndarray) -> Iterator[Piece]:
-    """Yield a matrix in pieces; the values of each are gone with the next."""
+def product_of_float32(array: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """Return array @ right; None of other types, or where anything is not finite."""
+    if array.dtype != F32:
+        return None
+    with np.errstate(over="ignore", invalid="ignore"):
+        image: np.ndarray = array @ right
+    return image if np.isfinite(image).all() else None
+
+
+def pieces(
+    array: np.ndarray, height: int | None = None, width: int | None = None
+) -> Iterator[Piece]:
+    """Yield a matrix in pieces; the values of each are gone with the next.
+
+    Args:
+        height: Rows of a piece; by default as many as make it PIECE values.
+        width: Columns of a piece; by default all where these are few.
+    """
     rows, columns = array.shape
+    width = width or (columns if columns <= WHOLE else NARROW)
+    height = height or max(1, PIECE // max(1, width))
     converted = converter(array)
-    for top in range(0, rows, HEIGHT):
-        height = slice(top, min(top + HEIGHT, rows))
-        for start in range(0, columns, WIDTH):
-            width = slice(start, min(start + WIDTH, columns))
-            yield Piece(height, width, converted(height, width))
+    for top in range(0, rows, height):
+        some_rows = slice(top, min(top + height, rows))
+        for start in range(0, columns, width):
+            some_columns = slice(start, min(start + width, columns))
+            yield Piece(some_rows, some_columns, converted(some_rows, some_columns))
 
 
 def converter(array: np.ndarray) -> Convert:
@@ -146,7 +184,7 @@ def converter(array: np.ndarray) -> Convert:
     if widen is None:
         return lambda rows, columns: finite(array[rows, columns])
 
-    memory = np.empty(max(HEIGHT, WIDTH) ** 2, np.float32)
+    memory = np.empty(min(PIECE, array.size), np.float32)
 
     def converted(rows: slice, columns: slice) -> np.ndarray:
         shape = rows.stop - rows.start, columns.stop - columns.start
