@@ -875,6 +875,7 @@ SQLSTATES: dict[str, type[DatabaseError]] = {
     "08001": DatabaseUnreachable,
     "08003": ConnectionLost,
     "08006": ConnectionLost,
+    "08P01": ConnectionLost,
     "0A": DatabaseFailed,
     "22": ValueRefused,
     "25006": DatabaseReadOnly,

@@ -59,8 +59,12 @@ class DatabaseSilent(Notice):
     still waiting."""
 
 
+class DatabaseAway(Notice):
+    """The database takes no connection ({reason}); trying again for up to {limit:.0f} s."""
+
+
 class Reconnecting(Notice):
-    """The database ended a connection or took none ({reason}); trying again on a fresh one."""
+    """The database ended a connection ({reason}); trying again on a fresh one."""
 
 
 class NoAnalyst(Notice):

@@ -29,7 +29,7 @@ class Analysis(Room):
         from registry.database.statements import Statement  # noqa: PLC0415
 
         statement = Statement(query, 0)
-        with analysis.session_on(self._engine) as connection:
-            answer = analysis.answer(connection, statement, query, values or None)
+        with analysis.session_on(self._engine) as session:
+            answer = analysis.answer(session, statement, query, values or None)
             names = tuple(column.name for column in answer.columns)
             return Rows(names, list(answer.rows))

@@ -12,9 +12,7 @@ from registry.commands.printing import say, show_json_pieces, show_pieces, show_
 from registry.errors import RegistryError, UnreadableFile
 
 if TYPE_CHECKING:
-    from psycopg import Connection
-
-    from registry.database.analysis import Answer
+    from registry.database.analysis import AnalystSession, Answer
 
 PROMPT, FURTHER = "registry=> ", "registry-> "
 LEAVE = frozenset({r"\q", "exit", "quit", "exit;", "quit;"})
@@ -44,11 +42,11 @@ def sql(file: str | None, command: str | None, csv: bool, json: bool) -> None:
     from registry.database.analysis import analyst_session
 
     text = command if command is not None else text_of(file)
-    with analyst_session() as connection:
+    with analyst_session() as session:
         if text is None:
-            converse(connection, csv=csv, json=json)
+            converse(session, csv=csv, json=json)
         else:
-            print_answers(connection, text, csv=csv, json=json)
+            print_answers(session, text, csv=csv, json=json)
 
 
 def text_of(file: str | None) -> str | None:
@@ -66,11 +64,11 @@ def text_of(file: str | None) -> str | None:
         raise UnreadableFile(path=file or "-", reason="it is not UTF-8") from exc
 
 
-def print_answers(connection: "Connection", text: str, *, csv: bool, json: bool) -> None:
+def print_answers(session: "AnalystSession", text: str, *, csv: bool, json: bool) -> None:
     """Run the statements of a text, and print what they answer while it comes."""
     from registry.report import sql as report
 
-    answers = begun(answers_to(connection, text))
+    answers = begun(answers_to(session, text))
     if json:
         show_json_pieces(report.answers_json(answers))
         return
@@ -83,13 +81,13 @@ def print_answers(connection: "Connection", text: str, *, csv: bool, json: bool)
             show_text(drawn)
 
 
-def answers_to(connection: "Connection", text: str) -> "Iterator[Answer]":
+def answers_to(session: "AnalystSession", text: str) -> "Iterator[Answer]":
     """Yield what the statements of a text answer; those that have no answer are passed over."""
     from registry.database import analysis
     from registry.database.statements import statements
 
     for statement in statements(text):
-        answer = analysis.answer(connection, statement, text)
+        answer = analysis.answer(session, statement, text)
         if answer.columns:
             yield answer
 
@@ -99,16 +97,16 @@ def begun(answers: "Iterator[Answer]") -> "Iterator[Answer]":
     return chain(list(islice(answers, 1)), answers)
 
 
-def converse(connection: "Connection", *, csv: bool, json: bool) -> None:
+def converse(session: "AnalystSession", *, csv: bool, json: bool) -> None:
     """Run what is typed, statement by statement, until the end of input; errors end nothing."""
     for text in typed():
         try:
-            print_answers(connection, text, csv=csv, json=json)
-            connection.commit()
+            print_answers(session, text, csv=csv, json=json)
+            session.end()
         except RegistryError as exc:
-            if connection.closed:
+            if session.closed:
                 raise
-            connection.rollback()
+            session.give_up()
             say(f"Error: {exc}")
 
 

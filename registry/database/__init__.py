@@ -3,6 +3,7 @@
 connection             the way in: from a URL, or none, to an engine
 addresses              a URL taken apart, and what of it may be shown
 transactions           a transaction, run once more where the connection is lost
+bounds, patience       timeouts of transactions, and connections that are waited for
 waits                  whom a session waits for, told while it does
 spool                  fingerprints that wait in files for the database
 failures               what the driver says went wrong, as one of our errors

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.abc import Buffer
 from psycopg.adapt import Loader
+from psycopg.pq import TransactionStatus
 from psycopg.types import TypeInfo
 from sqlalchemy import Engine
 
@@ -36,10 +37,15 @@ from registry.errors import (
 from registry.notices import NoAnalyst, notify
 
 AS_ANALYST = (
-    "SELECT set_config('role', rolname, false) FROM pg_roles WHERE rolname = 'registry_analyst'"
+    "(SELECT set_config('role', rolname, true) FROM pg_roles WHERE rolname = 'registry_analyst'"
     " AND pg_has_role(current_user, oid, 'MEMBER')"
-    " AND has_schema_privilege(oid, 'registry', 'USAGE')"
+    " AND has_schema_privilege(oid, 'registry', 'USAGE'))"
 )
+CHOSEN = (
+    "SELECT name, setting FROM pg_settings"
+    " WHERE source = 'session' AND name NOT LIKE 'transaction%'"
+)
+"""What SET has changed, and those that we set ourselves."""
 DECLARE = "DECLARE registry_answer NO SCROLL CURSOR FOR "
 FETCH = "FETCH 1000 FROM registry_answer"
 CLOSE = "CLOSE registry_answer"
@@ -49,6 +55,7 @@ ASKING = frozenset({"SELECT", "WITH", "VALUES", "TABLE", "("})
 KINDS: dict[str | None, type[QueryFailed]] = {
     "57014": QueryTooLong,
     "42501": QueryMayNot,
+    "25001": QueryMayNot,
     "25006": QueryMayNot,
 }
 
@@ -85,61 +92,101 @@ class VectorLoader(Loader):
         return [float(number) for number in json.loads(bytes(data))]
 
 
+class AnalystSession:
+    """A connection that reads alone, as an analyst; each of its transactions begins as one.
+
+    A session keeps nothing of it, for a pooler hands on the session to whoever comes next.
+    """
+
+    def __init__(self, connection: psycopg.Connection, *, takes_role: bool) -> None:
+        """Find schema registry on a connection, and give vectors as lists.
+
+        takes_role: Whether the connection is another role's.
+        """
+        self.connection = connection
+        self.role = AS_ANALYST if takes_role else "current_user"
+        self.settings = dict(SETTINGS)
+        connection.autocommit = False
+        connection.read_only = True
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        self.is_analyst = self.begin()
+        for name in ("vector", "halfvec"):
+            kind = TypeInfo.fetch(connection, name)
+            if kind:
+                kind.register(connection)
+                connection.adapters.register_loader(kind.oid, VectorLoader)
+        connection.rollback()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the connection has ended."""
+        return self.connection.closed
+
+    def begin(self) -> bool:
+        """Become an analyst in a new transaction; return whether the server lets us.
+
+        Within a transaction nothing is done.
+        """
+        if self.connection.info.transaction_status is not TransactionStatus.IDLE:
+            return True
+        parts = [self.role] + ["set_config(%s, %s, true)"] * len(self.settings)
+        values = [text for pair in self.settings.items() for text in pair]
+        query = f"SELECT {', '.join(parts)}".encode()
+        row = self.connection.execute(query, values, prepare=False).fetchone()
+        return row is not None and row[0] is not None
+
+    def end(self) -> None:
+        """End the transaction, which changed nothing; what SET chose holds for the next ones."""
+        self.begin()
+        self.settings.update(self.connection.execute(CHOSEN).fetchall())
+        self.connection.rollback()
+
+    def give_up(self) -> None:
+        """End a transaction that failed."""
+        self.connection.rollback()
+
+
 @contextmanager
-def analyst_session() -> Iterator[psycopg.Connection]:
-    """Yield a connection to the configured database that reads alone, as an analyst.
+def analyst_session() -> Iterator[AnalystSession]:
+    """Yield a session of the configured database that reads alone, as an analyst.
 
     To the embedded one as its analyst; to another as given, in the role of an analyst where the
     server has it and lets us. Raises DatabaseError.
     """
     given = settings.database_url()
     if given:
-        with engine_on(given) as engine, session_on(engine) as connection:
-            yield connection
+        with engine_on(given) as engine, session_on(engine) as session:
+            yield session
         return
     server = embedded_server()
     with open_database():
         address = server.url_of(Role.ANALYST) or ""
         with psycopg.connect(address, **server.client) as connection:
-            prepare(connection)
-            yield connection
+            yield AnalystSession(connection, takes_role=False)
 
 
 @contextmanager
-def session_on(engine: Engine) -> Iterator[psycopg.Connection]:
-    """Yield a connection of an engine that reads alone, as an analyst if that may be."""
+def session_on(engine: Engine) -> Iterator[AnalystSession]:
+    """Yield a session on a connection of an engine that reads alone, as an analyst if that may be.
+
+    Raises DatabaseError.
+    """
     with translated(engine):
         pooled = engine.raw_connection()
     try:
         connection = pooled.driver_connection
         assert isinstance(connection, psycopg.Connection)
-        connection.autocommit = True
-        if connection.execute(AS_ANALYST).fetchone() is None:
+        session = AnalystSession(connection, takes_role=True)
+        if not session.is_analyst:
             notify(NoAnalyst(url=shown(engine.url)))
-        prepare(connection)
-        yield connection
+        yield session
     finally:
         with suppress(psycopg.Error):
             pooled.invalidate()
 
 
-def prepare(connection: psycopg.Connection) -> None:
-    """Have a connection read alone, find schema registry, and give vectors as lists."""
-    connection.autocommit = True
-    for name, value in SETTINGS.items():
-        connection.execute("SELECT set_config(%s, %s, false)", (name, value))
-    for name in ("vector", "halfvec"):
-        kind = TypeInfo.fetch(connection, name)
-        if kind:
-            kind.register(connection)
-            connection.adapters.register_loader(kind.oid, VectorLoader)
-    connection.autocommit = False
-    connection.read_only = True
-    connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-
-
 def answer(
-    connection: psycopg.Connection,
+    session: AnalystSession,
     statement: Statement,
     whole: str,
     values: Sequence[object] | None = None,
@@ -152,6 +199,7 @@ def answer(
 
     Raises QueryFailed, CopyRefused, NotUnicode, ConnectionLost.
     """
+    connection = session.connection
     text = statement.text
     if "\0" in text:
         raise NotUnicode(text=text)
@@ -162,6 +210,7 @@ def answer(
     with sentences(connection, statement, whole):
         if first_word == "COPY":
             raise CopyRefused
+        session.begin()
         if first_word in ASKING:
             return fetched(connection, statement, whole, text)
         cursor = connection.execute(text.encode(), prepare=False)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from registry import settings
 from registry.database.addresses import parsed, shown
+from registry.database.bounds import bound
 from registry.database.column_types import TABLES
 from registry.database.columns import check_tables, missing_columns
 from registry.database.failures import error_of
@@ -22,6 +23,7 @@ from registry.database.migrate import (
     version_table,
     wait_for_upgrade,
 )
+from registry.database.patience import first_connection
 from registry.database.roles import ensure_roles, roles_are_given
 from registry.database.schema import REVISION
 from registry.errors import (
@@ -156,7 +158,7 @@ def standing(
     engine = engine_to(given, server)
     try:
         with translated(engine):
-            with engine.connect() as connection:
+            with first_connection(engine) as connection:
                 check_server(connection, engine.url)
                 revision = settled_revision(connection, engine.url)
                 in_order = revision == REVISION and is_in_order(
@@ -196,6 +198,7 @@ def engine_to(given: str, server: "Server | None" = None) -> Engine:
             raise BadDatabaseURL(reason=str(exc).strip()) from exc
 
     event.listen(engine, "before_cursor_execute", choose_format)
+    bound(engine)
     return engine
 
 
@@ -253,12 +256,6 @@ def translated(engine: Engine) -> Iterator[None]:
         raise error_of(exc, engine.url) from exc
     except UnicodeEncodeError as exc:
         raise NotUnicode(text=exc.object) from exc
-
-
-def check_answers(engine: Engine) -> None:
-    """Raise DatabaseFault unless the database takes a connection."""
-    with translated(engine), engine.connect():
-        pass
 
 
 def check_server(connection: Connection, url: URL) -> None:

@@ -28,8 +28,10 @@ WHILE_CONNECTING = {
     "starting up|recovery|not yet accepting": "57P03",
     "shutting down": "57P01",
     "session is (not )?read-only|hot standby": "25006",
-    "refused|no such file|time[d ]*out|resolve|unreachable|no route|network is down": "08001",
-    "reset by peer|closed the connection|bouncer cannot connect": "08001",
+    "refused|no such file|time[d ]*out|resol|unreachable|no route|network is down": "08001",
+    "translate host name|reset by peer|closed the connection|closed unexpectedly": "08001",
+    "could not (send|receive)|EOF detected|broken pipe|connection abort": "08001",
+    "bouncer cannot connect|server conn crashed|cannot connect now": "08001",
 }
 """What is said instead of an SQLSTATE, and the SQLSTATE that it stands for."""
 

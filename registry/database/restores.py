@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from registry import settings
 from registry.database.addresses import shown
+from registry.database.bounds import WHOLE, with_bounds
 from registry.database.connection import checked, embedded_server, translated
 from registry.database.dumps import Dump, DumpedTable
 from registry.database.migrate import upgrade
@@ -47,6 +48,7 @@ def restore(engine: Engine, dump: Dump) -> None:
 
     Raises DatabaseNotEmpty, BrokenDump, RestoreDiffers.
     """
+    engine = with_bounds(engine, WHOLE)
     address = shown(engine.url)
     with translated(engine):
         prepare(engine, dump.manifest.revision)

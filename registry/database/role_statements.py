@@ -3,6 +3,7 @@
 from enum import StrEnum
 
 STATEMENT_TIMEOUT = "60s"  # of an analyst, who may set another
+LOCK_TIMEOUT = "30s"  # likewise; only an upgrade takes locks that readers wait for
 IDLE_TIMEOUT = "10min"  # an open transaction of an analyst keeps upgrades waiting
 
 
@@ -77,6 +78,7 @@ SETTINGS = {
     "search_path": "registry, public",
     "default_transaction_read_only": "on",
     "statement_timeout": STATEMENT_TIMEOUT,
+    "lock_timeout": LOCK_TIMEOUT,
     "idle_in_transaction_session_timeout": IDLE_TIMEOUT,
 }
 """Of an analyst's sessions in this database; a role's settings do not reach its members."""

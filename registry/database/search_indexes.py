@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.orm import Session
 
+from registry.database.bounds import WHOLE, with_bounds
 from registry.database.connection import translated
 from registry.database.transactions import answer_of
 from registry.errors import SearchIndexDenied
@@ -119,11 +120,11 @@ def build(engine: Engine) -> list[SearchIndex]:
     Each is built beside the old one, which serves until then; what writes models waits meanwhile.
     Raises SearchIndexDenied for a role that does not own the tables, and other RegistryErrors.
     """
+    engine = with_bounds(engine, WHOLE)
     with translated(engine):
         with engine.begin() as connection:
             if not connection.scalar(OWNED):
                 raise SearchIndexDenied(role=engine.url.username or "this role")
-            connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.execute(text("SELECT registry_tables.recount()"))
             build_points(connection)
         wanted = answer_of(engine, wanted_indexes)
@@ -196,7 +197,6 @@ def put_in_order(engine: Engine) -> None:
     order = "fingerprints_order_search_idx"
     drop(engine, order)
     with engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{ORDERING}'")
         connection.exec_driver_sql(
             f"CREATE INDEX {order} ON registry_tables.fingerprints"
@@ -217,7 +217,6 @@ def build_one(engine: Engine, index: Wanted) -> None:
     draft = f"{index.name}_new"
     drop(engine, draft)
     with engine.begin() as connection:
-        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
         connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{index.memory}kB'")
         connection.exec_driver_sql(
             f"CREATE INDEX {draft} ON registry_tables.{index.table} USING ivfflat"

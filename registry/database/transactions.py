@@ -3,29 +3,26 @@
 Whatever runs here comes to the same when it runs again: it reads, or it stores what is stored once.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from registry.database.addresses import shown
+from registry.database.bounds import READING, WRITING, with_bounds
 from registry.database.connection import translated
-from registry.database.failures import LOST, error_of, kind_of, reason, sqlstate
+from registry.database.failures import error_of, kind_of, reason, sqlstate
+from registry.database.patience import CUT, fresh_connection
 from registry.database.waits import Watch, holder, watched
 from registry.errors import CommitUnknown, LockTimeout, RegistryError
 from registry.notices import Reconnecting, notify
 
 T = TypeVar("T")
 
-PATIENCE = 10.0  # seconds in which a database that was there may come back
-PAUSE = 0.25  # seconds between two attempts to connect
-AWAY = frozenset({"08001", "53300", "57P03"})
-"""SQLSTATEs of a server that takes no connection for now: it restarts, or others have them all."""
-PASSING = frozenset({"08000", "08003", LOST, "57P01", "57P02", "57P05", "25P03", "40001", "40P01"})
+PASSING = CUT | {"40001", "40P01"}
 """SQLSTATEs of a transaction that may well succeed on a fresh connection."""
 
 
@@ -42,7 +39,8 @@ def answer_of(engine: Engine, question: Callable[[Session], T]) -> T:
 
     Another command may remove a model between two of its queries. Raises RegistryError.
     """
-    one_moment = engine.execution_options(isolation_level="REPEATABLE READ")
+    reading = with_bounds(engine, READING)
+    one_moment = reading.execution_options(isolation_level="REPEATABLE READ")
     return in_transaction(one_moment, question)
 
 
@@ -64,6 +62,7 @@ def in_transaction(
 
     Raises RegistryError; CommitUnknown where nobody can tell whether the change was made.
     """
+    engine = with_bounds(engine, WRITING)
     with translated(engine):
         try:
             return attempt(engine, work)
@@ -89,10 +88,19 @@ def in_transaction(
             raise CommitUnknown(url=shown(engine.url), reason=reason(failure)) from exc
 
 
+def check_answers(engine: Engine) -> None:
+    """Raise DatabaseFault unless a database that was there takes a connection, soon enough."""
+    with translated(engine), fresh_connection(engine):
+        pass
+
+
 def attempt(engine: Engine, work: Callable[[Session], T]) -> T:
     """Run work in a transaction once. Raises DBAPIError, CommitLost and what work raises."""
-    with fresh_connection(engine) as connection, Session(connection) as session:
-        with watched(engine, session.connection()) as watch, lock_timeouts_told(engine, watch):
+    with (
+        fresh_connection(engine) as connection,
+        Session(connection, join_transaction_mode="control_fully") as session,
+    ):
+        with watched(engine, connection) as watch, lock_timeouts_told(engine, watch):
             answer = work(session)
             try:
                 session.commit()
@@ -119,19 +127,3 @@ def cause_of(lost: CommitLost) -> DBAPIError:
     """Return the driver's error behind a lost commit."""
     assert isinstance(lost.__cause__, DBAPIError)
     return lost.__cause__
-
-
-def fresh_connection(engine: Engine) -> Connection:
-    """Return a new connection; to a server that takes none for now, within PATIENCE."""
-    deadline = time.monotonic() + PATIENCE
-    waiting = False
-    while True:
-        try:
-            return engine.connect()
-        except DBAPIError as exc:
-            if sqlstate(exc) not in AWAY or time.monotonic() > deadline:
-                raise
-            if not waiting:
-                notify(Reconnecting(reason=reason(exc)))
-                waiting = True
-        time.sleep(PAUSE)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
+from registry.database.bounds import process_of
 from registry.database.failures import reason
 from registry.errors import RegistryError
 from registry.notices import DatabaseSilent, WriterWaits, notify
@@ -99,8 +100,7 @@ class Watch(threading.Thread):
 @contextmanager
 def watched(engine: Engine, connection: Connection) -> Iterator[Watch]:
     """Tell whom the connection's transaction waits for, should it wait for long."""
-    pid = connection.scalar(text("SELECT pg_backend_pid()"))  # a pooler's own number is another
-    watch = Watch(engine, pid)
+    watch = Watch(engine, process_of(connection))
     watch.start()
     try:
         yield watch

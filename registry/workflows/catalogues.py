@@ -14,6 +14,7 @@ from registry.catalogues.importing import store_catalogue
 from registry.catalogues.opened import opened
 from registry.catalogues.outcomes import Imported
 from registry.checkpoints.hub.web_file import fetch, is_address
+from registry.database.bounds import WHOLE, with_bounds
 from registry.database.transactions import answer_of, in_transaction
 from registry.errors import BrokenCatalogue, DatabaseFault
 from registry.files import file_whole, writable
@@ -45,7 +46,7 @@ def export_catalogue(
         with file_whole(path) as draft:
             return export(session, ids, draft, tool_version)
 
-    return answer_of(engine, work)
+    return answer_of(with_bounds(engine, WHOLE), work)
 
 
 def import_file(
@@ -81,7 +82,7 @@ def import_file(
         return imported
 
     with opened(path, label or str(path)) as catalogue:
-        last = in_transaction(engine, work)
+        last = in_transaction(with_bounds(engine, WHOLE), work)
     # nothing by the second attempt: the first was committed, though its connection was lost
     return last if last.changed else attempts[0]
 

@@ -9,13 +9,12 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.database import edges, fingerprints, models
-from registry.database.connection import check_answers
 from registry.database.events import Action, record_event
 from registry.database.fingerprints import Outcome, Saved
 from registry.database.names import check_names, check_source
 from registry.database.origin import Origin
 from registry.database.spool import Journey, Waiting
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.transactions import answer_of, check_answers, in_transaction
 from registry.database.verdicts import keep_verdict
 from registry.errors import DatabaseFault
 from registry.fingerprints.from_source import Options, read

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from registry import settings
 from registry.database import dumps, restores
 from registry.database.addresses import parsed, shown
+from registry.database.bounds import WHOLE, with_bounds
 from registry.database.connection import open_database
 from registry.database.dumps import Manifest
 from registry.database.transactions import answer_of
@@ -44,7 +45,7 @@ def dump(path: Path, tool_version: str, url: str | None = None) -> Manifest:
             return dumps.write(session, draft, tool_version)
 
     with open_database(url) as engine:
-        return answer_of(engine, work)
+        return answer_of(with_bounds(engine, WHOLE), work)
 
 
 def restore(path: Path, url: str | None = None) -> Moved:

@@ -18,11 +18,10 @@ from registry.checkpoints import Checkpoint
 from registry.checkpoints.source_names import HUB_ID
 from registry.checkpoints.towers import asked
 from registry.database import fingerprints, versions
-from registry.database.connection import check_answers
 from registry.database.models import Summary
 from registry.database.origin import Origin
 from registry.database.spool import Journey, Waiting
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.transactions import answer_of, check_answers, in_transaction
 from registry.database.versions import OldModel
 from registry.errors import (
     DatabaseFault,

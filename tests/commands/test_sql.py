@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 from command_line import answer, run, start
 from places import ROOT, execute, rows
+from pooler import Pooler
 
 import cli
 import registry
@@ -22,6 +23,8 @@ VALUES = """SELECT 1 AS a, 9007199254740993 AS big, 0.1::numeric AS n, 1e30::num
     '-Infinity'::float8 AS low, NULL AS nothing, '' AS empty, 'it "is", so' AS text, '[1,0.1]'::vector AS v, '{1,NULL}'::int[] AS list,
     '{"b": [1.5, null]}'::jsonb AS j, date '2026-01-02' AS day, timestamptz '2026-01-02 03:04:05.678+00' AS moment, true AS yes,
     '\\x00ff'::bytea AS octets, 12345678901234567890.123::numeric AS exact, interval '1 day 1 hour' AS span"""
+
+AS_SEEN = "SELECT current_user::text AS u, current_setting('statement_timeout') AS s, current_setting('work_mem') AS w"
 
 
 @pytest.fixture
@@ -224,6 +227,27 @@ def test_a_conversation_goes_on_after_an_error(team, monkeypatch):
     result = run("sql", "--csv")
     assert result.stdout == "two\n2\nthree\n3\n"
     assert "syntax error" in result.stderr
+
+
+def test_a_conversation_keeps_what_was_set(team, monkeypatch):
+    """Behind a pooler, too, where each transaction may be in another session; and no session does."""
+    from registry.commands import sql
+
+    monkeypatch.setattr(sql, "text_of", lambda _: None)
+    lines = [
+        "SET statement_timeout = '10min';",
+        "SET work_mem = '5MB';",
+        f"{AS_SEEN};",
+        f"{AS_SEEN};",
+    ]
+    monkeypatch.setattr(sql, "typed", lambda: iter(lines))
+    with Pooler(team) as pooler:
+        monkeypatch.setenv("REGISTRY_DATABASE_URL", pooler.url)
+        for _ in range(2):
+            result = run("sql", "--csv")
+            assert result.stdout.splitlines()[1::2] == ["registry_analyst,10min,5MB"] * 2
+        for _ in range(4):
+            assert rows(pooler.url, AS_SEEN) == [("registry", "0", "4MB")]
 
 
 def test_python(team):

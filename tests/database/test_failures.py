@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import registry
+from registry.database import patience
 from registry.database.addresses import parsed
 from registry.database.connection import engine_to, open_database, translated
 from registry.database.failures import error_of
@@ -62,8 +63,9 @@ def test_a_database_that_is_not_there(url):
 
 
 @pytest.mark.parametrize("state", ["NOLOGIN", "CONNECTION LIMIT 0"])
-def test_a_role_that_may_not_come(url, state):
+def test_a_role_that_may_not_come(url, state, monkeypatch):
     """Who is refused, and why, is said."""
+    monkeypatch.setattr(patience, "FIRST_PATIENCE", 0.0)
     guest = as_role(url, "kept_out")
     execute(url, f"ALTER ROLE kept_out {state}")
     kind = LoginRefused if state == "NOLOGIN" else TooManyConnections

@@ -10,7 +10,7 @@ from pooler import Pooler
 from sqlalchemy import text
 
 import registry
-from registry.database import transactions
+from registry.database import patience
 from registry.database.connection import engine_to, open_database
 from registry.database.fingerprints import Outcome
 from registry.database.transactions import answer_of, in_transaction
@@ -130,8 +130,8 @@ def test_a_commit_that_nobody_can_vouch_for(url, model):
 
 def test_a_server_that_is_away_for_a_moment(engine, monkeypatch):
     """One that restarts is waited for; one that does not come back is an error, in time."""
-    monkeypatch.setattr(transactions, "PATIENCE", 0.3)
-    monkeypatch.setattr(transactions, "PAUSE", 0.05)
+    monkeypatch.setattr(patience, "PATIENCE", 0.3)
+    monkeypatch.setattr(patience, "FIRST_PAUSE", 0.05)
     connect, refusals = engine.connect, iter(range(3))
 
     def refusing():
@@ -144,6 +144,16 @@ def test_a_server_that_is_away_for_a_moment(engine, monkeypatch):
     away = engine_to("postgresql://u@/x?host=/nonexistent")
     with pytest.raises(DatabaseUnreachable, match="nonexistent"):
         in_transaction(away, lambda _session: None)
+
+
+def test_a_pooler_without_its_server_is_waited_for(url, caplog):
+    """It takes connections all the while, and refuses their first statements."""
+    with Pooler(url) as pooler:
+        engine = engine_to(pooler.url)
+        pooler.statements_to_refuse = 2
+        assert in_transaction(engine, lambda session: session.scalar(text("SELECT 1"))) == 1
+        assert pooler.statements_to_refuse == 0
+    assert "takes no connection (server conn crashed?); trying again for up to 90 s" in caplog.text
 
 
 def test_everything_works_through_a_pooler(url, model):

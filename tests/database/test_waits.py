@@ -129,14 +129,13 @@ def test_a_pooler_keeps_nothing_of_an_upgrade(empty_url):
     """Behind one in transaction mode neither the lock nor the timeouts stay in the sessions of others."""
     with Pooler(empty_url) as pooler:
         for _ in range(2):
-            with open_database(pooler.url) as engine, engine.connect() as connection:
+            with open_database(pooler.url) as engine:
                 upgrade(engine, "the address")
-                timeouts = (
-                    "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
-                )
-                for _ in range(4):
-                    assert tuple(connection.exec_driver_sql(timeouts).one()) == ("0", "0")
-                    connection.rollback()
+            timeouts = (
+                "SELECT current_setting('lock_timeout'), current_setting('statement_timeout')"
+            )
+            for _ in range(4):
+                assert rows(pooler.url, timeouts) == [("0", "0")]
         advisory = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
         assert rows(empty_url, advisory) == [(0,)]
 

@@ -1,7 +1,9 @@
 """A pooler in transaction mode: each transaction of a client may be on another server connection.
 
 As PgBouncer with pool_mode = transaction, it resets nothing between two clients: what a session sets, prepares or locks
-outside a transaction is met by others. It can also lose the answer to a COMMIT, as a network does that fails at that moment.
+outside a transaction is met by others, and it refuses what it cannot give every session, such as `options`. It can also lose
+the answer to a COMMIT, as a network does that fails at that moment, and be without its server, which a client hears at its
+first statement.
 """
 
 import socket
@@ -14,6 +16,8 @@ ENCRYPTION = (
     b"\x04\xd2\x16\x2f",
     b"\x04\xd2\x16\x30",
 )  # requests for TLS and GSS, which are declined
+KNOWN = frozenset({"user", "database", "application_name", "client_encoding", "datestyle"})
+"""Parameters of a start that are taken."""
 IDLE = b"I"  # what ReadyForQuery says outside a transaction
 LEAST = 2  # server connections that there are before one is used again
 
@@ -38,6 +42,7 @@ class Pooler:
         self.lock = threading.Lock()
         self.transactions = 0
         self.commits_to_lose = 0
+        self.statements_to_refuse = 0  # as long as the server is away
         self.flowing = threading.Event()  # while it is not set, nothing goes through
         self.flowing.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -68,6 +73,10 @@ class Pooler:
         with client, suppress(OSError, EOFError):
             self.flowing.wait()
             startup = startup_of(client)
+            unknown = parameters(startup) - KNOWN
+            if unknown:
+                client.sendall(fatal(f"unsupported startup parameter: {', '.join(unknown)}"))
+                return
             greeter = self.take(startup)
             client.sendall(greeter.greeting)
             self.free[startup].append(greeter)
@@ -75,6 +84,10 @@ class Pooler:
                 message = next_message(client)
                 self.flowing.wait()
                 if message[:1] == b"X":
+                    return
+                if self.statements_to_refuse and server is None:
+                    self.statements_to_refuse -= 1
+                    client.sendall(fatal("server conn crashed?"))
                     return
                 server = server or self.take(startup)
                 server.socket.sendall(message)
@@ -105,6 +118,17 @@ def startup_of(client):
         if body[:4] not in ENCRYPTION:
             return size + body
         client.sendall(b"N")
+
+
+def parameters(startup):
+    """The names of a first message's parameters, which stand before their values."""
+    return set(startup[8:].decode().split("\0")[:-2:2])
+
+
+def fatal(message):
+    """What a pooler says before it hangs up, whatever the reason."""
+    content = f"SFATAL\0C08P01\0M{message}\0\0".encode()
+    return b"E" + (len(content) + 4).to_bytes(4) + content
 
 
 def until_ready(server):

@@ -18,7 +18,7 @@ from places import execute, rows
 from versions_made import age
 
 import registry
-from registry.database import spool, transactions
+from registry.database import patience, spool
 from registry.database.fingerprints import Outcome
 from registry.database.spool import Journey
 from registry.errors import (
@@ -39,7 +39,7 @@ def data(tmp_path, monkeypatch):
     """The data folder of the test, and no patience with a database that is away."""
     folder = tmp_path / "data"
     monkeypatch.setenv("REGISTRY_DATA_DIR", str(folder))
-    monkeypatch.setattr(transactions, "PATIENCE", 0.0)
+    monkeypatch.setattr(patience, "PATIENCE", 0.0)
     return folder
 
 

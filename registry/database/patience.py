@@ -1,0 +1,76 @@
+"""Connections to a database that takes none for a while: it restarts, moves, or is all taken.
+
+A pooler takes connections when the database behind it does not, and refuses the first statement
+instead. So a connection counts once a transaction has begun on it.
+"""
+
+import random
+import time
+from collections.abc import Callable
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from registry.database.failures import LOST, reason, sqlstate
+from registry.notices import DatabaseAway, notify
+
+PATIENCE = 90.0  # seconds in which a database that was there may come back: a minute and a start
+FIRST_PATIENCE = 10.0  # seconds for one that a command has not met yet
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 3.0  # seconds between two attempts, of which each is longer
+STARTING = frozenset({"53300", "57P03"})
+"""SQLSTATEs of a server that is there and takes no connection yet, or has no more."""
+AWAY = STARTING | {"08001", "57P01"}
+"""SQLSTATEs of a server that takes no connection for now, wherever it is."""
+CUT = frozenset({"08000", "08003", LOST, "08P01", "57P01", "57P02", "57P05", "25P03"})
+"""SQLSTATEs of a connection that has ended; poolers say 08P01 for it, whatever the reason."""
+
+
+def fresh_connection(engine: Engine) -> Connection:
+    """Return a new connection in a transaction, within PATIENCE. Raises DBAPIError."""
+    return patiently(lambda: begun(engine), AWAY | CUT, PATIENCE)
+
+
+def first_connection(engine: Engine) -> Connection:
+    """Return a first connection; that to a server which is starting up within FIRST_PATIENCE.
+
+    Nobody knows yet whether the address is right. Raises DBAPIError.
+    """
+    return patiently(engine.connect, STARTING, FIRST_PATIENCE)
+
+
+def begun(engine: Engine) -> Connection:
+    """Return a connection on which a transaction has begun. Raises DBAPIError."""
+    connection = engine.connect()
+    try:
+        connection.begin()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def patiently(
+    connect: Callable[[], Connection], passing: frozenset[str], limit: float
+) -> Connection:
+    """Return what connects, as soon as it does; try again after errors that pass.
+
+    Args:
+        connect: Raises DBAPIError where it does not.
+        passing: SQLSTATEs of errors that pass.
+        limit: In seconds; the last attempt begins before it.
+    """
+    deadline = time.monotonic() + limit
+    pause = FIRST_PAUSE
+    is_first = True
+    while True:
+        try:
+            return connect()
+        except DBAPIError as exc:
+            if sqlstate(exc) not in passing or time.monotonic() >= deadline:
+                raise
+            if is_first:
+                notify(DatabaseAway(reason=reason(exc), limit=limit))
+                is_first = False
+        # many that wait for one server come back at different moments
+        time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret
+        pause = min(2 * pause, LONGEST_PAUSE)
