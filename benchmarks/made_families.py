@@ -40,6 +40,26 @@ class Block:
     def __len__(self) -> int:
         return len(self.family)
 
+    def parted(self, count: int) -> "list[Block]":
+        """Return two blocks, of which the first has so many models, and the rest of a family."""
+        if len(self) <= count:
+            return [self]
+        end = int(np.searchsorted(self.family, self.family[count - 1], side="right"))
+        return [self.part(slice(0, end)), self.part(slice(end, None))]
+
+    def part(self, place: slice) -> "Block":
+        """Return the models of whole families that stand one after the other."""
+        outlines = {kind: vectors[place] for kind, vectors in self.outlines.items()}
+        return Block(
+            self.first + place.start,
+            self.family[place],
+            self.root[place],
+            self.parent[place] - place.start,
+            self.std[place],
+            self.shares[place],
+            outlines,
+        )
+
 
 def family_sizes(count: int, draw: np.random.Generator) -> np.ndarray:
     """Return sizes of families that add up to a count."""

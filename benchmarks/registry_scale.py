@@ -15,7 +15,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -97,7 +97,7 @@ def measured(
     asked = Asked.children(count, seed)
     copied = seconds = 0.0
     kept: list[Block] = []
-    for block in blocks(count, seed):
+    for block in parted_blocks(count, seed):
         if copied and f"identify_among_{SMALL}_ms" not in answer and copied >= SMALL:
             connection.execute("ANALYZE")
             answer |= timed_verdicts(engine, server, asked_model, f"identify_among_{SMALL}")
@@ -137,6 +137,13 @@ def measured(
     answer |= timed_verdicts(engine, server, asked_model, f"identify_among_{count}")
     answer |= flat(asked, kept)
     return answer
+
+
+def parted_blocks(count: int, seed: int) -> Iterator[Block]:
+    """Yield blocks of models, the first of them with SMALL and the rest of a family."""
+    for block in blocks(count, seed):
+        parts = [block] if block.first else block.parted(SMALL)
+        yield from (part for part in parts if len(part))
 
 
 @dataclass(frozen=True)
