@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from registry.database.column_types import Half
+from registry.database.connection import BINARY
 from registry.database.models import CURRENT
 from registry.database.near_models import Likeness, NamedModel, StartLikeness
 from registry.database.schema import (
@@ -195,8 +196,10 @@ def sketches_of(session: Session, names: Sequence[str]) -> dict[str, Sketches]:
     query = query.where(Model.name.in_(names))
     query = query.where(CURRENT)
 
+    query = query.group_by(Model.name)
     sketches = dict.fromkeys(names, Sketches.of(()))
-    for name, numbers, names_of_branches, *sent in session.execute(query.group_by(Model.name)):
+    rows = session.execute(query, execution_options={BINARY: True})
+    for name, numbers, names_of_branches, *sent in rows:
         tables = list(map(rectangle, sent))
         sketches[name] = Sketches.placed(numbers, names_of_branches, tables)
     return sketches

@@ -1,7 +1,7 @@
 """Which registered models are nearest, in SQL, so that analysts get the same answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,21 @@ from registry.lineage.judgement import CandidateCounts
 from registry.lineage.training_recipe import VALUES
 from registry.lineage.vector_distances import log_ratio_distance
 
-NEAREST = text(
-    "SELECT model, family, digest, std_distance, clustering_distance"
-    " FROM registry.nearest_fingerprints(:std, :shares, :projections, :kind, :version, :k)"
-).bindparams(
-    bindparam("std", type_=FingerprintRow.std.type),
-    bindparam("shares", type_=ClusteringRow.shares.type),
-    bindparam("projections", type_=FingerprintRow.projections.type),
+NEAREST = (
+    text(
+        "SELECT n.model, n.family, n.digest, n.std_distance, n.clustering_distance, f.std"
+        " FROM registry.nearest_fingerprints("
+        ":std, :shares, :projections, :kind, :version, :k) AS n"
+        " JOIN registry_tables.models AS m ON m.name = n.model"
+        " JOIN registry_tables.fingerprints AS f ON f.model_id = m.id"
+        " ORDER BY n.std_distance, n.clustering_distance, n.model"
+    )
+    .bindparams(
+        bindparam("std", type_=FingerprintRow.std.type),
+        bindparam("shares", type_=ClusteringRow.shares.type),
+        bindparam("projections", type_=FingerprintRow.projections.type),
+    )
+    .columns(std=FingerprintRow.std.type)
 )
 
 COUNTS = text(
@@ -62,29 +70,18 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
         "version": fingerprint.version,
         "k": k,
     }
-    rows = session.execute(NEAREST, parameters).mappings().all()
-    names = [row["model"] for row in rows]
-    std_vectors = std_vectors_of(session, names, fingerprint.version)
-
     matches = []
-    for row in rows:
-        std = std_vectors[row["model"]]
-        distance = log_ratio_distance(fingerprint.std, std)
-        match = Match(**row, spread_distance=distance)
-        matches.append(match if is_clustered else replace(match, clustering_distance=None))
+    for row in session.execute(NEAREST, parameters):
+        match = Match(
+            model=row.model,
+            family=row.family,
+            digest=row.digest,
+            std_distance=row.std_distance,
+            clustering_distance=row.clustering_distance if is_clustered else None,
+            spread_distance=log_ratio_distance(fingerprint.std, row.std),
+        )
+        matches.append(match)
     return matches
-
-
-def std_vectors_of(
-    session: Session, names: Sequence[str], version: int
-) -> dict[str, tuple[float, ...]]:
-    """Return the std vectors of some models, by name."""
-    query = select(Model.name, FingerprintRow.std)
-    query = query.join(FingerprintRow, FingerprintRow.model_id == Model.id)
-    query = query.where(Model.fingerprint_version == version)
-    query = query.where(Model.name.in_(names))
-
-    return dict(session.execute(query).all())
 
 
 def spreads(session: Session, kind: str) -> list[Spread]:

@@ -102,16 +102,20 @@ def listing(session: Session) -> list[SearchIndex]:
     return indexes
 
 
-def unindexed(session: Session, kind: str) -> int:
-    """Return how many models a search looks at for want of an index; 0 where these are few."""
+def unindexed(session: Session, kind: str, models: int) -> int:
+    """Return how many models a search looks at for want of an index; 0 where these are few.
+
+    Args:
+        models: How many there are of the kind.
+    """
+    if models <= 2 * FEW:
+        return 0
     query = text(
-        "SELECT models FROM registry_tables.model_counts"
-        " WHERE kind = :kind AND fingerprint_version = :version AND models > :many"
-        " AND NOT registry_tables.has_search_index('outlines_stream_'"
+        "SELECT registry_tables.has_search_index('outlines_stream_'"
         " || registry_tables.search_group(:kind, :version, '{}') || '_search_idx')"
     )
-    asked = {"kind": kind, "version": VERSION, "many": 2 * FEW}
-    return session.scalar(query, asked) or 0
+    is_indexed = session.scalar(query, {"kind": kind, "version": VERSION})
+    return 0 if is_indexed else models
 
 
 def build(engine: Engine) -> list[SearchIndex]:

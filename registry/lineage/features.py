@@ -50,13 +50,23 @@ class Sketches:
         numbers, rows = np.unique(np.array(layers, int), return_inverse=True)
         names = np.array(branches, str)
         tables = {}
-        for kind, values in zip(KINDS, sketches, strict=True):
-            for branch in BRANCHES:
-                chosen = names == branch
+        for branch in BRANCHES:
+            chosen = np.flatnonzero(names == branch)
+            for kind, values in zip(KINDS, sketches, strict=True):
                 table = np.zeros((len(numbers), values.shape[1]))
                 table[rows[chosen]] = values[chosen]
                 tables[kind, branch] = table
         return cls(tables)
+
+    @cached_property
+    def stream(self) -> list[np.ndarray]:
+        """The tables of all branches in the axes of the residual stream."""
+        return [self.tables[KINDS[0], branch] for branch in BRANCHES]
+
+    @cached_property
+    def length(self) -> float:
+        """The Euclidean length of all numbers of `stream`."""
+        return math.sqrt(sum(float(np.vdot(table, table)) for table in self.stream))
 
 
 def stacked(sketches: Sequence[tuple[float, ...] | None]) -> np.ndarray:

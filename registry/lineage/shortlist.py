@@ -52,12 +52,7 @@ def likeness_of(model: Sketches, other: Sketches) -> float:
 
 def cosine(one: Sketches, other: Sketches) -> float:
     """Return the cosine of two models' branches, layer by layer; 0 of another depth."""
-    product = first = second = 0.0
-    for place, table in one.tables.items():
-        counterpart = other.tables[place]
-        if place[0] != KINDS[0] or table.shape != counterpart.shape:
-            continue
-        product += float(np.vdot(table, counterpart))
-        first += float(np.vdot(table, table))
-        second += float(np.vdot(counterpart, counterpart))
-    return product / (first * second) ** 0.5 if first and second else 0.0
+    if one.stream[0].shape != other.stream[0].shape or not one.length or not other.length:
+        return 0.0
+    product = sum(map(np.vdot, one.stream, other.stream))
+    return float(product) / (one.length * other.length)

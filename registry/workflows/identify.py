@@ -117,14 +117,15 @@ def judged_by(engine: Engine, fingerprint: Fingerprint, k: int, grade: Grade) ->
     """Judge a fingerprint, or an excerpt of some grade, among the registered models."""
 
     def judged(session: Session) -> Judged:
-        matches = nearest.nearest(session, fingerprint, k)
-        unindexed = search_indexes.unindexed(session, fingerprint.kind)
-        if fingerprint.kind == "adapter":
+        kind = fingerprint.kind
+        matches = tuple(nearest.nearest(session, fingerprint, k))
+        if kind == "adapter":
+            unindexed = search_indexes.unindexed(session, kind, nearest.count(session, kind))
             verdict = verdict_on_adapter(session, fingerprint)
-            return Judged(verdict, tuple(matches), settled=True, unindexed=unindexed)
+            return Judged(verdict, matches, settled=True, unindexed=unindexed)
         judge = Judge.of(session, fingerprint, grade)
+        unindexed = search_indexes.unindexed(session, kind, judge.candidates.models)
         verdict = judge.verdict(matches)
-        settled = judge.has_settled(verdict)
-        return Judged(verdict, tuple(matches), settled, unindexed)
+        return Judged(verdict, matches, judge.has_settled(verdict), unindexed)
 
     return answer_of(engine, judged)
