@@ -20,6 +20,7 @@ from registry.numerics.gram_spectrum import (
     NARROW,
     gram_singular_values,
     largest_magnitude,
+    quick_is_enough,
     quick_singular_values,
 )
 from registry.numerics.lanczos import Ritz, lanczos
@@ -107,11 +108,15 @@ def at_hand(matrix: Values, rank: int) -> Spectrum:
 def dense(matrix: Values, rank: int, tolerance: float) -> Spectrum:
     """Return what the Gram matrix gives; of a large one with no more digits than are asked for."""
     large = min(matrix.shape) > SMALL
-    if large and not is_on_gpu(matrix) and as_array(matrix).dtype == BF16:
-        quick = quick_singular_values(as_array(matrix), rank)
+    if not large or is_on_gpu(matrix) or as_array(matrix).dtype != BF16:
+        return exact(matrix, rank)
+
+    array = as_array(matrix)
+    if quick_is_enough(array, rank, tolerance):
+        quick = quick_singular_values(array, rank)
         if quick is not None and quick.bounds.max() <= tolerance * quick.values[0]:
             return Spectrum(tuple(quick.values.tolist()), tuple(quick.bounds.tolist()))
-    return exact(matrix, rank)
+    return exact(array, rank)
 
 
 def exact(matrix: Values, rank: int) -> Spectrum:

@@ -10,6 +10,7 @@ from registry.numerics.arrays import BF16
 from registry.numerics.gram_spectrum import (
     gram_matrix,
     gram_singular_values,
+    quick_is_enough,
     quick_singular_values,
 )
 
@@ -72,3 +73,46 @@ def test_what_float32_cannot_sum_is_left(spoil):
     matrix = matrices.array("gaussian", 50, 40, BF16, 1)
     matrix[3, 4] = spoil
     assert quick_singular_values(matrix, 16) is None
+
+
+def uneven(kind: str, shape: tuple[int, int], seed: int) -> np.ndarray:
+    """Return a matrix in bfloat16 of which few rows, columns or elements are far above the rest."""
+    draw = np.random.default_rng(seed)
+    values = draw.standard_normal(shape)
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    factors = {
+        "rows": 1.0 + 1000 * (draw.random((shape[0], 1)) < 0.02),
+        "columns": 1.0 + 1000 * (draw.random((1, shape[1])) < 0.02),
+        "column": 1.0 + 1000 * (columns == 0),
+        "element": 1.0 + 1000 * ((rows == 1) & (columns == 2)),
+        "row of each block": np.where(rows % 256, 2.0**-12, 1.0),
+        "spread": np.exp(2 * draw.standard_normal((1, shape[1]))),
+    }
+    if kind == "row of each block":
+        values = 1 + 0.1 * values
+    return (values * factors[kind]).astype(BF16)
+
+
+@pytest.mark.parametrize(
+    "kind", ["rows", "columns", "column", "element", "row of each block", "spread"]
+)
+def test_bounds_hold_of_uneven_matrices(kind):
+    """Small terms are lost beside large sums in float32, but no more than the bound says."""
+    for seed, shape in enumerate([(700, 60), (1500, 90), (2600, 40), (50, 1200)]):
+        matrix = uneven(kind, shape, seed)
+        quick = quick_singular_values(matrix, 20)
+        values, bounds = gram_singular_values(matrix, 20)
+        assert (np.abs(quick.values - values) <= 0.5 * quick.bounds + bounds).all()
+
+
+@pytest.mark.parametrize(
+    ("kind", "enough"),
+    [("gaussian", True), ("power law 0.7", True), ("outliers 100:1", False), ("zero", False)],
+)
+def test_float32_is_left_aside_where_it_says_too_little(kind, enough):
+    """A few rows tell whether the bounds will be narrow enough, and they are."""
+    matrix = matrices.array(kind, 1200, 300, BF16, 2)
+    assert quick_is_enough(matrix, 64, 1e-5) == enough
+    if enough:
+        found = quick_singular_values(matrix, 64)
+        assert found.bounds.max() <= 1e-5 * found.values[0]
