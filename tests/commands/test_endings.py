@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from command_line import run
+from command_line import hear_signals, run
 
 from registry.commands.endings import Stop, Stopper
 from registry.commands.printing import NARROWEST
@@ -110,7 +110,9 @@ def test_signals(name):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
         url = f"postgresql://127.0.0.1:{port}/none"
-        process = started("list", env=os.environ | {"REGISTRY_DATABASE_URL": url})
+        process = started(
+            "list", env=os.environ | {"REGISTRY_DATABASE_URL": url}, preexec_fn=hear_signals
+        )
         client, _ = silent.accept()  # the command waits for an answer from here on
         process.send_signal(number)
         code, talk = ended(process)
@@ -128,7 +130,12 @@ def test_ctrl_c_while_modules_are_imported():
     code += "    return given(name, *rest)\n"
     code += "builtins.__import__ = loading\nrun()"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=LIMIT, check=False
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+        preexec_fn=hear_signals,
     )
     assert (done.returncode, done.stderr) == (-signal.SIGINT, "")
 

@@ -38,13 +38,17 @@ def start(*arguments: object) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
         env=dict(os.environ),
-        preexec_fn=hear_interrupts,  # noqa: PLW1509  # one call, which takes no lock
+        preexec_fn=hear_signals,  # noqa: PLW1509  # one call, which takes no lock
     )
 
 
-def hear_interrupts() -> None:
-    """Have SIGINT end the process that is about to start, as it does in a terminal."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+def hear_signals() -> None:
+    """Have signals end the process that is about to start, as they do in a terminal.
+
+    What nohup starts, or a script in the background, ignores them and hands that on.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def command_paths(
