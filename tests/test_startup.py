@@ -6,6 +6,8 @@ import sys
 import pytest
 from places import EXAMPLES, ROOT
 
+from registry import Registry
+
 SLOW = ("torch", "sklearn", "numba", "pyarrow", "huggingface_hub", "matplotlib", "alembic")
 SCIPY = ("scipy", "scipy.stats", "scipy.optimize")
 DATABASE = ("sqlalchemy", "psycopg")
@@ -70,6 +72,13 @@ def test_a_listing_needs_the_database_alone(command: str, url: str) -> None:
     assert not loaded((*SLOW, *NUMBERS), command)
 
 
+def test_showing_a_model_needs_the_database_alone(url: str) -> None:
+    """A stored fingerprint is shown as it is: nothing is computed of it."""
+    with Registry(url) as known:
+        known.ingest(BASE)
+    assert not loaded((*SLOW, *NUMBERS), "show", "llama-tiny")
+
+
 def test_two_paths_are_compared_without_a_database() -> None:
     """Nothing that is registered is meant, so none is opened; SciPy is not needed."""
     wanted = (*DATABASE, "sklearn", "pyarrow", "huggingface_hub", "matplotlib", "scipy")
@@ -90,3 +99,10 @@ def test_identifying_needs_no_pictures(url: str) -> None:
 def test_safetensors_are_compared_without_torch() -> None:
     """On a CPU numpy and numba read, measure and compare safetensors."""
     assert not loaded(("torch",), "compare", CHILD, BASE, "--device", "cpu")
+
+
+def test_safetensors_are_identified_without_torch(url: str) -> None:
+    """So they do beside what is stored."""
+    with Registry(url) as known:
+        known.ingest(BASE)
+    assert not loaded(("torch",), "identify", CHILD, "--device", "cpu")

@@ -18,7 +18,6 @@ from registry.database.schema import (
 )
 from registry.database.tensor_rows import LedgerRow, TensorRow
 from registry.database.text_limits import fitting
-from registry.fingerprints.outline import outline
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import Clustering, Fingerprint
 
@@ -39,6 +38,8 @@ REPLACED: dict[Any, str] = {
 
 def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
     """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
+    from registry.fingerprints.outline import outline  # noqa: PLC0415  # NumPy, to store alone
+
     model.clusterings = [clustering_row(clustering) for clustering in fingerprint.clusterings]
     add_numbered(session, model, MatrixRow, fingerprint.matrices)
     add_numbered(session, model, TensorRow, fingerprint.tensors)
