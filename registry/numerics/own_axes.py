@@ -17,6 +17,7 @@ BLOCK = 48  # vectors of the iteration
 ROUNDS = 3  # in which a block comes close to the leading singular vectors
 SEED = 41
 NEGLIGIBLE = 1e-6  # of the largest singular value
+INDEPENDENT = 1e-3  # of the largest pivot of a Gram matrix's root: 1e-10 are lost in float64
 QUICK = 128  # rows of a Gram matrix whose eigenvectors all take less than SciPy's import
 
 Product = Callable[[np.ndarray], np.ndarray]
@@ -101,8 +102,28 @@ def orthonormal(block: np.ndarray) -> np.ndarray:
 
     Of columns that are not finite it is NaN.
     """
-    basis: np.ndarray = np.linalg.qr(block.astype(np.float64)).Q
+    exact = block.astype(np.float64)
+    basis = basis_by_cholesky(exact)
+    if basis is None:
+        basis = np.linalg.qr(exact).Q
     return basis.astype(np.float32)
+
+
+def basis_by_cholesky(block: np.ndarray) -> np.ndarray | None:
+    """Return an orthonormal basis from the Gram matrix, in a sixth of the time that QR takes.
+
+    None of columns that are so dependent, or not finite, that float32 would show what is lost.
+    """
+    gram = block.T @ block
+    try:
+        lower = np.linalg.cholesky(gram)
+    except np.linalg.LinAlgError:
+        return None
+    diagonal = lower.diagonal()
+    if not INDEPENDENT * diagonal.max() < diagonal.min() < np.inf:
+        return None
+    basis: np.ndarray = block @ np.linalg.inv(lower).T
+    return basis
 
 
 def in_own_axes(parts: Sequence[LeadingPart]) -> list[np.ndarray]:

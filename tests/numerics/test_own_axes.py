@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from registry.numerics.own_axes import AXES, LeadingPart, SquareMap, in_own_axes, leading_part
+from registry.numerics.own_axes import (
+    AXES,
+    LeadingPart,
+    SquareMap,
+    basis_by_cholesky,
+    in_own_axes,
+    leading_part,
+    orthonormal,
+)
 
 WIDTH = 64
 
@@ -73,3 +81,22 @@ def test_a_narrow_space_has_fewer_axes():
     assert square.shape == (AXES, AXES)
     assert not square[8:].any()
     assert not square[:, 8:].any()
+
+
+@pytest.mark.parametrize("smallest", [1e-2, 1e-6, 0.0])
+def test_bases_are_orthonormal(smallest):
+    """From the Gram matrix where the columns are independent enough, else by QR."""
+    lengths = np.geomspace(1, smallest, 8) if smallest else np.eye(8)[0]
+    block = np.random.default_rng(3).standard_normal((WIDTH, 8)) * lengths
+    basis = orthonormal(block.astype(np.float32)).astype(np.float64)
+    assert basis.T @ basis == pytest.approx(np.eye(8), abs=1e-6)
+    assert (basis_by_cholesky(block) is None) == (smallest < 1e-3)
+
+
+@pytest.mark.parametrize("bad", [np.inf, np.nan])
+def test_no_basis_of_what_is_not_finite(bad):
+    """It holds NaN."""
+    block = np.ones((WIDTH, 2), np.float32)
+    block[0, 0] = bad
+    with np.errstate(invalid="ignore"):
+        assert np.isnan(orthonormal(block)).any()
