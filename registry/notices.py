@@ -67,6 +67,11 @@ class Reconnecting(Notice):
     """The database ended a connection ({reason}); trying again on a fresh one."""
 
 
+class SpooledStopped(Notice):
+    """What was read of {source!r} waits in {path!r}: `registry flush` stores it, unless it was
+    stored just now."""
+
+
 class NoAnalyst(Notice):
     """The role of {url!r} cannot act as registry_analyst, so that queries run with its own rights,
     read-only: `registry db roles` makes that role."""

@@ -25,7 +25,7 @@ WHILE_CONNECTING = {
     "database .* does not exist|no such database": "3D000",
     "permission denied": "42501",
     "too many (clients|connections)|connection slots|no more connections allowed": "53300",
-    "starting up|recovery|not yet accepting": "57P03",
+    "starting up|recovery|not (yet|currently) accepting": "57P03",
     "shutting down": "57P01",
     "session is (not )?read-only|hot standby": "25006",
     "refused|no such file|time[d ]*out|resol|unreachable|no route|network is down": "08001",

@@ -7,8 +7,9 @@ instead. So a connection counts once a transaction has begun on it.
 import random
 import time
 from collections.abc import Callable
+from weakref import WeakSet
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 
 from registry.database.failures import LOST, reason, sqlstate
@@ -25,9 +26,24 @@ CUT = frozenset({"08000", "08003", LOST, "08P01", "57P01", "57P02", "57P05", "25
 """SQLSTATEs of a connection that has ended; poolers say 08P01 for it, whatever the reason."""
 
 
+IN_VAIN: "WeakSet[Dialect]" = WeakSet()
+"""Of engines whose database was waited for in vain, and has not answered since."""
+
+
 def fresh_connection(engine: Engine) -> Connection:
-    """Return a new connection in a transaction, within PATIENCE. Raises DBAPIError."""
-    return patiently(lambda: begun(engine), AWAY | CUT, PATIENCE)
+    """Return a new connection in a transaction, within PATIENCE. Raises DBAPIError.
+
+    After it was waited for in vain once, a database is asked once each time: who stores many
+    fingerprints does not wait for each.
+    """
+    limit = 0.0 if engine.dialect in IN_VAIN else PATIENCE
+    try:
+        connection = patiently(lambda: begun(engine), AWAY | CUT, limit)
+    except DBAPIError:
+        IN_VAIN.add(engine.dialect)
+        raise
+    IN_VAIN.discard(engine.dialect)
+    return connection
 
 
 def first_connection(engine: Engine) -> Connection:

@@ -14,15 +14,9 @@ from registry.errors import (
     DatabaseFault,
     DatabaseUnreachable,
     RegistryError,
-    ServerEnding,
-    ServerNotReady,
     SpooledTooShallow,
-    TooManyConnections,
 )
 from registry.workflows.ingest import Ingested, ingested_as, store
-
-AWAY = (DatabaseUnreachable, ServerEnding, ServerNotReady, TooManyConnections)
-"""Errors of a database that was waited for in vain: it need not be, once more for each file."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ def flush(engine: Engine) -> list[Flushed]:
                 raise away
             ingested = flush_one(engine, waiting, path)
         except RegistryError as error:
-            away = error if isinstance(error, AWAY) else away
+            away = error if isinstance(error, DatabaseUnreachable) else away
             flushed.append(Flushed(path, source, error=error))
             continue
         path.unlink(missing_ok=True)

@@ -23,7 +23,7 @@ from registry.fingerprints.timing import Timing
 from registry.notices import RejudgingFailed, notify
 from registry.workflows.arrival import Arrival, arrival_of
 from registry.workflows.rejudge import place, rejudge_around
-from registry.workflows.spool import kept
+from registry.workflows.spool import kept, kept_if_stopped
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,13 @@ def ingest(
     )
     timing = options.get("timing") or Timing()
     try:
-        rank = answer_of(engine, partial(fingerprints.rank_to_keep, fingerprint=fingerprint))
+        with kept_if_stopped(Waiting(Journey.INGEST, origin, fingerprint)):
+            rank = answer_of(engine, partial(fingerprints.rank_to_keep, fingerprint=fingerprint))
         if rank > fingerprint.rank:
             deeper: Options = {**options, "rank": rank}
             fingerprint = read(source, **deeper)[1]
-        with timing.stage("database"):
+        waiting = Waiting(Journey.INGEST, origin, fingerprint)
+        with kept_if_stopped(waiting), timing.stage("database"):
             saved = store(engine, origin, fingerprint)
     except DatabaseFault as fault:
         raise kept(Waiting(Journey.INGEST, origin, fingerprint), fault) from fault

@@ -40,7 +40,7 @@ from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint
 from registry.workflows.rejudge import rejudge
 from registry.workflows.resolve import exists
-from registry.workflows.spool import kept
+from registry.workflows.spool import kept, kept_if_stopped
 
 GONE = (
     SourceGone,
@@ -140,12 +140,13 @@ def upgrade_one(engine: Engine, old: OldModel, tool_version: str, options: Optio
         return Upgraded(old.model, version, UpgradeOutcome.OTHER_WEIGHTS, other)
     origin = origin_of(old.model, checkpoint, tool_version)
     refresh = partial(fingerprints.refresh, origin=origin, fingerprint=fingerprint)
+    waiting = Waiting(Journey.UPGRADE, origin, fingerprint)
     try:
-        model = in_transaction(engine, refresh)
+        with kept_if_stopped(waiting):
+            model = in_transaction(engine, refresh)
     except ModelNotFound as error:  # it was removed while its weights were read
         return not_read(old, error)
     except DatabaseFault as fault:
-        waiting = Waiting(Journey.UPGRADE, origin, fingerprint)
         return Upgraded(old.model, version, UpgradeOutcome.FAILED, kept(waiting, fault))
     return Upgraded(model, version, UpgradeOutcome.REFRESHED)
 

@@ -23,6 +23,7 @@ from registry.database.fingerprints import Outcome
 from registry.database.spool import Journey
 from registry.errors import (
     BrokenSpoolFile,
+    DatabaseFault,
     DatabaseUnreachable,
     FingerprintVersionDiffers,
     NotSpooled,
@@ -175,6 +176,55 @@ def test_other_sources_of_the_command_are_not_read_in_vain(url, model, tmp_path,
     assert "spooled" in first
     assert "spooled" not in second
     assert len(spool.files()) == 1
+
+
+def test_a_database_that_comes_back_is_waited_for(url, model, after_reading, monkeypatch):
+    """It goes when the weights have been read, and comes back: nothing waits in a file."""
+    monkeypatch.setattr(patience, "PATIENCE", 60.0)
+    mend = after_reading(away)
+    notices = []
+
+    def tell(notice):
+        notices.append(notice)
+        mend()
+
+    monkeypatch.setattr(patience, "notify", tell)
+    with registry.Registry(url) as known:
+        assert known.ingest(model).new
+    assert [type(notice).__name__ for notice in notices] == ["DatabaseAway"]
+    assert spool.files() == []
+
+
+def test_a_database_is_waited_for_in_vain_once(url, model, monkeypatch):
+    """Not for each of many sources; until it has answered again."""
+    waits = []
+    monkeypatch.setattr(patience, "PATIENCE", 0.3)
+    monkeypatch.setattr(patience, "notify", waits.append)
+    with registry.Registry(url) as known:
+        for _ in range(2):
+            mend = away(url)
+            for _ in range(3):
+                with pytest.raises(DatabaseFault, match="database"):
+                    known.ingest(model)
+            mend()
+            known.models()
+    assert len(waits) == 2
+
+
+def test_what_is_stopped_while_it_is_stored_waits(url, model, monkeypatch, caplog):
+    """Ctrl-C while the database is waited for ends the command; what took so long to read stays."""
+
+    def stop(*_):
+        raise KeyboardInterrupt("Ctrl-C")  # as a test tells it apart
+
+    with registry.Registry(url) as known:
+        with monkeypatch.context() as patch:
+            patch.setattr(ingest, "store", stop)
+            with pytest.raises(KeyboardInterrupt, match="Ctrl-C"):
+                known.ingest(model, name="late")
+        [file] = spool.files()
+        assert f"waits in '{file}'" in caplog.text
+        assert [flushed.ingested.model.name for flushed in known.flush()] == ["late"]
 
 
 def test_nothing_is_read_where_nobody_answers(model, monkeypatch):
