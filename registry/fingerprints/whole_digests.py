@@ -47,16 +47,6 @@ class WholeDigests:
         by_name = {tensor.name: tensor.bf16_digest for tensor in fingerprint.tensors}
         return cls(fingerprint.digest, fingerprint.cast_digest, by_name)
 
-    def equals(self, other: "WholeDigests") -> bool:
-        """Return whether two models are equal, or are once they are cast to bf16.
-
-        No tensors of equal names may have exchanged their values.
-        """
-        one, two = self.cast_digest or self.digest, other.cast_digest or other.digest
-        equal = self.digest == other.digest or one == two
-        same_names = self.by_name.keys() == other.by_name.keys()
-        return equal and not (same_names and self.by_name != other.by_name)
-
 
 def whole_digests(checkpoint: Checkpoint, **options: Unpack[Measuring]) -> WholeDigests:
     """Read a model and return its digests.

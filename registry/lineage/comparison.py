@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from registry.fingerprints.equal_weights import equal_weights
 from registry.fingerprints.grades import EXCERPTS, Grade, least_grade
 from registry.fingerprints.outline import BRANCHES
 from registry.fingerprints.record import Fingerprint, Tensor
@@ -133,21 +134,7 @@ class ModelComparison:
     @property
     def same(self) -> bool:
         """Whether the whole models are equal, or are once they are cast to bf16."""
-        one, other = self.a.model, self.b.model
-        equal = one.digest == other.digest or one.bf16_digest == other.bf16_digest
-        return equal and not self.names_exchanged
-
-    @cached_property
-    def names_exchanged(self) -> bool:
-        """Whether tensors of the same names, outside the projections, have exchanged their values.
-
-        Digests of whole models do not know names, that other software writes otherwise.
-        """
-        values = {tensor.name: tensor.bf16_digest for tensor in self.b.model.tensors}
-        names = {tensor.name for tensor in self.a.model.tensors}
-        if names != values.keys():
-            return False
-        return any(values[tensor.name] != tensor.bf16_digest for tensor in self.a.model.tensors)
+        return equal_weights(self.a.model, self.b.model)
 
     @property
     def p_value(self) -> float:

@@ -1,12 +1,13 @@
 """Fingerprints as the arrays that comparisons read; layers are counted from 0."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from registry.fingerprints.equal_weights import Digested
 from registry.fingerprints.grades import Grade
 from registry.fingerprints.outline import BRANCHES
 from registry.fingerprints.record import Branch, Fingerprint, Tensor
@@ -94,6 +95,7 @@ class ComparedModel:
         sketches: Of the branches.
         own: The branches' sketches in the model's own axes.
         grade: How much of the model was measured.
+        known_by_name: `by_name` of the whole model, where an excerpt is compared.
     """
 
     digest: str
@@ -115,6 +117,7 @@ class ComparedModel:
     tied: bool | None = None
     architecture: str = ""
     grade: Grade = Grade.FULL
+    known_by_name: Mapping[str, str] | None = None
 
     @classmethod
     def of(cls, fingerprint: Fingerprint, grade: Grade = Grade.FULL) -> "ComparedModel":
@@ -146,10 +149,12 @@ class ComparedModel:
         length = math.hypot(*self.std)
         return tuple(std / length for std in self.std)
 
-    @property
-    def bf16_digest(self) -> str:
-        """The digest that the whole model has once it is cast to bf16."""
-        return self.cast_digest or self.digest
+    @cached_property
+    def by_name(self) -> Mapping[str, str]:
+        """Digests of the tensors outside the projections, in bf16."""
+        if self.known_by_name is not None:
+            return self.known_by_name
+        return {tensor.name: tensor.bf16_digest for tensor in self.tensors}
 
 
 @dataclass(frozen=True)
@@ -168,9 +173,15 @@ class ModelFeatures:
         """The matrices, in the fingerprint's order."""
         return self.model.matrices
 
-    def with_digests(self, digest: str, cast_digest: str | None) -> "ModelFeatures":
+    def with_digests(self, digests: Digested) -> "ModelFeatures":
         """Return an excerpt's features with the digests of the whole model."""
-        model = replace(self.model, digest=digest, cast_digest=cast_digest, grade=Grade.DIGESTS)
+        model = replace(
+            self.model,
+            digest=digests.digest,
+            cast_digest=digests.cast_digest,
+            known_by_name=digests.by_name,
+            grade=Grade.DIGESTS,
+        )
         return ModelFeatures(model)
 
     @property

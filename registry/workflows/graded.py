@@ -59,14 +59,13 @@ def same_weights(
     candidate: ComparedCandidate, one: Subject, other: Candidate, counts: CandidateCounts
 ) -> Verdict | None:
     """Return that every weight is equal, where those of two layers are; None where it is not so."""
-    ours, theirs = one.digests(), other.subject.digests()
-    if not ours.equals(theirs):
-        return None
     comparison = ModelComparison(
-        candidate.comparison.a.with_digests(ours.digest, ours.cast_digest),
-        candidate.comparison.b.with_digests(theirs.digest, theirs.cast_digest),
+        candidate.comparison.a.with_digests(one.digests()),
+        candidate.comparison.b.with_digests(other.subject.digests()),
     )
     verdict = judge(comparison, other.name, other.family, counts)
+    if not is_settled(comparison, verdict):
+        return None
     same = ComparedCandidate(other.name, comparison, verdict)
     return with_grade(claimed_among(same, []), Grade.DIGESTS, one)
 
