@@ -77,17 +77,23 @@ def compared(
 def pair_read(
     python: Any, models: Sequence[Any], reading: dict[str, Any], *, quick: bool
 ) -> tuple["Verdict", dict[str, Any]]:
-    """Return the verdict on a pair, and the bytes that a quick look read.
+    """Return the verdict on a pair; of a quick look, with the bytes that it read.
 
     Args:
         python: What has the functions: a registry, or the package for what needs none.
     """
-    if not quick:
-        return python.compare(*models, **reading), {}
+    if quick:
+        return quick_look(python, models, reading["download"])
+    return python.compare(*models, **reading), {}
 
+
+def quick_look(
+    python: Any, models: Sequence[Any], download: bool
+) -> tuple["Verdict", dict[str, Any]]:
+    """Return the verdict on a pair by ranges of its weights, and the bytes that were read."""
     from registry.report.verdicts import read_json
 
-    verdict, glimpse = python.compare_quickly(*models, download=reading["download"])
+    verdict, glimpse = python.compare_quickly(*models, download=download)
     return verdict, read_json(glimpse)
 
 
@@ -138,10 +144,10 @@ def verify(
     with Registry() as registry:
         with measured_run(source, json=json, timing=timing) as run:
             named = named_models(registry, (source, claimed_base))
-            asked = {**options, "full": full, "timing": run.clock}
             if quick:
-                verdict, read = pair_read(registry, named.models, asked, quick=True)
+                verdict, read = quick_look(registry, named.models, options["download"])
             else:
+                asked = {**options, "full": full, "timing": run.clock}
                 verdict, read = registry.verify(*named.models, **asked), {}
         not_compared = say_not_compared(registry)
 
