@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from registry.architectures.layout import ProjectionTensor, layout_of
+from registry.architectures.layout import Layout, ProjectionTensor, layout_of
 from registry.architectures.residual_stream import ResidualStream, read_residual_stream
 from registry.architectures.roles import INWARD, OUTWARD
 from registry.checkpoints import Checkpoint, Entry
@@ -58,8 +58,7 @@ class Glimpse:
     @cached_property
     def start(self) -> tuple[float, ...]:
         """The image of the first values of all projections' tensors, as the fingerprint has it."""
-        images = [start_image(tensor.entry.first(START)) for tensor in self.layout.projections]
-        return tuple(unit(np.sum(images, axis=0)).tolist())
+        return start_of(self.layout)
 
     def branches(self, limit: int) -> Iterator[Branch]:
         """Yield the sketches of one branch after the other.
@@ -99,6 +98,12 @@ class Glimpse:
             for branch in branches_of(tensor):
                 branches[tensor.layer, branch].append(tensor)
         return [BranchTensors(layer, name, own) for (layer, name), own in branches.items()]
+
+
+def start_of(layout: Layout) -> tuple[float, ...]:
+    """Read the first values of all projections' tensors and return their image."""
+    images = [start_image(tensor.entry.first(START)) for tensor in layout.projections]
+    return tuple(unit(np.sum(images, axis=0)).tolist())
 
 
 def branches_of(tensor: ProjectionTensor) -> set[str]:

@@ -14,7 +14,7 @@ from registry.fingerprints.compute import compute
 from registry.fingerprints.excerpt import attention_of, chosen_layers, excerpt, layout_of_attention
 from registry.fingerprints.from_source import Measuring, Options
 from registry.fingerprints.grades import Grade
-from registry.fingerprints.partial import Glimpse
+from registry.fingerprints.partial import start_of
 from registry.fingerprints.record import RANKS, Fingerprint
 from registry.fingerprints.timing import Timing
 from registry.fingerprints.whole_digests import WholeDigests, whole_digests
@@ -126,7 +126,7 @@ class Subject:
         if self.checkpoint is None:
             assert self.given is not None
             return self.given.start
-        return Glimpse(self.checkpoint).start
+        return start_of(self.layout)
 
     @cached_property
     def chosen(self) -> tuple[int, ...]:
