@@ -1,6 +1,8 @@
 """Verdicts on pairs that stop at the grade of evidence that decides (docs/method.md, Grades)."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from registry.fingerprints.grades import Grade
 from registry.fingerprints.record import RANKS
@@ -11,6 +13,8 @@ from registry.lineage.pair import pair_verdict
 from registry.lineage.settled import is_settled
 from registry.lineage.verdict import Evidence, EvidenceKind, Verdict
 from registry.workflows.subject import Candidate, Subject, VerdictOptions
+
+T = TypeVar("T")
 
 
 def takes_all(options: VerdictOptions, *models: Subject) -> bool:
@@ -24,17 +28,34 @@ def takes_all(options: VerdictOptions, *models: Subject) -> bool:
     return bool(asked) or is_small or any(model.kind == "adapter" for model in models)
 
 
+def first_settled(
+    options: VerdictOptions, models: Sequence[Subject], judged: Callable[[Grade], T | None]
+) -> T:
+    """Return the answer by the first grade of evidence that settles it. Raises RegistryError.
+
+    Args:
+        judged: What judges by one grade; None where it leaves open what all evidence settles.
+    """
+    if not takes_all(options, *models):
+        for grade in (Grade.ATTENTION, Grade.SKETCHES):
+            answer = judged(grade)
+            if answer is not None:
+                return answer
+    answer = judged(Grade.FULL)
+    assert answer is not None
+    return answer
+
+
 def pair_graded(one: Subject, other: Candidate, options: VerdictOptions) -> Verdict:
     """Return the verdict on whether `one` comes from `other`. Raises RegistryError."""
-    if takes_all(options, one, other.subject):
-        model, base = one.fingerprint(Grade.FULL), other.subject.fingerprint(Grade.FULL)
+
+    def judged(grade: Grade) -> Verdict | None:
+        if grade != Grade.FULL:
+            return settled_by(grade, one, other)
+        model, base = one.fingerprint(grade), other.subject.fingerprint(grade)
         return pair_verdict(model, base, other.name, other.family)
 
-    return (
-        settled_by(Grade.ATTENTION, one, other)
-        or settled_by(Grade.SKETCHES, one, other)
-        or claimed_among(verdict_by(Grade.FULL, one, other), [])
-    )
+    return first_settled(options, (one, other.subject), judged)
 
 
 def settled_by(

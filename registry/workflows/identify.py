@@ -15,7 +15,7 @@ from registry.fingerprints.record import VERSION, Fingerprint
 from registry.fingerprints.timing import Timing
 from registry.lineage.verdict import Verdict
 from registry.notices import SearchUnindexed, notify
-from registry.workflows.graded import settled_by, takes_all, with_grade
+from registry.workflows.graded import first_settled, settled_by, with_grade
 from registry.workflows.judge import Judge, verdict_on_adapter
 from registry.workflows.resolve import Named, resolve
 from registry.workflows.subject import Candidate, Subject, VerdictOptions
@@ -68,22 +68,21 @@ def identify(
     model = resolve(None, source)
     subject = Subject.of(model, options)
     timing = options.get("timing") or Timing()
-    if not takes_all(options, subject):
-        quickest = identified_by_attention(engine, subject, model.given)
-        if quickest:
-            return quickest
 
-    grades = (Grade.FULL,) if takes_all(options, subject) else (Grade.SKETCHES, Grade.FULL)
-    for grade in grades:
+    def settled(grade: Grade) -> Identification | None:
+        if grade == Grade.ATTENTION:
+            return identified_by_attention(engine, subject, model.given)
         fingerprint = subject.fingerprint(grade)
         with timing.stage("database"):
             judged = judged_by(engine, fingerprint, k, grade)
-        if judged.settled:
-            break
-    if judged.unindexed:
-        notify(SearchUnindexed(models=judged.unindexed))
-    verdict = with_grade(judged.verdict, grade, subject)
-    return Identification(model.given, fingerprint, verdict, judged.matches)
+        if not judged.settled:
+            return None
+        if judged.unindexed:
+            notify(SearchUnindexed(models=judged.unindexed))
+        verdict = with_grade(judged.verdict, grade, subject)
+        return Identification(model.given, fingerprint, verdict, judged.matches)
+
+    return first_settled(options, (subject,), settled)
 
 
 def identified_by_attention(engine: Engine, subject: Subject, given: str) -> Identification | None:

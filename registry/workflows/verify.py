@@ -1,6 +1,6 @@
 """The journey of a claim, that one model comes from another, to a verdict."""
 
-from typing import NamedTuple, Unpack
+from typing import Unpack
 
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
@@ -10,17 +10,10 @@ from registry.database.transactions import answer_of
 from registry.fingerprints.grades import Grade
 from registry.lineage.verdict import Verdict
 from registry.workflows.compare import parent_subject
-from registry.workflows.graded import pair_graded, settled_by, takes_all, with_grade
+from registry.workflows.graded import first_settled, pair_graded, settled_by, with_grade
 from registry.workflows.judge import Judge
 from registry.workflows.resolve import Named, resolve
 from registry.workflows.subject import Candidate, Subject, VerdictOptions
-
-
-class JudgedClaim(NamedTuple):
-    """The verdict on a claim, and whether more evidence would give the same."""
-
-    verdict: Verdict
-    settled: bool
 
 
 def verify(
@@ -37,17 +30,13 @@ def verify(
     other = Candidate(parent.given, parent_subject(parent, options))
     if one.kind == "adapter" or other.subject.kind == "adapter":
         return pair_graded(one, other, options)
-    if takes_all(options, one, other.subject):
-        return judged_claim(engine, one, other, Grade.FULL).verdict
 
-    if stands_alone(engine, one, parent.name):
-        verdict = settled_by(Grade.ATTENTION, one, other)
-        if verdict:
-            return verdict
-    by_sketches = judged_claim(engine, one, other, Grade.SKETCHES)
-    if by_sketches.settled:
-        return with_grade(by_sketches.verdict, Grade.SKETCHES, one)
-    return judged_claim(engine, one, other, Grade.FULL).verdict
+    def judged(grade: Grade) -> Verdict | None:
+        if grade != Grade.ATTENTION:
+            return judged_claim(engine, one, other, grade)
+        return settled_by(grade, one, other) if stands_alone(engine, one, parent.name) else None
+
+    return first_settled(options, (one, other.subject), judged)
 
 
 def stands_alone(engine: Engine, model: Subject, base: str) -> bool:
@@ -59,14 +48,15 @@ def stands_alone(engine: Engine, model: Subject, base: str) -> bool:
     return all(named.model == base for named in names)
 
 
-def judged_claim(engine: Engine, one: Subject, other: Candidate, grade: Grade) -> JudgedClaim:
-    """Return the verdict on a claim, seen among the registered models."""
+def judged_claim(engine: Engine, one: Subject, other: Candidate, grade: Grade) -> Verdict | None:
+    """Return the verdict on a claim among the registered models; None if it is not settled."""
     fingerprint = one.fingerprint(grade)
     base = other.subject.features(grade)
 
-    def judged(session: Session) -> JudgedClaim:
+    def judged(session: Session) -> Verdict | None:
         judge = Judge.of(session, fingerprint, one.measured(grade))
         verdict = judge.verdict_on_claim(other.name, base)
-        return JudgedClaim(verdict, judge.has_settled(verdict))
+        is_settled = grade == Grade.FULL or judge.has_settled(verdict)
+        return with_grade(verdict, grade, one) if is_settled else None
 
     return answer_of(engine, judged)
