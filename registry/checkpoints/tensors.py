@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -54,7 +55,7 @@ class Entry:
         """Bytes that the tensor takes where it is stored."""
         return self.nbytes if self.bytes_stored is None else self.bytes_stored
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Number of elements."""
         return math.prod(self.shape)
@@ -195,12 +196,12 @@ class Delta(Entry):
     initialisation: Initialisation | None = None
     heads: HeadRows | None = None
 
-    @property
+    @cached_property
     def count(self) -> int:
         """Number of elements in the parts: they are what is stored."""
         return sum(part.count for part in self.parts)
 
-    @property
+    @cached_property
     def stored_bytes(self) -> int:
         """Bytes of the parts."""
         return sum(part.stored_bytes for part in self.parts)

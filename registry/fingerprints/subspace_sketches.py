@@ -20,6 +20,8 @@ from registry.numerics.unit_vectors import unit
 
 SIZE, SEED = 16, 31
 NUMBERS = SIZE * (SIZE + 1) // 2  # of the upper triangle of a symmetric sketch
+UPPER = np.triu_indices(SIZE)
+UPPER_WEIGHTS = np.where(UPPER[0] == UPPER[1], 1.0, np.sqrt(2))
 
 
 def gram_sketch_of_factors(
@@ -78,8 +80,7 @@ def direction(gram: np.ndarray, width: int) -> np.ndarray:
     stream.
     """
     rest = without_identity(gram, identity_sketch(width))
-    rows, columns = np.triu_indices(SIZE)
-    flat = rest[rows, columns] * np.where(rows == columns, 1.0, np.sqrt(2))
+    flat = rest[UPPER] * UPPER_WEIGHTS
     return np.asarray(flat / (np.linalg.norm(flat) or 1.0))
 
 

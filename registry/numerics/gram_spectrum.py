@@ -139,12 +139,11 @@ def quick_is_enough(matrix: np.ndarray, rank: int, tolerance: float) -> bool:
     """
     tall = tall_side(matrix)
     sample = float64(tall[:: max(1, len(tall) // SAMPLED_ROWS)])
-    with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.linalg.eigvalsh(sample @ sample.T)[::-1].clip(0)
-        diagonal = (sample * sample).sum(0)
-    if not squares[0] > 0:
+    diagonal = np.einsum("ij,ij->j", sample, sample)
+    if not 0 < diagonal.sum() < math.inf:
         return False
-    counts = np.arange(min(rank, FEW))
+    squares = np.linalg.eigvalsh(sample @ sample.T)[::-1].clip(0)
+    counts = np.arange(min(rank, len(squares), FEW))
     above = np.concatenate([[0.0], squares.cumsum()])[counts]
     shares = (squares.sum() - above) / (rank - counts)
     least = float(shares.min())  # of which the rank-th is no more

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from registry.numerics.arrays import F64, Values, as_array, float64
+from registry.numerics.arrays import F64, Values, as_array, float32, float64
 from registry.numerics.gram_spectrum import largest_magnitude
 from registry.numerics.moments import Moments
 from registry.numerics.spectrum import Spectrum
+from registry.numerics.thin_products import lies_by_columns
 
 ROWS_AT_ONCE = 2048  # of a factor, held as float64 in the cache
 STEEP = 1e6  # condition to which a second Cholesky makes up for the first
@@ -70,16 +71,21 @@ def side(factor: Values) -> Side:
 def easy_side(array: np.ndarray) -> Side | None:
     """Return the summary if all is finite and of a condition that one Cholesky stands.
 
-    The rows are converted a few at a time, and read once.
+    The rows are converted a few at a time, and read once. Beside them stand ones, so that one
+    product gives the sums too; a general one, for that of a few columns with themselves is slower.
     """
     count, rank = array.shape
-    square = np.zeros((rank, rank))
-    sums = np.zeros(rank)
-    ones = np.ones(ROWS_AT_ONCE)
+    height = min(count, ROWS_AT_ONCE)
+    by_columns = lies_by_columns(array)
+    buffer = np.empty((rank + 1, height)).T if by_columns else np.empty((height, rank + 1))
+    buffer[:, rank] = 1
+    products = np.zeros((rank, rank + 1))
     for start in range(0, count, ROWS_AT_ONCE):
-        rows = float64(array[start : start + ROWS_AT_ONCE])
-        square += rows.T @ rows
-        sums += ones[: len(rows)] @ rows
+        part = array[start : start + ROWS_AT_ONCE]
+        rows = buffer[: len(part)]
+        rows[:, :rank] = float32(part)
+        products += rows[:, :rank].T @ rows
+    square, sums = products[:, :rank], products[:, rank]
     first = cholesky_triangle(square)
     if first is None or first.condition > math.sqrt(count):
         return None

@@ -72,6 +72,7 @@ def test_what_float32_cannot_sum_is_left(spoil):
     """NaN, infinities and entries whose squares are too large are for float64."""
     matrix = matrices.array("gaussian", 50, 40, BF16, 1)
     matrix[3, 4] = spoil
+    assert not quick_is_enough(matrix, 16, 1e-5)
     assert quick_singular_values(matrix, 16) is None
 
 
