@@ -4,23 +4,28 @@
 
 Rank-16 adapters of Llama 3 8B's shapes lie in memory as bf16: of query and value in 32 layers, PEFT's
 default, and of all seven projections. Two times are measured in one process: that of the fingerprints,
-and, for some of the matrices and scaled to all, that of multiplying B A out and calling
-torch.linalg.svdvals and std on it. --check: every adapter in a folder is multiplied out in float64,
+one after the other by several threads, and, for some of the matrices and scaled to all, that of
+multiplying B A out and calling torch.linalg.svdvals and std on it. Then the fingerprints again, by
+as many processes of one thread as there are threads, for much of an adapter's work is Python's own;
+and the processor's seconds for one of them. --check: every adapter in a folder is multiplied out in float64,
 matrix by matrix, and its std vector and labels are compared with those from the factors. Ends with one
 JSON line.
 """
 
 import argparse
 import json
+import multiprocessing
 import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from threadpoolctl import threadpool_limits
 
 import registry
 from registry.architectures.layout import ProjectionTensor, layout_of
@@ -42,6 +47,9 @@ SAMPLED = (
 )  # multiplied out; the others are counted by their size
 
 
+barriers: list[Any] = []  # of a process: where it waits for the others
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -53,11 +61,13 @@ def main() -> None:
     options = parser.parse_args()
     memory = Path("/dev/shm")  # noqa: S108  # a file there is memory
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        each = {
-            kind: timed(written(Path(folder) / kind, names), options)
-            for kind, names in KINDS.items()
-        }
+        paths = {kind: written(Path(folder) / kind, names) for kind, names in KINDS.items()}
+        each = {kind: timed(path, options) for kind, path in paths.items()}
+        apart = {kind: by_processes(path, options) for kind, path in paths.items()}
     answer = {f"{kind}_per_minute": round(60 / spent) for kind, spent in each.items()}
+    for kind, runs in apart.items():
+        answer[f"{kind}_per_minute_by_processes"] = round(sum(run.per_minute for run in runs))
+        answer[f"{kind}_processor_seconds"] = round(min(run.processor for run in runs), 4)
     answer["adapters_per_minute"] = answer["query_value_per_minute"]
     answer["vs_materialised"] = round(materialised(options.threads) / each["all_seven"])
     if options.check:
@@ -74,6 +84,39 @@ def timed(path: Path, options: argparse.Namespace) -> float:
     for _ in range(options.count):
         registry.fingerprint(path, rank=16, threads=options.threads)
     return (time.perf_counter() - begin) / options.count
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one process achieved: adapters in a minute, and its processor's seconds for each."""
+
+    per_minute: float
+    processor: float
+
+
+def by_processes(path: Path, options: argparse.Namespace) -> list[Run]:
+    """Runs of as many processes at once as there are threads."""
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(options.threads)
+    with context.Pool(options.threads, ready, (barrier,)) as pool:
+        return pool.starmap(alone, [(path, options.count)] * options.threads, chunksize=1)
+
+
+def ready(barrier: Any) -> None:
+    """Keep what the processes wait at for each other."""
+    barriers.append(barrier)
+
+
+def alone(path: Path, count: int) -> Run:
+    """One process's run, after what is compiled or loaded once, when all are ready."""
+    with threadpool_limits(1):
+        registry.fingerprint(path, rank=16, threads=1)
+        barriers[0].wait()
+        begin, processor = time.perf_counter(), time.process_time()
+        for _ in range(count):
+            registry.fingerprint(path, rank=16, threads=1)
+        processor = (time.process_time() - processor) / count
+        return Run(60 * count / (time.perf_counter() - begin), processor)
 
 
 def written(folder: Path, names: Sequence[str]) -> Path:
