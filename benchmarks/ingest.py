@@ -9,13 +9,15 @@ Its matrices have spectra like trained ones, power laws over a gaussian bulk. Th
     ingest           the command `registry ingest`, from its start to its end, into the embedded database
     ingest_rank_16   the same before, with --rank 16; then its spectra are replaced by those of --rank, 64 by default
     fingerprint      registry.fingerprint, here in this process, least of two
+    without_spectra  everything of it but spectra, clusters and proofs, as comparisons read it, here as well, least of two
     weightwatcher    WeightWatcher.analyze with its defaults, on the same projections as nn.Linear in float32
 
 Before the clock runs the files are in the page cache, the database is made and the kernels are compiled (one layer
 is ingested first); with --cold the files are put out of the page cache each time. WeightWatcher's import and the
 building of its model are not counted, and it may use every core.
 Prints rows to stderr and ends with one JSON line: share_of_read is read / ingest, vs_weightwatcher is
-weightwatcher / ingest, both also for fingerprint; seconds of each; `timing` is what the command reports.
+weightwatcher / ingest, both also for fingerprint; share_of_read_without_spectra is read / without_spectra; seconds of
+each; `timing` is what the command reports.
 """
 
 import argparse
@@ -38,7 +40,9 @@ from matrices import matrix, projections
 from safetensors.torch import load_file, save_file
 
 import registry
+from registry.checkpoints import open_checkpoint
 from registry.fingerprints.device import chosen, cores
+from registry.fingerprints.excerpt import excerpt
 
 ROOT = Path(__file__).parents[1]
 HIDDEN, INNER, KEYS, WORDS, LAYERS = 2048, 8192, 512, 128_256, 16
@@ -73,6 +77,11 @@ def main() -> None:
         spent["fingerprint"] = min(
             clocked(lambda: registry.fingerprint(folder, **ours), before) for _ in range(2)
         )
+        measuring = {"threads": options.threads, "device": options.device}
+        spent["without_spectra"] = min(
+            clocked(lambda: excerpt(open_checkpoint(folder), None, **measuring), before)
+            for _ in range(2)
+        )
         if not options.no_weightwatcher:
             spent["weightwatcher"] = analyze(folder)
     if not options.json:
@@ -96,6 +105,7 @@ def ratios(spent: dict[str, float]) -> dict[str, float]:
         found[f"share_of_read{ending}"] = spent["read"] / spent[ours]
         if "weightwatcher" in spent:
             found[f"vs_weightwatcher{ending}"] = spent["weightwatcher"] / spent[ours]
+    found["share_of_read_without_spectra"] = spent["read"] / spent["without_spectra"]
     return found
 
 
