@@ -11,6 +11,7 @@ import click
 from registry import settings
 from registry.commands import (
     adapters,
+    bulk,
     catalogues,
     characteristic,
     checkpoints,
@@ -31,6 +32,7 @@ from registry.notices import LOGGER
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Fingerprint and store": (
         checkpoints.ingest,
+        bulk.jobs,
         checkpoints.flush,
         checkpoints.upgrade,
         checkpoints.fingerprint,

@@ -301,6 +301,50 @@ class HubUnreachable(CheckpointError):
     the spelling, the network and HF_ENDPOINT."""
 
 
+# --- many sources at a time -----------------------------------------------------------------------
+
+
+class NotAFolder(RegistryError):
+    """{path!r} is no folder; --tree takes a folder with models below it."""
+
+
+class NoModelsBelow(RegistryError):
+    """No folder below {path!r} holds weights that can be read; give a folder above models."""
+
+
+class EmptyList(RegistryError):
+    """The list {path!r} names no source; write one a line, or a JSON object with `source` a
+    line."""
+
+
+class BadListLine(RegistryError):
+    """Line {line} of the list {path!r} cannot be used ({reason}); write a path, a hub id, or a JSON
+    object with source, name, family, revision and tags."""
+
+
+class BadNameTemplate(RegistryError):
+    """The template {template!r} cannot be used ({reason}); write a --name with {{leaf}},
+    {{parent}}, {{grandparent}}, {{stem}}, {{path}} or {{family}}."""
+
+
+class NamesCollide(RegistryError):
+    """Names would be given twice ({count}), such as {name!r} to {first!r} and {second!r}; nothing
+    was read. Give a --name template such as '{{parent}}/{{leaf}}', or names of their own in a list."""
+
+
+class NothingFailed(RegistryError):
+    """No source failed when it was tried last; give a SOURCE, --tree or --from."""
+
+
+class WorkerLost(RegistryError):
+    """The process that read {source!r} ended {count} times ({reason}), perhaps for want of memory;
+    try it alone, with --workers 1."""
+
+
+class RunNotFound(RegistryError):
+    """There is no run {run}; `registry jobs` lists those that there are."""
+
+
 # --- architectures and fingerprints: what the weights are -----------------------------------------
 
 

@@ -91,6 +91,20 @@ class RejudgingFailed(Notice):
     `registry rejudge` does that."""
 
 
+class SourceRepeated(Notice):
+    """The process that read {source!r} ended ({reason}); the source is read again, last of all."""
+
+
+class DatabaseAway(Notice):
+    """No further source is read while the database is away ({reason}); looking again in
+    {seconds:.0f} s."""
+
+
+class NamesRegistered(Notice):
+    """{count} of the names are registered already, such as {name!r}: a source of other weights will
+    be refused once it was read, unless --name gives it another."""
+
+
 class CharacteristicNotKept(Notice):
     """The groups of {model!r} are shown but not stored ({reason})."""
 

@@ -116,6 +116,7 @@ def empty(url: str) -> None:
         connection.execute("SET synchronous_commit = off")
         connection.execute("DELETE FROM registry_tables.models")  # and, by cascade, the rest
         connection.execute("DELETE FROM registry_tables.events")
+        connection.execute("DELETE FROM registry_tables.runs")
         connection.execute("DELETE FROM registry_tables.families")
 
 

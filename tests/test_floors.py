@@ -20,6 +20,7 @@ FLOORS = [
     {"database", "figures", "lora_init"},
     {"catalogues"},
     {"workflows"},
+    {"bulk"},
     {"api", "report"},
     {"commands"},
     {"cli"},

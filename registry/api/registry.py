@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 from registry.api.analysis import Analysis
+from registry.api.bulk import Bulk
 from registry.api.catalogues import Catalogues
 from registry.api.curation import Curation
 from registry.api.lineage import Lineage
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Registry(Lineage, Curation, Catalogues, Analysis):
+class Registry(Bulk, Lineage, Curation, Catalogues, Analysis):
     """A database of fingerprints.
 
     url: any Postgres 15+ with pgvector; None means REGISTRY_DATABASE_URL, else the embedded server,
@@ -59,6 +60,7 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
     """
 
     def __init__(self, url: str | None = None) -> None:
+        self._url = url
         self._open = ExitStack()
         self._engine = self._open.enter_context(open_whole(url))
 
@@ -86,14 +88,10 @@ class Registry(Lineage, Curation, Catalogues, Analysis):
         **options: "Unpack[Options]",
     ) -> "Ingested":
         """Fingerprint a source and store it; registered weights gain what their record lacked."""
-        from registry.workflows import ingest, ingest_file
+        from registry.workflows.ingest_file import ingest_source
 
-        if ingest_file.is_file(source):
-            return ingest_file.ingest_file(
-                self._engine, str(source), tool_version(), options, family=family, name=name
-            )
-        return ingest.ingest(
-            self._engine, source, tool_version(), family=family, name=name, **options
+        return ingest_source(
+            self._engine, source, tool_version(), options, family=family, name=name
         )
 
     def flush(self) -> "list[Flushed]":

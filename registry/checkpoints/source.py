@@ -103,33 +103,49 @@ def open_whole(source: str | Path, *, download: bool = False) -> Checkpoint:
 
 
 def from_folder(source: str, path: Path) -> Checkpoint:
-    """Index the one model in a folder; it is called as the folder is.
-
-    That of a run's folder (checkpoint-100) is called by the folder above, too.
-    """
+    """Index the one model in a folder."""
     path = snapshot(path)
-    files = without_copies(path, local_files(path))
-    if not weight_files(files):
-        files = with_suffixless(files)
+    files = files_of_folder(path)
     place = path.resolve()
-    own_name = f"{place.parent.name}/{place.name}" if is_step(place.name) else place.name
-    origin = Origin(source, cached_id(place) or own_name.lstrip("/"), cached_commit(place))
+    origin = Origin(source, name_of_folder(place), cached_commit(place))
     contents = open_folder(files, source)
     chosen = weight_files(files)
     opened = checkpoint(origin, beside(files, chosen[0]), contents, chosen)
     return replace(opened, left_aside=tuple(left_aside(files, chosen)))
 
 
+def files_of_folder(path: Path) -> Files:
+    """Return the files of a folder, copies aside; without weights, those that prove to be some."""
+    files = without_copies(path, local_files(path))
+    return files if weight_files(files) else with_suffixless(files)
+
+
+def name_of_folder(place: Path) -> str:
+    """Return what the model in a folder is called: its hub id, or the name of the folder.
+
+    That of a run's folder (checkpoint-100) is called by the folder above, too.
+    """
+    name = f"{place.parent.name}/{place.name}" if is_step(place.name) else place.name
+    return cached_id(place) or name.lstrip("/")
+
+
+def name_of_file(path: Path) -> str:
+    """Return what the model in a file is called: half of all checkpoints are named model.pt."""
+    folder = path.resolve().parent
+    return f"{folder.name}/{path.name}".lstrip("/")
+
+
 def from_file(source: str, path: Path) -> Checkpoint:
-    """Index a single file, called by its folder too: half of all checkpoints are named model.pt."""
-    folder = path.resolve().parent  # a cached file is a link to a blob without a name
+    """Index a single file, called by its folder too."""
+    name = name_of_file(path)
+    folder = path.resolve().parent
     files = local_files(path.parent, 0)
     if "#/" in without_rank(f"{folder.name}/{path.name}"):  # of ranks that have a folder each
         path = Path(folder.name, path.name)
         files = local_files(folder.parent, 1)
-    origin = Origin(source, f"{folder.name}/{path.name}".lstrip("/"))
-    name = path.as_posix() if path.as_posix() in files else path.name
-    return checkpoint(origin, files, open_file(files, name, source), [name])
+    origin = Origin(source, name)
+    weights = path.as_posix() if path.as_posix() in files else path.name
+    return checkpoint(origin, files, open_file(files, weights, source), [weights])
 
 
 def from_hub(source: str, *, download: bool) -> Checkpoint:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from registry.checkpoints.source_names import check_source
+from registry.commands.bulk import BulkOptions, bulk_options, ingest_many, taken_bulk
 from registry.commands.measured_run import measured_run
 from registry.commands.options import (
     device_option,
@@ -40,7 +41,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Well-known open models of the hub, or of its --family, that are not registered yet.",
 )
-@option("--name", help="Name to register one model under [default: the folder's, or the hub id].")
+@option(
+    "--name",
+    help="Name to register one model under [default: the folder's, or the hub id]; of many, a"
+    " template such as '{parent}/{leaf}'.",
+)
+@bulk_options
 @reading_options(rank=64)
 def ingest(
     sources: tuple[str, ...],
@@ -55,6 +61,9 @@ def ingest(
 
     A hub id is org/model, org/model@revision or, where it holds several models, org/model:file.
 
+    Many sources, of --tree or --from, are one run: several are read at a time, what was done before
+    is skipped, and what fails is kept with its reason for `registry jobs` and --retry-failed.
+
     --well-known takes the place of a SOURCE: 300 open models of the hub, which are read where they
     lie; those that are registered are skipped, and after a failure the next is tried.
 
@@ -64,25 +73,44 @@ def ingest(
     \b
     Example: registry ingest examples/checkpoints/llama-small --family llama
     """
+    bulk = taken_bulk(options)
+    wanted = {**python_options(options), "family": family, "name": name}
+    if bulk.is_asked_for and not well_known:
+        ingest_many(sources, bulk, wanted, json=json, timing=timing)
+        return
+    check_usage(sources, name, bulk, well_known=well_known)
+    if well_known:
+        from registry import Registry
+
+        with Registry() as registry:
+            ingest_well_known(registry, family, wanted, json=json, timing=timing)
+        return
+    ingest_each(sources, wanted, json=json, timing=timing)
+
+
+def check_usage(
+    sources: Sequence[str], name: str | None, bulk: BulkOptions, *, well_known: bool
+) -> None:
+    """Raise UsageError for options that do not go together."""
     if name and (well_known or len(sources) > 1):
         raise click.UsageError("--name goes with one SOURCE only.")
-    if well_known == bool(sources):
+    if bulk.is_asked_for or well_known == bool(sources):
         raise click.UsageError("Give a SOURCE, or --well-known without one.")
+
+
+def ingest_each(
+    sources: Sequence[str], wanted: dict[str, Any], *, json: bool, timing: bool
+) -> None:
+    """Ingest one source after the other. Exit code 1 where any of them is not registered."""
     missing = errors_of_missing(sources)
-    if sources and len(missing) == len(sources):
+    if len(missing) == len(sources):
         say_missing(missing, json=json)
         raise SystemExit(1)
 
     from registry import Registry
 
-    wanted = {**python_options(options), "family": family, "name": name}
-    if well_known:
-        with Registry() as registry:
-            ingest_well_known(registry, family, wanted, json=json, timing=timing)
-        return
     stored: list[dict[str, Any]] = []
     errors: list[dict[str, str]] = []
-
     with Registry() as registry:
         for source in sources:
             try:

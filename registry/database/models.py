@@ -1,6 +1,6 @@
 """Registered models and their families: find, list, remove."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -110,6 +110,12 @@ def is_registered(session: Session, name: str) -> bool:
         return False
     model = exists().where(Model.name == name)
     return bool(session.scalar(select(model)))
+
+
+def registered_names(session: Session, names: Collection[str]) -> set[str]:
+    """Return those of many names that models bear, whatever their fingerprints' versions."""
+    fit = [name for name in names if is_unicode(name)]
+    return set(session.scalars(select(Model.name).where(Model.name.in_(fit))))
 
 
 def none_registered(session: Session) -> bool:

@@ -32,15 +32,18 @@ from registry.database.curation_tables import (
     TagRow,
 )
 from registry.database.lineage_tables import EdgeRow, VerdictRow
+from registry.database.run_tables import JobRow, RunRow
 from registry.database.tensor_rows import LedgerRow, TensorRow
 
-REVISION = "0013"  # the migration that these tables correspond to
+REVISION = "0014"  # the migration that these tables correspond to
 __all__ = [
     "Base",
     "ClaimRow",
     "EdgeRow",
     "EventRow",
+    "JobRow",
     "NoteRow",
+    "RunRow",
     "SourceRow",
     "TagRow",
     "VerdictRow",

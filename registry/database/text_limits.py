@@ -95,6 +95,16 @@ LIMITS: dict[str, Limit] = {
     "events.model": WORD,
     "events.family": WORD,
     "events.details": Limit(10_000),
+    "runs.actor": WORD,
+    "runs.host": WORD,
+    "runs.tool_version": WORD,
+    "jobs.source": Limit(8192),
+    "jobs.place": Limit(8192),
+    "jobs.host": WORD,
+    "jobs.name": WORD,
+    "jobs.family": WORD,
+    "jobs.error": WORD,
+    "jobs.reason": TENSOR,
 }
 """By table and column. Columns that are not here hold digests, or words that a constraint lists."""
 

@@ -15,7 +15,7 @@ from registry.database.transactions import answer_of
 from registry.errors import FingerprintTooShallow, NothingToMerge
 from registry.fingerprints import serialised
 from registry.fingerprints.from_source import Options
-from registry.workflows.ingest import Ingested, ingested_as, store
+from registry.workflows.ingest import Ingested, ingest, ingested_as, store
 from registry.workflows.resolve import expanded, is_fingerprint_file, json_of
 
 FORMAT = "fingerprint"
@@ -25,6 +25,21 @@ FORMAT = "fingerprint"
 def is_file(source: str | Path) -> bool:
     """Return whether a source is a fingerprint in a file, not weights."""
     return is_fingerprint_file(expanded(str(source)))
+
+
+def ingest_source(
+    engine: Engine,
+    source: str | Path,
+    tool_version: str,
+    options: Options,
+    *,
+    family: str | None = None,
+    name: str | None = None,
+) -> Ingested:
+    """Store weights, or the fingerprint that a file holds. Raises RegistryError."""
+    if is_file(source):
+        return ingest_file(engine, str(source), tool_version, options, family=family, name=name)
+    return ingest(engine, source, tool_version, family=family, name=name, **options)
 
 
 def ingest_file(

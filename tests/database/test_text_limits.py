@@ -22,13 +22,17 @@ WORDS_OF_A_CONSTRAINT = {
     "characteristics.law",
     "claims.claim",
     "edges.direction",
+    "jobs.outcome",
+    "jobs.state",
     "ledgers.fate",
     "models.kind",
+    "runs.engine",
+    "runs.state",
     "spaces.side",
 }
 OF_THE_REGISTRY = {"events.undo"}
 """Rows as they were stored."""
-DIGESTS = {"digest", "cast_digest"}
+DIGESTS = {"digest", "cast_digest", "stamp"}
 LONG = "\0\ud800x" * 5000
 
 

@@ -106,6 +106,17 @@ INSERT INTO registry_tables.characteristics (model_id, rank, referenced, project
 VALUES (pg_temp.id('llama'), 16, 'query', 'query', true, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
        (pg_temp.id('llama'), 16, 'query', 'key', true, 'power law', 9, 0.1, 1.5, 0, 0.1, 0.2, 0.3),
        (pg_temp.id('llama'), 16, 'query', 'up', false, 'normal', 9, 0.2, 0.1, 0, 0.1, 0.4, -0.3);
+INSERT INTO registry_tables.runs (started_at, seen_at, ended_at, state, actor, host, process, engine, workers, sources,
+    skipped, tool_version)
+VALUES ('2026-04-01 09:00+00', '2026-04-01 10:00+00', '2026-04-01 10:00+00', 'ended', 'ada', 'node-1', 4711, 'local', 2, 5,
+        3, '0.2'),
+       ('2026-04-02 09:00+00', '2026-04-02 09:30+00', NULL, 'running', 'bob', 'node-2', 4712, 'ray', 8, 100, 0, '0.2');
+INSERT INTO registry_tables.jobs (run_id, source, place, host, stamp, state, outcome, model_id, error, reason, lasting, rank,
+    size, seconds, attempts, ended_at)
+VALUES (1, './llama', '/models/llama', 'node-1', repeat('a', 64), 'done', 'new', pg_temp.id('llama'), NULL, NULL, false, 64,
+        2000, 1.5, 1, '2026-04-01 09:30+00'),
+       (1, './broken', '/models/broken', 'node-1', repeat('b', 64), 'failed', NULL, NULL, 'NoWeights',
+        '''./broken'' holds no weights that can be read.', true, 64, NULL, 0.1, 1, '2026-04-01 10:00+00');
 """
 
 

@@ -1,0 +1,1 @@
+"""Many sources at a time: listed, planned, shared out, and what became of each kept."""
