@@ -329,7 +329,8 @@ class BadNameTemplate(RegistryError):
 
 class NamesCollide(RegistryError):
     """Names would be given twice ({count}), such as {name!r} to {first!r} and {second!r}; nothing
-    was read. Give a --name template such as '{{parent}}/{{leaf}}', or names of their own in a list."""
+    was read. Give a template such as --name '{{parent}}/{{leaf}}', or names of their own in a
+    list."""
 
 
 class NothingFailed(RegistryError):
