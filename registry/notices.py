@@ -95,7 +95,7 @@ class SourceRepeated(Notice):
     """The process that read {source!r} ended ({reason}); the source is read again, last of all."""
 
 
-class DatabaseAway(Notice):
+class RunPaused(Notice):
     """No further source is read while the database is away ({reason}); looking again in
     {seconds:.0f} s."""
 

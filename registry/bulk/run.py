@@ -18,7 +18,7 @@ from registry.database.connection import check_answers
 from registry.database.runs import Ending, NewRun
 from registry.database.transactions import in_transaction
 from registry.errors import RegistryError, WorkerLost
-from registry.notices import DatabaseAway, SourceRepeated, notify
+from registry.notices import RunPaused, SourceRepeated, notify
 from registry.workflows import flush
 from registry.workflows.ingest import Ingested
 
@@ -200,7 +200,7 @@ class Running:
                 pause = pauses.pop(0) if len(pauses) > 1 else pauses[0]
                 if time.monotonic() + pause > deadline:
                     return False
-                notify(DatabaseAway(reason=str(error), seconds=pause))
+                notify(RunPaused(reason=str(error), seconds=pause))
                 time.sleep(pause)
             else:
                 self._is_away = False
