@@ -14,9 +14,8 @@ from registry.bulk.job import Result
 from registry.bulk.plan import Plan
 from registry.bulk.recorder import Recorder
 from registry.database import runs
-from registry.database.connection import check_answers
 from registry.database.runs import Ending, NewRun
-from registry.database.transactions import in_transaction
+from registry.database.transactions import check_answers, in_transaction
 from registry.errors import RegistryError, WorkerLost
 from registry.notices import RunPaused, SourceRepeated, notify
 from registry.workflows import flush
