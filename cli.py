@@ -19,6 +19,7 @@ from registry.commands import (
     curation,
     database,
     lineage,
+    metrics,
     models,
     pairs,
     plot,
@@ -60,7 +61,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Between registries": (catalogues.export, catalogues.import_),
     "The papers": (characteristic.characteristic, characteristic.dsv, plot.plot),
     "Adapters": (adapters.lora, adapters.lora_init),
-    "Database": (database.db, sql.sql),
+    "Database": (database.db, sql.sql, metrics.metrics),
 }
 
 SETTINGS = {

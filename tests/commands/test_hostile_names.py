@@ -124,6 +124,7 @@ def calls(hostile: Hostile) -> list[tuple[object, ...]]:
         ("sql", "-c", "SELECT * FROM models; SELECT * FROM model_ledgers; SELECT * FROM claims"),
         ("sql", "-c", f"SELECT * FROM model_profile('{ACTING}')"),
         ("sql", ACTING),
+        ("metrics",),
         ("db", "roles"),
         ("db", "roles", "--analyst", ACTING),
         ("db", "doctor"),
