@@ -239,7 +239,7 @@ class Teller:
 @option("--most", type=click.IntRange(1), default=20, show_default=True, help="Runs to list.")
 @json_option
 def jobs(run: int | None, failed: bool, most: int, json: bool) -> None:
-    """List the runs over many sources; of one RUN, what became of each source.
+    """List the runs over many sources; of one RUN, each source.
 
     Sources that a run skipped, for they had been done before, are counted and not listed.
 
