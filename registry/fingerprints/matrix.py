@@ -14,6 +14,7 @@ from registry.fingerprints.record import Matrix
 from registry.numerics.arrays import Values, as_array
 from registry.numerics.histograms import histogram
 from registry.numerics.moments import Moments, moments
+from registry.numerics.pattern_counts import described
 from registry.numerics.sketches import folded, texture
 from registry.numerics.spectrum import Spectrum
 
@@ -136,6 +137,9 @@ def start_image(tensor: np.ndarray) -> np.ndarray:
 def distribution(values: Values, most: int | None = None) -> Distribution:
     """Compute moments and histogram of a matrix; moments alone of at most so many of its values."""
     if most is None:
+        both = described(values)
+        if both is not None:
+            return Distribution(both.moments, both.histogram)
         return Distribution(moments(values), histogram(values))
     step = math.ceil(values.shape[0] * values.shape[1] / most)
     return Distribution(moments(values[::step]), None)

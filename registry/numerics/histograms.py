@@ -63,6 +63,16 @@ def histogram(matrix: Values) -> np.ndarray:
     return summed(counts, places_of(F32.name))
 
 
+def histogram_of_counts(counts: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Return the histogram of values of which so many have each pattern of 16 bits.
+
+    Args:
+        dtype: bfloat16 or float16.
+    """
+    bits = PATTERN_BITS[dtype]
+    return summed(counts.reshape(1 << bits, -1).sum(1), places_of(dtype.name))
+
+
 @remembered
 def compiled() -> Callable[[np.ndarray, int], np.ndarray] | None:
     """Return the kernel that counts the first bits of words; None without numba.

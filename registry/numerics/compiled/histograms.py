@@ -23,6 +23,25 @@ def pattern_counts(words: np.ndarray, bits: int) -> np.ndarray:
     return np.asarray(counts.sum(0, dtype=np.int64))
 
 
+def counts_of_all(words: np.ndarray) -> np.ndarray:
+    """Return the counts, int64, of every pattern of 16 bits, by pattern.
+
+    Values as models have them differ so much that one table is faster than several.
+
+    Args:
+        words: uint16.
+    """
+    counts = np.zeros(1 << 16, np.uint32)
+    whole_kernel()(words, counts)
+    return counts.astype(np.int64)
+
+
+@cache
+def whole_kernel() -> Any:
+    """Return the loop that counts words of 16 bits in one table. Raises NumbaError."""
+    return compiled(count_words, "(u2[::1], u4[::1])")
+
+
 @cache
 def narrow_kernel() -> Any:
     """Return the loop over words of 16 bits. Raises NumbaError."""
@@ -33,6 +52,12 @@ def narrow_kernel() -> Any:
 def wide_kernel() -> Any:
     """Return the loop over words of 32 bits. Raises NumbaError."""
     return compiled(count_patterns, "(u4[::1], u4[:, ::1], u4)")
+
+
+def count_words(words: Any, counts: Any) -> None:
+    """Count words."""
+    for i in range(len(words)):
+        counts[words[i]] += np.uint32(1)
 
 
 def count_patterns(words: Any, counts: Any, shift: Any) -> None:
