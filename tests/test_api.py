@@ -35,6 +35,16 @@ def test_every_error_is_a_registry_error(known):
             call("./nothing here")
 
 
+def test_a_model_is_described_at_one_moment(known, model):
+    """With its fingerprint, remarks and sources, as each is read alone."""
+    name = known.ingest(model).model.name
+    known.tag(name, ["good"])
+    described = known.described(name)
+    assert described[:2] == known.show(name)
+    assert described.remarks == known.remarks(name)
+    assert described.sources == known.sources(name)
+
+
 def test_an_overview_is_of_one_moment(known, model):
     """Models, tags and the count of those not compared are what the methods of each give."""
     name = known.ingest(model).model.name

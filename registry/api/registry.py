@@ -20,6 +20,7 @@ from registry.settings import tool_version
 if TYPE_CHECKING:
     from registry.characteristic.dsv import DsvResult
     from registry.characteristic.groups import Characteristic
+    from registry.database.described import Described
     from registry.database.fingerprints import Stored
     from registry.database.listing import Overview
     from registry.database.models import FamilySummary, Summary
@@ -230,6 +231,12 @@ class Registry(Bulk, Lineage, Curation, Catalogues, Analysis):
         from registry.database import fingerprints
 
         return self._answer(lambda session: fingerprints.load(session, name))
+
+    def described(self, name: str) -> "Described":
+        """Return a registered model, its fingerprint, tags, notes and sources, at one moment."""
+        from registry.database import described
+
+        return self._answer(lambda session: described.described(session, name))
 
     def outdated(self, names: Sequence[str] = ()) -> "list[Summary]":
         """Return the models, all or of those named, that `upgrade` reads again, by name."""

@@ -23,9 +23,7 @@ def show(model: str, json: bool) -> None:
     from registry.report.curation import remark_lines, remarks_json
 
     with Registry() as registry:
-        summary, fingerprint = registry.show(model)
-        remarks = registry.remarks(summary.name)
-        sources = registry.sources(summary.name)
+        summary, fingerprint, remarks, sources = registry.described(model)
     show_answer(
         {**models.show_json(summary, fingerprint), **remarks_json(remarks, sources)},
         models.show_table(summary, fingerprint, remark_lines(remarks, sources)),

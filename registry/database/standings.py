@@ -89,7 +89,8 @@ def stored_signs(signs: dict[int, Sign]) -> dict[str, Any]:
 def claimed_bases(session: Session, ids: Collection[int]) -> dict[int, set[int]]:
     """Return for models the registered ones that they are said to be made from, by their numbers.
 
-    A claim means the model of that name, or one that was seen under it, in whatever case.
+    A claim means the model of that name, or one that was seen under it, in whatever case. Asked
+    at every arrival, by indexes; `claims.meanings` reads more into a text, and all names for it.
     """
     values: dict[str, set[int]] = defaultdict(set)
     declared = select(Model.id, Model.declared_base)
