@@ -23,7 +23,20 @@ STATE = text("""
                 extract(epoch FROM now() - min(judged_at)) AS oldest,
                 extract(epoch FROM now() - max(judged_at)) AS newest
             FROM registry_tables.verdicts GROUP BY verdict
-        ) AS by_verdict) AS verdicts
+        ) AS by_verdict) AS verdicts,
+        (SELECT jsonb_object_agg(state, runs) FROM (
+            SELECT state, count(*) AS runs FROM registry_tables.runs GROUP BY state
+        ) AS by_state) AS runs,
+        extract(epoch FROM now() - last.ended_at) AS ended,
+        (SELECT count(*) FROM registry_tables.jobs
+            WHERE run_id = last.id AND state = 'failed') AS failed,
+        (SELECT extract(epoch FROM now() - min(seen_at)) FROM registry_tables.runs
+            WHERE state = 'running') AS silent
+    FROM (SELECT) AS one
+    LEFT JOIN (
+        SELECT id, ended_at FROM registry_tables.runs
+        WHERE ended_at IS NOT NULL ORDER BY ended_at DESC, id DESC LIMIT 1
+    ) AS last ON true
 """)
 """Lists are NULL where there is nothing."""
 
@@ -54,6 +67,23 @@ class VerdictCount:
 
 
 @dataclass(frozen=True)
+class RunCounts:
+    """Runs over many sources.
+
+    Attributes:
+        by_state: How many there are of each state.
+        ended: Seconds since the last that ended did; None where none has.
+        failed: How many of its sources failed.
+        silent: Seconds since that of the running ones gave a sign which is silent for the longest.
+    """
+
+    by_state: dict[str, int]
+    ended: float | None
+    failed: int
+    silent: float | None
+
+
+@dataclass(frozen=True)
 class State:
     """What one look at a database says.
 
@@ -68,6 +98,7 @@ class State:
     families: int
     models: tuple[ModelCount, ...]
     verdicts: tuple[VerdictCount, ...]
+    runs: RunCounts
 
 
 @dataclass(frozen=True)
@@ -98,13 +129,23 @@ def state_of(session: Session) -> State:
         families=row.families,
         models=tuple(ModelCount(*values) for values in row.models or ()),
         verdicts=tuple(verdict_count(*values) for values in row.verdicts or ()),
+        runs=RunCounts(
+            by_state=row.runs or {},
+            ended=None if row.ended is None else age(row.ended),
+            failed=row.failed,
+            silent=None if row.silent is None else age(row.silent),
+        ),
     )
 
 
-def verdict_count(verdict: str, judged: int, due: int, *ages: Any) -> VerdictCount:
-    """Return the count of one verdict; an age is none where the server's clock was put back."""
-    oldest, newest = (max(0.0, float(age)) for age in ages)
-    return VerdictCount(verdict, judged, due, oldest, newest)
+def verdict_count(verdict: str, judged: int, due: int, oldest: Any, newest: Any) -> VerdictCount:
+    """Return the count of one verdict."""
+    return VerdictCount(verdict, judged, due, age(oldest), age(newest))
+
+
+def age(seconds: Any) -> float:
+    """Return an age; 0 of what is of tomorrow, for the server's clock was put back."""
+    return max(0.0, float(seconds))
 
 
 def spooled() -> Spool:

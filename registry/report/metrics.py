@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from registry.database.metrics import Spool, State
+from registry.database.metrics import RunCounts, Spool, State
+from registry.database.runs import Ending
 from registry.lineage.verdict import Relation
 
 PREFIX = "registry_"
@@ -21,6 +22,10 @@ HELP = {
     "oldest_judgement_age_seconds": "Seconds since the verdict that is the oldest was given.",
     "newest_judgement_age_seconds": "Seconds since the last verdict was given.",
     "database_size_bytes": "Size of the database with its indexes.",
+    "runs": "Runs over many sources, by how they ended.",
+    "last_run_age_seconds": "Seconds since the last run that ended did.",
+    "last_run_failed_jobs": "Sources of that run that failed.",
+    "running_silence_seconds": "Seconds since a sign of that running run which is silent longest.",
     "spool_files": "Fingerprints that wait in files of this machine, which registry flush stores.",
     "spool_oldest_age_seconds": "Seconds since the first of these files was written.",
 }
@@ -93,6 +98,19 @@ def of_database(state: State) -> dict[str, list[Sample]]:
         "oldest_judgement_age_seconds": list(known(oldest)),
         "newest_judgement_age_seconds": list(known(newest)),
         "database_size_bytes": [Sample(state.size)],
+        **of_runs(state.runs),
+    }
+
+
+def of_runs(runs: RunCounts) -> dict[str, list[Sample]]:
+    """Return the numbers of runs over many sources; of the last one where there is one."""
+    counts = {str(state): 0 for state in Ending} | runs.by_state
+    failed = None if runs.ended is None else runs.failed
+    return {
+        "runs": [Sample(count, {"state": state}) for state, count in counts.items()],
+        "last_run_age_seconds": list(known(runs.ended)),
+        "last_run_failed_jobs": list(known(failed)),
+        "running_silence_seconds": list(known(runs.silent)),
     }
 
 

@@ -10,14 +10,27 @@ from sqlalchemy import event
 import registry
 from registry.database import spool
 from registry.database.connection import open_database
-from registry.database.metrics import ModelCount, Spool, measure, spooled, state_of
+from registry.database.metrics import ModelCount, RunCounts, Spool, measure, spooled, state_of
 from registry.database.transactions import answer_of
+
+RUNS = """
+INSERT INTO registry_tables.runs
+    (state, ended_at, seen_at, actor, host, process, engine, workers, sources, skipped, tool_version)
+SELECT state, now() - ended * interval '1 second', now() - seen * interval '1 second', 'me', 'here', 1, 'local', 1, 3, 0, '0'
+FROM (VALUES ('ended', 900, 900), ('ended', 60, 60), ('running', NULL, 300), ('running', NULL, 2), ('killed', NULL, 9000))
+    AS given (state, ended, seen);
+INSERT INTO registry_tables.jobs (run_id, source, place, state, rank, seconds, attempts)
+SELECT runs.id, place, place, job.state, 16, 1, 1 FROM registry_tables.runs,
+    (VALUES ('failed', 'a', 60), ('failed', 'b', 60), ('done', 'c', 60), ('failed', 'd', 900)) AS job (state, place, ended)
+WHERE ended_at = now() - ended * interval '1 second';
+"""
 
 
 def test_an_empty_registry(url):
     """Nothing is counted, and the database has a size."""
     state = measure()
     assert (state.families, state.models, state.verdicts) == (0, (), ())
+    assert state.runs == RunCounts({}, None, 0, None)
     assert state.size > 1_000_000
 
 
@@ -43,6 +56,15 @@ def test_a_clock_that_was_put_back(url, model):
         known.ingest(model)
     execute(url, "UPDATE registry_tables.verdicts SET judged_at = now() + interval '1 day'")
     assert measure().verdicts[0].oldest == 0.0
+
+
+def test_runs(own_url):
+    """Counts by state, the last that ended with its failures, and the running one that is silent."""
+    execute(own_url, RUNS)
+    runs = measure().runs
+    assert runs.by_state == {"ended": 2, "running": 2, "killed": 1}
+    assert (runs.ended, runs.failed) == (pytest.approx(60, abs=50), 2)
+    assert runs.silent == pytest.approx(300, abs=50)
 
 
 def test_one_query_asks_for_all(url):

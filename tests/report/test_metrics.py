@@ -6,10 +6,11 @@ import pytest
 from places import ROOT
 from prometheus_client.parser import text_string_to_metric_families
 
-from registry.database.metrics import ModelCount, Spool, State, VerdictCount
+from registry.database.metrics import ModelCount, RunCounts, Spool, State, VerdictCount
 from registry.lineage.verdict import Relation
 from registry.report.metrics import HELP, measured, metrics_text
 
+NO_RUNS = RunCounts({}, ended=None, failed=0, silent=None)
 STATE = State(
     postgres="18.6",
     schema="0013",
@@ -20,8 +21,11 @@ STATE = State(
         VerdictCount("derived", judged=30, due=2, oldest=9e6, newest=12.5),
         VerdictCount("unknown", judged=11, due=1, oldest=5.0, newest=0.25),
     ),
+    runs=RunCounts({"running": 1, "ended": 4}, ended=3600.5, failed=2, silent=7.0),
 )
-EMPTY = State(postgres="15.1", schema="0013", size=1, families=0, models=(), verdicts=())
+EMPTY = State(
+    postgres="15.1", schema="0013", size=1, families=0, models=(), verdicts=(), runs=NO_RUNS
+)
 NAME = re.compile(r"registry_[a-z_]+")
 LINE = re.compile(r'[a-z_]+(\{([a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+\})? [0-9.e+-]+')
 """A line with a number, as the format has it."""
@@ -53,12 +57,21 @@ def test_the_numbers():
         "derived": 30.0,
         "unknown": 11.0,
     }
+    assert {labels["state"]: count for labels, count in samples["registry_runs"]} == {
+        "running": 1.0,
+        "ended": 4.0,
+        "stopped": 0.0,
+        "killed": 0.0,
+    }
     singles = {
         "registry_families": 3.0,
         "registry_models_due": 3.0,
         "registry_oldest_judgement_age_seconds": 9e6,
         "registry_newest_judgement_age_seconds": 0.25,
         "registry_database_size_bytes": 10_835_647.0,
+        "registry_last_run_age_seconds": 3600.5,
+        "registry_last_run_failed_jobs": 2.0,
+        "registry_running_silence_seconds": 7.0,
         "registry_spool_files": 2.0,
         "registry_spool_oldest_age_seconds": 30.5,
     }
@@ -73,7 +86,8 @@ def test_an_empty_registry():
     assert samples["registry_families"] == [({}, 0.0)]
     assert samples["registry_models_due"] == [({}, 0.0)]
     assert {value for _, value in samples["registry_verdicts"]} == {0.0}
-    assert not [name for name in samples if name.endswith("age_seconds")]
+    assert {value for _, value in samples["registry_runs"]} == {0.0}
+    assert not [name for name in samples if "_age_" in name or "_run_" in name]
 
 
 def test_a_database_that_does_not_answer():
@@ -88,7 +102,9 @@ def test_a_database_that_does_not_answer():
 @pytest.mark.parametrize("text", ['a"b', "a\\", "a\nb", "a\\nb", 'x"} 1\nregistry_up 0', "ä,b=c"])
 def test_labels_are_escaped(text):
     """Whatever a label holds, it is read back, and ends no line."""
-    odd = State("18", text, 1, 0, (ModelCount(text, 3, 1),), (VerdictCount(text, 1, 0, 1.0, 1.0),))
+    odd = State(
+        "18", text, 1, 0, (ModelCount(text, 3, 1),), (VerdictCount(text, 1, 0, 1.0, 1.0),), NO_RUNS
+    )
     samples = parsed(Spool(0, None), odd)
     assert samples["registry_models"][0][0]["kind"] == text
     assert samples["registry_info"][0][0]["schema"] == text
