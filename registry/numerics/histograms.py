@@ -63,14 +63,10 @@ def histogram(matrix: Values) -> np.ndarray:
     return summed(counts, places_of(F32.name))
 
 
-def histogram_of_counts(counts: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Return the histogram of values of which so many have each pattern of 16 bits.
-
-    Args:
-        dtype: bfloat16 or float16.
-    """
-    bits = PATTERN_BITS[dtype]
-    return summed(counts.reshape(1 << bits, -1).sum(1), places_of(dtype.name))
+def histogram_of_counts(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the histogram of so many of each of some values that float32 holds exactly."""
+    keys = float32(values).view(np.uint32) >> KEY_SHIFT
+    return summed(np.bincount(keys, counts, KEYS), places_of(F32.name))
 
 
 @remembered
