@@ -11,6 +11,7 @@ from registry.numerics.thin_products import (
     times,
     trace_of_product,
     transposed_times,
+    widened,
 )
 
 ROWS, COLUMNS = 700, 530  # no whole number of pieces
@@ -46,6 +47,7 @@ def test_products_are_those_of_float64(kind, compiled_from, monkeypatch):
         assert transposed_times(stored, left) == pytest.approx(values.T @ left, abs=1e-3)
         lengths = squared_row_lengths(stored)
         assert lengths == pytest.approx((values**2).sum(1), rel=1e-5)
+        assert widened(stored) == pytest.approx(values.astype(np.float32), abs=0)
 
 
 def test_parts_of_a_larger_matrix():
