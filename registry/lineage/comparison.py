@@ -53,9 +53,10 @@ class ModelComparison:
     @cached_property
     def alignments(self) -> dict[str, Alignment]:
         """The matched layers, by each kind of sketch that both models have."""
+        width = min(self.a.model.hidden_size, self.b.model.hidden_size)
         alignments = {}
         for kind in KINDS:
-            alignment = align(self.a.sketches, self.b.sketches, kind)
+            alignment = align(self.a.sketches, self.b.sketches, kind, width)
             if alignment:
                 alignments[kind] = alignment
         return alignments

@@ -47,11 +47,14 @@ class AssignmentNull(NamedTuple):
     deviation: float
 
 
-def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
+def align(a: Sketches, b: Sketches, kind: str, width: int) -> Alignment | None:
     """Match the layers of two models by their sketches of one kind, `stream` or `token`.
 
     Maximises the sum of cosines over one-to-one assignments (docs/method.md, Two models side by
     side). None where the models have no sketches of this kind in common.
+
+    Args:
+        width: Of the residual stream, the narrower of the two.
     """
     tables = tables_in_common(a, b, kind)
     if not tables:
@@ -69,8 +72,8 @@ def align(a: Sketches, b: Sketches, kind: str) -> Alignment | None:
 
     matched_a = np.concatenate([one[rows] for one, _ in tables])
     matched_b = np.concatenate([other[columns] for _, other in tables])
-    rotation_null = RotationNull.of(matched_a, matched_b)
-    z = (similarity - null.mean * noise) / rotation_null.deviation
+    rotation_null = RotationNull.of(matched_a, matched_b, width)
+    z = (similarity - null.mean * noise * unevenness(width)) / rotation_null.deviation
     p_value = rotation_null.p_value(z)
     return Alignment(cosines, len(tables), pairs, similarity, float(z), p_value)
 
@@ -123,13 +126,14 @@ class RotationNull:
     freedom: float
 
     @classmethod
-    def of(cls, a: np.ndarray, b: np.ndarray) -> "RotationNull":
+    def of(cls, a: np.ndarray, b: np.ndarray, width: int) -> "RotationNull":
         """Return the null of n matched sketches of 256 numbers each, n x 256.
 
-        E <a_i, U b_i V> <a_j, U b_j V> = <a_i, a_j> <b_i, b_j> / 256 over rotations U and V.
+        E <a_i, U b_i V> <a_j, U b_j V> = <a_i, a_j> <b_i, b_j> / 256 over rotations U and V of the
+        sketches; over rotations of the stream itself it is larger, for all sketches lean alike.
         """
         together = float(((a @ a.T) * (b @ b.T)).sum())
-        variance = together / len(a) ** 2 / SIDE**2
+        variance = together * (unevenness(width) / len(a) / SIDE) ** 2
         independent = len(a) ** 2 / together if together > 0 else 1.0  # terms of the mean
         rank = min(effective_rank(a), effective_rank(b))
         freedom = LEAST_FREEDOM + FREEDOM_OF_RANK * rank * max(1.0, independent)
@@ -138,6 +142,16 @@ class RotationNull:
     def p_value(self, z: float) -> float:
         """Return how often rotated sketches come to a z of this size or more."""
         return t_tail(z, self.freedom)
+
+
+def unevenness(width: int) -> float:
+    """Return by how much one side of a sketch widens the cosines of independent sketches.
+
+    The random signs A of a side, width x 16, are the same for all models, and no multiple of an
+    orthonormal basis: 16 |A^T A|^2 / trace(A^T A)^2 = 1 + 16 / width in the mean (Marchenko and
+    Pastur, 1967). Each of the two sides enlarges the variance by it: together the deviation.
+    """
+    return 1 + SIDE / max(width, 1)
 
 
 def effective_rank(sketches: np.ndarray) -> float:
