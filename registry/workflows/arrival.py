@@ -34,6 +34,6 @@ def arrival_of(session: Session, fingerprint: Fingerprint) -> Arrival:
     judge = Judge.of(session, fingerprint)
     verdict = judge.verdict(matches)
     affected = [relative.model for relative in verdict.relatives]
-    affected += judge.alike_in_own_axes()
+    affected += judge.alike_in_own_axes
     affected += near_sketches.adapters_of(session, fingerprint)
     return Arrival(verdict, tuple(dict.fromkeys(affected)), newest)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from statistics import NormalDist
 from typing import NamedTuple
 
@@ -195,10 +196,11 @@ class Judge:
 
         Nothing else finds a model whose vocabulary is new and whose stream was rotated.
         """
-        return self.alike_in_own_axes()[:1]
+        return self.alike_in_own_axes[:1]
 
+    @cached_property
     def alike_in_own_axes(self) -> list[str]:
-        """Return models that agree in own axes as unrelated ones seldom do, the best first."""
+        """The models that agree in own axes as unrelated ones seldom do, the best first."""
         near = without(
             self.itself,
             near_sketches.by_own_axes(self.session, self.fingerprint, OWN_SHORTLIST, self.outline),
