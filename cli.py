@@ -27,8 +27,11 @@ from registry.commands import (
     verdicts,
 )
 from registry.commands.endings import as_program, exit_code_of
-from registry.commands.printing import say
+from registry.commands.log_lines import OPTION, format_of
+from registry.commands.options import option
+from registry.commands.printing import say_record
 from registry.notices import LOGGER
+from registry.settings import LogFormat
 
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Fingerprint and store": (
@@ -76,7 +79,7 @@ class NoticePrinter(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one notice."""
-        say(f"note: {record.getMessage()}")
+        say_record(record)
 
 
 class RegistryGroup(click.Group):
@@ -92,9 +95,14 @@ class RegistryGroup(click.Group):
     def main(self, *arguments: Any, standalone_mode: bool = True, **options: Any) -> Any:
         """Run a command and exit; whatever ends it becomes a sentence on stderr and a code."""
         run = partial(super().main, *arguments, standalone_mode=False, **options)
+        words = arguments[0] if arguments else options.get("args")
+        typed = sys.argv[1:] if words is None else words
+        settings.PROGRAM.begin(format_of(typed, settings.log_format()))
         if not standalone_mode:
             return run()
-        sys.exit(exit_code_of(run))
+        code = exit_code_of(run)
+        settings.PROGRAM.begin()  # not where a bug ends it: that is told in the same format, later
+        sys.exit(code)
 
     def format_commands(
         self,
@@ -110,6 +118,14 @@ class RegistryGroup(click.Group):
 
 @click.group(cls=RegistryGroup, context_settings=SETTINGS)
 @click.version_option(package_name="weight-registry")
+@option(
+    OPTION,
+    type=click.Choice([str(log_format) for log_format in LogFormat]),
+    default=str(LogFormat.TEXT),
+    show_default=True,
+    expose_value=False,
+    help="How notes and errors are written on stderr; json is one object a line.",
+)
 @click.pass_context
 def main(ctx: click.Context) -> None:
     """Identify the base model a checkpoint was derived from, by fingerprints of its weights.
@@ -126,8 +142,7 @@ def main(ctx: click.Context) -> None:
     printer = NoticePrinter()
     LOGGER.addHandler(printer)
     ctx.call_on_close(partial(LOGGER.removeHandler, printer))
-    command = settings.COMMAND.set(ctx.invoked_subcommand or "")
-    ctx.call_on_close(partial(settings.COMMAND.reset, command))
+    settings.PROGRAM.command = ctx.invoked_subcommand or ""
 
 
 for section in SECTIONS.values():

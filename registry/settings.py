@@ -2,7 +2,8 @@
 
 import os
 import re
-from contextvars import ContextVar
+from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_plus
@@ -13,13 +14,39 @@ from registry.errors import NoSuchHome
 
 PASSWORD = re.compile(r"://[^:/?#]*:(.+)@|[?&]\w*password=([^&#]+)")
 """Of an address; an @ in it need not be written as %40."""
-COMMAND = ContextVar("COMMAND", default="")
-"""What was typed after `registry`, such as `db status`; nothing in other programs."""
+
+
+class LogFormat(StrEnum):
+    """How what is said on stderr is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@dataclass
+class Program:
+    """What was typed, for all threads.
+
+    Attributes:
+        command: What stands after `registry`, such as `db status`; nothing in other programs.
+        log_format: How it speaks on stderr.
+    """
+
+    command: str = ""
+    log_format: LogFormat = LogFormat.TEXT
+
+    def begin(self, log_format: LogFormat = LogFormat.TEXT) -> None:
+        """Forget what was typed before."""
+        self.command = ""
+        self.log_format = log_format
+
+
+PROGRAM = Program()
 
 
 def application_name() -> str:
     """Return what a server shows as our name, unless the user chose another: `registry ingest`."""
-    return f"registry {COMMAND.get()}".strip()
+    return f"registry {PROGRAM.command}".strip()
 
 
 @cache
@@ -28,6 +55,11 @@ def tool_version() -> str:
     from importlib.metadata import version  # noqa: PLC0415  # few commands tell it
 
     return version("weight-registry")
+
+
+def log_format() -> str | None:
+    """Return how to speak on stderr (REGISTRY_LOG_FORMAT), whether or not it is one of the ways."""
+    return os.environ.get("REGISTRY_LOG_FORMAT") or None
 
 
 def database_url() -> str | None:

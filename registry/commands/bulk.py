@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from registry.commands.options import Command, json_option, option
-from registry.commands.printing import say, say_notes, say_table, show, show_json, show_text
+from registry.commands.printing import (
+    say,
+    say_error,
+    say_notes,
+    say_table,
+    show,
+    show_json,
+    show_text,
+)
 
 if TYPE_CHECKING:
     from registry.bulk.crew import Event
@@ -208,13 +216,13 @@ class Teller:
         from registry.report import bulk as report
 
         if isinstance(event, Planned):
-            say(report.plan_line(event))
+            say(report.plan_line(event), event="RunPlanned", data=report.log_json(event))
         elif isinstance(event, Said):
             notify(event.notice)
         elif isinstance(event, Finished):
             result = event.result
-            if result.failed or result.is_spooled:
-                say(f"Error: {result.error}")
+            if result.error is not None and (result.failed or result.is_spooled):
+                say_error(result.error, source=result.task.source)
             elif not self._json:
                 show_text(report.line_of(result))
                 say_notes(result.report.notes if result.report else ())
@@ -225,12 +233,13 @@ class Teller:
         from registry.report.models import timing_table
 
         for line in report.failed_lines(summary):
-            say(f"failed before: {line}")
+            say(f"failed before: {line}", event="FailedBefore", message=line)
         if self._json:
             return
-        say_table(report.summary_table(summary))
+        counts = report.summary_json(summary)
+        say_table(report.summary_table(summary), event="RunSummary", data=counts)
         if timing:
-            say_table(timing_table(summary.stages))
+            say_table(timing_table(summary.stages), event="Timing", data=summary.stages)
 
 
 @click.command()

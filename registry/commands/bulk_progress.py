@@ -36,7 +36,7 @@ class RunBars:
         if self._progress is not None:
             self._move(kind, event)
         elif kind == "Finished" and self._pace.is_due():
-            say(self._pace.line())
+            say(self._pace.line(), event="RunProgress")
 
     @contextmanager
     def aside(self) -> Iterator[None]:

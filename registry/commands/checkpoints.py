@@ -19,7 +19,7 @@ from registry.commands.options import (
     source_argument,
     threads_option,
 )
-from registry.commands.printing import json_text, say, say_notes, show, show_json, show_text
+from registry.commands.printing import json_text, say_error, say_notes, show, show_json, show_text
 from registry.commands.versions import say_not_compared
 from registry.commands.well_known import ingest_well_known
 from registry.errors import NothingKnown, RegistryError, SourceNotFound, Spooled
@@ -117,7 +117,7 @@ def ingest_each(
                 with measured_run(source, json=json, timing=timing) as run:
                     ingested = registry.ingest(source, **wanted, **run.observers)
             except RegistryError as error:
-                say(f"Error: {error}")
+                say_error(error, source=source)
                 errors.append(error_json(source, error))
             else:
                 stored.append(stored_json(ingested, run))
@@ -130,23 +130,24 @@ def ingest_each(
         raise SystemExit(1)
 
 
-def errors_of_missing(sources: Sequence[str]) -> list[dict[str, str]]:
-    """Return what --json says of sources that nothing bears the name of."""
+def errors_of_missing(sources: Sequence[str]) -> list[tuple[str, SourceNotFound]]:
+    """Return sources that nothing bears the name of, each with the error that says so."""
     errors = []
     for source in sources:
         try:
             check_source(source)
         except SourceNotFound as error:
-            errors.append(error_json(source, error))
+            errors.append((source, error))
     return errors
 
 
-def say_missing(errors: list[dict[str, str]], *, json: bool) -> None:
+def say_missing(errors: list[tuple[str, SourceNotFound]], *, json: bool) -> None:
     """Tell that no source is there, for which no database need be started."""
-    for error in errors:
-        say(f"Error: {error['error']}")
+    for _, error in errors:
+        say_error(error)
     if json:
-        show_json({"models": [], "errors": errors, "not_compared": {}})
+        answers = [error_json(source, error) for source, error in errors]
+        show_json({"models": [], "errors": answers, "not_compared": {}})
 
 
 def error_json(source: str, error: RegistryError) -> dict[str, str]:
@@ -182,9 +183,9 @@ def flush(json: bool) -> None:
 
     with Registry() as registry:
         flushed = registry.flush()
-    left = [file for file in flushed if file.error]
-    for file in left:
-        say(f"Error: {file.error}")
+    left = [file.error for file in flushed if file.error]
+    for error in left:
+        say_error(error)
     if json:
         show_json(flushed_json(flushed))
     elif not flushed:

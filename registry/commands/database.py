@@ -17,7 +17,7 @@ def db(ctx: click.Context) -> None:
     \b
     Example: psql $(registry db url)
     """
-    settings.COMMAND.set(f"db {ctx.invoked_subcommand}")
+    settings.PROGRAM.command = f"db {ctx.invoked_subcommand}"
 
 
 @db.command()

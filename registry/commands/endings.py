@@ -17,7 +17,8 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from registry import settings
-from registry.commands.printing import ReaderLeft, lost, say
+from registry.commands.log_lines import Level
+from registry.commands.printing import ReaderLeft, lost, say, say_error, speaks_json
 from registry.errors import Aborted, RegistryError
 from registry.legible import legible_lines
 
@@ -25,6 +26,12 @@ FAILED = 1  # exit code of an error
 READER_LEFT = 128 + signal.SIGPIPE
 STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ONE_PRESS = 1.0  # seconds in which the same signal again is the same wish
+LEVELS = {
+    "WARNING": Level.WARNING,
+    "ERROR": Level.ERROR,
+    "CRITICAL": Level.ERROR,
+}
+"""Of log lines of libraries."""
 STREAMS = 3  # stdin, stdout and stderr have the first numbers
 
 
@@ -82,10 +89,10 @@ def exit_code_of(command: Callable[[], int | None]) -> int:
         say_usage(exc)
         return exc.exit_code
     except click.ClickException as exc:
-        say(f"Error: {exc.format_message()}")
+        say_typed_wrongly(exc)
         return exc.exit_code
     except RegistryError as exc:
-        say(f"Error: {exc}")
+        say_error(exc)
         return FAILED
     except (Stop, click.Abort) as exc:
         return stopped(exc)
@@ -97,7 +104,7 @@ def stopped(exc: BaseException) -> int:
     """Say which signal ended a command; return the exit code by which shells know it."""
     cause = exc if isinstance(exc, Stop) else exc.__cause__
     number = signal.Signals(cause.number if isinstance(cause, Stop) else signal.SIGINT)
-    say(f"Error: {Aborted(signal=number.name)}")
+    say_error(Aborted(signal=number.name))
     return 128 + number
 
 
@@ -119,7 +126,11 @@ def stands_in(exc: BaseException, function: Callable[..., object]) -> bool:
 
 def say_usage(exc: click.UsageError) -> None:
     """Say what was typed wrongly, below how the command is used; of nothing typed, the help."""
-    if isinstance(exc, NoArgsIsHelpError):
+    is_help = isinstance(exc, NoArgsIsHelpError)
+    if speaks_json():
+        say_typed_wrongly(exc, "No command was given." if is_help else None)
+        return
+    if is_help:
         for line in exc.format_message().splitlines():
             say(line)
         return
@@ -128,10 +139,19 @@ def say_usage(exc: click.UsageError) -> None:
             say(line)
         say(f"Try '{exc.ctx.command_path} {exc.ctx.help_option_names[-1]}' for help.")
         say("")
-    message = exc.format_message()
+    say_typed_wrongly(exc)
+
+
+def say_typed_wrongly(exc: click.ClickException, message: str | None = None) -> None:
+    """Say what was typed wrongly on one line."""
+    message = message or exc.format_message()
     if isinstance(exc, click.MissingParameter):  # whose choices stand on lines of their own
         message = " ".join(message.split())
-    say(f"Error: {message}")
+    data = {}
+    if isinstance(exc, click.UsageError) and exc.ctx is not None:
+        data["usage"] = " ".join(exc.ctx.get_usage().split())
+    name = type(exc).__name__
+    say(f"Error: {message}", event=name, message=message, level=Level.ERROR, data=data)
 
 
 @contextmanager
@@ -160,7 +180,9 @@ class TalkHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one line."""
-        say(record.getMessage())
+        message = record.getMessage()
+        level = LEVELS.get(record.levelname, Level.INFO)
+        say(message, event="Log", level=level, data={"logger": record.name})
 
 
 def say_warning(
@@ -172,15 +194,23 @@ def say_warning(
     line: str | None = None,  # noqa: ARG001  # likewise
 ) -> None:
     """Print a warning as Python does, on one line."""
-    say(f"{filename}:{lineno}: {category.__name__}: {message}")
+    name = category.__name__
+    text = f"{filename}:{lineno}: {name}: {message}"
+    data = {"file": filename, "line": lineno}
+    say(text, event=name, message=str(message), level=Level.WARNING, data=data)
 
 
 def say_traceback(
     kind: type[BaseException], exc: BaseException, trace: TracebackType | None
 ) -> None:
     """Print the traceback of a bug, without the database's address."""
-    text = "".join(traceback.format_exception(kind, exc, trace))
-    for line in legible_lines(without_address(text)).splitlines():
+    text = without_address("".join(traceback.format_exception(kind, exc, trace)))
+    if speaks_json():
+        message = without_address(str(exc))
+        data = {"traceback": text}
+        say(message, event=kind.__name__, level=Level.CRITICAL, data=data)
+        return
+    for line in legible_lines(text).splitlines():
         say(line)
 
 

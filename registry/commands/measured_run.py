@@ -57,7 +57,7 @@ class MeasuredRun:
 
         from registry.report.models import timing_table
 
-        say_table(timing_table(self.seconds))
+        say_table(timing_table(self.seconds), event="Timing", data=self.seconds)
 
 
 @contextmanager

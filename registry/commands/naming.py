@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from registry.checkpoints.source_names import check_path
-from registry.commands.printing import say
+from registry.commands.printing import say_note
 
 if TYPE_CHECKING:
     from registry import Registry
@@ -36,6 +36,6 @@ def named_models(
     models = tuple(registry.resolve(name, labelled=labelled) for name in names)
     ambiguities = [ambiguity(model) for model in models if model.shadows]
     for line in ambiguities:
-        say(f"note: {line}")
+        say_note(line, "Ambiguous")
     note = {"note": " ".join(ambiguities)} if ambiguities else {}
     return NamedModels(models, note)

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from registry.commands.log_lines import Level
 from registry.commands.printing import say
 
 Command = Callable[..., None]
@@ -40,7 +41,8 @@ class RenamedOption(click.Option):
         if self.former not in opts:
             return super().consume_value(ctx, opts)
 
-        say(f"Warning: {self.former} is deprecated; write {self.opts[0]}.")
+        message = f"{self.former} is deprecated; write {self.opts[0]}."
+        say(f"Warning: {message}", event="Deprecated", message=message, level=Level.WARNING)
         return opts[self.former], ParameterSource.COMMANDLINE
 
 

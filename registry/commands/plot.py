@@ -57,7 +57,7 @@ def plot(
     check_ending(output)
     subject = subject_of(kind, models, rank)
     save_whole(kind, subject, output)
-    say(f"wrote {output}")
+    say(f"wrote {output}", event="Written", data={"path": output})
     if open:
         click.launch(str(output))
 

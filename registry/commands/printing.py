@@ -7,13 +7,18 @@ to it that nothing else prints.
 import errno
 import io
 import json as json_format
+import logging
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-from registry.errors import ResultLost
+from registry import settings
+from registry.commands.log_lines import Level, log_line
+from registry.errors import RegistryError, ResultLost
 from registry.legible import glimpse, json_legible, legible_lines
+from registry.notices import Notice
+from registry.settings import LogFormat
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -118,9 +123,59 @@ class Sheet(io.StringIO):
         return self.stream.isatty()
 
 
-def say(text: str) -> None:
-    """Print one line of talk to stderr."""
-    talk(line_of(text))
+def say(
+    text: str,
+    *,
+    event: str = "Said",
+    message: str | None = None,
+    level: Level = Level.INFO,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Print one line of talk to stderr.
+
+    Args:
+        text: The line.
+        event: What happened, where lines are JSON.
+        message: What is said then; None for the line itself.
+        level: How bad it is.
+        data: What it is made of.
+    """
+    if not speaks_json():
+        talk(line_of(text))
+        return
+    said = text if message is None else message
+    talk(log_line(event, said, level, data or {}, settings.PROGRAM.command))
+
+
+def say_error(error: RegistryError, **data: Any) -> None:
+    """Print an error to stderr, after which the work may go on.
+
+    data: Such as the source that it is of, where the error does not know that.
+    """
+    name = type(error).__name__
+    whole = data | error.data
+    say(f"Error: {error}", event=name, message=str(error), level=Level.ERROR, data=whole)
+
+
+def say_note(note: str, event: str = "Note", *, data: Mapping[str, Any] | None = None) -> None:
+    """Print to stderr what the reader should know."""
+    say(f"note: {note}", event=event, message=note, data=data)
+
+
+def say_record(record: logging.LogRecord) -> None:
+    """Print a notice, which is what a log record holds, to stderr."""
+    notice = record.args[0] if isinstance(record.args, tuple) and record.args else None
+    if isinstance(notice, Notice):
+        name, data = type(notice).__name__, notice.data
+        level = Level.WARNING
+        say(f"note: {notice}", event=name, message=str(notice), level=level, data=data)
+    else:
+        say_note(record.getMessage())
+
+
+def speaks_json() -> bool:
+    """Return whether lines of talk are JSON."""
+    return settings.PROGRAM.log_format is LogFormat.JSON
 
 
 def can_ask() -> bool:
@@ -130,20 +185,37 @@ def can_ask() -> bool:
 
 def agrees(question: str) -> bool:
     """Ask a question on stderr; return whether the answer is yes. An empty line is no."""
-    talk(f"{glimpse(question, LONGEST_LINE)} [y/N] ")
+    if speaks_json():
+        say(question, event="Question")
+    else:
+        talk(f"{glimpse(question, LONGEST_LINE)} [y/N] ")
     return sys.stdin.readline().strip().lower() in YES
 
 
-def say_table(table: "RenderableType") -> None:
-    """Print a table to stderr."""
-    if sys.stderr is not None:
+def say_table(
+    table: "RenderableType", event: str = "Table", *, data: Mapping[str, Any] | None = None
+) -> None:
+    """Print a table to stderr.
+
+    data: The numbers in it, where lines are JSON.
+    """
+    if speaks_json():
+        lines = [line.rstrip() for line in drawn(table, io.StringIO()).splitlines()]
+        say("\n".join(filter(None, lines)), event=event, data=data)
+    elif sys.stderr is not None:
         talk(drawn(table, sys.stderr))
+
+
+def invite(text: str) -> None:
+    """Print to stderr that a line may be typed."""
+    if not speaks_json():
+        talk(text)
 
 
 def say_notes(notes: Sequence[str]) -> None:
     """Print what the reader should know to stderr."""
     for note in notes:
-        say(f"  note: {note}")
+        say(f"  note: {note}", event="Note", message=note)
 
 
 def talk(text: str) -> None:
@@ -159,7 +231,8 @@ def talk_console() -> "Console":
     """Return the console on stderr, for the progress bar."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+    terminal = False if speaks_json() else None
+    return Console(stderr=True, highlight=False, markup=False, emoji=False, force_terminal=terminal)
 
 
 def stdout() -> TextIO:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry.commands.options import json_option, option
-from registry.commands.printing import say, show_json_pieces, show_pieces, show_text, talk
+from registry.commands.printing import invite, say_error, show_json_pieces, show_pieces, show_text
 from registry.errors import RegistryError, UnreadableFile
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def converse(session: "AnalystSession", *, csv: bool, json: bool) -> None:
             if session.closed:
                 raise
             session.give_up()
-            say(f"Error: {exc}")
+            say_error(exc)
 
 
 def typed() -> Iterator[str]:
@@ -116,7 +116,7 @@ def typed() -> Iterator[str]:
 
     lines = ""
     while True:
-        talk(FURTHER if lines else PROMPT)
+        invite(FURTHER if lines else PROMPT)
         line = sys.stdin.readline()
         if not line or (not lines and line.strip() in LEAVE):
             return

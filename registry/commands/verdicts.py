@@ -167,7 +167,7 @@ def report(model: str, output: Path) -> None:
         named = named_by(verdict, registry)
         page = explained_page(summary, fingerprint, verdict, judged_at, named)
         write_whole(output, page + "\n")
-    say(f"wrote {output}")
+    say(f"wrote {output}", event="Written", data={"path": output})
 
 
 def named_by(verdict: "Verdict", registry: "Registry") -> "NamedFingerprint | None":

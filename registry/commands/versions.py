@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from registry.commands.printing import say
+from registry.commands.printing import say_note
 from registry.errors import DatabaseFault
 
 if TYPE_CHECKING:
@@ -15,7 +15,8 @@ def say_not_compared(registry: "Registry") -> dict[str, Any]:
     try:
         counts = registry.not_compared()
     except DatabaseFault as fault:  # the answer itself is not lost
-        say(f"note: models that are not compared were not counted: {fault}")
+        note = f"models that are not compared were not counted: {fault}"
+        say_note(note, type(fault).__name__, data=fault.data)
         return {}
     return say_counts(counts)
 
@@ -25,7 +26,7 @@ def say_counts(counts: Mapping[int, int]) -> dict[str, Any]:
     from registry.report.versions import not_compared_json, not_compared_lines
 
     for line in not_compared_lines(counts):
-        say(f"note: {line}")
+        say_note(line, "NotCompared")
     return not_compared_json(counts)
 
 
@@ -43,5 +44,5 @@ def say_emptiness(*, is_empty: bool) -> dict[str, Any]:
     from registry.report.versions import EMPTY
 
     if is_empty:
-        say(f"note: {EMPTY}")
+        say_note(EMPTY, "Empty")
     return {"empty": is_empty}

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from registry.commands.measured_run import measured_run
-from registry.commands.printing import say, show
+from registry.commands.printing import say, say_error, show
 from registry.errors import DatabaseFault, HubAway, RegistryError, Spooled, WellKnownFailed
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ def ingest_well_known(
             away = error
             break
         except RegistryError as error:
-            say(f"Error: {error}")
+            say_error(error, source=model.model)
             errors.append({"source": model.model, "error": str(error)})
             outcomes.append(Outcome(model, "failed", str(error)))
         else:
-            say(ingested_line(ingested))
+            say(ingested_line(ingested), event="Ingested")
             stored.append(run.timed(ingested_json(ingested)))
             outcomes.append(Outcome(model, ingested.outcome.value))
 

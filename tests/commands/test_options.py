@@ -61,7 +61,7 @@ def sentences():
 def test_options_that_are_named_exist():
     """Each --option in an error or a help is an option of some command."""
     known = {"--help", "--version"}
-    for path in PATHS:
+    for path in [(), *PATHS]:
         known |= set(options_of(path))
     wrong = [
         f"{where}: {flag}"

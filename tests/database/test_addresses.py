@@ -156,12 +156,11 @@ def test_the_name_that_a_server_shows(url, monkeypatch):
             return connection.exec_driver_sql(query).scalar()
 
     assert name_at(url) == "registry"
-    command = settings.COMMAND.set("db status")
+    monkeypatch.setattr(settings.PROGRAM, "command", "db status")
     assert name_at(url) == "registry db status"
     assert name_at(f"{url}&application_name=mine") == "mine"
     monkeypatch.setenv("PGAPPNAME", "theirs")
     assert name_at(url) == "theirs"
-    settings.COMMAND.reset(command)
 
 
 def test_a_command_goes_by_its_name(url):

@@ -17,6 +17,7 @@ from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 from huggingface_hub.utils import _http, logging
 from huggingface_hub.utils.tqdm import tqdm as HubBar  # noqa: N812  # a class by its nature
 
+from registry import settings
 from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.hub import limits
 from registry.checkpoints.hub.client import hub_headers
@@ -36,6 +37,7 @@ from registry.checkpoints.local import local_files
 from registry.errors import HubFileDamaged, HubUnreachable
 from registry.legible import glimpse
 from registry.notices import HubRetries
+from registry.settings import LogFormat
 
 LONGEST_TITLE = 40  # characters of a bar's title
 RANGE = re.compile(r"bytes=([0-9]+)-[0-9]*")
@@ -140,7 +142,7 @@ class TerminalBar(HubBar):
     """The client's progress bar, on a terminal alone: it also draws one into files."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        if not sys.stderr.isatty():
+        if not sys.stderr.isatty() or settings.PROGRAM.log_format is LogFormat.JSON:
             options["disable"] = True
         if options.get("desc"):  # the name of a file, as the hub has it
             options["desc"] = glimpse(str(options["desc"]), LONGEST_TITLE)
