@@ -100,6 +100,10 @@ class RunPaused(Notice):
     {seconds:.0f} s."""
 
 
+class LogEnded(Notice):
+    """{path!r} cannot be written any more ({reason}); the run goes on without its log."""
+
+
 class NamesRegistered(Notice):
     """{count} of the names are registered already, such as {name!r}: a source of other weights will
     be refused once it was read, unless --name gives it another."""

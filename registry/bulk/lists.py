@@ -31,7 +31,9 @@ def listed_in(path: str) -> list[Wanted]:
 
 
 def lines_of(path: str) -> Iterable[str]:
-    """Return the lines of a file, or of standard input."""
+    """Return the lines of a file, or of standard input; of one that is closed, none."""
+    if path == STDIN and sys.stdin is None:
+        return []
     try:
         data = sys.stdin.buffer.read() if path == STDIN else Path(path).expanduser().read_bytes()
         return data.decode().splitlines()

@@ -1,12 +1,15 @@
 """Keeps what becomes of sources in the database, some at a time, whether it is there or not."""
 
 import time
+from collections.abc import Callable
 from functools import partial
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from registry.bulk.job import Result
 from registry.database import runs
+from registry.database.patience import ask_once
 from registry.database.runs import Ending, NewJob
 from registry.database.transactions import in_transaction
 from registry.errors import DatabaseFault
@@ -21,6 +24,7 @@ class Recorder:
         self._engine = engine
         self._run = run
         self._rank = rank
+        self._stored = 0
         self._jobs: list[NewJob] = []
         self._last = time.monotonic()
 
@@ -28,25 +32,34 @@ class Recorder:
         """Keep what became of a source, with the next transaction."""
         self._jobs.append(job_of(result, attempts, self._rank))
 
-    def keep(self, *, now: bool = False) -> None:
+    def keep(self) -> None:
         """Store what has come together, if it is time."""
-        if not now and time.monotonic() - self._last < EVERY:
-            return
-        self._last = time.monotonic()
-        work = partial(runs.record, run=self._run, jobs=tuple(self._jobs))
-        try:
-            in_transaction(self._engine, work)
-        except DatabaseFault:  # it is away: with the next
-            return
-        self._jobs.clear()
+        if time.monotonic() - self._last >= EVERY:
+            self._keep()
 
     def end(self, state: Ending) -> None:
-        """Store the rest, and how the run ended."""
-        self.keep(now=True)
+        """Store the rest, and how the run ended; of a database that is away it asks once."""
+        ask_once(self._engine)
+        if self._keep():
+            self._done(partial(runs.end, run=self._run, state=state))
+
+    def _keep(self) -> bool:
+        """Store what has come together; return whether the database took it."""
+        jobs = tuple(self._jobs)
+        is_kept = self._done(partial(runs.record, run=self._run, jobs=jobs, before=self._stored))
+        self._last = time.monotonic()
+        if is_kept:
+            self._stored += len(jobs)
+            self._jobs.clear()
+        return is_kept
+
+    def _done(self, work: Callable[[Session], None]) -> bool:
+        """Do it in a transaction; return whether the database took it."""
         try:
-            in_transaction(self._engine, partial(runs.end, run=self._run, state=state))
-        except DatabaseFault:  # the next run of this machine finds out
-            return
+            in_transaction(self._engine, work)
+        except DatabaseFault:  # it is away: with the next; the next run finds out how this ended
+            return False
+        return True
 
 
 def job_of(result: Result, attempts: int, rank: int) -> NewJob:

@@ -13,6 +13,7 @@ from registry.bulk.crew import Crew, Ended, Event, Lost
 from registry.bulk.job import Result
 from registry.bulk.plan import Plan
 from registry.bulk.recorder import Recorder
+from registry.bulk.wanted import Task
 from registry.database import runs
 from registry.database.runs import Ending, NewRun
 from registry.database.transactions import check_answers, in_transaction
@@ -25,6 +26,7 @@ ATTEMPTS = 3  # at one source whose worker is lost
 LOOK = 0.2  # seconds in which nothing may happen
 PAUSES = (1.0, 2.0, 5.0, 10.0)  # seconds between two looks for a database that is away
 PATIENCE = 900.0  # seconds in which it may come back
+REFUSALS = 10  # of one source, by a database that answers otherwise
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def run(engine: Engine, plan: Plan, crew: Crew, new: NewRun, rank: int, watch: W
             summary = running.work(number)
             ending = Ending.STOPPED if summary.left else Ending.ENDED
         finally:
-            crew.close()
+            running.leave()
             recorder.end(ending)
     finally:
         crew.close()
@@ -132,23 +134,35 @@ class Running:
         self._queue = deque(plan.tasks)
         self._spooled: list[Result] = []
         self._results: list[Result] = []
+        self._refusals: Counter[Task] = Counter()
         self._is_away = False
 
     def work(self, number: int) -> Summary:
         """Go through the list; return what it came to."""
         start = time.monotonic()
+        for result in self._plan.refused:
+            self._finish(result)
         while self._queue or self._crew.busy:
             if self._is_away and not self._crew.busy and not self._comes_back():
                 break
             if not self._is_away:
                 self._share_out()
-            for event in self._crew.events(LOOK):
-                self._watch(event)
-                self._heed(event)
+            self._listen(LOOK)
             self._recorder.keep()
         self._store_spooled()
         seconds = time.monotonic() - start
         return Summary(number, self._plan, self._results, seconds, left=len(self._queue))
+
+    def leave(self) -> None:
+        """Close the crew, and record what was done when it ended."""
+        self._crew.close()
+        self._listen(0)
+
+    def _listen(self, seconds: float) -> None:
+        """Do what events ask for, after a while at most."""
+        for event in self._crew.events(seconds):
+            self._watch(event)
+            self._heed(event)
 
     def _share_out(self) -> None:
         """Give sources to idle workers, in order, as far as the memory reaches."""
@@ -162,7 +176,7 @@ class Running:
             self._repeat(event)
         elif isinstance(event, Ended):
             result = event.result
-            if result.database_is_away:
+            if result.database_is_away and self._may_repeat(result.task):
                 self._is_away = True
                 again = replace(result.task, attempts=result.task.attempts - 1)
                 self._queue.appendleft(again)
@@ -171,6 +185,11 @@ class Running:
                 self._spooled.append(result)
             else:
                 self._finish(result)
+
+    def _may_repeat(self, task: Task) -> bool:
+        """Return whether the database has not yet refused a source too often."""
+        self._refusals[task] += 1
+        return self._refusals[task] < REFUSALS
 
     def _repeat(self, lost: Lost) -> None:
         """Begin a source again whose worker was lost, last of all, unless it was so too often."""
@@ -210,7 +229,8 @@ class Running:
         if not self._spooled:
             return
         stored = {}
-        for flushed in flush.flush(self._engine):
+        waiting = [result.error.data["path"] for result in self._spooled if result.error]
+        for flushed in flush.flush(self._engine, waiting):
             if flushed.ingested is not None:
                 stored[str(flushed.path)] = flushed.ingested
         for result in self._spooled:

@@ -8,7 +8,7 @@ from registry.bulk.wanted import Wanted
 from registry.checkpoints.folder import only_model, weight_files, with_siblings
 from registry.checkpoints.local import CACHED, snapshot
 from registry.checkpoints.ranks import without_rank
-from registry.errors import NoModelsBelow, NotAFolder, SeveralCheckpoints, UnreadableFile
+from registry.errors import NoModelsBelow, NotAFolder, SeveralCheckpoints
 
 RANKED = "#/"
 """In the name of a file less its rank, where every rank has a folder of its own."""
@@ -18,12 +18,13 @@ def models_below(folder: str) -> list[Wanted]:
     """Return the models below a folder, in the order of their paths.
 
     Links are followed, each folder is looked into once, hidden ones are passed over. A model of the
-    hub's cache is one source, its newest snapshot.
+    hub's cache is one source, its newest snapshot. A folder that cannot be looked into is one, too:
+    reading it says why.
 
-    Raises NotAFolder, UnreadableFile where a folder cannot be read, NoModelsBelow.
+    Raises NotAFolder, NoModelsBelow.
     """
     root = Path(os.path.expanduser(folder))  # noqa: PTH111  # Path's raises for unknown users
-    if not root.is_dir():
+    if not os.path.isdir(root):  # noqa: PTH112  # Path's raises where a folder above is closed
         raise NotAFolder(path=folder)
     sources = list(dict.fromkeys(sources_below(root)))
     if not sources:
@@ -34,26 +35,30 @@ def models_below(folder: str) -> list[Wanted]:
 def sources_below(root: Path) -> Iterator[str]:
     """Yield the sources below a folder."""
     seen: set[tuple[int, int]] = set()
-    for place, folders, names in os.walk(root, onerror=refuse, followlinks=True):
+    closed: list[OSError] = []
+    for place, folders, names in os.walk(root, onerror=closed.append, followlinks=True):
         folder = Path(place)
-        status = folder.stat()
-        if (status.st_dev, status.st_ino) in seen:
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:
+                folders.clear()
+                continue
+            seen.add((status.st_dev, status.st_ino))
+            if CACHED.fullmatch(folder.name) and (folder / "snapshots").is_dir():
+                folders.clear()
+                if snapshot(folder) != folder:
+                    yield str(folder)
+                    continue
+                folders[:] = ["snapshots"]
+        except OSError as exc:
+            closed.append(exc)
             folders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
-        if CACHED.fullmatch(folder.name) and (folder / "snapshots").is_dir():
-            folders.clear()
-            if snapshot(folder) != folder:
-                yield str(folder)
-                continue
-            folders[:] = ["snapshots"]
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         yield from sources_in(folder, sorted(names))
-
-
-def refuse(exc: OSError) -> None:
-    """Raise UnreadableFile for a folder that cannot be looked into."""
-    raise UnreadableFile(path=exc.filename, reason=exc.strerror or exc) from exc
+    for error in closed:
+        if not isinstance(error, FileNotFoundError):  # it was there a moment ago
+            yield str(error.filename)
 
 
 def sources_in(folder: Path, names: Sequence[str]) -> Iterator[str]:

@@ -6,10 +6,12 @@ the source that it was at, which is known.
 
 import logging
 import multiprocessing
+import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -24,7 +26,8 @@ from registry.errors import RegistryError
 from registry.notices import LOGGER
 
 OFTEN = 0.2  # seconds between two signs of progress
-GRACE = 2.0  # seconds in which a worker that was asked to end may do so
+GRACE = 3.0  # seconds in which a worker that was asked to end may keep what it has
+ORPHANED = 10.0  # seconds in which a worker whose run was killed may store what it has
 CONTEXT = multiprocessing.get_context("spawn")  # a fork of threads may hang
 
 
@@ -47,7 +50,7 @@ class LocalCrew:
         self._url = url
         self._memory = free()
         self._workers: list[Worker] = []
-        self._begun: list[Event] = []
+        self._waiting: list[Event] = []
 
     @property
     def busy(self) -> int:
@@ -69,7 +72,7 @@ class LocalCrew:
         waiting = [worker for worker in self._workers if worker.task is None]
         worker = waiting[0] if waiting else self._start()
         worker.task = task
-        self._begun.append(Started(task))
+        self._waiting.append(Started(task))
         try:
             worker.pipe.send(task)
         except (BrokenPipeError, ConnectionError):  # it has ended: `events` finds out
@@ -77,7 +80,7 @@ class LocalCrew:
 
     def events(self, seconds: float) -> list[Event]:
         """Return what has happened, after a while at most."""
-        events, self._begun = self._begun, []
+        events, self._waiting = self._waiting, []
         pipes = {worker.pipe: worker for worker in self._workers}
         for pipe in wait(list(pipes), 0 if events else seconds):
             worker = pipes[pipe]  # type: ignore[index]  # it waits for these alone
@@ -85,16 +88,28 @@ class LocalCrew:
         return events
 
     def close(self) -> None:
-        """End all workers, whatever they are at."""
+        """End all workers, whatever they are at; `events` then returns what they said last.
+
+        One that has a finished fingerprint keeps it in a file before it ends.
+        """
         for worker in self._workers:
-            worker.pipe.close()
             worker.process.terminate()
         deadline = time.monotonic() + GRACE
+        while self._workers:
+            patience = deadline - time.monotonic()
+            pipes = {worker.pipe: worker for worker in self._workers}
+            for pipe in wait(list(pipes), max(0.0, patience)):
+                worker = pipes[pipe]  # type: ignore[index]  # it waits for these alone
+                self._waiting += self._heard(worker)
+            if patience < 0:
+                self._kill()
+
+    def _kill(self) -> None:
+        """End the workers that are left at once."""
         for worker in self._workers:
-            worker.process.join(max(0.0, deadline - time.monotonic()))
-            if worker.process.is_alive():
-                worker.process.kill()
-                worker.process.join()
+            worker.process.kill()
+            worker.process.join()
+            worker.pipe.close()
         self._workers.clear()
 
     def _start(self) -> Worker:
@@ -103,7 +118,8 @@ class LocalCrew:
         process = CONTEXT.Process(
             target=serve, args=(there, self._work, self._url), daemon=True, name="registry worker"
         )
-        process.start()
+        with interrupts_held():
+            process.start()
         there.close()
         worker = Worker(process, here)
         self._workers.append(worker)
@@ -139,31 +155,68 @@ def ending_of(code: int | None) -> str:
     return f"signal {signal.Signals(-code).name}"
 
 
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Hold back Ctrl-C in the block, for this process and, until it says otherwise, a new one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class Ending(KeyboardInterrupt):
+    """The run asks its worker to end."""
+
+
+def end(_number: int, _frame: object) -> None:
+    """Raise Ending, once."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise Ending
+
+
 def serve(pipe: Connection, work: Work, url: str | None) -> None:
     """Take sources from a pipe until it is closed: the life of a worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=end_with_parent, daemon=True).start()
     tell = teller(pipe)
     LOGGER.addHandler(Forwarding(tell))
     LOGGER.propagate = False
     try:
+        signal.signal(signal.SIGTERM, end)
+        while True:
+            answer_all(pipe, work, url, tell)
+    except (EOFError, BrokenPipeError, ConnectionError, Ending):  # the parent has gone, or says so
+        return
+
+
+def answer_all(pipe: Connection, work: Work, url: str | None, tell: Callable[[Any], None]) -> None:
+    """Take sources from a pipe; return where there is no database to store them in.
+
+    What kept the worker from it is the answer to its source, or the next one.
+    """
+    task: Task | None = None
+    try:
         with open_whole(url) as engine:
             while True:
-                task: Task = pipe.recv()
+                task = pipe.recv()
                 result = ingest_task(engine, task, work, Reporter(task, tell))
                 tell(Ended(result))
-    except (EOFError, BrokenPipeError, ConnectionError):  # the parent has gone
-        return
+                task = None
     except RegistryError as error:
-        wait_and_fail(pipe, error, tell)
+        tell(Ended(Result(task or pipe.recv(), error=error)))
 
 
-def wait_and_fail(pipe: Connection, error: RegistryError, tell: Callable[[Any], None]) -> None:
-    """Answer the first source with what kept the worker from its database."""
-    try:
-        tell(Ended(Result(pipe.recv(), error=error)))
-    except (EOFError, BrokenPipeError, ConnectionError):
-        return
+def end_with_parent() -> None:
+    """End this process soon after its parent was killed, whatever it is at."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    wait([parent.sentinel])
+    time.sleep(ORPHANED)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(GRACE)
+    os._exit(1)
 
 
 def teller(pipe: Connection) -> Callable[[Any], None]:

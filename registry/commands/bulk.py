@@ -233,7 +233,7 @@ class Teller:
         from registry.report.models import timing_table
 
         for line in report.failed_lines(summary):
-            say(f"failed before: {line}", event="FailedBefore", message=line)
+            say(line, event="SourceFailed", message=line)
         if self._json:
             return
         counts = report.summary_json(summary)

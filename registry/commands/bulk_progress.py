@@ -106,8 +106,8 @@ class Pace:
 
     def begin(self, plan: Any) -> None:
         """Learn what is to be done."""
-        self.count = len(plan.tasks)
-        self._by_bytes = all(task.size for task in plan.tasks) and self.count > 0
+        self.count = len(plan.tasks) + len(plan.refused)
+        self._by_bytes = all(task.size for task in plan.tasks) and len(plan.tasks) > 0
         self.total = float(plan.size if self._by_bytes else self.count)
 
     def read(self, task: Any, nbytes: int) -> None:

@@ -46,6 +46,11 @@ def fresh_connection(engine: Engine) -> Connection:
     return connection
 
 
+def ask_once(engine: Engine) -> None:
+    """Wait no more for a database that is away: who was told to end does not."""
+    IN_VAIN.add(engine.dialect)
+
+
 def first_connection(engine: Engine) -> Connection:
     """Return a first connection; that to a server which is starting up within FIRST_PATIENCE.
 

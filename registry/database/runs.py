@@ -4,11 +4,11 @@ import os
 import platform
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import RowMapping, func, insert, select, text, update
+from sqlalchemy import RowMapping, and_, func, insert, or_, select, text, update
 from sqlalchemy.orm import Session
 
 from registry.database.events import actor
@@ -16,7 +16,10 @@ from registry.database.models import CURRENT
 from registry.database.run_tables import JobRow, RunRow
 from registry.database.schema import Model
 from registry.database.text_limits import fitting
-from registry.errors import RunNotFound
+from registry.errors import NameTaken, RunNotFound
+
+SILENT = timedelta(hours=1)
+"""Without a sign, after which a run counts as killed."""
 
 
 class Ending(StrEnum):
@@ -113,21 +116,31 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a source failed when it was tried last."""
+    """Why a source failed when it was tried last. name: what it was to be registered as."""
 
     error: str
     reason: str
+    name: str | None = None
+
+    @property
+    def is_for_its_name(self) -> bool:
+        """Whether other weights were registered under its name."""
+        return self.error == NameTaken.__name__
 
 
 def begin(session: Session, run: NewRun, alive: Collection[int]) -> int:
     """Store a run that begins; return its number.
 
     Args:
-        alive: The processes of this machine: its runs of others that say nothing more were killed.
+        alive: The processes of this machine. Its runs of others were killed, as was any that has
+            given no sign for an hour: its process may have given its number to another. One that
+            does live on says so with its next sign.
     """
     host = str(fitting("runs.host", platform.node() or "unknown"))
-    gone = update(RunRow).where(RunRow.state == Ending.RUNNING, RunRow.host == host)
-    session.execute(gone.where(RunRow.process.not_in(alive)).values(state=Ending.KILLED))
+    is_gone = and_(RunRow.host == host, RunRow.process.not_in(alive))
+    is_silent = RunRow.seen_at < func.clock_timestamp() - SILENT
+    killed = update(RunRow).where(RunRow.state == Ending.RUNNING, or_(is_gone, is_silent))
+    session.execute(killed.values(state=Ending.KILLED))
     row = RunRow(
         actor=fitting("runs.actor", actor()),
         host=host,
@@ -143,13 +156,19 @@ def begin(session: Session, run: NewRun, alive: Collection[int]) -> int:
     return row.id
 
 
-def record(session: Session, run: int, jobs: Sequence[NewJob]) -> None:
-    """Store what became of sources, and that the run is alive."""
-    numbers = numbers_of(session, {job.model for job in jobs if job.model is not None})
-    if jobs:
+def record(session: Session, run: int, jobs: Sequence[NewJob], before: int) -> None:
+    """Store what became of sources, and that the run is alive.
+
+    Args:
+        before: How many jobs of the run were stored before. Where there are more, these were too,
+            by a transaction whose end nobody heard of.
+    """
+    count = select(func.count()).select_from(JobRow).where(JobRow.run_id == run)
+    if jobs and session.scalar(count) == before:
+        numbers = numbers_of(session, {job.model for job in jobs if job.model is not None})
         session.execute(insert(JobRow), [values_of(run, job, numbers) for job in jobs])
-    sign = update(RunRow).where(RunRow.id == run).values(seen_at=func.clock_timestamp())
-    session.execute(sign)
+    sign = {"seen_at": func.clock_timestamp(), "state": Ending.RUNNING}
+    session.execute(update(RunRow).where(RunRow.id == run).values(**sign))
 
 
 def values_of(run: int, job: NewJob, numbers: dict[str, int]) -> dict[str, Any]:
@@ -200,13 +219,17 @@ def done_before(session: Session, stamps: Collection[str], rank: int) -> dict[st
 
 
 def failed_before(session: Session, stamps: Collection[str]) -> dict[str, Failure]:
-    """Return why sources failed that would fail again, by their stamps."""
-    query = select(JobRow.stamp, JobRow.error, JobRow.reason).where(JobRow.stamp.in_(stamps))
-    query = query.where(JobRow.lasting).order_by(JobRow.id)
+    """Return why sources failed that would fail again, by their stamps.
+
+    One that failed for its name would while that is taken.
+    """
+    query = select(JobRow.stamp, JobRow.error, JobRow.reason, JobRow.name)
+    would_again = or_(JobRow.lasting, JobRow.error == NameTaken.__name__)
+    query = query.where(JobRow.stamp.in_(stamps), would_again).order_by(JobRow.id)
     failures = {}
-    for stamp, error, reason in session.execute(query):
+    for stamp, error, reason, name in session.execute(query):
         if stamp:
-            failures[stamp] = Failure(error or "", reason or "")
+            failures[stamp] = Failure(error or "", reason or "", name)
     return failures
 
 

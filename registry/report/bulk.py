@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from registry.workflows.ingest import Ingested
 
 OUTCOMES = ("new", "deepened", "completed", "refreshed", "unchanged", "spooled")
+MOST_FAILED = 20  # sources that are listed at the end of a run
 MINUTE, HOUR = 60, 3600
 
 
@@ -59,8 +60,16 @@ def plan_line(planned: "Planned") -> str:
 
 
 def failed_lines(summary: "Summary") -> list[str]:
-    """Return the sources that failed before, one sentence each."""
-    return [f"{item.task.source}: {item.failure.reason}" for item in summary.plan.failed]
+    """Return the sources that failed now or before, one sentence each, and where the rest are."""
+    now = [result for result in summary.results if result.failed]
+    lines = [f"failed: {result.task.source}: {result.error}" for result in now]
+    before = summary.plan.failed
+    lines += [f"failed before: {item.task.source}: {item.failure.reason}" for item in before]
+    if len(lines) <= MOST_FAILED:
+        return lines
+    rest = len(lines) - MOST_FAILED
+    where = f"`registry jobs {summary.run} --failed`" if summary.failed else "--json"
+    return [*lines[:MOST_FAILED], f"and {rest:,} more that failed; {where} lists them"]
 
 
 def summary_table(summary: "Summary") -> RenderableType:

@@ -1,5 +1,6 @@
 """The journey of fingerprints that waited in files into the registry."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,15 +37,20 @@ class Flushed:
     error: RegistryError | None = None
 
 
-def flush(engine: Engine) -> list[Flushed]:
+def flush(engine: Engine, only: Collection[str] | None = None) -> list[Flushed]:
     """Store all fingerprints that wait, a transaction each; return what became of each, in order.
 
     A file is removed once its fingerprint is committed. Several commands may do this at once: the
     same fingerprint is stored once, and who comes second finds it stored.
+
+    Args:
+        only: Paths of files; None for all.
     """
     flushed: list[Flushed] = []
     away: DatabaseFault | None = None
     for path in spool.files():
+        if only is not None and str(path) not in only:
+            continue
         try:
             waiting = spool.read(path)
         except FileNotFoundError:  # another command has stored it

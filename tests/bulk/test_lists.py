@@ -59,3 +59,10 @@ def test_a_list_that_is_none_is_refused(tmp_path):
         listed_in(str(path))
     with pytest.raises(UnreadableFile, match="No such file"):
         listed_in(str(tmp_path / "missing"))
+
+
+def test_standard_input_that_is_closed_names_nothing(monkeypatch):
+    """As a service manager leaves it."""
+    monkeypatch.setattr(sys, "stdin", None)
+    with pytest.raises(EmptyList, match="names no source"):
+        listed_in("-")

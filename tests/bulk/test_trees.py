@@ -1,5 +1,8 @@
 """registry.bulk.trees: the models below a folder."""
 
+import errno
+import os
+
 import pytest
 from checkpoints_made import llama, write_folder, write_shards
 
@@ -57,3 +60,28 @@ def test_a_tree_without_models_is_refused(tmp_path):
         models_below(str(tmp_path))
     with pytest.raises(NotAFolder, match="is no folder; --tree takes a folder"):
         models_below(str(tmp_path / "missing"))
+
+
+def test_a_folder_that_cannot_be_looked_into_is_a_source(tmp_path, monkeypatch):
+    """The rest of the tree is listed, and reading it will say why."""
+    write_folder(tmp_path / "a", llama())
+    write_folder(tmp_path / "closed" / "b", llama())
+    write_folder(tmp_path / "c", llama())
+    scandir = os.scandir
+
+    def closed(path):
+        if str(path).endswith("closed"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", closed)
+    assert below(tmp_path) == ["a", "c", "closed"]
+
+
+def test_a_name_that_is_no_text_does_not_end_the_listing(tmp_path):
+    """Nor does a link to itself, or one to nothing."""
+    write_folder(tmp_path / "a", llama())
+    write_folder(tmp_path / os.fsdecode(b"b-\xff"), llama())
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone").symlink_to("missing")
+    assert below(tmp_path) == ["a", "b-\udcff"]
