@@ -163,6 +163,7 @@ def as_program() -> Iterator[None]:
     warnings.showwarning = say_warning
     warnings.simplefilter("ignore", RuntimeWarning)  # numpy's, of weights that overflow
     logging.lastResort = TalkHandler(logging.WARNING)
+    logging.getLogger("psycopg").setLevel(logging.ERROR)  # what it warns of, it raises, too
     yield
 
 

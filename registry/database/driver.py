@@ -16,10 +16,17 @@ def driver(session: Session) -> Iterator[Any]:
     Its errors are raised as SQLAlchemy raises them.
     """
     connection = session.connection()
-    with connection.connection.driver_connection.cursor(binary=True) as cursor:  # type: ignore[union-attr]
+    underneath = connection.connection.driver_connection
+    assert isinstance(underneath, psycopg.Connection)
+    with underneath.cursor(binary=True) as cursor:
         try:
             yield cursor
         except psycopg.Error as exc:
-            dialect = connection.dialect
-            error = DBAPIError.instance("COPY", None, exc, psycopg.Error, dialect=dialect)
-            raise error from exc
+            raise DBAPIError.instance(
+                "COPY",
+                None,
+                exc,
+                psycopg.Error,
+                connection_invalidated=underneath.closed,
+                dialect=connection.dialect,
+            ) from exc

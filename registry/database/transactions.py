@@ -4,7 +4,7 @@ Whatever runs here comes to the same when it runs again: it reads, or it stores 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 from sqlalchemy import Engine
@@ -90,8 +90,10 @@ def in_transaction(
 
 def check_answers(engine: Engine) -> None:
     """Raise DatabaseFault unless a database that was there takes a connection, soon enough."""
-    with translated(engine), fresh_connection(engine):
-        pass
+    with translated(engine):
+        connection = fresh_connection(engine)
+    with suppress(DBAPIError):  # it has answered
+        connection.close()
 
 
 def attempt(engine: Engine, work: Callable[[Session], T]) -> T:

@@ -12,6 +12,7 @@ from sqlalchemy import text
 import registry
 from registry.database import patience
 from registry.database.connection import engine_to, open_database
+from registry.database.driver import driver
 from registry.database.fingerprints import Outcome
 from registry.database.transactions import answer_of, in_transaction
 from registry.errors import CommitUnknown, DatabaseUnreachable, ModelNotFound, ServerEnding
@@ -154,6 +155,30 @@ def test_a_pooler_without_its_server_is_waited_for(url, caplog):
         assert in_transaction(engine, lambda session: session.scalar(text("SELECT 1"))) == 1
         assert pooler.statements_to_refuse == 0
     assert "takes no connection (server conn crashed?); trying again for up to 90 s" in caplog.text
+
+
+@pytest.mark.parametrize("messages", [3, 40, 150])
+def test_a_connection_that_is_cut_anywhere(url, model, messages):
+    """At any message of storing a model: it is stored once, as if nothing had been."""
+    with Pooler(url) as pooler, registry.Registry(pooler.url) as known:
+        pooler.messages_to_cut = messages
+        assert known.ingest(model).outcome is Outcome.NEW
+        assert pooler.messages_to_cut is None
+    assert rows(url, "SELECT count(*), min(name) FROM models") == [(1, "model")]
+
+
+def test_a_stream_that_is_cut(url, model):
+    """Rows by the driver's own COPY, of which some have come: all are asked for again."""
+    query = "COPY (SELECT generate_series(1, 1000)) TO STDOUT"
+    with Pooler(url) as pooler:
+
+        def work(session):
+            with driver(session) as cursor, cursor.copy(query) as stream:
+                return sum(1 for _ in stream.rows())
+
+        pooler.answers_to_cut = 500
+        assert in_transaction(engine_to(pooler.url), work) == 1000
+        assert pooler.answers_to_cut is None
 
 
 def test_everything_works_through_a_pooler(url, model):

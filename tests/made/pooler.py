@@ -43,6 +43,8 @@ class Pooler:
         self.transactions = 0
         self.commits_to_lose = 0
         self.statements_to_refuse = 0  # as long as the server is away
+        self.answers_to_cut = None  # messages of one answer after which it is cut, once
+        self.messages_to_cut = None  # messages of clients after which a connection is cut, once
         self.flowing = threading.Event()  # while it is not set, nothing goes through
         self.flowing.set()
         self.listener = socket.create_server(("127.0.0.1", 0))
@@ -90,10 +92,18 @@ class Pooler:
                     client.sendall(fatal("server conn crashed?"))
                     return
                 server = server or self.take(startup)
+                if self.is_cut():
+                    server.socket.close()
+                    return
                 server.socket.sendall(message)
                 if message[:1] not in (b"Q", b"S"):
                     continue
                 answer = list(until_ready(server.socket))
+                if self.answers_to_cut and len(answer) > self.answers_to_cut:
+                    client.sendall(b"".join(answer[: self.answers_to_cut]))
+                    self.answers_to_cut = None
+                    server.socket.close()
+                    return
                 if answer[-1][-1:] == IDLE:
                     self.transactions += 1
                     self.free[startup].append(server)
@@ -102,6 +112,16 @@ class Pooler:
                     self.commits_to_lose -= 1
                     return
                 client.sendall(b"".join(answer))
+
+    def is_cut(self):
+        """Whether the connection is cut at this message."""
+        if self.messages_to_cut is None:
+            return False
+        self.messages_to_cut -= 1
+        if self.messages_to_cut:
+            return False
+        self.messages_to_cut = None
+        return True
 
     def take(self, startup):
         """A server connection that is free: the one that was used the longest ago."""
