@@ -342,6 +342,41 @@ class WorkerLost(RegistryError):
     try it alone, with --workers 1."""
 
 
+class RayMissing(RegistryError):
+    """--engine ray needs Ray, which is not installed here; run pip install 'weight-registry[ray]',
+    or leave --engine out."""
+
+
+class RayUnreachable(RegistryError):
+    """No Ray cluster can be used at {address!r} ({reason}); check the address and the versions of
+    Ray and Python there, or leave --address out for a cluster of this machine."""
+
+
+class DatabaseNotShared(RegistryError):
+    """The Ray cluster at {address!r} has other machines, which do not reach the embedded database;
+    set REGISTRY_DATABASE_URL to a Postgres that all its nodes reach."""
+
+
+class DatabaseNotOnNode(RegistryError):
+    """The database answers here, but not on the node {node!r} that was to read {source!r}
+    ({reason}); REGISTRY_DATABASE_URL must name a server that all nodes reach."""
+
+
+class NotOnNode(RegistryError):
+    """{source!r} is not on the node {node!r} that was to read it; put it where all nodes see it
+    under the same path."""
+
+
+class NodeDiffers(RegistryError):
+    """The node {node!r} runs version {there} of registry, this machine {here}; install the same on
+    all of them."""
+
+
+class FailedOnCluster(RegistryError):
+    """{source!r} was not read by the cluster ({reason}); install the same versions of registry,
+    Ray and Python on all its nodes, then see its logs."""
+
+
 class RunNotFound(RegistryError):
     """There is no run {run}; `registry jobs` lists those that there are."""
 

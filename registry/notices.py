@@ -95,6 +95,10 @@ class SourceRepeated(Notice):
     """The process that read {source!r} ended ({reason}); the source is read again, last of all."""
 
 
+class SpooledOnNode(Notice):
+    """What was read of {source!r} waits on the node {node!r}: `registry flush` there stores it."""
+
+
 class RunPaused(Notice):
     """No further source is read while the database is away ({reason}); looking again in
     {seconds:.0f} s."""

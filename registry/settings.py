@@ -67,6 +67,11 @@ def database_url() -> str | None:
     return os.environ.get("REGISTRY_DATABASE_URL") or None
 
 
+def ray_address() -> str | None:
+    """Return the Ray cluster to use (RAY_ADDRESS, Ray's own variable), or None for none."""
+    return os.environ.get("RAY_ADDRESS") or None
+
+
 def database_secrets() -> list[str]:
     """Return what of REGISTRY_DATABASE_URL nobody is to see: all of it, and its passwords."""
     url = database_url()

@@ -1,12 +1,13 @@
 """From a list of sources to a run over it."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine
 
+from registry import settings
 from registry.bulk.crew import Crew
 from registry.bulk.job import Work
 from registry.bulk.names import check_template, name_of
@@ -27,6 +28,9 @@ from registry.fingerprints.record import RANK
 from registry.notices import NamesRegistered, notify
 from registry.workflows.ingest import Ingested
 
+RAY = "ray"
+"""The engine that is a cluster."""
+
 
 @dataclass(frozen=True)
 class Sharing:
@@ -35,7 +39,7 @@ class Sharing:
     Attributes:
         workers: how many are read at a time; None for one on every core.
         engine: local processes, or ray.
-        address: of a Ray cluster; None for one on this machine.
+        address: of a Ray cluster; None for RAY_ADDRESS, else one on this machine.
         order: which sources come first.
         template: what models are called; None for what their places say.
         retry: whether sources that failed before, and would again, are tried all the same.
@@ -86,16 +90,26 @@ class Start:
         watch: Watch,
     ) -> Summary:
         """Plan a list and do what is left of it. Raises RegistryError before anything is read."""
+        self.check()
         planned = self.plan(sources)
         tell_of_names(self.engine, planned)
+        crew = self.crew(planned, report)
         new = NewRun(
             engine=self.sharing.engine,
-            workers=self.workers,
+            workers=crew.idle,
             sources=planned.count,
             skipped=len(planned.known),
             tool_version=self.tool_version,
         )
-        return run(self.engine, planned, self.crew(report), new, self.rank, watch)
+        return run(self.engine, planned, crew, new, self.rank, watch)
+
+    def check(self) -> None:
+        """Raise RegistryError where the list cannot be shared out as asked."""
+        if self.sharing.engine == RAY:
+            from registry.bulk import cluster  # noqa: PLC0415  # it is seldom asked for
+
+            embedded = not (self.url or settings.database_url())
+            cluster.check(self.sharing.address, embedded=embedded)
 
     def plan(self, sources: Iterable[str | Path | Wanted]) -> Plan:
         """Return what is to be done. Raises RegistryError."""
@@ -112,16 +126,21 @@ class Start:
         choice = Choice(reading, sharing.order, sharing.template, sharing.retry)
         return plan(self.engine, map(wanted_of, sources), choice)
 
-    def crew(self, report: Callable[[Ingested], Any]) -> Crew:
-        """Return who does the work."""
-        threads = self.options.get("threads") or max(1, cores() // self.workers)
+    def crew(self, planned: Plan, report: Callable[[Ingested], Any]) -> Crew:
+        """Return who does the work. Raises RegistryError."""
         work = Work(
             family=self.sharing.family,
-            options={**self.options, "threads": threads},
+            options=self.options,
             tool_version=self.tool_version,
             report=report,
         )
-        return LocalCrew(self.workers, work, self.url)
+        if self.sharing.engine == RAY and planned.tasks:
+            from registry.bulk.on_ray import RayCrew  # noqa: PLC0415  # it is seldom asked for
+
+            return RayCrew(self.sharing.address, self.sharing.workers, work, self.url)
+        threads = self.options.get("threads") or max(1, cores() // self.workers)
+        local = replace(work, options={**self.options, "threads": threads})
+        return LocalCrew(self.workers, local, self.url)
 
 
 def wanted_of(source: str | Path | Wanted) -> Wanted:

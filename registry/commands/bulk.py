@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from registry.bulk.wanted import Wanted
 
 ORDERS = ("smallest", "largest", "listed")
-ENGINES = ("local", "ray")
+RAY = "ray"
+ENGINES = ("local", RAY)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class BulkOptions:
     def is_asked_for(self) -> bool:
         """Whether this is a run of many sources."""
         lists = self.tree or self.from_ or self.retry_failed
-        sharing = self.workers or self.engine != "local" or self.log
+        sharing = self.workers or self.engine == RAY or self.address or self.log
         return bool(lists or sharing)
 
 
@@ -128,6 +129,8 @@ def ingest_many(
     Args:
         wanted: Their name, which is a template, their family, and how they are read.
     """
+    if bulk.address and bulk.engine != RAY:
+        raise click.UsageError("--address goes with --engine ray.")
     listed = list(listed_sources(sources, bulk))
     if not listed and not bulk.retry_failed:
         raise click.UsageError("Give a SOURCE, --tree, --from or --retry-failed.")

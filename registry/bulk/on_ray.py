@@ -1,0 +1,191 @@
+"""Workers on a Ray cluster: one task a source. Ray shares them out and repeats what is lost."""
+
+import os
+import platform
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from registry import settings
+from registry.bulk.cluster import Cluster, first_line
+from registry.bulk.crew import Ended, Event, Lost, Started
+from registry.bulk.job import Result, Work
+from registry.bulk.on_node import Answer, Home, Order, work_on
+from registry.bulk.shares import Share, share_of
+from registry.bulk.survey import local_path
+from registry.bulk.wanted import Task
+from registry.errors import (
+    DatabaseNotOnNode,
+    DatabaseNotShared,
+    DeviceUnavailable,
+    FailedOnCluster,
+)
+
+if TYPE_CHECKING:
+    from registry.fingerprints.from_source import Options
+
+ATTEMPTS = 3  # at one source whose process or node is lost
+LOOK = 10.0  # seconds between two looks at which nodes there are
+REFUSALS = 3  # of one source by nodes that do not reach the database, though it answers here
+
+
+class RayCrew:
+    """Tasks on a Ray cluster, so many at a time, each with a connection to the database at most."""
+
+    def __init__(self, address: str | None, count: int | None, work: Work, url: str | None) -> None:
+        """Connect to a cluster, or start one on this machine.
+
+        Args:
+            address: Of the cluster; None for RAY_ADDRESS, else one on this machine.
+            count: Sources at a time; None for one on every core of the cluster.
+            work: How sources are read.
+            url: Of the database; None for the configured one.
+
+        Raises RayMissing, RayUnreachable, DatabaseNotShared, DeviceUnavailable.
+        """
+        url = url or settings.database_url()
+        self._cluster = Cluster(address, count)
+        with closed_on_error(self._cluster):
+            check_reach(self._cluster, url)
+            self._nodes = self._cluster.nodes()
+            self._looked = time.monotonic()
+            self._gpu = needs_gpu(work.options.get("device", "auto"), self._nodes)
+        cores = int(sum(node.cores for node in self._nodes))
+        self._count = count or max(1, cores)
+        self._work = work
+        folder = os.getcwd()  # noqa: PTH109  # as typed
+        self._home = Home(platform.node(), folder, str(settings.data_dir()), url)
+        self._remote = self._cluster.ray.remote(numbered)
+        self._tasks: dict[Any, Task] = {}
+        self._begun: list[Event] = []
+        self._refusals: Counter[Task] = Counter()
+
+    @property
+    def busy(self) -> int:
+        """How many are at work, or wait for a node that has room."""
+        return len(self._tasks)
+
+    @property
+    def idle(self) -> int:
+        """How many could take a source now."""
+        return self._count - self.busy
+
+    def has_room(self, task: Task) -> bool:  # noqa: ARG002  # Ray itself knows
+        """Return that there is room: Ray has a source wait for a node with as much as it takes."""
+        return True
+
+    def begin(self, task: Task) -> None:
+        """Give a source to the cluster."""
+        share = self._share(task)
+        options: Options = {**self._work.options, "threads": max(1, int(share.cores))}
+        if self._gpu:
+            options["device"] = "cuda"  # the only one that the task sees
+        order = Order(
+            task=task,
+            work=replace(self._work, options=options),
+            home=self._home,
+            is_file=local_path(task.source) is not None,
+        )
+        remote = self._remote.options(
+            num_cpus=share.cores,
+            num_gpus=share.gpus,
+            memory=int(share.memory),
+            max_retries=ATTEMPTS - 1,
+            retry_exceptions=False,
+        )
+        self._tasks[remote.remote(order)] = task
+        self._begun.append(Started(task))
+
+    def events(self, seconds: float) -> list[Event]:
+        """Return what has happened, after a while at most."""
+        events, self._begun = self._begun, []
+        if not self._tasks:
+            time.sleep(0 if events else seconds)
+            return events
+        ray = self._cluster.ray
+        refs = list(self._tasks)
+        ray.wait(refs, timeout=0 if events else seconds)
+        ended, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
+        for ref in ended:
+            events += self._heard(ref)
+        return events
+
+    def close(self) -> None:
+        """End what is under way, and leave the cluster."""
+        self._tasks.clear()
+        self._cluster.close()
+
+    def _share(self, task: Task) -> Share:
+        """Return what a source takes of the nodes that there are now."""
+        now = time.monotonic()
+        if now - self._looked > LOOK:
+            self._nodes = self._cluster.nodes()
+            self._looked = now
+        cores = self._work.options.get("threads")
+        return share_of(task, self._nodes, gpu=self._gpu, cores=cores)
+
+    def _heard(self, ref: Any) -> list[Event]:
+        """Return what one task says; of one whose process was lost too often, that."""
+        task = self._tasks.pop(ref)
+        exceptions = self._cluster.ray.exceptions
+        try:
+            answer: Answer = self._cluster.ray.get(ref)
+        except exceptions.RayTaskError as exc:
+            error = FailedOnCluster(source=task.source, reason=first_line(exc.cause or exc))
+            return [Ended(Result(task, error=error))]
+        except exceptions.RayError as exc:
+            return [Lost(replace(task, attempts=ATTEMPTS), first_line(exc))]
+        return [self._bounded(event, answer.node) for event in answer.events]
+
+    def _bounded(self, event: Event, node: str) -> Event:
+        """Return an event; for a source that nodes refuse again and again, that it failed."""
+        if not isinstance(event, Ended) or not event.result.database_is_away:
+            return event
+        result = event.result
+        self._refusals[result.task] += 1
+        if self._refusals[result.task] < REFUSALS:
+            return event
+        error = DatabaseNotOnNode(
+            node=node, source=result.task.source, reason=str(result.error).rstrip(".")
+        )
+        return Ended(replace(result, error=error))
+
+
+@contextmanager
+def closed_on_error(cluster: Cluster) -> Iterator[None]:
+    """Leave a cluster where the block fails."""
+    try:
+        yield
+    except BaseException:
+        cluster.close()
+        raise
+
+
+def check_reach(cluster: Cluster, url: str | None) -> None:
+    """Raise DatabaseNotShared where a node cannot reach the database."""
+    if url is None and cluster.is_elsewhere():
+        raise DatabaseNotShared(address=cluster.address)
+
+
+def numbered(order: Order) -> Answer:
+    """Do a task on a node, and say how often Ray had begun it before."""
+    from ray._private.worker import global_worker  # noqa: PLC0415  # Ray tells it nowhere else
+
+    return work_on(order, global_worker.core_worker.get_current_task_attempt_number())
+
+
+def needs_gpu(device: str, nodes: list[Share]) -> bool:
+    """Return whether GPUs measure: where a CUDA device is asked for, or any node has one.
+
+    Raises DeviceUnavailable where one is asked for and no node has any.
+    """
+    is_there = any(node.gpus for node in nodes)
+    if device == "auto":
+        return is_there
+    if device.startswith("cuda") and not is_there:
+        reason = "no node of the Ray cluster has a GPU"
+        raise DeviceUnavailable(device=device, reason=reason)
+    return device.startswith("cuda")
