@@ -117,6 +117,19 @@ class CharacteristicNotKept(Notice):
     """The groups of {model!r} are shown but not stored ({reason})."""
 
 
+class MeasuringGoesOn(Notice):
+    """Of {source!r}, {done} of {total} parts were measured before; going on with the others."""
+
+
+class KeptPartUnusable(Notice):
+    """{path!r} is not used ({reason}): that part of the weights is measured again."""
+
+
+class PartsNotKept(Notice):
+    """What is measured of {source!r} cannot be kept ({reason}): going on without, so that an
+    interrupted run begins anew."""
+
+
 def notify(notice: Notice) -> None:
     """Tell the user, who may go on waiting."""
     LOGGER.warning("%s", notice)

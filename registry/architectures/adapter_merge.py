@@ -81,6 +81,7 @@ def merged(adapter: Checkpoint, base: Checkpoint) -> Checkpoint:
         remote=base.remote or adapter.remote,
         claims=adapter.claims,
         facts=replace(adapter.facts, place=f"{adapter.facts.place}{MERGED_INTO}{base.facts.place}"),
+        stamp=f"{adapter.stamp}{MERGED_INTO}{base.stamp}" if adapter.stamp and base.stamp else None,
     )
 
 

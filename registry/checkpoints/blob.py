@@ -74,6 +74,14 @@ class LocalBlob:
         self.check(status)
         return status.st_size
 
+    @property
+    def written(self) -> int:
+        """When it was written, in nanoseconds, as it was first looked at; 0 before that."""
+        if not self.stamps:
+            return 0
+        *_, written = self.stamps[0]
+        return written
+
     def check(self, status: os.stat_result) -> None:
         """Raise ChangedFile unless this is the file that was first looked at, as it was then."""
         stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)

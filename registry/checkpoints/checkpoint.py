@@ -20,6 +20,8 @@ class Checkpoint:
         left_aside: Other files of weights in the same folder, which were not read.
         claims: What the card and the configs state of the model.
         facts: Where it lies, how large it is and in which format.
+        stamp: Digest of its files' names, lengths and times, or of the hub's commit: as long as it
+            is the same, the weights are taken to be.
     """
 
     source: str
@@ -33,6 +35,7 @@ class Checkpoint:
     left_aside: tuple[str, ...] = ()
     claims: tuple[Claim, ...] = ()
     facts: SourceFacts = NOT_KNOWN
+    stamp: str | None = None
 
     @property
     def family(self) -> str:

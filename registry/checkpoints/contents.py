@@ -28,7 +28,8 @@ from registry.checkpoints.formats.safetensors import read_safetensors
 from registry.checkpoints.formats.signatures import SIGNED, UNREAD_SIGNATURES, WEB_PAGE, format_of
 from registry.checkpoints.model_card import beside, read_weight_map
 from registry.checkpoints.ranks import pieces_of
-from registry.checkpoints.tensors import Contents, Entry, Piece
+from registry.checkpoints.stamps import stamp_of
+from registry.checkpoints.tensors import Contents, Entry, FileStamp, Piece
 from registry.errors import (
     BrokenFile,
     FormatNotRead,
@@ -94,7 +95,13 @@ def open_parts(files: Files, names: list[str], named: int = 0) -> Contents:
     check_ranks(names, label)
     parts = [Part(files[name].label, read_blob(files[name])) for name in names]
     size = sum(part.contents.size for part in parts)
-    return replace(assembled(parts, named), format=parts[0].contents.format, size=size)
+    stamps = [stamp for part in parts for stamp in part.contents.files]
+    return replace(
+        assembled(parts, named),
+        format=parts[0].contents.format,
+        size=size,
+        files=tuple(stamps),
+    )
 
 
 def check_shards(files: Files, name: str) -> None:
@@ -134,6 +141,7 @@ def merge(blobs: list[Blob]) -> Merged:
     config: dict[str, Any] = {}
     owners: dict[str, str] = {}
     claims: dict[Claim, None] = {}
+    stamps: list[FileStamp] = []
     size = 0
 
     for blob in blobs:
@@ -141,6 +149,7 @@ def merge(blobs: list[Blob]) -> Merged:
         config |= contents.config
         claims |= dict.fromkeys(contents.claims)
         size += contents.size
+        stamps += contents.files
         for entry in contents.entries:
             if isinstance(entry, Piece) and entry.shape != entry.whole:
                 raise PartOfModel(path=blob.label, share="one of several parts")
@@ -151,7 +160,13 @@ def merge(blobs: list[Blob]) -> Merged:
 
     # All files of a model are of one format, so that the last one's finish serves for all.
     whole = contents.finished(Contents(entries, config), blobs[0].label)
-    whole = replace(whole, format=contents.format, size=size, claims=tuple(claims))
+    whole = replace(
+        whole,
+        format=contents.format,
+        size=size,
+        claims=tuple(claims),
+        files=tuple(stamps),
+    )
     return Merged(whole, owners)
 
 
@@ -168,7 +183,7 @@ def read_blob(blob: Blob) -> Contents:
         raise BrokenFile(path=blob.label, reason=reason)
     suffix = blob.name.rpartition(".")[2]
     contents = READERS[suffix if suffix in READERS else format_of(blob) or suffix](blob)
-    return replace(contents, size=blob.size)
+    return replace(contents, size=blob.size, files=(stamp_of(blob),))
 
 
 def read_tensors(blob: Blob) -> Contents:

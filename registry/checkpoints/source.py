@@ -34,6 +34,7 @@ from registry.checkpoints.quantised import dequantised
 from registry.checkpoints.ranks import without_rank
 from registry.checkpoints.source_facts import SourceFacts
 from registry.checkpoints.source_names import HUB_ID, is_step
+from registry.checkpoints.stamps import checkpoint_stamp
 from registry.checkpoints.tensors import Contents, Entry
 from registry.checkpoints.towers import asked, config_of_tower, entries_below
 from registry.checkpoints.wrappers import check_whole, unwrapped
@@ -231,6 +232,7 @@ def checkpoint(
             size=contents.size,
             format=contents.format,
         ),
+        stamp=checkpoint_stamp(origin.host, origin.revision, contents, files),
     )
 
 

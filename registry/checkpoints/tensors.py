@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -111,6 +111,20 @@ class Piece(Entry):
     axis: int | None
 
 
+class FileStamp(NamedTuple):
+    """What tells a file from a later one of its name.
+
+    Attributes:
+        name: Its path in the folder.
+        size: Bytes.
+        written: When it was last written, in nanoseconds; 0 on a hub.
+    """
+
+    name: str
+    size: int
+    written: int
+
+
 @dataclass(frozen=True)
 class Contents:
     """The tensors of one file or several.
@@ -122,6 +136,7 @@ class Contents:
         format: What the files are, such as `safetensors`.
         size: Bytes of the files.
         claims: What the format itself claims of the model.
+        files: The files.
     """
 
     entries: list[Entry]
@@ -130,6 +145,7 @@ class Contents:
     format: str | None = None
     size: int = 0
     claims: tuple[Claim, ...] = ()
+    files: tuple[FileStamp, ...] = ()
 
 
 class HeadRows(Enum):

@@ -81,7 +81,7 @@ class RunBars:
             self._pace.read(event.task, event.nbytes)
             bar = self._bars.get(event.task.source)
             if bar is not None:
-                text = f"{event.done}/{event.total} tensors"
+                text = f"{100 * event.done // max(1, event.total)} %"
                 self._progress.update(bar, completed=event.done, total=event.total, text=text)
         elif kind in ("Ended", "Lost"):
             source = event.task.source if kind == "Lost" else event.result.task.source

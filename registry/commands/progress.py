@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Bar:
-    """A bar for what takes more than a second: tensors done, and bytes per second.
+    """A bar for what takes more than a second: the share of the work done, and bytes per second.
 
     It is drawn on a terminal alone: what stderr is redirected into gets no bars.
     """
@@ -37,7 +37,7 @@ class Bar:
             self.progress.stop()
 
     def __call__(self, done: int, total: int, nbytes: int) -> None:
-        """Show that a tensor is done."""
+        """Show that a tensor is done: so many bytes of the whole work, and of the tensor."""
         self.bytes += nbytes
         elapsed = time.monotonic() - self.start
         if elapsed < self.PATIENCE:
@@ -54,19 +54,12 @@ class Bar:
 
 def bar_of(title: str, console: "Console") -> "tuple[Progress, TaskID]":
     """Return a bar that is drawn on a console, and the one task in it."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     progress = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("tensors, {task.fields[rate]}"),
+        TextColumn("{task.percentage:.0f} %, {task.fields[rate]}"),
         TimeRemainingColumn(),
         console=console,
     )

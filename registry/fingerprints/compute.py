@@ -19,10 +19,13 @@ from registry.fingerprints.branch_sketches import BranchProducts
 from registry.fingerprints.clustering import cluster_with_certainty
 from registry.fingerprints.device import one_thread_each
 from registry.fingerprints.digests import OtherTensor
+from registry.fingerprints.kept_parts import KeptParts, kept_parts
 from registry.fingerprints.matrix import MeasuredMatrix
 from registry.fingerprints.meter import Meter, WantedTensor
 from registry.fingerprints.options import measure_options
+from registry.fingerprints.ordered import in_order
 from registry.fingerprints.own_sketches import BranchPlace, own_sketches
+from registry.fingerprints.parts import Part, in_parts
 from registry.fingerprints.record import (
     RANK,
     Fingerprint,
@@ -65,14 +68,18 @@ def compute(
     origin = open_layout(checkpoint, timing)
     meter = Meter(options, origin.stream, timing)
     with one_thread_each(), POOL.reusing(readahead.BUDGET):
-        readings = measure(meter, origin, progress)
+        kept = kept_parts(checkpoint, options, parts_of(origin))
+        readings = measure(meter, origin, progress, kept)
         if checkpoint.kind == "adapter":
             readings = without_untouched(readings, checkpoint.source)
         check(readings.matrices, checkpoint.source, allow_nonfinite=allow_nonfinite)
         readings = without_zero(readings, checkpoint.source)
         own = own_axes(meter, origin, readings)
         clustered = cluster_with_certainty(meter, readings.matrices, remote=checkpoint.remote)
-    return assemble(origin, readings, own, clustered, rank)
+    fingerprint = assemble(origin, readings, own, clustered, rank)
+    if kept is not None:
+        kept.remove()
+    return fingerprint
 
 
 def open_layout(checkpoint: Checkpoint, timing: Timing) -> Origin:
@@ -90,16 +97,21 @@ def open_layout(checkpoint: Checkpoint, timing: Timing) -> Origin:
         return Origin(checkpoint, layout, read_residual_stream(layout, checkpoint.config))
 
 
-def measure(meter: Meter, origin: Origin, progress: Progress | None) -> Readings:
-    """Measure every tensor that holds weights, once, in the order of the files."""
+def measure(
+    meter: Meter, origin: Origin, progress: Progress | None, kept: KeptParts | None = None
+) -> Readings:
+    """Measure every tensor that holds weights, once; what was measured is added up in their order.
+
+    Args:
+        kept: Of an earlier run, and for a later one; None to keep nothing.
+    """
     order = {entry.name: i for i, entry in enumerate(origin.checkpoint.entries)}
     matrices: list[MeasuredMatrix] = []
     others: list[OtherTensor] = []
     branches = BranchProducts(origin.stream)
     histograms: defaultdict[str, np.ndarray] = defaultdict(no_counts)
-    in_order = wanted_tensors(origin)
     remote = origin.checkpoint.remote
-    for measured in meter.measure(in_order, remote=remote, progress=progress):
+    for measured in in_order(meter, parts_of(origin), progress, kept, remote=remote):
         if isinstance(measured, OtherTensor):
             others.append(measured)
             continue
@@ -114,6 +126,11 @@ def measure(meter: Meter, origin: Origin, progress: Progress | None) -> Readings
         return layer, projection, expert, order[matrix.place.tensor_name], matrix.place.index
 
     return Readings(sorted(matrices, key=model_order), others, branches, histograms)
+
+
+def parts_of(origin: Origin) -> list[Part]:
+    """Return every tensor that holds weights, in the order of the files, in parts."""
+    return in_parts(wanted_tensors(origin))
 
 
 def wanted_tensors(origin: Origin) -> list[WantedTensor]:

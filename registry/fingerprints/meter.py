@@ -28,9 +28,7 @@ from registry.fingerprints.matrix import (
 )
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.options import MeasureOptions
-from registry.fingerprints.progress import OrderedProgress
 from registry.fingerprints.readahead import Job, flow
-from registry.fingerprints.record import Progress
 from registry.fingerprints.timing import Timing
 from registry.numerics.arrays import Values, as_array, as_tensor, is_floating
 from registry.numerics.flat_sketches import flat_sketch
@@ -55,6 +53,11 @@ class WantedTensor(NamedTuple):
 
     entry: Entry
     projections: ProjectionTensor | None
+
+    @property
+    def results(self) -> int:
+        """How many results it gives: one for each matrix, or one digest."""
+        return 1 if self.projections is None else len(self.projections.parts)
 
 
 class WantedMatrices(NamedTuple):
@@ -86,17 +89,17 @@ class Meter:
     timing: Timing
 
     def measure(
-        self, wanted: Sequence[WantedTensor], *, remote: bool, progress: Progress | None
+        self, wanted: Sequence[WantedTensor], finished: Callable[[int], None], *, remote: bool
     ) -> Iterator[MeasuredMatrix | OtherTensor]:
         """Yield the statistics of every projection and the digest of everything else, in any order.
 
         Args:
+            finished: Called with the position of each tensor once it was measured.
             remote: Whether tensors come over a network.
 
         Raises whatever reading a tensor raises.
         """
         batches = Batches(self.options.batch_bytes, self.options.threads)
-        reports = OrderedProgress(progress, [tensor.entry.stored_bytes for tensor in wanted])
         jobs = [
             Job(tensor.entry.nbytes, partial(self.tensor_tasks, tensor, batches))
             for tensor in wanted
@@ -104,7 +107,7 @@ class Meter:
         for position, measured_by_task in self.results(jobs, remote=remote):
             for measured in measured_by_task:
                 yield from measured
-            reports.finish(position)
+            finished(position)
 
         for batch in batches.take():
             yield from self.measure_batch(batch, batches)

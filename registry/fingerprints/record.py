@@ -14,7 +14,10 @@ RANKS = (16, 64, 256)  # of the clusterings, as far as a fingerprint's own rank 
 RANK = 64  # of a fingerprint unless asked otherwise
 
 Progress = Callable[[int, int, int], None]
-"""Called after each tensor with (tensors done, tensors in all, bytes of the tensor)."""
+"""Called after each tensor with (work done, work in all, bytes of the tensor).
+
+Work is in bytes, of which those that take less time count for less.
+"""
 
 
 @dataclass(frozen=True)
