@@ -149,6 +149,11 @@ class ComparedModel:
         length = math.hypot(*self.std)
         return tuple(std / length for std in self.std)
 
+    @property
+    def bf16_digest(self) -> str:
+        """The digest that the whole model has once it is cast to bf16."""
+        return self.cast_digest or self.digest
+
     @cached_property
     def by_name(self) -> Mapping[str, str]:
         """Digests of the tensors outside the projections, in bf16."""
