@@ -282,6 +282,26 @@ class HubOffline(CheckpointError):
     HF_HUB_OFFLINE or give a folder."""
 
 
+class HubAuthorUnknown(RegistryError):
+    """The hub shows no models of {author!r}; check the name, and set HF_TOKEN if they are
+    private."""
+
+
+class HubCollectionUnknown(RegistryError):
+    """The hub shows no collection {slug!r} with models in it; give what its address has after
+    /collections/, and set HF_TOKEN if it is private."""
+
+
+class HubModelsRefused(RegistryError):
+    """The hub's list of the models of {name!r} cannot be right ({reason}); check the name and
+    HF_ENDPOINT."""
+
+
+class HubModelsAway(RegistryError):
+    """The hub does not list the models of {name!r} ({reason}); check the network, HF_ENDPOINT and
+    HF_TOKEN, or give ids by --from."""
+
+
 class NoSuchWellKnownFamily(RegistryError):
     """The starter list has no family {family!r}; it has {families}."""
 

@@ -1,13 +1,13 @@
 """Many sources in one command, and what became of those of earlier ones."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from registry.commands.options import Command, json_option, option
+from registry.commands.bulk_options import RAY, BulkOptions, listed_sources
+from registry.commands.options import json_option, option
 from registry.commands.printing import (
     say,
     say_error,
@@ -22,98 +22,6 @@ if TYPE_CHECKING:
     from registry.bulk.crew import Event
     from registry.bulk.run import Finished, Planned, Summary
     from registry.bulk.start import Sharing
-    from registry.bulk.wanted import Wanted
-
-ORDERS = ("smallest", "largest", "listed")
-RAY = "ray"
-ENGINES = ("local", RAY)
-
-
-@dataclass(frozen=True)
-class BulkOptions:
-    """What was typed of a run of many sources, named after the flags."""
-
-    tree: tuple[str, ...]
-    from_: tuple[str, ...]
-    retry_failed: bool
-    workers: int | None
-    engine: str
-    address: str | None
-    order: str
-    log: Path | None
-
-    @property
-    def is_asked_for(self) -> bool:
-        """Whether this is a run of many sources."""
-        lists = self.tree or self.from_ or self.retry_failed
-        sharing = self.workers or self.engine == RAY or self.address or self.log
-        return bool(lists or sharing)
-
-
-def bulk_options(command: Command) -> Command:
-    """Add the options of a run of many sources."""
-    shared = [
-        option("--tree", multiple=True, metavar="DIR", help="Every model below a folder."),
-        option(
-            "--from",
-            multiple=True,
-            metavar="FILE|-",
-            help="Sources of a list, one a line: a path, a hub id, or JSON with source, name,"
-            " family, revision and tags.",
-        ),
-        option(
-            "--retry-failed",
-            is_flag=True,
-            help="Also what failed before and would be skipped; without a SOURCE, that alone.",
-        ),
-        option(
-            "--workers",
-            type=click.IntRange(1, 1024),
-            help="Sources read at a time [default: one on every core].",
-        ),
-        option(
-            "--order",
-            type=click.Choice(ORDERS),
-            default=ORDERS[0],
-            show_default=True,
-            help="Which sources of a run come first.",
-        ),
-        option(
-            "--engine",
-            type=click.Choice(ENGINES),
-            default=ENGINES[0],
-            show_default=True,
-            help="Share a run out to processes of this machine, or to a Ray cluster.",
-        ),
-        option(
-            "--address",
-            metavar="ADDRESS",
-            help="Of the Ray cluster [default: RAY_ADDRESS, else one on this machine].",
-        ),
-        option(
-            "--log",
-            type=click.Path(dir_okay=False, path_type=Path),
-            metavar="FILE",
-            help="Append a JSON line for each event of a run.",
-        ),
-    ]
-    for add_option in reversed(shared):
-        command = add_option(command)
-    return command
-
-
-def taken_bulk(options: dict[str, Any]) -> BulkOptions:
-    """Take the options of a run of many sources out of all options."""
-    return BulkOptions(
-        tree=options.pop("tree"),
-        from_=options.pop("from"),
-        retry_failed=options.pop("retry_failed"),
-        workers=options.pop("workers"),
-        engine=options.pop("engine"),
-        address=options.pop("address"),
-        order=options.pop("order"),
-        log=options.pop("log"),
-    )
 
 
 def ingest_many(
@@ -133,7 +41,7 @@ def ingest_many(
         raise click.UsageError("--address goes with --engine ray.")
     listed = list(listed_sources(sources, bulk))
     if not listed and not bulk.retry_failed:
-        raise click.UsageError("Give a SOURCE, --tree, --from or --retry-failed.")
+        raise click.UsageError("Give a SOURCE, a list of sources, or --retry-failed.")
 
     from registry import Registry
     from registry.report.bulk import answer_json, told
@@ -169,20 +77,6 @@ def sharing_of(bulk: BulkOptions, template: str | None, family: str | None) -> "
         retry=bulk.retry_failed,
         family=family,
     )
-
-
-def listed_sources(sources: Sequence[str], bulk: BulkOptions) -> "Iterator[Wanted]":
-    """Yield what was named, in the order of arguments, trees and lists."""
-    from registry.bulk.lists import listed_in
-    from registry.bulk.trees import models_below
-    from registry.bulk.wanted import Wanted
-
-    for source in sources:
-        yield Wanted(source)
-    for folder in bulk.tree:
-        yield from models_below(folder)
-    for path in bulk.from_:
-        yield from listed_in(path)
 
 
 class Teller:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from registry.checkpoints.source_names import check_source
-from registry.commands.bulk import BulkOptions, bulk_options, ingest_many, taken_bulk
+from registry.commands.bulk import ingest_many
+from registry.commands.bulk_options import BulkOptions, bulk_options, taken_bulk
 from registry.commands.measured_run import measured_run
 from registry.commands.options import (
     device_option,
@@ -61,8 +62,9 @@ def ingest(
 
     A hub id is org/model, org/model@revision or, where it holds several models, org/model:file.
 
-    Many sources, of --tree or --from, are one run: several are read at a time, what was done before
-    is skipped, and what fails is kept with its reason for `registry jobs` and --retry-failed.
+    Many sources, of --tree, --from or lists of the hub, are one run: several are read at a time,
+    what was done before is skipped, and what fails is kept with its reason for `registry jobs` and
+    --retry-failed.
 
     --well-known takes the place of a SOURCE: 300 open models of the hub, which are read where they
     lie; those that are registered are skipped, and after a failure the next is tried.

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs, quote, unquote, urlencode, urlsplit
 
 from hub_faults import ANSWERS, DAMAGE, LENGTHS, LIE, STORES, Fault
 from hub_files import STORED, describe, etag
+from hub_lists import Listed, is_list
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,9 @@ class Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)  # which no client tries again
             return
         self.hub, self.route = self.server.hubs[number], f"/{rest}"
+        if is_list(self.route):
+            self.list()
+            return
         for route, name in self.ROUTES.items():
             match = re.fullmatch(route, urlsplit(self.route).path)
             if match:
@@ -148,6 +152,20 @@ class Handler(BaseHTTPRequestHandler):
                 "siblings": siblings,
             }
         )
+
+    def list(self) -> None:
+        """The models of an author, or a collection, a part at a time."""
+        listed = Listed(self.hub, self.route)
+        self.repo = listed.name
+        repository = self.hub.repositories.get(listed.name, Repository())
+        self.mishap = self.strike(repository.fault, "list")
+        if self.fails():
+            return
+        if listed.content is None:
+            self.error(HTTPStatus.NOT_FOUND, None, "Collection not found")
+        else:
+            headers = {"Content-Type": "application/json", **listed.headers}
+            self.send(HTTPStatus.OK, headers, json.dumps(listed.content).encode())
 
     def tree(self) -> None:
         """All files with sizes and hashes, as `recursive=true` asks for."""

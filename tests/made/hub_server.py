@@ -60,6 +60,8 @@ class Hub:
     def __init__(self) -> None:
         self.number = str(next(NUMBERS))
         self.repositories: dict[str, Repository] = {}
+        self.collections: dict[str, list[dict[str, Any]]] = {}
+        self.page = 1000  # items of a list at a time
         self.requests: list[Request] = []
         self.lock = Lock()
         self.arrived = Condition()

@@ -14,6 +14,9 @@ WEIGHT_FILES = limit("hub-weight-files")
 FILE_BYTES = limit("hub-file-bytes")
 JSON_BYTES = limit("hub-json-bytes")
 REDIRECTS = limit("hub-redirects")
+PAGES = limit("hub-pages")
+MODELS = limit("hub-models")
+MODELS_SECONDS = limit("hub-models-seconds")
 LOST_SECONDS = limit("hub-silent-seconds")
 
 ADDRESSES = 4  # that may refuse one range before the hub is asked for the range itself
