@@ -59,6 +59,11 @@ class DatabaseSilent(Notice):
     still waiting."""
 
 
+class NothingBegun(Notice):
+    """The database, or a pooler before it, has begun no transaction for {seconds:.0f} s; still
+    waiting."""
+
+
 class DatabaseAway(Notice):
     """The database takes no connection ({reason}); trying again for up to {limit:.0f} s."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Dialect, Engine
 from sqlalchemy.exc import DBAPIError
 
 from registry.database.failures import LOST, reason, sqlstate
-from registry.notices import DatabaseAway, notify
+from registry.notices import DatabaseAway, Notice, notify
 
 PATIENCE = 90.0  # seconds in which a database that was there may come back: a minute and a start
 FIRST_PATIENCE = 10.0  # seconds for one that a command has not met yet
@@ -30,15 +30,19 @@ IN_VAIN: "WeakSet[Dialect]" = WeakSet()
 """Of engines whose database was waited for in vain, and has not answered since."""
 
 
-def fresh_connection(engine: Engine) -> Connection:
+def fresh_connection(engine: Engine, tell: Callable[[Notice], None] | None = None) -> Connection:
     """Return a new connection in a transaction, within PATIENCE. Raises DBAPIError.
 
     After it was waited for in vain once, a database is asked once each time: who stores many
     fingerprints does not wait for each.
+
+    Args:
+        engine: Of the database.
+        tell: Takes the notice that it is waited for; None notifies the user.
     """
     limit = 0.0 if engine.dialect in IN_VAIN else PATIENCE
     try:
-        connection = patiently(lambda: begun(engine), AWAY | CUT, limit)
+        connection = patiently(lambda: begun(engine), AWAY | CUT, limit, tell)
     except DBAPIError:
         IN_VAIN.add(engine.dialect)
         raise
@@ -71,7 +75,10 @@ def begun(engine: Engine) -> Connection:
 
 
 def patiently(
-    connect: Callable[[], Connection], passing: frozenset[str], limit: float
+    connect: Callable[[], Connection],
+    passing: frozenset[str],
+    limit: float,
+    tell: Callable[[Notice], None] | None = None,
 ) -> Connection:
     """Return what connects, as soon as it does; try again after errors that pass.
 
@@ -79,6 +86,7 @@ def patiently(
         connect: Raises DBAPIError where it does not.
         passing: SQLSTATEs of errors that pass.
         limit: In seconds; the last attempt begins before it.
+        tell: Takes the notice that there will be others; None notifies the user.
     """
     deadline = time.monotonic() + limit
     pause = FIRST_PAUSE
@@ -90,7 +98,7 @@ def patiently(
             if sqlstate(exc) not in passing or time.monotonic() >= deadline:
                 raise
             if is_first:
-                notify(DatabaseAway(reason=reason(exc), limit=limit))
+                (tell or notify)(DatabaseAway(reason=reason(exc), limit=limit))
                 is_first = False
         # many that wait for one server come back at different moments
         time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # no secret

@@ -12,11 +12,11 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from registry.database.addresses import shown
-from registry.database.bounds import READING, WRITING, with_bounds
+from registry.database.bounds import READING, WRITING, process_of, with_bounds
 from registry.database.connection import translated
 from registry.database.failures import error_of, kind_of, reason, sqlstate
 from registry.database.patience import CUT, fresh_connection
-from registry.database.waits import Watch, holder, watched
+from registry.database.waits import Watch, holder, watching
 from registry.errors import CommitUnknown, LockTimeout, RegistryError
 from registry.notices import Reconnecting, notify
 
@@ -99,10 +99,12 @@ def check_answers(engine: Engine) -> None:
 def attempt(engine: Engine, work: Callable[[Session], T]) -> T:
     """Run work in a transaction once. Raises DBAPIError, CommitLost and what work raises."""
     with (
-        fresh_connection(engine) as connection,
+        watching(engine) as watch,
+        fresh_connection(engine, watch.tell) as connection,
         Session(connection, join_transaction_mode="control_fully") as session,
     ):
-        with watched(engine, connection) as watch, lock_timeouts_told(engine, watch):
+        watch.follow(process_of(connection))
+        with lock_timeouts_told(engine, watch):
             answer = work(session)
             try:
                 session.commit()

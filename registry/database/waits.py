@@ -11,9 +11,10 @@ from sqlalchemy.exc import DBAPIError
 from registry.database.bounds import process_of
 from registry.database.failures import reason
 from registry.errors import RegistryError
-from registry.notices import DatabaseSilent, WriterWaits, notify
+from registry.notices import DatabaseSilent, NothingBegun, Notice, WriterWaits, notify
 
 SILENCE = 2.0  # seconds of a wait before it is told
+BEGIN_SILENCE = 5.0  # likewise where no transaction begins, as before a pooler without connections
 INTERVAL = 2.0  # seconds between two looks at who is waited for
 NOBODY = "which has ended since"
 
@@ -65,27 +66,50 @@ def holder(engine: Engine) -> str:
 class Watch(threading.Thread):
     """Looks from outside, after a silence, whom a session waits for, and tells it."""
 
-    def __init__(self, engine: Engine, pid: int) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__(daemon=True, name="registry lock watch")
         self.engine = engine
-        self.pid = pid
+        self.pid: int | None = None
+        self.begun = threading.Event()
         self.ended = threading.Event()
         self.holder = ""
         self.silent = False
+        self.told = False
         self.began = time.monotonic()
+
+    def follow(self, pid: int) -> None:
+        """Look after a transaction that has begun in a process of the server."""
+        self.pid = pid
+        self.begun.set()
+
+    def end(self) -> None:
+        """Look no further."""
+        self.ended.set()
+        self.begun.set()
+        self.join(1.0)
+
+    def tell(self, notice: Notice) -> None:
+        """Tell the user why the work does not go on."""
+        self.told = True
+        notify(notice)
 
     def run(self) -> None:
         """Look until the transaction has ended; tell each new holder once."""
+        if not self.begun.wait(BEGIN_SILENCE):
+            if not self.told:
+                self.tell(NothingBegun(seconds=time.monotonic() - self.began))
+            self.begun.wait()
         pause = SILENCE
         while not self.ended.wait(pause):
             pause = INTERVAL
+            assert self.pid is not None
             try:
                 blocking = seen(self.engine, BLOCKING, pid=self.pid)
             except (DBAPIError, RegistryError) as exc:
                 self.tell_silence(exc)
                 continue
             if blocking and blocking != self.holder and not self.ended.is_set():
-                notify(WriterWaits(holder=blocking))
+                self.tell(WriterWaits(holder=blocking))
                 self.holder = blocking
 
     def tell_silence(self, exc: DBAPIError | RegistryError) -> None:
@@ -94,16 +118,23 @@ class Watch(threading.Thread):
             return
         self.silent = True
         why = reason(exc) if isinstance(exc, DBAPIError) else str(exc).rstrip(".")
-        notify(DatabaseSilent(seconds=time.monotonic() - self.began, reason=why))
+        self.tell(DatabaseSilent(seconds=time.monotonic() - self.began, reason=why))
 
 
 @contextmanager
-def watched(engine: Engine, connection: Connection) -> Iterator[Watch]:
-    """Tell whom the connection's transaction waits for, should it wait for long."""
-    watch = Watch(engine, process_of(connection))
+def watching(engine: Engine) -> Iterator[Watch]:
+    """Tell that no transaction begins, and whom that waits for which `follow` is told of."""
+    watch = Watch(engine)
     watch.start()
     try:
         yield watch
     finally:
-        watch.ended.set()
-        watch.join(1.0)
+        watch.end()
+
+
+@contextmanager
+def watched(engine: Engine, connection: Connection) -> Iterator[None]:
+    """Tell whom the connection's transaction waits for, should it wait for long."""
+    with watching(engine) as watch:
+        watch.follow(process_of(connection))
+        yield

@@ -140,6 +140,20 @@ def test_a_pooler_keeps_nothing_of_an_upgrade(empty_url):
         assert rows(empty_url, advisory) == [(0,)]
 
 
+def test_a_pooler_that_lets_us_wait_is_told(url, caplog, monkeypatch):
+    """It takes the connection, and no transaction begins."""
+    with Pooler(url) as pooler:
+        engine = engine_to(pooler.url)
+        in_transaction(engine, lambda session: session.scalar(text("SELECT 1")))
+        assert caplog.messages == []
+        monkeypatch.setattr(waits, "BEGIN_SILENCE", 0.2)
+        pooler.flowing.clear()
+        threading.Timer(0.6, pooler.flowing.set).start()
+        assert in_transaction(engine, lambda session: session.scalar(text("SELECT 1"))) == 1
+    assert len(caplog.messages) == 1
+    assert "has begun no transaction for" in caplog.text
+
+
 def test_a_database_that_falls_silent_is_told(url, caplog):
     """One that answers neither the transaction nor a second connection; both go on when it does."""
     with Pooler(url) as pooler:

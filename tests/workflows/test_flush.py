@@ -188,7 +188,7 @@ def test_a_database_that_comes_back_is_waited_for(url, model, after_reading, mon
         notices.append(notice)
         mend()
 
-    monkeypatch.setattr(patience, "notify", tell)
+    monkeypatch.setattr("registry.database.waits.notify", tell)
     with registry.Registry(url) as known:
         assert known.ingest(model).new
     assert [type(notice).__name__ for notice in notices] == ["DatabaseAway"]
