@@ -264,7 +264,8 @@ class Chaos:
             tables = connection.execute(
                 "SELECT table_name FROM information_schema.columns JOIN information_schema.tables"
                 " USING (table_schema, table_name) WHERE column_name = 'model_id'"
-                " AND table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY table_name"
+                " AND table_schema = 'registry_tables' AND table_type = 'BASE TABLE'"
+                " AND table_name NOT IN ('events', 'jobs') ORDER BY table_name"
             ).fetchall()
             counts = [
                 f"(SELECT count(*) FROM {name} WHERE model_id = models.id) AS {name}"  # noqa: S608  # the names are the catalogue's

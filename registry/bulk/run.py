@@ -102,7 +102,7 @@ def run(engine: Engine, plan: Plan, crew: Crew, new: NewRun, rank: int, watch: W
     A source whose worker ends is begun again, at the end of the list. While the database is away
     nothing is begun. What could not be stored is stored at the end, if the database is back.
     """
-    alive = psutil.pids()
+    alive = living()
     try:
         number = in_transaction(engine, partial(runs.begin, run=new, alive=alive))
         recorder = Recorder(engine, number, rank)
@@ -118,6 +118,12 @@ def run(engine: Engine, plan: Plan, crew: Crew, new: NewRun, rank: int, watch: W
     finally:
         crew.close()
     return summary
+
+
+def living() -> set[int]:
+    """Return the numbers of this machine's processes; one that nobody has waited for has ended."""
+    processes = psutil.process_iter(["status"])
+    return {one.pid for one in processes if one.info["status"] != psutil.STATUS_ZOMBIE}
 
 
 class Running:
@@ -147,22 +153,21 @@ class Running:
                 break
             if not self._is_away:
                 self._share_out()
-            self._listen(LOOK)
+            for event in self._crew.events(LOOK):
+                self._watch(event)
+                self._heed(event)
             self._recorder.keep()
         self._store_spooled()
         seconds = time.monotonic() - start
         return Summary(number, self._plan, self._results, seconds, left=len(self._queue))
 
     def leave(self) -> None:
-        """Close the crew, and record what was done when it ended."""
+        """Close the crew, and record what was done when it ended; the rest is of no more use."""
         self._crew.close()
-        self._listen(0)
-
-    def _listen(self, seconds: float) -> None:
-        """Do what events ask for, after a while at most."""
-        for event in self._crew.events(seconds):
-            self._watch(event)
-            self._heed(event)
+        for event in self._crew.events(0):
+            if not isinstance(event, Lost):
+                self._watch(event)
+                self._heed(event)
 
     def _share_out(self) -> None:
         """Give sources to idle workers, in order, as far as the memory reaches."""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -158,6 +159,7 @@ def ending_of(code: int | None) -> str:
 @contextmanager
 def interrupts_held() -> Iterator[None]:
     """Hold back Ctrl-C in the block, for this process and, until it says otherwise, a new one."""
+    resource_tracker.ensure_running()  # a process of Python's, whose start lets signals through
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

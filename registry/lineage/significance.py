@@ -14,6 +14,7 @@ from registry.lineage.verdict import EvidenceKind
 
 if TYPE_CHECKING:
     from registry.lineage.comparison import ModelComparison
+    from registry.lineage.features import ModelFeatures
 
 COMMON_AXES = 0.75  # cosine of the layers above which axes that starts share do not explain it
 LEAST_LAYERS = 2  # that are matched in own axes: one can be rotated upon almost any other
@@ -49,10 +50,15 @@ def uncounted_kinds(comparison: "ModelComparison") -> frozenset[str]:
             kinds.add(kind)
         if kind == EvidenceKind.STREAM and grown and alignment.similarity < COMMON_AXES:
             kinds.add(kind)
-    narrow = min(features.model.hidden_size for features in models) < OWN_AXES
-    if grown or narrow or matched_in_own_axes(comparison) < LEAST_LAYERS:
+    all_tell = all(tells_in_own_axes(features) for features in models)
+    if grown or not all_tell or matched_in_own_axes(comparison) < LEAST_LAYERS:
         kinds |= {EvidenceKind.OWN, EvidenceKind.COMBINED}
     return frozenset(kinds)
+
+
+def tells_in_own_axes(features: "ModelFeatures") -> bool:
+    """Return whether agreement in own axes can count: of models with enough axes and layers."""
+    return features.model.hidden_size >= OWN_AXES and features.own.shape[1] >= LEAST_LAYERS
 
 
 def matched_in_own_axes(comparison: "ModelComparison") -> int:

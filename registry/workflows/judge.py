@@ -22,6 +22,7 @@ from registry.lineage.kinship import ComparedCandidate, claimed_among, verdict_a
 from registry.lineage.own_alignment import align_own, own_tables
 from registry.lineage.settled import is_settled
 from registry.lineage.shortlist import likeliest
+from registry.lineage.significance import tells_in_own_axes
 from registry.lineage.training_recipe import recipe_distance, recipe_profile
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 
@@ -200,7 +201,12 @@ class Judge:
 
     @cached_property
     def alike_in_own_axes(self) -> list[str]:
-        """The models that agree in own axes as unrelated ones seldom do, the best first."""
+        """The models that agree in own axes as unrelated ones seldom do, the best first.
+
+        None, where such an agreement would count for nothing.
+        """
+        if not tells_in_own_axes(self.features):
+            return []
         near = without(
             self.itself,
             near_sketches.by_own_axes(self.session, self.fingerprint, OWN_SHORTLIST, self.outline),
