@@ -45,11 +45,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import psycopg
-from chaos import leaks, socket_folders
+from chaos import leaks
 from safetensors.numpy import save_file
 
 from registry.database.embedded.processes import members, postmaster
 from registry.database.embedded.server import Server
+from registry.database.embedded.sockets import usual_folder
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, str(ROOT / "cli.py")]
@@ -122,7 +123,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", action="store_true", help="only the JSON line, no rows")
     options = parser.parse_args()
-    before = socket_folders()
     tally = Tally(models=options.models)
     dice = random.Random(options.seed)
     with tempfile.TemporaryDirectory(prefix="bulk-chaos-") as scratch:
@@ -131,7 +131,6 @@ def main() -> None:
         for number in range(options.rounds):
             one = Round(tree, Path(scratch) / f"data-{number}", tally, dice, options)
             one.run()
-    tally.leaked += len(socket_folders() - before)
     print(json.dumps({**vars(tally), "seconds": round(tally.seconds, 1), "seed": options.seed}))
 
 
@@ -182,7 +181,8 @@ class Round:
         self.tally.seconds += time.monotonic() - began
         counts = self.look()
         self.wait_for_the_end()
-        leaked = leaks(self.server)
+        sockets = usual_folder(self.server.data_dir / "sockets")
+        leaked = leaks(self.server) + sockets.exists()
         self.tally.leaked += leaked
         if not self.options.json or any(counts.values()) or leaked or errors:
             row = f"{self.tally.rounds:3} {' '.join(self.faults)}: codes {self.codes}, {counts}"

@@ -1,10 +1,11 @@
-"""A crew without processes: it answers for each source what a test says."""
+"""Crews without processes: one answers what a test says, one ingests in this process."""
 
 from collections import deque
 
 from registry.bulk.crew import Ended, Lost, Started
-from registry.bulk.job import Result
+from registry.bulk.job import Result, ingest_task
 from registry.bulk.wanted import Task, Wanted
+from registry.database.connection import open_whole
 from registry.errors import Spooled
 
 
@@ -67,6 +68,19 @@ class FakeCrew:
             return Ended(Result(task, outcome="unchanged", seconds=1.0))
         outcome = "spooled" if isinstance(answer, Spooled) else None
         return Ended(Result(task, outcome=outcome, error=answer))
+
+
+class InlineCrew(FakeCrew):
+    """Ingests one source at a time in this process, with the work that a run hands out."""
+
+    def __init__(self, count, work, url):
+        super().__init__(count=count)
+        self._work = work
+        self._url = url
+
+    def _answer(self, task):
+        with open_whole(self._url) as engine:
+            return Ended(ingest_task(engine, task, self._work))
 
 
 def tasks(*sources):
