@@ -100,6 +100,11 @@ class SourceRepeated(Notice):
     """The process that read {source!r} ended ({reason}); the source is read again, last of all."""
 
 
+class ClusterHasNoRoom(Notice):
+    """No node of the Ray cluster has room for {source!r}, which takes {cores:g} cores and
+    {memory:.1f} GiB; still waiting for one."""
+
+
 class SpooledOnNode(Notice):
     """What was read of {source!r} waits on the node {node!r}: `registry flush` there stores it."""
 

@@ -97,6 +97,11 @@ class Cluster:
         """Return what every node has that is alive."""
         return [share for _, share in self._alive()]
 
+    def is_at_rest(self) -> bool:
+        """Return whether no core of any node is in use."""
+        free = self.ray.available_resources().get("CPU", 0)
+        return bool(free >= self.ray.cluster_resources().get("CPU", 0))
+
     def is_elsewhere(self) -> bool:
         """Return whether any node is not this machine."""
         return not all(is_here(host) for host, _ in self._alive())

@@ -14,7 +14,7 @@ from registry.bulk.cluster import Cluster, first_line
 from registry.bulk.crew import Ended, Event, Lost, Started
 from registry.bulk.job import Result, Work
 from registry.bulk.on_node import Answer, Home, Order, work_on
-from registry.bulk.shares import Share, share_of
+from registry.bulk.shares import GIB, Share, share_of
 from registry.bulk.survey import local_path
 from registry.bulk.wanted import Task
 from registry.errors import (
@@ -23,12 +23,14 @@ from registry.errors import (
     DeviceUnavailable,
     FailedOnCluster,
 )
+from registry.notices import ClusterHasNoRoom, notify
 
 if TYPE_CHECKING:
     from registry.fingerprints.from_source import Options
 
 ATTEMPTS = 3  # at one source whose process or node is lost
 LOOK = 10.0  # seconds between two looks at which nodes there are
+PATIENCE = 3  # looks at a cluster that does nothing, though it has something to do
 REFUSALS = 3  # of one source by nodes that do not reach the database, though it answers here
 
 
@@ -40,7 +42,7 @@ class RayCrew:
 
         Args:
             address: Of the cluster; None for RAY_ADDRESS, else one on this machine.
-            count: Sources at a time; None for one on every core of the cluster.
+            count: Sources at a time; None for one on every core of the cluster, as it grows.
             work: How sources are read.
             url: Of the database; None for the configured one.
 
@@ -51,10 +53,10 @@ class RayCrew:
         with closed_on_error(self._cluster):
             check_reach(self._cluster, url)
             self._nodes = self._cluster.nodes()
-            self._looked = time.monotonic()
             self._gpu = needs_gpu(work.options.get("device", "auto"), self._nodes)
-        cores = int(sum(node.cores for node in self._nodes))
-        self._count = count or max(1, cores)
+        self._looked = time.monotonic()
+        self._still = 0
+        self._most = count
         self._work = work
         folder = os.getcwd()  # noqa: PTH109  # as typed
         self._home = Home(platform.node(), folder, str(settings.data_dir()), url)
@@ -71,7 +73,8 @@ class RayCrew:
     @property
     def idle(self) -> int:
         """How many could take a source now."""
-        return self._count - self.busy
+        cores = int(sum(node.cores for node in self._nodes))
+        return (self._most or max(1, cores)) - self.busy
 
     def has_room(self, task: Task) -> bool:  # noqa: ARG002  # Ray itself knows
         """Return that there is room: Ray has a source wait for a node with as much as it takes."""
@@ -102,6 +105,8 @@ class RayCrew:
     def events(self, seconds: float) -> list[Event]:
         """Return what has happened, after a while at most."""
         events, self._begun = self._begun, []
+        if time.monotonic() - self._looked > LOOK:
+            self._look()
         if not self._tasks:
             time.sleep(0 if events else seconds)
             return events
@@ -120,12 +125,20 @@ class RayCrew:
 
     def _share(self, task: Task) -> Share:
         """Return what a source takes of the nodes that there are now."""
-        now = time.monotonic()
-        if now - self._looked > LOOK:
-            self._nodes = self._cluster.nodes()
-            self._looked = now
         cores = self._work.options.get("threads")
         return share_of(task, self._nodes, gpu=self._gpu, cores=cores)
+
+    def _look(self) -> None:
+        """Look which nodes there are; tell where none has room for anything, again and again."""
+        self._looked = time.monotonic()
+        self._nodes = self._cluster.nodes()
+        waits = bool(self._tasks) and self._cluster.is_at_rest()
+        self._still = self._still + 1 if waits else 0
+        if self._still == PATIENCE:
+            task = next(iter(self._tasks.values()))
+            share = self._share(task)
+            memory = share.memory / GIB
+            notify(ClusterHasNoRoom(source=task.source, cores=share.cores, memory=memory))
 
     def _heard(self, ref: Any) -> list[Event]:
         """Return what one task says; of one whose process was lost too often, that."""

@@ -38,7 +38,7 @@ def share_of(task: Task, nodes: Sequence[Share], *, gpu: bool, cores: int | None
 
     Args:
         task: The source.
-        nodes: What every node of the cluster has.
+        nodes: What every node of the cluster has; one without cores takes nothing.
         gpu: Whether a GPU measures it.
         cores: That it was said to take; None for as many as its size asks for.
     """
@@ -47,9 +47,10 @@ def share_of(task: Task, nodes: Sequence[Share], *, gpu: bool, cores: int | None
         memory=rounded(needed(task)),
         gpus=limit_above(task.largest, GPU_SHARES, 1) if gpu else 0,
     )
-    if not nodes or any(share.fits(node) for node in nodes):
+    able = [node for node in nodes if node.cores]
+    if not able or any(share.fits(node) for node in able):
         return share
-    largest = max(nodes, key=lambda node: (min(node.gpus, share.gpus), node.memory))
+    largest = max(able, key=lambda node: (min(node.gpus, share.gpus), node.memory))
     return Share(
         cores=min(share.cores, largest.cores),
         memory=min(share.memory, largest.memory),

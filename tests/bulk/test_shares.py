@@ -41,4 +41,10 @@ def test_a_source_waits_for_no_node_that_is_not_there():
     """Where no node has as much, all of one is enough, on a cluster without GPUs too."""
     assert share_of(task(140 * GIB, 8 * GIB), [SMALL], gpu=True) == SMALL
     assert share_of(task(GIB, GIB // 8), [SMALL], gpu=False, cores=64).cores == 4
-    assert share_of(task(GIB, GIB // 8), [], gpu=False, cores=64).cores == 64
+
+
+def test_a_head_without_cores_takes_nothing():
+    """Until there is another node, sources wait for one."""
+    head = Share(cores=0, memory=64 * GIB)
+    assert share_of(task(GIB, GIB // 8), [head], gpu=False).cores == 1
+    assert share_of(task(140 * GIB, 8 * GIB), [head, SMALL], gpu=False) == SMALL
