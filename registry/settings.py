@@ -8,8 +8,6 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_plus
 
-import platformdirs
-
 from registry.errors import NoSuchHome
 
 PASSWORD = re.compile(r"://[^:/?#]*:(.+)@|[?&]\w*password=([^&#]+)")
@@ -89,6 +87,8 @@ def data_dir() -> Path:
     """
     chosen = os.environ.get("REGISTRY_DATA_DIR")
     if not chosen:
+        import platformdirs  # noqa: PLC0415  # fingerprints of small models do without
+
         return platformdirs.user_data_path("registry")
     try:
         return Path(chosen).expanduser().absolute()

@@ -2,7 +2,7 @@
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Protocol
@@ -12,6 +12,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from registry.checkpoints.dtypes import DType
 from registry.errors import BrokenFile, ChangedFile, UnreadableFile
+from registry.numerics.arrays import Values
 
 
 class Blob(Protocol):
@@ -133,6 +134,19 @@ def read_bytes(blob: Blob, offset: int = 0, count: int | None = None) -> bytes:
 
 
 @dataclass(frozen=True)
+class Pieces:
+    """How some values of a tensor are read.
+
+    Attributes:
+        read: What reads the whole of it. Where an entry has another, these are no pieces of it.
+        at: Reads so many values from one on, row by row: at(start, count).
+    """
+
+    read: Callable[[], Values]
+    at: Callable[[int, int], np.ndarray]
+
+
+@dataclass(frozen=True)
 class Span:
     """Where a tensor's elements lie in a blob.
 
@@ -157,7 +171,12 @@ class Span:
 
     def head(self, count: int) -> np.ndarray:
         """Read the first `count` elements of a row-major tensor, flat. Raises BrokenFile."""
-        return Span(self.blob, self.offset, self.dtype, (count,)).read()
+        return self.piece(0, count)
+
+    def piece(self, start: int, count: int) -> np.ndarray:
+        """Read some elements of a row-major tensor, flat. Raises BrokenFile."""
+        offset = self.offset + start * self.dtype.itemsize
+        return Span(self.blob, offset, self.dtype, (count,)).read()
 
     def read(self) -> np.ndarray:
         """Read the tensor; exactly its own bytes are held in memory.

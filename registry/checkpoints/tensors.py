@@ -2,14 +2,15 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from registry.checkpoints.blob import Pieces
 from registry.checkpoints.claim import Claim
 from registry.checkpoints.dtypes import DType
 from registry.checkpoints.initialisation import Initialisation
@@ -40,6 +41,7 @@ class Entry:
             then dequantises.
         head: Reads the first values alone, row by row, where the file keeps them so.
         bytes_stored: Bytes that it takes where it is stored, if these are others than in memory.
+        pieces: Reads some of the values alone, where the file keeps them so.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Entry:
     stored: str | None = None
     head: Callable[[int], Values] | None = None
     bytes_stored: int | None = None
+    pieces: Pieces | None = None
 
     @property
     def stored_bytes(self) -> int:
@@ -87,6 +90,22 @@ class Entry:
         if head is None:
             return self.array().reshape(-1)[:count]
         return self._guarded(lambda: as_array(head(min(count, self.count))))
+
+    @property
+    def comes_in_pieces(self) -> bool:
+        """Whether some of the values can be read alone."""
+        return self.pieces is not None and self.pieces.read == self.read
+
+    def in_pieces(self, count: int) -> Iterator[np.ndarray]:
+        """Read so many values at a time, flat, of a tensor that comes in pieces.
+
+        Raises what `array` raises.
+        """
+        assert self.pieces is not None
+        at = self.pieces.at
+        for start in range(0, self.count, count):
+            length = min(count, self.count - start)
+            yield self._guarded(partial(at, start, length))
 
     def _guarded(self, read: Callable[[], T]) -> T:
         try:

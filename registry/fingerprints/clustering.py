@@ -12,9 +12,10 @@ import numpy as np
 
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.matrix import MeasuredMatrix
-from registry.fingerprints.meter import Meter, WantedMatrices
+from registry.fingerprints.meter import Meter
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import RANKS, Clustering, Matrix
+from registry.fingerprints.wanted import WantedMatrices
 from registry.numerics.kmeans import Clusters, cluster
 from registry.numerics.label_certainty import undetermined, unit_errors
 from registry.numerics.spectrum import TOLERANCE, Spectrum

@@ -21,11 +21,12 @@ from registry.fingerprints.device import one_thread_each
 from registry.fingerprints.digests import OtherTensor
 from registry.fingerprints.kept_parts import KeptParts, kept_parts
 from registry.fingerprints.matrix import MeasuredMatrix
-from registry.fingerprints.meter import Meter, WantedTensor
+from registry.fingerprints.meter import Meter
 from registry.fingerprints.options import measure_options
 from registry.fingerprints.ordered import in_order
-from registry.fingerprints.own_sketches import BranchPlace, own_sketches
+from registry.fingerprints.own_sketches import BranchPlace, own_bytes, own_sketches
 from registry.fingerprints.parts import Part, in_parts
+from registry.fingerprints.progress import OWN_AXES, Reports, work_of
 from registry.fingerprints.record import (
     RANK,
     Fingerprint,
@@ -33,6 +34,7 @@ from registry.fingerprints.record import (
     Progress,
 )
 from registry.fingerprints.timing import Timing
+from registry.fingerprints.wanted import WantedTensor
 from registry.numerics.histograms import BINS
 
 
@@ -68,15 +70,17 @@ def compute(
     origin = open_layout(checkpoint, timing)
     meter = Meter(options, origin.stream, timing)
     with one_thread_each(), POOL.reusing(readahead.BUDGET):
+        reports = reports_of(progress, origin)
         kept = kept_parts(checkpoint, options, parts_of(origin))
-        readings = measure(meter, origin, progress, kept)
+        readings = measure(meter, origin, reports, kept)
         if checkpoint.kind == "adapter":
             readings = without_untouched(readings, checkpoint.source)
         check(readings.matrices, checkpoint.source, allow_nonfinite=allow_nonfinite)
         readings = without_zero(readings, checkpoint.source)
-        own = own_axes(meter, origin, readings)
+        own = own_axes(meter, origin, readings, reports)
         clustered = cluster_with_certainty(meter, readings.matrices, remote=checkpoint.remote)
     fingerprint = assemble(origin, readings, own, clustered, rank)
+    reports.end()
     if kept is not None:
         kept.remove()
     return fingerprint
@@ -98,7 +102,7 @@ def open_layout(checkpoint: Checkpoint, timing: Timing) -> Origin:
 
 
 def measure(
-    meter: Meter, origin: Origin, progress: Progress | None, kept: KeptParts | None = None
+    meter: Meter, origin: Origin, reports: Reports, kept: KeptParts | None = None
 ) -> Readings:
     """Measure every tensor that holds weights, once; what was measured is added up in their order.
 
@@ -111,7 +115,7 @@ def measure(
     branches = BranchProducts(origin.stream)
     histograms: defaultdict[str, np.ndarray] = defaultdict(no_counts)
     remote = origin.checkpoint.remote
-    for measured in in_order(meter, parts_of(origin), progress, kept, remote=remote):
+    for measured in in_order(meter, parts_of(origin), reports, kept, remote=remote):
         if isinstance(measured, OtherTensor):
             others.append(measured)
             continue
@@ -126,6 +130,18 @@ def measure(
         return layer, projection, expert, order[matrix.place.tensor_name], matrix.place.index
 
     return Readings(sorted(matrices, key=model_order), others, branches, histograms)
+
+
+def reports_of(progress: Progress | None, origin: Origin, *, own: bool = True) -> Reports:
+    """Return what reports the progress of one fingerprint.
+
+    Args:
+        own: Whether branches are written in the model's own axes.
+    """
+    work = sum(map(work_of, wanted_tensors(origin)))
+    if own and origin.checkpoint.kind != "adapter":
+        work += OWN_AXES * own_bytes(origin.layout, origin.stream.width)
+    return Reports(progress, work)
 
 
 def parts_of(origin: Origin) -> list[Part]:
@@ -208,11 +224,17 @@ def has_values(matrix: Matrix) -> bool:
 
 
 def own_axes(
-    meter: Meter, origin: Origin, readings: Readings
+    meter: Meter, origin: Origin, readings: Readings, reports: Reports
 ) -> dict[BranchPlace, tuple[float, ...]]:
     """Return the sketches of the middle layers' branches in the model's own axes; of no adapter."""
     if origin.checkpoint.kind == "adapter":
         return {}
     head = readings.branches.value_head()
     with meter.timing.stage("own axes"):
-        return own_sketches(origin.layout, origin.stream, head, meter.options)
+        return own_sketches(
+            origin.layout,
+            origin.stream,
+            head,
+            meter.options,
+            lambda nbytes: reports.add(OWN_AXES * nbytes),
+        )

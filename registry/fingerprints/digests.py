@@ -1,16 +1,19 @@
 """SHA-256 digests of tensors and of whole checkpoints."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from registry.checkpoints import Entry
+from registry.checkpoints.dtypes import FLOATING
 from registry.fingerprints.digest_lines import Placed, digest_of_lines, placed_digest
 from registry.numerics.arrays import Values, as_array, contiguous, is_floating
-from registry.numerics.digest import cast_digest, tensor_digest
+from registry.numerics.digest import PiecewiseDigests, cast_digest, tensor_digest
 from registry.numerics.flat_sketches import WIDTH, FlatSketch
 
+PIECE = 64 << 20  # bytes of a large tensor that are in memory at a time; a multiple of ROUND values
+LARGE = 2 * PIECE
 NO_SKETCH = FlatSketch(0.0, (0.0,) * WIDTH)
 
 
@@ -51,6 +54,27 @@ def tensor_digests(values: Values) -> TensorDigests:
         return TensorDigests(tensor_digest(as_floats(array)).hex())
     cast = cast_digest(array)
     return TensorDigests(tensor_digest(array).hex(), cast.hex() if cast else None)
+
+
+def comes_in_pieces(entry: Entry) -> bool:
+    """Return whether a tensor is so large that it is digested a piece at a time."""
+    return entry.nbytes > LARGE and entry.comes_in_pieces and entry.dtype in FLOATING
+
+
+def held_bytes(entry: Entry) -> int:
+    """Return the bytes of memory that digesting a tensor takes."""
+    return PIECE if comes_in_pieces(entry) else entry.nbytes
+
+
+def pieces_of(entry: Entry) -> Iterator[np.ndarray]:
+    """Read a tensor that comes in pieces, flat."""
+    return entry.in_pieces(PIECE // entry.dtype.itemsize)
+
+
+def finished(digests: PiecewiseDigests) -> TensorDigests:
+    """Return the digests of a tensor of which all pieces were taken."""
+    cast = digests.cast_digest()
+    return TensorDigests(digests.tensor_digest().hex(), cast.hex() if cast else None)
 
 
 def as_floats(array: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from registry.fingerprints.compute import (
     measure,
     open_layout,
     own_axes,
+    reports_of,
     without_zero,
 )
 from registry.fingerprints.device import one_thread_each
@@ -72,12 +73,14 @@ def excerpt(
     meter = Meter(measuring, origin.stream, timing)
     sparing = without_loading() if layers is not None else nullcontext()
     with one_thread_each(), sparing, POOL.reusing(readahead.BUDGET):
-        readings = measure(meter, origin, options.get("progress"))
+        reports = reports_of(options.get("progress"), origin, own=layers is None)
+        readings = measure(meter, origin, reports)
         allowed = options.get("allow_nonfinite", False)
         check(readings.matrices, checkpoint.source, allow_nonfinite=allowed)
         readings = without_zero(readings, checkpoint.source)
-        own = own_axes(meter, origin, readings) if layers is None else {}
+        own = own_axes(meter, origin, readings, reports) if layers is None else {}
     whole = assemble(origin, readings, own, Clustered(readings.matrices, ()), RANKS[0])
+    reports.end()
     return whole if layers is None else attention_of(whole, layers)
 
 

@@ -103,7 +103,11 @@ def kept_parts(
     """
     if len(parts) < 2 or checkpoint.kind == "adapter" or checkpoint.stamp is None:  # noqa: PLR2004
         return None
-    folder = home() / key_of(checkpoint, checkpoint.stamp, options)
+    try:
+        folder = home() / key_of(checkpoint, checkpoint.stamp, options)
+    except ImportError as exc:  # on a machine that has little more than numpy
+        notify(PartsNotKept(source=checkpoint.source, reason=str(exc)))
+        return None
     remove_old(folder)
     return KeptParts(folder, checkpoint.source)
 

@@ -19,10 +19,10 @@ from registry.fingerprints.branch_sketches import BranchSide
 from registry.fingerprints.digests import OtherTensor, TensorDigests
 from registry.fingerprints.matrix import MeasuredMatrix
 from registry.fingerprints.matrix_place import MatrixPlace
-from registry.fingerprints.meter import WantedTensor
 from registry.fingerprints.parts import Measured, Part
 from registry.fingerprints.record import Matrix
 from registry.fingerprints.serialised import encoded
+from registry.fingerprints.wanted import WantedTensor
 from registry.numerics.arrays import as_array
 from registry.numerics.flat_sketches import FlatSketch
 from registry.numerics.moments import Moments

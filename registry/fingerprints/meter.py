@@ -15,7 +15,15 @@ from registry.checkpoints.pages import POOL
 from registry.fingerprints import readahead
 from registry.fingerprints.batches import Batch, Batches
 from registry.fingerprints.device import CPU
-from registry.fingerprints.digests import OtherTensor, TensorDigests, as_floats, tensor_digests
+from registry.fingerprints.digests import (
+    OtherTensor,
+    TensorDigests,
+    as_floats,
+    comes_in_pieces,
+    finished,
+    pieces_of,
+    tensor_digests,
+)
 from registry.fingerprints.lora_deltas import delta_digest, delta_statistics
 from registry.fingerprints.matrix import (
     HashedMatrix,
@@ -30,8 +38,10 @@ from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.options import MeasureOptions
 from registry.fingerprints.readahead import Job, flow
 from registry.fingerprints.timing import Timing
-from registry.numerics.arrays import Values, as_array, as_tensor, is_floating
-from registry.numerics.flat_sketches import flat_sketch
+from registry.fingerprints.wanted import WantedMatrices, WantedTensor
+from registry.numerics.arrays import Values, as_array, as_tensor, dtype_named, is_floating
+from registry.numerics.digest import PiecewiseDigests
+from registry.numerics.flat_sketches import PiecewiseSketch, flat_sketch
 from registry.numerics.spectrum import TOLERANCE, Spectrum, at_hand, spectra
 
 if TYPE_CHECKING:
@@ -41,30 +51,6 @@ R = TypeVar("R")
 TaskResults = Sequence[MeasuredMatrix | OtherTensor]
 """What one task measured."""
 Task = Callable[[], TaskResults]
-
-
-class WantedTensor(NamedTuple):
-    """A tensor to measure.
-
-    Attributes:
-        entry: what to read.
-        projections: how to cut it into projections; None where it holds none.
-    """
-
-    entry: Entry
-    projections: ProjectionTensor | None
-
-    @property
-    def results(self) -> int:
-        """How many results it gives: one for each matrix, or one digest."""
-        return 1 if self.projections is None else len(self.projections.parts)
-
-
-class WantedMatrices(NamedTuple):
-    """Some matrices of one tensor, by their indices, to be measured again."""
-
-    tensor: ProjectionTensor
-    indices: Sequence[int]
 
 
 class RefinedSpectrum(NamedTuple):
@@ -101,8 +87,7 @@ class Meter:
         """
         batches = Batches(self.options.batch_bytes, self.options.threads)
         jobs = [
-            Job(tensor.entry.nbytes, partial(self.tensor_tasks, tensor, batches))
-            for tensor in wanted
+            Job(tensor.held_bytes, partial(self.tensor_tasks, tensor, batches)) for tensor in wanted
         ]
         for position, measured_by_task in self.results(jobs, remote=remote):
             for measured in measured_by_task:
@@ -152,9 +137,11 @@ class Meter:
         ]
 
     def digest_task(self, entry: Entry) -> Task:
-        """Read a tensor that is no projection; the parts of a delta are read later, one by one."""
+        """Read a tensor that is no projection; what is large is read later, piece by piece."""
         if isinstance(entry, Delta):
             return partial(self.digest_delta, entry)
+        if comes_in_pieces(entry):
+            return partial(self.digest_pieces, entry)
         return partial(self.digest_tensor, entry, self.read(entry))
 
     def refining_tasks(
@@ -211,6 +198,21 @@ class Meter:
         with self.timing.stage("sketches"):
             numbers = array if is_floating(array.dtype) else as_floats(array)
             return [OtherTensor(entry, digests, flat_sketch(numbers))]
+
+    def digest_pieces(self, entry: Entry) -> TaskResults:
+        """Read a large tensor that is no projection, and return its digests and sketch."""
+        digests = PiecewiseDigests(dtype_named(entry.dtype.name), entry.shape)
+        sketch = PiecewiseSketch(entry.count)
+        pieces = pieces_of(entry)
+        while True:
+            with self.timing.stage("read"):
+                piece = next(pieces, None)
+            if piece is None:
+                return [OtherTensor(entry, finished(digests), sketch.result())]
+            with self.timing.stage("digest"):
+                digests.add(piece)
+            with self.timing.stage("sketches"):
+                sketch.add(piece)
 
     def digest_delta(self, delta: Delta) -> TaskResults:
         """Return the digest of an adapter's delta that is no projection's."""

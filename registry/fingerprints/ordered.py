@@ -4,17 +4,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from registry.fingerprints.kept_parts import KeptParts
-from registry.fingerprints.meter import Meter, WantedTensor
+from registry.fingerprints.meter import Meter
 from registry.fingerprints.parts import Measured, Part, part_by_part
-from registry.fingerprints.progress import OrderedProgress
-from registry.fingerprints.record import Progress
+from registry.fingerprints.progress import OrderedProgress, Reports, work_of
+from registry.fingerprints.wanted import WantedTensor
 from registry.notices import MeasuringGoesOn, notify
 
 
 def in_order(
     meter: Meter,
     parts: Sequence[Part],
-    progress: Progress | None,
+    reports: Reports,
     kept: KeptParts | None,
     *,
     remote: bool,
@@ -29,9 +29,11 @@ def in_order(
     known = set() if kept is None else kept.usable(parts)
     if kept is not None and known:
         notify(MeasuringGoesOn(source=kept.source, done=len(known), total=len(parts)))
+        before = tensors_of([part for part in parts if part.number in known])
+        reports.add(sum(map(work_of, before)))
     rest = [part for part in parts if part.number not in known]
-    reports = OrderedProgress(progress, tensors_of(parts), tensors_of(rest))
-    fresh = meter.measure(tensors_of(rest), reports.finish, remote=remote)
+    progress = OrderedProgress(reports, tensors_of(rest))
+    fresh = meter.measure(tensors_of(rest), progress.finish, remote=remote)
     with closing(part_by_part(rest, fresh)) as coming:
         for part in parts:
             results = kept.load(part) if kept is not None and part.number in known else None

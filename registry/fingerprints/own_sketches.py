@@ -8,7 +8,7 @@ once the products are: the tensors of at most six layers are read a second time.
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from registry.architectures.residual_stream import ResidualStream
 from registry.fingerprints.device import Device, on_device
 from registry.fingerprints.matrix_place import MatrixPlace
 from registry.fingerprints.options import MeasureOptions
+from registry.fingerprints.room import Room
 from registry.fingerprints.value_heads import summed_values
 from registry.numerics.arrays import Values
 from registry.numerics.own_axes import LeadingPart, SquareMap, in_own_axes, leading_part
@@ -28,6 +29,7 @@ from registry.numerics.unit_vectors import unit
 
 LAYERS = 6  # in the middle of the model
 HELD = 1 << 30  # bytes of one branch's matrices that are kept while it is computed
+FEW_THREADS = 4  # that share these bytes; there are as many more of them where there are more
 
 INNER = {"value": "attention", "up": "mlp", "key": "scores"}  # side of a product that reads
 OUTER = {"output": "attention", "down": "mlp", "query": "scores"}  # and its other side
@@ -80,25 +82,33 @@ class Sides:
 
 
 def own_sketches(
-    layout: Layout, stream: ResidualStream, head: int, options: MeasureOptions
+    layout: Layout,
+    stream: ResidualStream,
+    head: int,
+    options: MeasureOptions,
+    finished: Callable[[int], None] = lambda _: None,
 ) -> dict[BranchPlace, tuple[float, ...]]:
     """Return the sketches of the middle layers' branches, 24 x 24 numbers each, of length 1.
 
     Args:
         head: rows of one key or value head, where heads share these.
+        finished: called for each branch, in order, with the bytes of its tensors.
     """
-    pairs = branch_pairs(layout, stream.width)
-    chosen = middle_layers(sorted({layer for layer, _ in pairs}))
-    places = [place for place in sorted(pairs) if place[0] in chosen]
+    branches = middle_branches(layout, stream.width)
+    room = Room(max(FEW_THREADS, options.threads) * HELD // FEW_THREADS)
 
     def leading(place: BranchPlace) -> LeadingPart | None:
-        return leading_part(square_map(place, pairs[place], stream, head, options.device))
+        with room.taking(bytes_of(branches[place])):
+            return leading_part(square_map(place, branches[place], stream, head, options.device))
 
+    computed = []
+    known = []
     with ThreadPoolExecutor(options.threads) as pool:
-        parts = dict(zip(places, pool.map(leading, places), strict=True))
-
-    computed = [place for place in places if parts[place] is not None]
-    known = [part for part in parts.values() if part is not None]
+        for place, part in zip(branches, pool.map(leading, branches), strict=True):
+            finished(bytes_of(branches[place]))
+            if part is not None:
+                computed.append(place)
+                known.append(part)
     if not known:
         return {}
 
@@ -106,6 +116,22 @@ def own_sketches(
     for place, square in zip(computed, in_own_axes(known), strict=True):
         sketches[place] = tuple(unit(square.reshape(-1)).tolist())
     return sketches
+
+
+def own_bytes(layout: Layout, width: int) -> int:
+    """Return the bytes of all tensors that `own_sketches` reads, by each branch that has them."""
+    return sum(map(bytes_of, middle_branches(layout, width).values()))
+
+
+def middle_branches(layout: Layout, width: int) -> dict[BranchPlace, list[SidePair]]:
+    """Return the branches of the middle layers that fit the residual stream, in order.
+
+    Args:
+        width: Of the stream.
+    """
+    pairs = branch_pairs(layout, width)
+    chosen = middle_layers(sorted({layer for layer, _ in pairs}))
+    return {place: pairs[place] for place in sorted(pairs) if place[0] in chosen}
 
 
 def middle_layers(layers: Sequence[int]) -> Sequence[int]:

@@ -11,7 +11,7 @@ from operator import itemgetter
 
 from registry.fingerprints.digests import OtherTensor
 from registry.fingerprints.matrix import MeasuredMatrix
-from registry.fingerprints.meter import WantedTensor
+from registry.fingerprints.wanted import WantedTensor
 
 PART = 1 << 30  # bytes; a part is full once it has as many
 

@@ -1,37 +1,53 @@
-"""Progress over the tensors of a checkpoint, in bytes of work."""
+"""Progress over all that is done with a checkpoint, in bytes of work.
+
+A byte of a matrix whose spectrum is computed is one of work, whatever takes less time counts for
+less, as measured on a model of 70 billion parameters' shape.
+"""
 
 from collections.abc import Sequence
 
-from registry.fingerprints.meter import WantedTensor
 from registry.fingerprints.record import Progress
+from registry.fingerprints.wanted import WantedTensor
 
-SHARE = 0.15  # of the work that a byte of a matrix is, what one of another tensor is: as measured
+SHARE = 0.15  # of a byte of a tensor that holds no projection
+OWN_AXES = 1.0  # of a byte of a branch that is written in the model's own axes
+
+
+class Reports:
+    """What was done so far, of how much."""
+
+    def __init__(self, report: Progress | None, total: float) -> None:
+        """Begin with nothing done.
+
+        Args:
+            report: None to stay silent.
+            total: Bytes of work.
+        """
+        self._report = report
+        self._total = max(1, round(total))
+        self._done = 0.0
+
+    def add(self, work: float, nbytes: int = 0) -> None:
+        """Report that so much more is done, and how many bytes were read for it."""
+        self._done += work
+        if self._report:
+            self._report(min(round(self._done), self._total), self._total, nbytes)
+
+    def end(self) -> None:
+        """Report that all is done, unless that was reported."""
+        if round(self._done) < self._total:
+            self.add(self._total - self._done)
 
 
 class OrderedProgress:
     """Reports tensors in the order of the files, whichever was measured first."""
 
-    def __init__(
-        self,
-        report: Progress | None,
-        wanted: Sequence[WantedTensor],
-        to_measure: Sequence[WantedTensor] | None = None,
-    ) -> None:
-        """Begin at the first of those to be measured; the others are done already.
-
-        Args:
-            report: None to stay silent.
-            wanted: All tensors.
-            to_measure: Those still to be measured; None for all.
-        """
-        self._report = report
-        self._coming = wanted if to_measure is None else to_measure
-        self._total = sum(map(work_of, wanted))
-        self._done = self._total - sum(map(work_of, self._coming))
+    def __init__(self, reports: Reports, coming: Sequence[WantedTensor]) -> None:
+        """Begin at the first of the tensors that will be measured."""
+        self._reports = reports
+        self._coming = coming
         self._finished: set[int] = set()
         self._reported = 0
-        if report and self._done:
-            report(self._done, self._total, 0)
 
     def finish(self, position: int) -> None:
         """Note that one tensor is done, and report those done up to the first that is not."""
@@ -39,12 +55,10 @@ class OrderedProgress:
         while self._reported in self._finished:
             tensor = self._coming[self._reported]
             self._reported += 1
-            self._done += work_of(tensor)
-            if self._report:
-                self._report(self._done, self._total, tensor.entry.stored_bytes)
+            self._reports.add(work_of(tensor), tensor.entry.stored_bytes)
 
 
-def work_of(tensor: WantedTensor) -> int:
-    """Return how much work a tensor is: its bytes, less where no spectrum is computed."""
+def work_of(tensor: WantedTensor) -> float:
+    """Return how much work a tensor is."""
     nbytes = tensor.entry.nbytes
-    return nbytes if tensor.projections is not None else int(SHARE * nbytes)
+    return nbytes if tensor.projections is not None else SHARE * nbytes

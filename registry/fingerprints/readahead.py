@@ -14,7 +14,8 @@ from threading import Condition, Lock, Thread
 from typing import Generic, TypeVar
 
 R = TypeVar("R")
-BUDGET = 256 << 20  # bytes in memory at a time, or those of the largest job if it has more
+BUDGET = 256 << 20  # bytes in memory at a time; `limit` gives more where jobs are large
+FEW_WORKERS = 4
 READERS = 4  # at most: enough for a disk, and for what has to be dequantised
 
 
@@ -52,11 +53,11 @@ def flow(
     """Yield the position of every job and the results of its tasks, as one after the other is done.
 
     Bytes are in memory from before a job is loaded until its last task is done; jobs are admitted
-    in order, so that these are never more than BUDGET or the largest job's. An error of a job or
+    in order, so that these are never more than `limit` says. An error of a job or
     task is raised at once. No thread is left running, but where jobs come over a network (`remote`)
     their only reader: each is many requests already.
     """
-    pipeline = Pipeline(jobs)
+    pipeline = Pipeline(jobs, limit(jobs, workers))
     reader_count = 1 if remote else min(workers, READERS)
     readers = [pipeline.thread(pipeline.read_next) for _ in range(reader_count)]
     computing = [pipeline.thread(pipeline.work_next) for _ in range(workers)]
@@ -72,13 +73,28 @@ def flow(
                 thread.join()
 
 
+def limit(jobs: Sequence[Job[R]], workers: int) -> int:
+    """Return how many bytes may be in memory at a time.
+
+    BUDGET, or those of the largest job if it has more; as many for every worker as long as all
+    together are no more than BUDGET for each, or for FEW_WORKERS.
+    """
+    largest = max((job.nbytes for job in jobs), default=0)
+    together = max(workers, FEW_WORKERS) * BUDGET
+    return max(BUDGET, largest, min(workers * largest, together))
+
+
 class Pipeline(Generic[R]):
     """One run of jobs: what the threads share."""
 
-    def __init__(self, jobs: Sequence[Job[R]]) -> None:
-        """Begin before the first job."""
+    def __init__(self, jobs: Sequence[Job[R]], limit: int) -> None:
+        """Begin before the first job.
+
+        Args:
+            limit: Bytes that may be in memory at a time.
+        """
         self.jobs = jobs
-        self.limit = max([BUDGET, *(job.nbytes for job in jobs)])
+        self.limit = limit
         self.used = 0
         self.stopped = False
         self.turn = Lock()

@@ -6,23 +6,29 @@ from functools import partial
 from itertools import chain
 from typing import Unpack
 
-from registry.checkpoints import Checkpoint
+from registry.checkpoints import Checkpoint, Entry
 from registry.fingerprints.compute import open_layout, wanted_tensors
 from registry.fingerprints.digest_lines import HashedPlace
 from registry.fingerprints.digests import (
     OtherTensor,
+    comes_in_pieces,
     content_digest,
     digest_of_cast,
+    finished,
+    pieces_of,
     tensor_digests,
 )
 from registry.fingerprints.from_source import Measuring
 from registry.fingerprints.matrix_place import MatrixPlace
-from registry.fingerprints.meter import Meter, WantedTensor
+from registry.fingerprints.meter import Meter
 from registry.fingerprints.options import measure_options
 from registry.fingerprints.other_tensors import placed
 from registry.fingerprints.readahead import Job
 from registry.fingerprints.record import RANKS, Fingerprint
 from registry.fingerprints.timing import Timing
+from registry.fingerprints.wanted import WantedTensor
+from registry.numerics.arrays import dtype_named
+from registry.numerics.digest import PiecewiseDigests
 
 Hashed = HashedPlace | OtherTensor
 
@@ -58,8 +64,7 @@ def whole_digests(checkpoint: Checkpoint, **options: Unpack[Measuring]) -> Whole
     measuring = measure_options(RANKS[0], options.get("threads"), "cpu", prove=False)
     meter = Meter(measuring, origin.stream, timing)
     jobs = [
-        Job(tensor.entry.nbytes, partial(hashing, meter, tensor))
-        for tensor in wanted_tensors(origin)
+        Job(tensor.held_bytes, partial(hashing, meter, tensor)) for tensor in wanted_tensors(origin)
     ]
     matrices: list[HashedPlace] = []
     others: list[OtherTensor] = []
@@ -79,8 +84,10 @@ def whole_digests(checkpoint: Checkpoint, **options: Unpack[Measuring]) -> Whole
 
 def hashing(meter: Meter, wanted: WantedTensor) -> list[Callable[[], list[Hashed]]]:
     """Read a tensor and return what is to be done with it."""
-    stored = meter.read(wanted.entry)
     tensor = wanted.projections
+    if tensor is None and comes_in_pieces(wanted.entry):
+        return [partial(hash_pieces, meter, wanted.entry)]
+    stored = meter.read(wanted.entry)
 
     def hash_other() -> list[Hashed]:
         with meter.timing.stage("digest"):
@@ -100,3 +107,12 @@ def hashing(meter: Meter, wanted: WantedTensor) -> list[Callable[[], list[Hashed
         return places
 
     return [hash_matrices]
+
+
+def hash_pieces(meter: Meter, entry: Entry) -> list[Hashed]:
+    """Read a large tensor that is no projection, and return its digests."""
+    digests = PiecewiseDigests(dtype_named(entry.dtype.name), entry.shape)
+    for piece in pieces_of(entry):
+        with meter.timing.stage("digest"):
+            digests.add(piece)
+    return [OtherTensor(entry, finished(digests))]

@@ -59,6 +59,42 @@ def cast_digest(values: Values) -> bytes | None:
     return digest.digest()
 
 
+class PiecewiseDigests:
+    """The digests of a floating tensor that comes a few values at a time, row by row."""
+
+    def __init__(self, dtype: np.dtype, shape: tuple[int, ...]) -> None:
+        """Begin before the first value."""
+        last = CANONICAL.index(dtype) if dtype in CANONICAL else len(CANONICAL) - 1
+        self._exact = dict.fromkeys(CANONICAL[: last + 1], True)
+        self._hashes = {}
+        for canonical in self._exact:
+            title = f"torch.{canonical.name}{shape}"
+            self._hashes[canonical] = hashlib.sha256(title.encode())
+
+    def add(self, piece: np.ndarray) -> None:
+        """Take the next values, in the tensor's own type."""
+        for dtype, digest in self._hashes.items():
+            self._exact[dtype] = self._exact[dtype] and holds_or_last(piece, dtype)
+            if not self._exact[dtype] and dtype != BF16:  # which the cast is hashed in
+                continue
+            for chunk in chunks(piece):
+                digest.update(contiguous(cast(chunk, dtype)).reshape(-1).view(np.uint8).data)
+
+    def tensor_digest(self) -> bytes:
+        """Return what the function of that name returns of all values."""
+        exact = [dtype for dtype, is_exact in self._exact.items() if is_exact]
+        return self._hashes[exact[0]].digest()
+
+    def cast_digest(self) -> bytes | None:
+        """Return what the function of that name returns of all values."""
+        return None if self._exact[BF16] else self._hashes[BF16].digest()
+
+
+def holds_or_last(piece: np.ndarray, dtype: np.dtype) -> bool:
+    """Return whether a type holds all values of a piece, as the last of CANONICAL always does."""
+    return dtype == CANONICAL[-1] or holds(piece, dtype)
+
+
 def chunks(array: np.ndarray, first: int = CONVERTED) -> Iterator[np.ndarray]:
     """Yield the values a few at a time, row by row; the first of them are about `first`."""
     if array.flags.c_contiguous:

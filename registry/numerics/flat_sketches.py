@@ -16,6 +16,7 @@ from registry.numerics.thin_products import converter
 WIDTH = 16  # sums
 BLOCK = 4096  # values that one table of signs covers; every block has signs of its own besides
 BLOCKS_AT_ONCE = 32  # 512 KiB in float32, which stay in a cache
+ROUND = BLOCK * BLOCKS_AT_ONCE  # values that are summed up together
 TABLE_SEED, BLOCK_SEED = 21, 22
 
 
@@ -38,19 +39,36 @@ def flat_sketch(tensor: Values) -> FlatSketch:
     block[i div 4096, k], all signs from fixed seeds. NaN and infinities count as zero.
     """
     flat = contiguous(as_array(tensor)).reshape(-1)
-    table = signs(BLOCK, WIDTH, TABLE_SEED)
-    block_signs = signs(-(-len(flat) // BLOCK), WIDTH, BLOCK_SEED)
+    sketch = PiecewiseSketch(len(flat))
+    sketch.add(flat)
+    return sketch.result()
 
-    squares = 0.0
-    sums = np.zeros(WIDTH)
-    for first, values in rows_of_blocks(flat):
-        squares += squared_length(values)
-        image = block_images(values, table)  # blocks x 16
-        flips = block_signs[first : first + len(image)]
-        sums += (image * flips).sum(0, dtype=np.float64)
 
-    scaled = (sums / math.sqrt(WIDTH)).astype(np.float32)  # as they are stored
-    return FlatSketch(math.sqrt(squares), tuple(scaled.tolist()))
+class PiecewiseSketch:
+    """The sketch of a tensor that comes a few values at a time, to the bit the same."""
+
+    def __init__(self, count: int) -> None:
+        """Begin before the first of so many values."""
+        self._table = signs(BLOCK, WIDTH, TABLE_SEED)
+        self._block_signs = signs(-(-count // BLOCK), WIDTH, BLOCK_SEED)
+        self._squares = 0.0
+        self._sums = np.zeros(WIDTH)
+        self._blocks = 0
+
+    def add(self, flat: np.ndarray) -> None:
+        """Take the next values: a multiple of ROUND, unless they are the last."""
+        for first, values in rows_of_blocks(flat):
+            self._squares += squared_length(values)
+            image = block_images(values, self._table)  # blocks x 16
+            start = self._blocks + first
+            flips = self._block_signs[start : start + len(image)]
+            self._sums += (image * flips).sum(0, dtype=np.float64)
+        self._blocks += len(flat) // BLOCK
+
+    def result(self) -> FlatSketch:
+        """Return the sketch of all values."""
+        scaled = (self._sums / math.sqrt(WIDTH)).astype(np.float32)  # as they are stored
+        return FlatSketch(math.sqrt(self._squares), tuple(scaled.tolist()))
 
 
 def rows_of_blocks(flat: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

@@ -427,7 +427,8 @@ def test_progress_counts_every_tensor(tmp_path):
     """The callback hears of each tensor once, and of the work that was done so far."""
     calls = []
     fingerprint(write_folder(tmp_path, llama()), progress=lambda *call: calls.append(call))
-    assert len(calls) == 17
+    read = [nbytes for _, _, nbytes in calls if nbytes]
+    assert len(read) == 17
     work = [done for done, _, _ in calls]
     assert work == sorted(set(work))
     assert {total for _, total, _ in calls} == {work[-1]}

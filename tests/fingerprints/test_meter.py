@@ -1,5 +1,6 @@
 """registry.fingerprints.meter: measuring one by one, in batches, and on a GPU."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,13 @@ import pytest
 import torch
 from checkpoints_made import llama, write_folder
 
-from registry.checkpoints import open_checkpoint
+from registry.checkpoints import Entry, open_checkpoint
 from registry.fingerprints import compute as computing
+from registry.fingerprints import digests
 from registry.fingerprints import options as options_module
 from registry.fingerprints.record import Fingerprint
+from registry.fingerprints.whole_digests import whole_digests
+from registry.numerics.flat_sketches import ROUND
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +35,36 @@ def test_batches_change_nothing(folder, monkeypatch, limit, threads):
     expected = compute(folder)
     monkeypatch.setattr(options_module, "gathering", lambda *_: limit)
     assert compute(folder, threads=threads) == expected
+
+
+def test_large_tables_come_in_pieces(tmp_path, monkeypatch):
+    """An embedding that is never whole in memory has the digests and the sketch of one that is."""
+    tensors = llama(layers=2, hidden=128, inner=320, keys=64)
+    tensors["model.embed_tokens.weight"] = torch.randn(5000, 128)
+    folder = write_folder(tmp_path / "model", tensors)
+    expected, whole = compute(folder), whole_digests(open_checkpoint(folder))
+    monkeypatch.setattr(digests, "PIECE", 4 * ROUND)
+    monkeypatch.setattr(digests, "LARGE", 1 << 20)
+    monkeypatch.setattr(Entry, "array", not_of_tables(Entry.array))
+    assert compute(folder) == expected
+    assert whole_digests(open_checkpoint(folder)) == whole
+
+
+def not_of_tables(array: Callable[[Entry], np.ndarray]) -> Callable[[Entry], np.ndarray]:
+    """Return what reads a whole tensor, unless it is an embedding."""
+
+    def read(entry: Entry) -> np.ndarray:
+        assert "embed" not in entry.name
+        return array(entry)
+
+    return read
+
+
+def test_another_way_to_read_has_no_pieces(folder):
+    """An entry whose values are changed as they are read does not come in pieces of the file."""
+    [entry, *_] = open_checkpoint(folder).entries
+    assert entry.comes_in_pieces
+    assert not replace(entry, read=lambda: entry.array() + 1).comes_in_pieces
 
 
 def compute(folder: Path, **options: object) -> Fingerprint:

@@ -120,8 +120,8 @@ def stacked_pairs(experts: int, inner: int, width: int, reads: list[str]) -> lis
 def test_values_whose_heads_are_unknown_have_no_product(tmp_path, monkeypatch):
     """They cannot be put beside the outputs that read them; all else has its sketches."""
 
-    def with_unknown_heads(layout, stream, _, options):
-        return own_sketches.own_sketches(layout, stream, 0, options)
+    def with_unknown_heads(layout, stream, _, options, finished):
+        return own_sketches.own_sketches(layout, stream, 0, options, finished)
 
     monkeypatch.setattr(compute, "own_sketches", with_unknown_heads)
     fingerprint = registry.fingerprint(saved(tmp_path / "m", made.grown()), rank=16)

@@ -5,9 +5,9 @@ from checkpoints_made import llama, write_folder
 
 from registry.checkpoints import open_checkpoint
 from registry.fingerprints.compute import open_layout, wanted_tensors
-from registry.fingerprints.meter import WantedTensor
-from registry.fingerprints.progress import SHARE, OrderedProgress, work_of
+from registry.fingerprints.progress import SHARE, OrderedProgress, Reports, work_of
 from registry.fingerprints.timing import Timing
+from registry.fingerprints.wanted import WantedTensor
 
 
 @pytest.fixture(scope="module")
@@ -20,27 +20,32 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[WantedTensor]:
 def test_tensors_are_reported_in_their_order(wanted):
     """Whichever is done first: each once, with its bytes, as soon as all before it are done."""
     calls = []
-    progress = OrderedProgress(lambda *call: calls.append(call), wanted)
+    progress = OrderedProgress(Reports(lambda *call: calls.append(call), 1e6), wanted)
     progress.finish(1)
     assert calls == []
     progress.finish(0)
     first, second = map(work_of, wanted[:2])
-    total = sum(map(work_of, wanted))
     assert calls == [
-        (first, total, wanted[0].entry.nbytes),
-        (first + second, total, wanted[1].entry.nbytes),
+        (round(first), 1_000_000, wanted[0].entry.nbytes),
+        (round(first + second), 1_000_000, wanted[1].entry.nbytes),
     ]
 
 
-def test_what_was_measured_before_is_done(wanted):
-    """It is reported first, with no bytes; the work ends where all of it is done."""
+def test_the_end_is_reported_once():
+    """What was less work than was thought is done all the same; what was reported is not repeated."""
     calls = []
-    progress = OrderedProgress(lambda *call: calls.append(call), wanted, wanted[3:])
-    for position in range(len(wanted) - 3):
-        progress.finish(position)
-    total = sum(map(work_of, wanted))
-    assert calls[0] == (sum(map(work_of, wanted[:3])), total, 0)
-    assert calls[-1][:2] == (total, total)
+    reports = Reports(lambda *call: calls.append(call), 100)
+    reports.add(60, 5)
+    reports.end()
+    reports.end()
+    assert calls == [(60, 100, 5), (100, 100, 0)]
+
+
+def test_no_more_is_done_than_there_is():
+    """Work that was underestimated does not run over."""
+    calls = []
+    Reports(lambda *call: calls.append(call), 100).add(101)
+    assert calls == [(100, 100, 0)]
 
 
 def test_what_takes_less_time_counts_for_less(wanted):
@@ -50,9 +55,9 @@ def test_what_takes_less_time_counts_for_less(wanted):
     query = "model.layers.0.self_attn.q_proj.weight"
     assert works[query] == sizes[query]
     embedding = "model.embed_tokens.weight"
-    assert works[embedding] == int(SHARE * sizes[embedding])
+    assert works[embedding] == SHARE * sizes[embedding]
 
 
 def test_nobody_listens(wanted):
     """Nothing is called, and nothing fails."""
-    OrderedProgress(None, wanted).finish(0)
+    OrderedProgress(Reports(None, 1), wanted).finish(0)

@@ -58,7 +58,7 @@ def test_reading_goes_on_while_workers_compute():
 
 @pytest.mark.parametrize("workers", [1, 3, 8])
 def test_memory_is_bounded(monkeypatch, workers):
-    """Never more is held than BUDGET, taking what waits, what is in work and what is done together."""
+    """Never more is held than the limit, taking what waits, what is in work and what is done together."""
     monkeypatch.setattr(readahead, "BUDGET", 9000)
     alive: weakref.WeakSet[torch.Tensor] = weakref.WeakSet()
     lock, most = Lock(), 0
@@ -76,9 +76,29 @@ def test_memory_is_bounded(monkeypatch, workers):
         return [lambda: held() or tensor.sum().item()] * 2
 
     sizes = [1000 + 700 * (i % 5) for i in range(200)]
-    found = flow([Job(size, lambda size=size: load(size)) for size in sizes], workers)
-    assert sum(1 for _ in found) == len(sizes)
-    assert 3800 < most <= 9000
+    jobs = [Job(size, lambda size=size: load(size)) for size in sizes]
+    assert sum(1 for _ in flow(jobs, workers)) == len(sizes)
+    assert 3800 < most <= readahead.limit(jobs, workers)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "workers", "expected"),
+    [
+        ([], 2, 100),
+        ([10, 20], 8, 160),
+        ([10, 90], 1, 100),
+        ([180], 1, 180),
+        ([180], 2, 360),
+        ([180], 4, 400),
+        ([180], 8, 800),
+        ([2000], 4, 2000),
+    ],
+)
+def test_large_jobs_are_given_room_side_by_side(monkeypatch, sizes, workers, expected):
+    """One for each worker, as long as that makes no more than BUDGET each, or four times BUDGET together."""
+    monkeypatch.setattr(readahead, "BUDGET", 100)
+    jobs = [Job(size, list) for size in sizes]
+    assert readahead.limit(jobs, workers) == expected
 
 
 def test_the_largest_is_always_admitted(monkeypatch):

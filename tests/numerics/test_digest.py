@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from registry.numerics.digest import tensor_digest
+from registry.numerics.arrays import as_array
+from registry.numerics.digest import PiecewiseDigests, cast_digest, tensor_digest
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32, torch.float64], ids=str)
@@ -39,3 +40,32 @@ def test_nan_is_a_value():
     """NaN does not break the comparison that finds the narrowest type."""
     tensor = torch.tensor([1.0, float("nan")])
     assert tensor_digest(tensor) == tensor_digest(tensor.clone())
+
+
+HALVES = torch.tensor([1.0, -2.5, 0.0, 384.0]).repeat(40_000)
+PIECEWISE = {
+    "bf16": HALVES.bfloat16(),
+    "bf16 with NaN": HALVES.bfloat16().masked_fill(HALVES == 0, torch.nan),
+    "fp16": HALVES.half() + 0.1,
+    "bf16 as fp16": HALVES.half(),
+    "fp32": HALVES + 0.1,
+    "fp32 at the end": torch.cat([HALVES, HALVES[:1] + 1e-6]),
+    "fp16 as fp32": (HALVES.half() + 0.1).float(),
+    "bf16 as fp32": HALVES.clone(),
+    "fp32 with NaN": HALVES.masked_fill(HALVES == 0, torch.nan),
+    "fp64": HALVES.double() + 1e-12,
+    "bf16 as fp64": HALVES.double(),
+    "fp64 with infinity": HALVES.double().masked_fill(HALVES == 0, torch.inf),
+}
+
+
+@pytest.mark.parametrize("values", PIECEWISE.values(), ids=PIECEWISE.keys())
+@pytest.mark.parametrize("count", [4096, 100_000, 1 << 20])
+def test_pieces_give_the_digests_of_the_whole(values, count):
+    """Whatever the type, what it holds exactly, and where the first value is that another does not."""
+    array = as_array(values)
+    digests = PiecewiseDigests(array.dtype, array.shape)
+    for start in range(0, array.size, count):
+        digests.add(array[start : start + count])
+    assert digests.tensor_digest() == tensor_digest(array)
+    assert digests.cast_digest() == cast_digest(array)

@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 import torch
 
-from registry.numerics.flat_sketches import BLOCK, BLOCKS_AT_ONCE, WIDTH, flat_sketch
+from registry.numerics.arrays import as_array
+from registry.numerics.flat_sketches import (
+    BLOCK,
+    BLOCKS_AT_ONCE,
+    ROUND,
+    WIDTH,
+    PiecewiseSketch,
+    flat_sketch,
+)
 
 MANY = BLOCK * BLOCKS_AT_ONCE + BLOCK + 5  # more than one piece, and a block that is not full
 
@@ -54,3 +62,15 @@ def test_nan_and_infinities_count_as_zero():
 def test_an_empty_tensor_has_a_sketch_of_zeros():
     """A tensor without values has length 0."""
     assert flat_sketch(torch.empty(0, 4)).sums == (0.0,) * WIDTH
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32, torch.float64])
+@pytest.mark.parametrize("rounds", [1, 2, 5])
+def test_pieces_give_the_sketch_of_the_whole(dtype, rounds):
+    """To the bit, of any type, with values that are not finite, and a last piece that is not full."""
+    flat = as_array(values(4 * ROUND + 2 * BLOCK + 7).to(dtype)).copy()
+    flat[[5, ROUND + 1, -1]] = np.nan, np.inf, np.inf
+    sketch = PiecewiseSketch(len(flat))
+    for start in range(0, len(flat), rounds * ROUND):
+        sketch.add(flat[start : start + rounds * ROUND])
+    assert sketch.result() == flat_sketch(flat)

@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from registry.checkpoints import dtypes
-from registry.checkpoints.blob import Blob, Span, read_bytes
+from registry.checkpoints.blob import Blob, Pieces, Span, read_bytes
 from registry.checkpoints.dtypes import DType
 from registry.checkpoints.limits import limit
 from registry.checkpoints.tensors import Entry
@@ -80,7 +80,9 @@ def read_safetensors(blob: Blob) -> list[Entry]:
     for row in rows:
         read_as = dtypes.U8 if row.dtype is dtypes.F4_PAIRS else row.dtype
         span = Span(blob, header.begin + row.begin, read_as, row.shape)
-        entries.append(Entry(row.name, row.dtype, row.shape, span.read, head=span.head))
+        pieces = Pieces(span.read, span.piece)
+        entry = Entry(row.name, row.dtype, row.shape, pieces.read, head=span.head, pieces=pieces)
+        entries.append(entry)
     return entries
 
 
