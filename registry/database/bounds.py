@@ -1,6 +1,6 @@
 """How long a transaction may wait for a lock, run a statement and do nothing.
 
-The bounds are set in each transaction anew and end with it: nothing stays in a session, which a
+The bounds are set in each transaction anew and end with it: nothing stays in a session that a
 pooler hands on to others, and nothing is asked for as the connection starts, which a pooler
 refuses. What is set already, by the address, the role or the database, holds instead.
 """
@@ -8,6 +8,7 @@ refuses. What is set already, by the address, the role or the database, holds in
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Engine, event, text
 
 OPTION = "registry_bounds"
@@ -64,16 +65,27 @@ def with_bounds(engine: Engine, bounds: Bounds) -> Engine:
 
 
 def set_bounds(connection: Connection) -> None:
-    """Bound a transaction that begins, and note which process of the server it is in.
-
-    A statement in no transaction, such as VACUUM, has the bounds of its session.
-    """
+    """Bound a transaction that begins, and note which process of the server it is in."""
     options = connection.get_execution_options()
+    bounds = options.get(OPTION, READING)
     if options.get("isolation_level") == "AUTOCOMMIT":
+        set_for_session(connection, bounds)
         return
-    statement = statement_of(options.get(OPTION, READING))
-    row = connection.exec_driver_sql(statement).one()
+    row = connection.exec_driver_sql(statement_of(bounds)).one()
     connection.info[PROCESS] = row[0]
+
+
+def set_for_session(connection: Connection, bounds: Bounds) -> None:
+    """Bound statements that stand in no transaction, such as VACUUM, where the session is ours.
+
+    It ends with the connection. A pooler's session does not: its process is not the one that the
+    connection was told of.
+    """
+    underneath = connection.connection.driver_connection
+    assert isinstance(underneath, psycopg.Connection)
+    process = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+    if process == underneath.info.backend_pid:
+        connection.exec_driver_sql(statement_of(bounds, local=False))
 
 
 def process_of(connection: Connection) -> int:
@@ -89,10 +101,13 @@ def process_of(connection: Connection) -> int:
     return process
 
 
-def statement_of(bounds: Bounds) -> str:
-    """Return the statement that sets bounds until the transaction ends, where none are set."""
-    settings = [
-        f"set_config('{name}', coalesce(nullif(current_setting('{name}'), '0'), '{value}'), true)"
-        for name, value in bounds.settings.items()
-    ]
+def statement_of(bounds: Bounds, *, local: bool = True) -> str:
+    """Return the statement that sets bounds where none are set.
+
+    local: Whether until the transaction ends, else until the session does.
+    """
+    settings = []
+    for name, value in bounds.settings.items():
+        stated = f"coalesce(nullif(current_setting('{name}'), '0'), '{value}')"
+        settings.append(f"set_config('{name}', {stated}, {local})")
     return f"SELECT pg_backend_pid(), {', '.join(settings)}"

@@ -7,6 +7,7 @@ from sqlalchemy import Engine, text
 from registry import settings
 from registry.database import spool
 from registry.database.ailments import Ailment, Finding
+from registry.database.bounds import WHOLE, with_bounds
 from registry.database.column_types import TABLES, Base
 from registry.database.columns import missing_columns
 from registry.database.connection import embedded_server, open_database, translated
@@ -104,7 +105,8 @@ def extension(engine: Engine, mend: bool) -> Iterator[Finding]:
 
 def indexes(engine: Engine, mend: bool) -> Iterator[Finding]:
     """No index was left invalid by a build that was interrupted."""
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    whole = with_bounds(engine, WHOLE).execution_options(isolation_level="AUTOCOMMIT")
+    with whole.connect() as connection:
         for (name,) in connection.execute(INVALID).all():
             if mend:
                 connection.execute(text(f"REINDEX INDEX CONCURRENTLY {name}"))

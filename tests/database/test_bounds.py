@@ -111,6 +111,21 @@ def test_a_pooler_takes_the_connection_and_keeps_no_bounds(url):
             assert rows(pooler.url, SET.text) == [("0", "0", "0")]
 
 
+@pytest.mark.parametrize("pooled", [False, True], ids=["of our own", "a pooler's"])
+def test_statements_in_no_transaction(url, pooled):
+    """VACUUM and its kind have the bounds of the session, if that ends with the connection."""
+    with Pooler(url) as pooler:
+        engine = engine_to(pooler.url if pooled else url)
+        whole = with_bounds(engine, WHOLE).execution_options(isolation_level="AUTOCOMMIT")
+        with whole.connect() as connection:
+            expected = ("0", "0", "0") if pooled else ("10min", "12h", "1h")
+            assert bounds_in(connection) == expected
+            connection.exec_driver_sql("VACUUM registry_tables.families")
+            assert bounds_in(connection) == expected
+        for _ in range(3):
+            assert rows(pooler.url, SET.text) == [("0", "0", "0")]
+
+
 def test_the_page_has_the_bounds_of_here():
     """docs/operations.md states every bound."""
     page = (ROOT / "docs" / "operations.md").read_text()

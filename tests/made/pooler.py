@@ -29,7 +29,7 @@ class Server:
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.connect(path)
         self.socket.sendall(startup)
-        self.greeting = b"".join(until_ready(self.socket))
+        self.greeting = b"".join(map(with_own_number, until_ready(self.socket)))
 
 
 class Pooler:
@@ -149,6 +149,11 @@ def fatal(message):
     """What a pooler says before it hangs up, whatever the reason."""
     content = f"SFATAL\0C08P01\0M{message}\0\0".encode()
     return b"E" + (len(content) + 4).to_bytes(4) + content
+
+
+def with_own_number(message):
+    """A message of a greeting; that with the number of the server's process has the pooler's."""
+    return message[:5] + bytes(4) + message[9:] if message[:1] == b"K" else message
 
 
 def until_ready(server):
