@@ -32,7 +32,6 @@ OBJECTS = 100 << 20  # bytes that a cluster of this machine keeps for answers: t
 CONNECTING = 10.0  # seconds
 DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ENABLE_RECORD_ACTOR_TASK_LOGGING": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns
     "RAY_task_retry_delay_ms": "1000",  # after a process or node that was lost
     "RAY_task_oom_retries": "5",  # each after twice the pause; Ray's own default is for ever
@@ -72,8 +71,12 @@ class Cluster:
         check_listens(self.address)
         try:
             self.ray.init(self.address, configure_logging=False, log_to_driver=False)
-        except (OSError, RuntimeError, ValueError, self.ray.exceptions.RayError) as exc:
+        except self._failures() as exc:
             raise RayUnreachable(address=self.address, reason=first_line(exc)) from exc
+
+    def _failures(self) -> tuple[type[Exception], ...]:
+        """Return what Ray raises where it cannot connect; a part of it may lack, as of ray://."""
+        return OSError, RuntimeError, ValueError, ImportError, self.ray.exceptions.RayError
 
     def _start(self, workers: int | None) -> None:
         """Start a cluster that nobody else reaches."""
@@ -90,7 +93,7 @@ class Cluster:
                 _node_ip_address="127.0.0.1",
                 _temp_dir=self._folder,
             )
-        except (OSError, RuntimeError, ValueError, self.ray.exceptions.RayError) as exc:
+        except self._failures() as exc:
             raise RayUnreachable(address=LOCAL, reason=first_line(exc)) from exc
 
     def nodes(self) -> list[Share]:

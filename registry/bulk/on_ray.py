@@ -61,6 +61,7 @@ class RayCrew:
         folder = os.getcwd()  # noqa: PTH109  # as typed
         self._home = Home(platform.node(), folder, str(settings.data_dir()), url)
         self._remote = self._cluster.ray.remote(numbered)
+        self._functions: dict[Share, Any] = {}
         self._tasks: dict[Any, Task] = {}
         self._begun: list[Event] = []
         self._refusals: Counter[Task] = Counter()
@@ -92,14 +93,7 @@ class RayCrew:
             home=self._home,
             is_file=local_path(task.source) is not None,
         )
-        remote = self._remote.options(
-            num_cpus=share.cores,
-            num_gpus=share.gpus,
-            memory=int(share.memory),
-            max_retries=ATTEMPTS - 1,
-            retry_exceptions=False,
-        )
-        self._tasks[remote.remote(order)] = task
+        self._tasks[self._taking(share).remote(order)] = task
         self._begun.append(Started(task))
 
     def events(self, seconds: float) -> list[Event]:
@@ -127,6 +121,18 @@ class RayCrew:
         """Return what a source takes of the nodes that there are now."""
         cores = self._work.options.get("threads")
         return share_of(task, self._nodes, gpu=self._gpu, cores=cores)
+
+    def _taking(self, share: Share) -> Any:
+        """Return the function that Ray calls with so much of a node."""
+        if share not in self._functions:
+            self._functions[share] = self._remote.options(
+                num_cpus=share.cores,
+                num_gpus=share.gpus,
+                memory=int(share.memory),
+                max_retries=ATTEMPTS - 1,
+                retry_exceptions=False,
+            )
+        return self._functions[share]
 
     def _look(self) -> None:
         """Look which nodes there are; tell where none has room for anything, again and again."""
