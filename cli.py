@@ -18,6 +18,7 @@ from registry.commands import (
     claims,
     curation,
     database,
+    fingerprints,
     lineage,
     metrics,
     models,
@@ -39,7 +40,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         bulk.jobs,
         checkpoints.flush,
         checkpoints.upgrade,
-        checkpoints.fingerprint,
+        fingerprints.fingerprint,
         checkpoints.inspect,
     ),
     "Ask where a checkpoint comes from": (

@@ -476,6 +476,11 @@ class DeviceUnavailable(RegistryError):
     """The device {device!r} cannot be used ({reason}); give auto, cpu, cuda or cuda:n."""
 
 
+class NotInShards(RegistryError):
+    """{source!r} is measured at one go; only models of more than a gigabyte are measured in shards,
+    and no adapters."""
+
+
 class NotComparable(RegistryError):
     """{base!r} is an adapter, which cannot be the base of a whole model; give the two the other way
     round."""

@@ -1,7 +1,6 @@
 """Commands on checkpoints: store one, fingerprint one, look into one."""
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,11 +19,10 @@ from registry.commands.options import (
     source_argument,
     threads_option,
 )
-from registry.commands.printing import json_text, say_error, say_notes, show, show_json, show_text
+from registry.commands.printing import say_error, say_notes, show, show_json, show_text
 from registry.commands.versions import say_not_compared
 from registry.commands.well_known import ingest_well_known
 from registry.errors import NothingKnown, RegistryError, SourceNotFound, Spooled
-from registry.files import write_whole
 
 if TYPE_CHECKING:
     from registry.commands.measured_run import MeasuredRun
@@ -241,40 +239,6 @@ def upgrade(models: tuple[str, ...], dry_run: bool, json: bool, **options: Any) 
         show_text(NOTHING_OLD)
     if left:
         raise SystemExit(1)
-
-
-@click.command()
-@source_argument
-@option(
-    "-o",
-    "--output",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the JSON to a file.",
-)
-@reading_options(rank=64)
-def fingerprint(source: str, output: Path | None, json: bool, timing: bool, **options: Any) -> None:
-    """Compute a fingerprint and print it; no database is needed.
-
-    \b
-    Example: registry fingerprint ./model -o model.json
-    """
-    check_source(source)
-
-    import registry
-    from registry.fingerprints import serialised
-    from registry.report import fingerprints
-
-    with measured_run(source, json=json, timing=timing) as run:
-        computed = registry.fingerprint(source, **python_options(options), **run.observers)
-    content = fingerprints.fingerprint_json(computed)
-
-    if output:
-        content["record"] = serialised.to_json(computed)
-        write_whole(output, json_text(run.timed(content)) + "\n")
-        run.say_timing()
-    else:
-        run.show(content, fingerprints.fingerprint_table(computed, source))
 
 
 @click.command()

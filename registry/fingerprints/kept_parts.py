@@ -82,6 +82,10 @@ class KeptParts:
             home().mkdir(parents=True, exist_ok=True, mode=0o700)
         write_private(self.path_of(part), packed(part, results))
 
+    def count(self) -> int:
+        """Return how many parts are kept, whatever is in their files."""
+        return sum(1 for _ in self.folder.glob("*.measured"))
+
     def remove(self) -> None:
         """Remove the files: the fingerprint is finished."""
         with suppress(OSError):  # they go when they are old

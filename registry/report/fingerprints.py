@@ -14,6 +14,7 @@ from registry.report.tables import lines, short_count, short_list, table
 
 if TYPE_CHECKING:
     from registry.architectures.inspection import Inspection
+    from registry.fingerprints.shards import MeasuredShard, Shard
 
 
 def fingerprint_table(fingerprint: Fingerprint, title: str) -> RenderableType:
@@ -271,3 +272,17 @@ def places(
         }
         described.append(place)
     return described
+
+
+def shard_json(source: str, shard: "Shard", measured: "MeasuredShard") -> dict[str, Any]:
+    """Return as JSON what became of one share of a model."""
+    return {"source": source, "shard": shard.number, "of": shard.of, **asdict(measured)}
+
+
+def shard_lines(shard: "Shard", measured: "MeasuredShard") -> list[str]:
+    """Return for reading what became of one share of a model."""
+    line = f"share {shard.number} of {shard.of}: {measured.measured} parts measured"
+    if measured.known:
+        line += f", {measured.known} had been measured before"
+    rest = f"{measured.kept} of the model's {measured.parts} parts are kept in {measured.folder!r}"
+    return [line, rest]
