@@ -90,7 +90,6 @@ class Cluster:
                 include_dashboard=False,
                 configure_logging=False,
                 log_to_driver=False,
-                _node_ip_address="127.0.0.1",
                 _temp_dir=self._folder,
             )
         except self._failures() as exc:
@@ -153,13 +152,21 @@ def prepare(address: str) -> None:
 
 
 def imported() -> Any:
-    """Return the module, which is kept from talking."""
+    """Return the module, which is kept from talking: what it has to say comes as events."""
     import ray  # noqa: PLC0415  # an extra, and it takes a second
+    from ray._private import worker  # noqa: PLC0415
+
+    # It prints what befalls nodes on standard output, and `log_to_driver` does not hinder it.
+    worker.print_to_stdstream = nothing
 
     logger = logging.getLogger("ray")
     logger.addHandler(logging.NullHandler())
     logger.propagate = False
     return ray
+
+
+def nothing(*_: object, **__: object) -> None:
+    """Print nothing."""
 
 
 @contextmanager
