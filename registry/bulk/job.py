@@ -14,6 +14,7 @@ from registry.database.transactions import in_transaction
 from registry.errors import (
     CheckpointError,
     DatabaseFault,
+    NotSpooled,
     RegistryError,
     Spooled,
     WeightsError,
@@ -80,8 +81,8 @@ class Result:
 
     @property
     def database_is_away(self) -> bool:
-        """Whether the source was not read, for the database did not answer."""
-        return isinstance(self.error, DatabaseFault) and not self.is_spooled
+        """Whether the source is to be read once more when the database takes what comes of it."""
+        return isinstance(self.error, DatabaseFault | NotSpooled) and not self.is_spooled
 
     @property
     def lasts(self) -> bool:

@@ -142,6 +142,9 @@ class Running:
         self._results: list[Result] = []
         self._refusals: Counter[Task] = Counter()
         self._is_away = False
+        self._trouble = ""
+        self._tries = 0  # at a database that has taken nothing since
+        self._deadline = 0.0
 
     def work(self, number: int) -> Summary:
         """Go through the list; return what it came to."""
@@ -182,14 +185,20 @@ class Running:
         elif isinstance(event, Ended):
             result = event.result
             if result.database_is_away and self._may_repeat(result.task):
-                self._is_away = True
+                self._pause(result)
                 again = replace(result.task, attempts=result.task.attempts - 1)
                 self._queue.appendleft(again)
             elif result.is_spooled:
-                self._is_away = True
+                self._pause(result)
                 self._spooled.append(result)
             else:
+                self._tries = self._tries if result.failed else 0
                 self._finish(result)
+
+    def _pause(self, result: Result) -> None:
+        """Begin nothing more for now: the database took nothing of a source."""
+        self._is_away = True
+        self._trouble = str(result.error)
 
     def _may_repeat(self, task: Task) -> bool:
         """Return whether the database has not yet refused a source too often."""
@@ -213,21 +222,30 @@ class Running:
         self._watch(Finished(result, result.task.attempts))
 
     def _comes_back(self) -> bool:
-        """Wait for the database; return whether it is there in time."""
-        deadline = time.monotonic() + PATIENCE
-        pauses = list(PAUSES)
+        """Wait for the database; return whether it is there in time.
+
+        One that answers, but has taken nothing since it last came back, is waited for, too.
+        """
+        if not self._tries:
+            self._deadline = time.monotonic() + PATIENCE
+        must_wait = self._tries > 0
         while True:
             try:
                 check_answers(self._engine)
             except RegistryError as error:
-                pause = pauses.pop(0) if len(pauses) > 1 else pauses[0]
-                if time.monotonic() + pause > deadline:
-                    return False
-                notify(RunPaused(reason=str(error), seconds=pause))
-                time.sleep(pause)
-            else:
+                self._trouble = str(error)
+                must_wait = True
+            if not must_wait:
+                self._tries += 1
                 self._is_away = False
                 return True
+            pause = PAUSES[min(self._tries, len(PAUSES) - 1)]
+            if time.monotonic() + pause > self._deadline:
+                return False
+            notify(RunPaused(reason=self._trouble, seconds=pause))
+            time.sleep(pause)
+            self._tries += 1
+            must_wait = False
 
     def _store_spooled(self) -> None:
         """Store the fingerprints that wait in files, if the database takes them now."""

@@ -16,6 +16,7 @@ from registry.database.transactions import answer_of, in_transaction
 from registry.errors import (
     BrokenFile,
     DiskFull,
+    NotSpooled,
     NotUnicode,
     ServerNotReady,
     Spooled,
@@ -88,6 +89,25 @@ def test_a_source_that_the_database_always_refuses_ends(engine):
     assert sorted(jobs) == [("a", "failed", "DiskFull", 1), ("b", "done", None, 1)]
     assert len(crew.begun) < 20
     assert not summary.is_complete
+
+
+def test_a_full_disk_is_waited_for(engine):
+    """Though the database answers; what could not even be kept in a file is read once more."""
+    lost = NotSpooled(cause="full", source="a", path="/nowhere", reason="no space left")
+    crew = FakeCrew({source: [lost, FULL, lost] for source in "abc"})
+    summary, jobs = done(engine, crew, "a", "b", "c")
+    assert sorted(jobs) == [(source, "done", None, 1) for source in "abc"]
+    assert summary.is_complete
+
+
+def test_a_database_that_takes_nothing_for_long_ends_the_run(engine, monkeypatch):
+    """Sources that were not begun are counted, not failed: the next run takes them."""
+    monkeypatch.setattr(bulk_run, "PATIENCE", -1.0)
+    crew = FakeCrew({source: [FULL] * 1000 for source in "abc"})
+    summary, jobs = done(engine, crew, "a", "b", "c")
+    assert jobs == []
+    assert summary.left == 3
+    assert states(engine) == ["stopped"]
 
 
 def test_a_fingerprint_that_still_waits_is_told(engine, monkeypatch, tmp_path):
