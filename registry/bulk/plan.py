@@ -98,6 +98,9 @@ def plan(engine: Engine, wanted: Iterable[Wanted], choice: Choice) -> Plan:
     Raises NamesCollide, BadName, BadFamily and BadTag, before anything is read.
     """
     listed = surveyed(dict.fromkeys(wanted), choice.reading)
+    for task in listed:
+        check_names(task.wanted.name, task.wanted.family)
+        check_tags(task.wanted.tags)
     tasks = once_each(named(task, choice.template) for task in listed)
     refused = tuple(refusals(tasks))
     never = {result.task for result in refused}
@@ -135,12 +138,11 @@ def once_each(tasks: Iterable[Task]) -> list[Task]:
 
 
 def refusals(tasks: Iterable[Task]) -> Iterator[Result]:
-    """Yield a result for each source that cannot be stored. Raises BadName, BadFamily, BadTag."""
+    """Yield a result for each source that cannot be stored, or not as what it would be called."""
     for task in tasks:
-        check_names(task.wanted.name, task.wanted.family)
-        check_tags(task.wanted.tags)
         try:
             check_source(task.source)
+            check_names(name_of(task), None)
         except RegistryError as error:
             yield Result(task, error=error)
 

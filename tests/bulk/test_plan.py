@@ -51,13 +51,14 @@ def test_a_source_in_several_spellings_is_read_once(engine, tmp_path, monkeypatc
 
 
 def test_a_source_that_cannot_be_stored_is_refused_alone(engine, tmp_path):
-    """One whose name is no Unicode, among others."""
+    """One whose name is no Unicode, or no name, among others; a name that was typed is told first."""
     good = write_folder(tmp_path / "good", llama())
     bad = write_folder(tmp_path / os.fsdecode(b"bad-\xff"), llama())
-    answer = planned(engine, good, bad)
+    nameless = write_folder(tmp_path / "\x1b[31m", llama())
+    answer = planned(engine, good, bad, nameless)
     assert [task.source for task in answer.tasks] == [str(good)]
-    assert [result.task.source for result in answer.refused] == [str(bad)]
-    assert answer.count == 2
+    assert [result.task.source for result in answer.refused] == [str(bad), str(nameless)]
+    assert answer.count == 3
     with pytest.raises(BadName, match="cannot be the name"):
         planned(engine, Wanted(str(good), name="\u202e"))
 
