@@ -36,14 +36,14 @@ REPLACED: dict[Any, str] = {
 """Tables whose rows a deeper fingerprint replaces, and a model's attributes that hold them."""
 
 
-def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> None:
-    """Store what depends on the rank, and the sketches, which models stored before 0005 lack."""
+def set_spectra(model: Model, fingerprint: Fingerprint) -> None:
+    """Give a model what depends on the rank, and the sketches, which those before 0005 lack.
+
+    Of a new model it is stored with the rest of it; of one that is stored, its old rows are read.
+    """
     from registry.fingerprints.outline import outline  # noqa: PLC0415  # NumPy, to store alone
 
     model.clusterings = [clustering_row(clustering) for clustering in fingerprint.clusterings]
-    add_numbered(session, model, MatrixRow, fingerprint.matrices)
-    add_numbered(session, model, TensorRow, fingerprint.tensors)
-    add_numbered(session, model, LedgerRow, fingerprint.ledger)
     model.cast_digest = fingerprint.cast_digest
     model.fingerprint.vocabulary = fingerprint.vocabulary
     model.fingerprint.zero = fitting("fingerprints.zero", fingerprint.zero)
@@ -52,6 +52,13 @@ def add_spectra(session: Session, model: Model, fingerprint: Fingerprint) -> Non
     model.spaces = rows_of(fingerprint.spaces, SpaceRow)
     model.histograms = rows_of(fingerprint.histograms, HistogramRow)
     model.outline = OutlineRow(**column_values(outline(fingerprint), OutlineRow))
+
+
+def add_tables(session: Session, model: Model, fingerprint: Fingerprint) -> None:
+    """Store a row for every matrix, tensor and line of the ledger of a model that has a number."""
+    add_numbered(session, model, MatrixRow, fingerprint.matrices)
+    add_numbered(session, model, TensorRow, fingerprint.tensors)
+    add_numbered(session, model, LedgerRow, fingerprint.ledger)
 
 
 def clustering_of(row: ClusteringRow) -> Clustering:
@@ -104,4 +111,5 @@ def replace_spectra(session: Session, model: Model, fingerprint: Fingerprint) ->
     for table in REPLACED:
         session.execute(delete(table).where(table.model_id == model.id))
     session.expire(model, REPLACED.values())
-    add_spectra(session, model, fingerprint)
+    set_spectra(model, fingerprint)
+    add_tables(session, model, fingerprint)

@@ -10,10 +10,11 @@ from registry.architectures.ledger_line import LedgerLine
 from registry.database import sources
 from registry.database.edges import mark_due
 from registry.database.fingerprint_rows import (
-    add_spectra,
+    add_tables,
     clustering_of,
     replace_spectra,
     replace_version,
+    set_spectra,
 )
 from registry.database.models import (
     Summary,
@@ -207,9 +208,10 @@ def add(session: Session, origin: Origin, fingerprint: Fingerprint) -> Model:
     model.fingerprint = FingerprintRow(**column_values(fingerprint, FingerprintRow))
     if fingerprint.adapter:
         model.adapter = AdapterRow(**column_values(fingerprint.adapter, AdapterRow))
+    set_spectra(model, fingerprint)
     session.add(model)
     session.flush()
-    add_spectra(session, model, fingerprint)
+    add_tables(session, model, fingerprint)
     return model
 
 
