@@ -1,5 +1,6 @@
 """Keeps what becomes of sources in the database, some at a time, whether it is there or not."""
 
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -42,6 +43,12 @@ class Recorder:
         ask_once(self._engine)
         if self._keep():
             self._done(partial(runs.end, run=self._run, state=state))
+
+    def end_within(self, seconds: float) -> None:
+        """Store the rest, and that the run was stopped, if the database takes it so soon."""
+        ending = threading.Thread(target=self.end, args=(Ending.STOPPED,), daemon=True)
+        ending.start()
+        ending.join(seconds)
 
     def _keep(self) -> bool:
         """Store what has come together; return whether the database took it."""

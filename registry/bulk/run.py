@@ -26,6 +26,7 @@ ATTEMPTS = 3  # at one source whose worker is lost
 LOOK = 0.2  # seconds in which nothing may happen
 PAUSES = (1.0, 2.0, 5.0, 10.0)  # seconds between two looks for a database that is away
 PATIENCE = 900.0  # seconds in which it may come back
+GOODBYE = 5.0  # seconds for the records of a run that is told to end, whose user waits
 REFUSALS = 10  # of one source, by a database that answers otherwise
 
 
@@ -108,13 +109,14 @@ def run(engine: Engine, plan: Plan, crew: Crew, new: NewRun, rank: int, watch: W
         recorder = Recorder(engine, number, rank)
         watch(Planned(plan, number))
         running = Running(engine, plan, crew, recorder, watch)
-        ending = Ending.STOPPED
         try:
             summary = running.work(number)
-            ending = Ending.STOPPED if summary.left else Ending.ENDED
-        finally:
+        except BaseException:
             running.leave()
-            recorder.end(ending)
+            recorder.end_within(GOODBYE)
+            raise
+        running.leave()
+        recorder.end(Ending.STOPPED if summary.left else Ending.ENDED)
     finally:
         crew.close()
     return summary

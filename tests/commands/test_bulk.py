@@ -46,7 +46,8 @@ def test_a_tree_is_told_in_lines_and_a_table(url, tree):
     """Failures stand once more at the end, and in `registry jobs`; the exit code is 1."""
     result = ingest("--tree", tree)
     assert result.exit_code == 1
-    assert "run 1: 3 sources, 3 to be read" in result.stderr
+    [first] = answer("jobs")["runs"]
+    assert f"run {first['id']}: 3 sources, 3 to be read" in result.stderr
     assert "registered m0 in family" in result.stdout
     end = result.stderr[result.stderr.rindex("failed: ") :]
     assert str(tree / "broken") in end
@@ -59,7 +60,7 @@ def test_a_tree_is_told_in_lines_and_a_table(url, tree):
     jobs = run("jobs")
     assert jobs.exit_code == 0
     assert "ended" in jobs.stdout
-    failed = run("jobs", "1", "--failed")
+    failed = run("jobs", first["id"], "--failed")
     assert "broken" in failed.stdout
     assert "m0" not in failed.stdout
 
@@ -155,9 +156,9 @@ def test_what_is_typed_wrongly_is_said(url, tmp_path, monkeypatch, arguments, co
 
 def test_a_run_that_there_is_not_is_said(url):
     """And where to look for those that there are."""
-    result = run("jobs", "7")
+    result = run("jobs", "7000")
     assert result.exit_code == 1
-    assert "There is no run 7; `registry jobs` lists those that there are" in result.stderr
+    assert "There is no run 7000; `registry jobs` lists those that there are" in result.stderr
 
 
 def test_many_failures_end_in_a_pointer(url, tmp_path):
