@@ -30,8 +30,10 @@ NEAREST = "auto"
 """The address of the cluster that was started last on this machine."""
 OBJECTS = 100 << 20  # bytes that a cluster of this machine keeps for answers: these are small
 CONNECTING = 10.0  # seconds
+GRACE = 1.0  # seconds in which processes of a cluster that has ended may end
 DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",  # it is written to standard error, too
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns
     "RAY_task_retry_delay_ms": "1000",  # after a process or node that was lost
     "RAY_task_oom_retries": "5",  # each after twice the pause; Ray's own default is for ever
@@ -119,10 +121,24 @@ class Cluster:
 
     def close(self) -> None:
         """Leave the cluster; end one of this machine, with all its processes."""
+        processes = self._processes()
         with as_before():
             self.ray.shutdown()
+        _, left = psutil.wait_procs(processes, GRACE)
+        for process in left:  # some outlive a cluster that is ended while it starts
+            with suppress(psutil.Error):
+                process.kill()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _processes(self) -> list[psutil.Process]:
+        """Return the processes of a cluster that was started here: they name its folder."""
+        processes = []
+        for child in psutil.Process().children() if self._folder else []:
+            with suppress(psutil.Error):
+                if str(self._folder) in " ".join(child.cmdline()):
+                    processes += [child, *child.children(recursive=True)]
+        return processes
 
 
 def check(address: str | None, *, embedded: bool) -> None:
@@ -154,10 +170,12 @@ def prepare(address: str) -> None:
 def imported() -> Any:
     """Return the module, which is kept from talking: what it has to say comes as events."""
     import ray  # noqa: PLC0415  # an extra, and it takes a second
-    from ray._private import worker  # noqa: PLC0415
+    from ray._private import utils, worker  # noqa: PLC0415
 
     # It prints what befalls nodes on standard output, and `log_to_driver` does not hinder it.
     worker.print_to_stdstream = nothing
+    # A signal that comes while it starts would end the process without a word.
+    utils.set_sigterm_handler = nothing
 
     logger = logging.getLogger("ray")
     logger.addHandler(logging.NullHandler())

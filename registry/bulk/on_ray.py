@@ -5,6 +5,7 @@ import platform
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -62,7 +63,7 @@ class RayCrew:
         self._home = Home(platform.node(), folder, str(settings.data_dir()), url)
         self._remote = self._cluster.ray.remote(numbered)
         self._functions: dict[Share, Any] = {}
-        self._tasks: dict[Any, Task] = {}
+        self._tasks: dict[Future[Answer], Task] = {}
         self._begun: list[Event] = []
         self._refusals: Counter[Task] = Counter()
 
@@ -93,7 +94,7 @@ class RayCrew:
             home=self._home,
             is_file=local_path(task.source) is not None,
         )
-        self._tasks[self._taking(share).remote(order)] = task
+        self._tasks[self._taking(share).remote(order).future()] = task
         self._begun.append(Started(task))
 
     def events(self, seconds: float) -> list[Event]:
@@ -104,12 +105,10 @@ class RayCrew:
         if not self._tasks:
             time.sleep(0 if events else seconds)
             return events
-        ray = self._cluster.ray
-        refs = list(self._tasks)
-        ray.wait(refs, timeout=0 if events else seconds)
-        ended, _ = ray.wait(refs, num_returns=len(refs), timeout=0)
-        for ref in ended:
-            events += self._heard(ref)
+        # Ray's own ways to wait would turn any signal that ends the command into Ctrl-C.
+        ended, _ = wait(self._tasks, 0 if events else seconds, FIRST_COMPLETED)
+        for future in ended:
+            events += self._heard(future)
         return events
 
     def close(self) -> None:
@@ -146,12 +145,12 @@ class RayCrew:
             memory = share.memory / GIB
             notify(ClusterHasNoRoom(source=task.source, cores=share.cores, memory=memory))
 
-    def _heard(self, ref: Any) -> list[Event]:
+    def _heard(self, future: "Future[Answer]") -> list[Event]:
         """Return what one task says; of one whose process was lost too often, that."""
-        task = self._tasks.pop(ref)
+        task = self._tasks.pop(future)
         exceptions = self._cluster.ray.exceptions
         try:
-            answer: Answer = self._cluster.ray.get(ref)
+            answer = future.result()
         except exceptions.RayTaskError as exc:
             error = FailedOnCluster(source=task.source, reason=first_line(exc.cause or exc))
             return [Ended(Result(task, error=error))]

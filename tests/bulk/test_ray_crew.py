@@ -1,5 +1,6 @@
 """registry.bulk.on_ray: what a crew makes of a cluster's answers, with a cluster that is made up."""
 
+from concurrent.futures import Future
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -40,8 +41,6 @@ class Made:
         self.ray = SimpleNamespace(
             exceptions=SimpleNamespace(RayError=RayError, RayTaskError=RayTaskError),
             remote=lambda _: self,
-            wait=lambda refs, **_: (refs, []),
-            get=self.get,
         )
         self.at_rest = False
 
@@ -52,13 +51,16 @@ class Made:
     def take(self, options, order):
         """Remember a task."""
         self.asked.append((options, order))
-        return object()
+        return SimpleNamespace(future=self.future)
 
-    def get(self, _):
-        """The answer of any task."""
+    def future(self):
+        """The answer of any task, or the promise of one."""
+        future = Future()
         if isinstance(self.answer, Exception):
-            raise self.answer
-        return self.answer
+            future.set_exception(self.answer)
+        elif self.answer is not None:
+            future.set_result(self.answer)
+        return future
 
     def nodes(self):
         """What nodes have."""
@@ -84,8 +86,9 @@ def crew_on(monkeypatch, cluster, *, count=None, url="postgresql://db/registry",
     return RayCrew(None, count, work, url)
 
 
-def begun(monkeypatch, cluster, **options):
-    """A crew that has begun a task, and told so."""
+def begun(monkeypatch, cluster, *, answer=None, **options):
+    """A crew that has begun a task, which ends with an answer."""
+    cluster.answer = answer
     crew = crew_on(monkeypatch, cluster, **options)
     crew.begin(TASK)
     return crew
@@ -118,7 +121,6 @@ def test_a_gpu_is_the_only_one_that_its_task_sees(monkeypatch):
 def test_as_many_at_a_time_as_there_are_cores(monkeypatch):
     """Of nodes that join, too; unless it was said how many, and so many connections there are."""
     cluster = Made(Share(4, GIB), Share(2, GIB))
-    cluster.ray.wait = lambda *_, **__: ([], [])
     crew = begun(monkeypatch, cluster)
     assert (crew.idle, crew.busy) == (5, 1)
     cluster.shares.append(Share(16, GIB))
@@ -131,9 +133,8 @@ def test_as_many_at_a_time_as_there_are_cores(monkeypatch):
 def test_what_a_node_says_comes_back(monkeypatch):
     """After the sign that the source was begun."""
     cluster = Made(Share(4, GIB))
-    crew = begun(monkeypatch, cluster)
     ended = Ended(Result(TASK, outcome="new"))
-    cluster.answer = Answer("node", (ended,))
+    crew = begun(monkeypatch, cluster, answer=Answer("node", (ended,)))
     assert crew.events(0) == [Started(TASK), ended]
     assert crew.busy == 0
     assert crew.events(0) == []
@@ -142,8 +143,8 @@ def test_what_a_node_says_comes_back(monkeypatch):
 def test_a_process_that_is_lost_for_good_is_told(monkeypatch):
     """Ray has begun it thrice by then."""
     cluster = Made(Share(4, GIB))
-    crew = begun(monkeypatch, cluster)
-    cluster.answer = RayError("The worker died unexpectedly.\nThe process had this number")
+    error = RayError("The worker died unexpectedly.\nThe process had this number")
+    crew = begun(monkeypatch, cluster, answer=error)
     [_, lost] = crew.events(0)
     assert lost == Lost(replace(TASK, attempts=3), "The worker died unexpectedly")
     assert lost.task.attempts == 3
@@ -152,8 +153,7 @@ def test_a_process_that_is_lost_for_good_is_told(monkeypatch):
 def test_a_node_that_cannot_even_begin_is_told(monkeypatch):
     """As one without this package, at once."""
     cluster = Made(Share(4, GIB))
-    crew = begun(monkeypatch, cluster)
-    cluster.answer = RayTaskError()
+    crew = begun(monkeypatch, cluster, answer=RayTaskError())
     [_, ended] = crew.events(0)
     assert str(ended.result.error).startswith(
         "'model' was not read by the cluster (No module named 'registry'); install the same"
@@ -188,7 +188,6 @@ def test_a_cluster_without_room_is_told_once(monkeypatch, caplog):
     """After a while in which it does nothing."""
     cluster = Made(Share(0, GIB))
     cluster.at_rest = True
-    cluster.ray.wait = lambda *_, **__: ([], [])
     crew = begun(monkeypatch, cluster)
     with caplog.at_level("WARNING", "registry"):
         for _ in range(2 * PATIENCE):
