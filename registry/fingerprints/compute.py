@@ -24,7 +24,7 @@ from registry.fingerprints.matrix import MeasuredMatrix
 from registry.fingerprints.meter import Meter
 from registry.fingerprints.options import measure_options
 from registry.fingerprints.ordered import in_order
-from registry.fingerprints.own_sketches import BranchPlace, own_bytes, own_sketches
+from registry.fingerprints.own_sketches import BranchPlace, idle_factor, own_bytes, own_sketches
 from registry.fingerprints.parts import Part, in_parts
 from registry.fingerprints.progress import OWN_AXES, Reports, work_of
 from registry.fingerprints.record import (
@@ -70,7 +70,7 @@ def compute(
     origin = open_layout(checkpoint, timing)
     meter = Meter(options, origin.stream, timing)
     with one_thread_each(), POOL.reusing(readahead.BUDGET):
-        reports = reports_of(progress, origin)
+        reports = reports_of(progress, origin, options.threads)
         kept = kept_parts(checkpoint, options, parts_of(origin))
         readings = measure(meter, origin, reports, kept)
         if checkpoint.kind == "adapter":
@@ -132,7 +132,9 @@ def measure(
     return Readings(sorted(matrices, key=model_order), others, branches, histograms)
 
 
-def reports_of(progress: Progress | None, origin: Origin, *, own: bool = True) -> Reports:
+def reports_of(
+    progress: Progress | None, origin: Origin, threads: int, *, own: bool = True
+) -> Reports:
     """Return what reports the progress of one fingerprint.
 
     Args:
@@ -140,8 +142,14 @@ def reports_of(progress: Progress | None, origin: Origin, *, own: bool = True) -
     """
     work = sum(map(work_of, wanted_tensors(origin)))
     if own and origin.checkpoint.kind != "adapter":
-        work += OWN_AXES * own_bytes(origin.layout, origin.stream.width)
+        layout, width = origin.layout, origin.stream.width
+        work += own_weight(origin, threads) * own_bytes(layout, width)
     return Reports(progress, work)
+
+
+def own_weight(origin: Origin, threads: int) -> float:
+    """Return the work that a byte of a branch is which is written in the model's own axes."""
+    return OWN_AXES * idle_factor(origin.layout, origin.stream.width, threads)
 
 
 def parts_of(origin: Origin) -> list[Part]:
@@ -230,11 +238,12 @@ def own_axes(
     if origin.checkpoint.kind == "adapter":
         return {}
     head = readings.branches.value_head()
+    weight = own_weight(origin, meter.options.threads)
     with meter.timing.stage("own axes"):
         return own_sketches(
             origin.layout,
             origin.stream,
             head,
             meter.options,
-            lambda nbytes: reports.add(OWN_AXES * nbytes),
+            lambda nbytes: reports.add(weight * nbytes),
         )

@@ -73,7 +73,7 @@ def excerpt(
     meter = Meter(measuring, origin.stream, timing)
     sparing = without_loading() if layers is not None else nullcontext()
     with one_thread_each(), sparing, POOL.reusing(readahead.BUDGET):
-        reports = reports_of(options.get("progress"), origin, own=layers is None)
+        reports = reports_of(options.get("progress"), origin, measuring.threads, own=layers is None)
         readings = measure(meter, origin, reports)
         allowed = options.get("allow_nonfinite", False)
         check(readings.matrices, checkpoint.source, allow_nonfinite=allowed)

@@ -6,7 +6,7 @@ from contextlib import closing
 from registry.fingerprints.kept_parts import KeptParts
 from registry.fingerprints.meter import Meter
 from registry.fingerprints.parts import Measured, Part, part_by_part
-from registry.fingerprints.progress import OrderedProgress, Reports, work_of
+from registry.fingerprints.progress import Reports, measured, work_of
 from registry.fingerprints.wanted import WantedTensor
 from registry.notices import MeasuringGoesOn, notify
 
@@ -32,19 +32,19 @@ def in_order(
         before = tensors_of([part for part in parts if part.number in known])
         reports.add(sum(map(work_of, before)))
     rest = [part for part in parts if part.number not in known]
-    progress = OrderedProgress(reports, tensors_of(rest))
-    fresh = meter.measure(tensors_of(rest), progress.finish, remote=remote)
-    with closing(part_by_part(rest, fresh)) as coming:
+    coming = tensors_of(rest)
+    fresh = meter.measure(coming, measured(reports, coming), remote=remote)
+    with closing(part_by_part(rest, fresh)) as in_turn:
         for part in parts:
             results = kept.load(part) if kept is not None and part.number in known else None
             if results is None and part.number in known:  # another command has removed it since
                 results = measured_now(meter, part, remote=remote)
             elif results is None:
-                _, results = next(coming)
+                _, results = next(in_turn)
                 if kept is not None:
                     kept.save(part, results)
             yield from results
-        next(coming, None)  # for the last tensors to be reported
+        next(in_turn, None)  # for the last tensors to be reported
 
 
 def measured_now(meter: Meter, part: Part, *, remote: bool) -> list[Measured]:

@@ -95,7 +95,7 @@ def own_sketches(
         finished: called for each branch, in order, with the bytes of its tensors.
     """
     branches = middle_branches(layout, stream.width)
-    room = Room(max(FEW_THREADS, options.threads) * HELD // FEW_THREADS)
+    room = Room(room_of(options.threads))
 
     def leading(place: BranchPlace) -> LeadingPart | None:
         with room.taking(bytes_of(branches[place])):
@@ -118,9 +118,21 @@ def own_sketches(
     return sketches
 
 
+def room_of(threads: int) -> int:
+    """Return the bytes of the branches that may be computed side by side."""
+    return max(FEW_THREADS, threads) * HELD // FEW_THREADS
+
+
 def own_bytes(layout: Layout, width: int) -> int:
     """Return the bytes of all tensors that `own_sketches` reads, by each branch that has them."""
     return sum(map(bytes_of, middle_branches(layout, width).values()))
+
+
+def idle_factor(layout: Layout, width: int, threads: int) -> float:
+    """Return by how much longer it takes as fewer branches have room than there are threads."""
+    largest = max(map(bytes_of, middle_branches(layout, width).values()), default=0)
+    side_by_side = max(1, room_of(threads) // max(1, largest))
+    return threads / min(threads, side_by_side)
 
 
 def middle_branches(layout: Layout, width: int) -> dict[BranchPlace, list[SidePair]]:

@@ -18,7 +18,7 @@ from registry.fingerprints.meter import Meter
 from registry.fingerprints.options import measure_options
 from registry.fingerprints.ordered import tensors_of
 from registry.fingerprints.parts import part_by_part, share_of
-from registry.fingerprints.progress import OrderedProgress, Reports, work_of
+from registry.fingerprints.progress import Reports, measured, work_of
 from registry.fingerprints.record import RANK
 from registry.fingerprints.timing import Timing
 
@@ -77,12 +77,11 @@ def measure_shard(
     missing = [part for part in share if part.number not in known]
     wanted = tensors_of(missing)
     reports = Reports(options.get("progress"), sum(map(work_of, wanted)))
-    progress = OrderedProgress(reports, wanted)
     meter = Meter(measuring, origin.stream, timing)
     with one_thread_each(), POOL.reusing(readahead.BUDGET):
-        results = meter.measure(wanted, progress.finish, remote=checkpoint.remote)
-        for part, measured in part_by_part(missing, results):
-            store.write(part, measured)
+        results = meter.measure(wanted, measured(reports, wanted), remote=checkpoint.remote)
+        for part, results_of_part in part_by_part(missing, results):
+            store.write(part, results_of_part)
     return MeasuredShard(
         measured=len(missing),
         known=len(known),

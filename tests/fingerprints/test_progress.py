@@ -5,7 +5,7 @@ from checkpoints_made import llama, write_folder
 
 from registry.checkpoints import open_checkpoint
 from registry.fingerprints.compute import open_layout, wanted_tensors
-from registry.fingerprints.progress import SHARE, OrderedProgress, Reports, work_of
+from registry.fingerprints.progress import SHARE, Reports, measured, work_of
 from registry.fingerprints.timing import Timing
 from registry.fingerprints.wanted import WantedTensor
 
@@ -17,17 +17,16 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[WantedTensor]:
     return wanted_tensors(open_layout(open_checkpoint(folder), Timing()))
 
 
-def test_tensors_are_reported_in_their_order(wanted):
-    """Whichever is done first: each once, with its bytes, as soon as all before it are done."""
+def test_tensors_are_reported_as_they_are_done(wanted):
+    """Each with its bytes and the work so far, whether or not those before it are done."""
     calls = []
-    progress = OrderedProgress(Reports(lambda *call: calls.append(call), 1e6), wanted)
-    progress.finish(1)
-    assert calls == []
-    progress.finish(0)
+    finish = measured(Reports(lambda *call: calls.append(call), 1e6), wanted)
+    finish(1)
+    finish(0)
     first, second = map(work_of, wanted[:2])
     assert calls == [
-        (round(first), 1_000_000, wanted[0].entry.nbytes),
-        (round(first + second), 1_000_000, wanted[1].entry.nbytes),
+        (round(second), 1_000_000, wanted[1].entry.nbytes),
+        (round(first + second), 1_000_000, wanted[0].entry.nbytes),
     ]
 
 
@@ -60,4 +59,4 @@ def test_what_takes_less_time_counts_for_less(wanted):
 
 def test_nobody_listens(wanted):
     """Nothing is called, and nothing fails."""
-    OrderedProgress(Reports(None, 1), wanted).finish(0)
+    measured(Reports(None, 1), wanted)(0)
