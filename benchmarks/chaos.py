@@ -60,7 +60,7 @@ PAUSE = 4.0  # seconds, at most, before the next command
 OLD_VERSION = 2  # a fingerprint's version that `upgrade` renews
 ROWS = """
     SELECT models.name, fingerprint_version, row_to_json(counts)::text
-    FROM models, LATERAL (SELECT {counts}) AS counts ORDER BY models.name
+    FROM registry_tables.models, LATERAL (SELECT {counts}) AS counts ORDER BY models.name
 """
 
 
@@ -268,7 +268,7 @@ class Chaos:
                 " AND table_name NOT IN ('events', 'jobs') ORDER BY table_name"
             ).fetchall()
             counts = [
-                f"(SELECT count(*) FROM {name} WHERE model_id = models.id) AS {name}"  # noqa: S608  # the names are the catalogue's
+                f"(SELECT count(*) FROM registry_tables.{name} WHERE model_id = models.id) AS {name}"  # noqa: S608  # the names are the catalogue's
                 for (name,) in tables
             ]
             stored = Stored()
