@@ -33,7 +33,6 @@ CONNECTING = 10.0  # seconds
 GRACE = 1.0  # seconds in which processes of a cluster that has ended may end
 DEFAULTS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",  # it is written to standard error, too
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # or it warns
     "RAY_task_retry_delay_ms": "1000",  # after a process or node that was lost
     "RAY_task_oom_retries": "5",  # each after twice the pause; Ray's own default is for ever
@@ -59,6 +58,9 @@ class Cluster:
         prepare(self.address)
         with as_before():
             self.ray = imported()
+            if self.ray.is_initialized():  # by a program that uses this package
+                reason = "this process is connected already, ray.shutdown() ends that"
+                raise RayUnreachable(address=self.address, reason=reason)
             try:
                 self._connect(workers)
             except BaseException:

@@ -2,6 +2,7 @@
 
 import platform
 import socket
+from types import SimpleNamespace
 
 import pytest
 
@@ -60,3 +61,14 @@ def test_a_port_that_is_shut_is_told_at_once():
         address = f"127.0.0.1:{bound.getsockname()[1]}"
         with pytest.raises(RayUnreachable, match="Connection refused"):
             cluster.check_listens(address)
+
+
+def test_a_connection_of_the_program_is_left_alone(monkeypatch):
+    """A program that uses Ray itself keeps its cluster."""
+    ended = []
+    ray = SimpleNamespace(is_initialized=lambda: True, shutdown=lambda: ended.append(1))
+    monkeypatch.setattr(cluster, "imported", lambda: ray)
+    monkeypatch.setattr(cluster, "prepare", lambda _: None)
+    with pytest.raises(RayUnreachable, match="this process is connected already"):
+        cluster.Cluster("127.0.0.1:6379", 1)
+    assert not ended
