@@ -6,6 +6,7 @@ data folder, takes up what is kept instead of reading the weights again.
 
 import hashlib
 import json
+import os
 import shutil
 import time
 from collections.abc import Sequence
@@ -47,6 +48,8 @@ class KeptParts:
 
     def usable(self, parts: Sequence[Part]) -> set[int]:
         """Return the numbers of the parts that are kept, each looked at whole."""
+        if not os.path.isdir(self.folder):  # noqa: PTH112  # False where it may not be seen
+            return set()
         return {part.number for part in parts if self.load(part) is not None}
 
     def load(self, part: Part) -> list[Measured] | None:

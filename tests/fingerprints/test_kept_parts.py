@@ -167,6 +167,14 @@ def test_a_full_disk_breaks_nothing(folder, whole, monkeypatch, caplog):
     assert caplog.text.count("No space left on device") == 1
 
 
+def test_a_data_folder_that_is_none_breaks_nothing(folder, whole, data, caplog):
+    """Where a file stands in its place, it goes on without, and says so once."""
+    data.write_text("")
+    with caplog.at_level(logging.WARNING, "registry"):
+        assert compute(open_checkpoint(folder)) == whole
+    assert len(caplog.records) == 1
+
+
 def test_nothing_is_kept_of_what_is_measured_at_one_go(folder, monkeypatch):
     """A model of one part leaves no file, whatever becomes of it."""
     monkeypatch.setattr(parts, "PART", 1 << 30)
