@@ -3,6 +3,7 @@
 import ml_dtypes
 import numpy as np
 import pytest
+from numpy.testing import assert_allclose
 
 from registry.numerics import thin_products
 from registry.numerics.sketches import signs
@@ -43,18 +44,17 @@ def test_products_are_those_of_float64(kind, compiled_from, monkeypatch):
     values = exact(matrix)
     by_columns = matrix.T.copy().T
     for stored in (matrix, by_columns):
-        assert times(stored, right) == pytest.approx(values @ right, abs=1e-3)
-        assert transposed_times(stored, left) == pytest.approx(values.T @ left, abs=1e-3)
-        lengths = squared_row_lengths(stored)
-        assert lengths == pytest.approx((values**2).sum(1), rel=1e-5)
-        assert widened(stored) == pytest.approx(values.astype(np.float32), abs=0)
+        assert_allclose(times(stored, right), values @ right, atol=1e-3)
+        assert_allclose(transposed_times(stored, left), values.T @ left, atol=1e-3)
+        assert_allclose(squared_row_lengths(stored), (values**2).sum(1), rtol=1e-5)
+        assert np.array_equal(widened(stored), values.astype(np.float32))
 
 
 def test_parts_of_a_larger_matrix():
     """Every other row, and some columns."""
     matrix = damaged(ml_dtypes.bfloat16, 1400)[::2, 10:500]
     right = signs(490, 3, 1)
-    assert times(matrix, right) == pytest.approx(exact(matrix) @ right, abs=1e-3)
+    assert_allclose(times(matrix, right), exact(matrix) @ right, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", [ml_dtypes.bfloat16, np.float32])
