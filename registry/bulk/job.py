@@ -19,6 +19,7 @@ from registry.errors import (
     Spooled,
     WeightsError,
 )
+from registry.fingerprints.device import one_thread_each
 from registry.fingerprints.from_source import Options
 from registry.workflows.ingest import Ingested
 from registry.workflows.ingest_file import ingest_source
@@ -111,17 +112,18 @@ def ingest_task(engine: Engine, task: Task, work: Work, progress: Progress | Non
         )
 
     try:
-        ingested = ingest_source(
-            engine,
-            wanted.source,
-            work.tool_version,
-            options,
-            family=wanted.family or work.family,
-            name=wanted.name,
-        )
-        if wanted.tags:
-            name = ingested.model.name
-            in_transaction(engine, partial(tag, name=name, tags=wanted.tags))
+        with one_thread_each():  # judging, too: the other cores are the other workers'
+            ingested = ingest_source(
+                engine,
+                wanted.source,
+                work.tool_version,
+                options,
+                family=wanted.family or work.family,
+                name=wanted.name,
+            )
+            if wanted.tags:
+                name = ingested.model.name
+                in_transaction(engine, partial(tag, name=name, tags=wanted.tags))
     except Spooled as error:
         return result(outcome="spooled", error=error)
     except RegistryError as error:
