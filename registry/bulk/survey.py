@@ -5,7 +5,6 @@ thousands is gone through in seconds.
 """
 
 import hashlib
-import json
 import os
 import platform
 from collections.abc import Iterable, Sequence
@@ -13,7 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from registry.bulk.wanted import Task, Wanted
-from registry.checkpoints.blob import Blob, Files, LocalBlob, read_bytes
+from registry.checkpoints import stamps
+from registry.checkpoints.blob import Blob, Files, read_bytes
 from registry.checkpoints.folder import folder_of, weight_files, with_siblings
 from registry.checkpoints.formats.safetensors import LENGTH, read_header
 from registry.checkpoints.hub import hub_host
@@ -120,17 +120,8 @@ def stamp_of(
         return None
     beside = [f"{folder_of(weights[0])}/{name}".lstrip("/") for name in BESIDE]
     there = [name for name in [*weights, *beside] if name in files]
-    lines = [(name, *written(files[name]), head_of(files[name])) for name in there]
-    content = [VERSION, *where, reading.base, reading.allow_nonfinite, lines]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
-
-
-def written(blob: Blob) -> tuple[int, int]:
-    """Return the length of a file, and when it was written in nanoseconds; 0 on a hub."""
-    if isinstance(blob, LocalBlob):
-        status = blob.path.stat()
-        return status.st_size, status.st_mtime_ns
-    return blob.size, 0
+    lines = [(*stamps.stamp_of(files[name]), head_of(files[name])) for name in there]
+    return stamps.digest_of([VERSION, *where, reading.base, reading.allow_nonfinite, lines])
 
 
 def head_of(blob: Blob) -> str:
@@ -174,5 +165,4 @@ def hub_task(wanted: Wanted, reading: Reading) -> Task:
     except RegistryError:
         return task
     content = [VERSION, host, wanted.source, commit, reading.base, reading.allow_nonfinite]
-    stamp = hashlib.sha256(json.dumps(content).encode()).hexdigest()
-    return replace(task, host=host, stamp=stamp)
+    return replace(task, host=host, stamp=stamps.digest_of(content))

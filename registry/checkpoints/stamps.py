@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from typing import Any
 
 from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.tensors import Contents, FileStamp
@@ -9,8 +10,14 @@ from registry.checkpoints.tensors import Contents, FileStamp
 
 def stamp_of(blob: Blob) -> FileStamp:
     """Return what tells a file from a later one of its name."""
+    size = blob.size  # looks at the file, which knows only then when it was written
     written = blob.written if isinstance(blob, LocalBlob) else 0
-    return FileStamp(blob.name, blob.size, written)
+    return FileStamp(blob.name, size, written)
+
+
+def digest_of(content: list[Any]) -> str:
+    """Return the SHA-256 of what JSON can hold."""
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def checkpoint_stamp(host: str | None, commit: str | None, contents: Contents, files: Files) -> str:
@@ -28,6 +35,5 @@ def checkpoint_stamp(host: str | None, commit: str | None, contents: Contents, f
             if not name.endswith(".json") or not isinstance(blob, LocalBlob):
                 continue
             if blob.path.is_file():
-                configs.append((blob.name, blob.size, blob.written))
-    identity = [host, commit if host else None, contents.files, configs]
-    return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+                configs.append(stamp_of(blob))
+    return digest_of([host, commit if host else None, contents.files, configs])
