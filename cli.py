@@ -26,6 +26,7 @@ from registry.commands import (
     plot,
     sql,
     verdicts,
+    web,
 )
 from registry.commands.endings import as_program, exit_code_of
 from registry.commands.log_lines import OPTION, format_of
@@ -51,7 +52,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         verdicts.report,
     ),
     "What was made from what": (lineage.tree, lineage.log, lineage.rejudge),
-    "The registry": (models.list_, models.show, models.families),
+    "The registry": (models.list_, models.show, models.families, web.serve),
     "Put it in order": (
         curation.rename,
         curation.move,

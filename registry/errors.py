@@ -975,6 +975,56 @@ class CannotUndo(DatabaseError):
     """Nothing was undone, for {reason}; undo or change that first."""
 
 
+# --- web: the page --------------------------------------------------------------------------------
+
+
+class WebMissing(RegistryError):
+    """`registry serve` needs FastAPI, uvicorn and Jinja, which are not installed here; run
+    pip install 'weight-registry[web]'."""
+
+
+class AddressTaken(RegistryError):
+    """Nothing can listen at port {port} of {host} ({reason}); stop the other server, or give
+    another --port or --host."""
+
+
+class WebError(RegistryError):
+    """{reason}"""
+
+
+class HostRefused(WebError):
+    """This server does not answer to the name {host!r}; start it with --allow-host NAME to have it
+    answer to another."""
+
+
+class NoSuchPage(WebError):
+    """There is no page at {path!r}; the search is at /models, and /docs lists all addresses."""
+
+
+class MethodRefused(WebError):
+    """Nothing can be changed here: {method!r} is not answered at {path!r}."""
+
+
+class ParameterRefused(WebError):
+    """The parameter {name!r} of the address does not fit ({reason}); /docs says what it takes."""
+
+
+class AddressTooLong(WebError):
+    """The address is {length} bytes long, and at most {limit} are read; ask for less at a time."""
+
+
+class PoolBusy(WebError):
+    """All connections to the database have been busy for {seconds:.0f} seconds; ask again."""
+
+
+class QuestionTooLong(WebError):
+    """The database took too long for this question; ask for less at a time."""
+
+
+class DatabaseGone(WebError):
+    """The database does not answer at the moment; this page comes back once it does."""
+
+
 SQLSTATES: dict[str, type[DatabaseError]] = {
     "08": ConnectionFailed,
     "08001": DatabaseUnreachable,

@@ -140,6 +140,10 @@ class PartsNotKept(Notice):
     interrupted run begins anew."""
 
 
+class PageWithoutDatabase(Notice):
+    """The page is without its database ({reason}); it asks again at each request."""
+
+
 def notify(notice: Notice) -> None:
     """Tell the user, who may go on waiting."""
     LOGGER.warning("%s", notice)

@@ -22,6 +22,7 @@ FLOORS = [
     {"workflows"},
     {"bulk"},
     {"api", "report"},
+    {"web"},
     {"commands"},
     {"cli"},
     {"launch"},

@@ -2,6 +2,8 @@
 
 connection             the way in: from a URL, or none, to an engine
 addresses              a URL taken apart, and what of it may be shown
+engines                how we connect, and in which form answers come
+reading_pool           many short questions at a time, by connections that read alone
 transactions           a transaction, run once more where the connection is lost
 bounds, patience       timeouts of transactions, and connections that are waited for
 waits                  whom a session waits for, told while it does

@@ -10,7 +10,7 @@ from sqlalchemy import Row, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
-from registry.database.connection import BINARY
+from registry.database.engines import BINARY
 from registry.database.fingerprint_rows import clustering_of
 from registry.database.models import CURRENT
 from registry.database.rows import field_values

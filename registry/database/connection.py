@@ -1,20 +1,18 @@
 """From a URL, or none, to an engine on a database that has the right schema."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
 
-import psycopg
-from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from registry import settings
-from registry.database.addresses import parsed, shown
-from registry.database.bounds import bound
+from registry.database.addresses import shown
 from registry.database.column_types import TABLES
 from registry.database.columns import check_tables, missing_columns
+from registry.database.engines import engine_to
 from registry.database.failures import error_of
 from registry.database.migrate import (
     extension_is_behind,
@@ -27,7 +25,6 @@ from registry.database.patience import first_connection
 from registry.database.roles import ensure_roles, roles_are_given
 from registry.database.schema import REVISION
 from registry.errors import (
-    BadDatabaseURL,
     DatabaseTooOld,
     NotUnicode,
     SchemaNewer,
@@ -43,20 +40,8 @@ if TYPE_CHECKING:
 
 OLDEST = 15  # Postgres
 EXTENSION = "vector"
-BINARY = "registry_binary"
-"""Execution option of a query whose rows come in Postgres' binary form."""
 REVISIONS = re.compile(r"(?!0000)[0-9]{4}")
 """How all revisions of the schema are written."""
-DEFAULTS: dict[str, Any] = {
-    "connect_timeout": 10,  # seconds
-    "prepare_threshold": None,  # a pooler hands on connections that know no statement by name
-    # a peer that has gone without a word is noticed within half a minute
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 30_000,  # milliseconds
-}
-"""libpq's and psycopg's connection parameters, where the URL does not say otherwise."""
 
 
 class Standing(NamedTuple):
@@ -174,60 +159,6 @@ def is_in_order(connection: Connection, *, embedded: bool, whole: bool) -> bool:
     if embedded and (extension_is_behind(connection) or not roles_are_given(connection)):
         return False
     return not whole or not missing_columns(connection)
-
-
-def engine_to(given: str, server: "Server | None" = None) -> Engine:
-    """Return an engine that opens a connection for each use, and closes it after.
-
-    One that idles while weights are read for minutes might be ended meanwhile. The engine's URL
-    holds no secret; the driver alone is handed them. Raises BadDatabaseURL.
-    """
-    address = parsed(given)
-    engine = create_engine(address.url, poolclass=NullPool)
-    application = settings.application_name()
-
-    @event.listens_for(engine, "do_connect")
-    def connect(dialect: Any, _record: Any, _arguments: Any, made: dict[str, Any]) -> Any:
-        parameters = DEFAULTS | {"fallback_application_name": application}
-        parameters["context"] = made["context"]  # how SQLAlchemy has the driver read values
-        if server:
-            return embedded_connection(server, partial(dialect.connect, **parameters))
-        try:
-            return dialect.connect(**{**parameters, **address.parameters})
-        except psycopg.ProgrammingError as exc:  # before anything was sent
-            raise BadDatabaseURL(reason=str(exc).strip()) from exc
-
-    event.listen(engine, "before_cursor_execute", choose_format)
-    bound(engine)
-    return engine
-
-
-def choose_format(
-    _connection: Connection,
-    cursor: Any,
-    _statement: str,
-    _parameters: Any,
-    context: Any,
-    _many: Any,
-) -> None:
-    """Have the server answer in binary what is asked for with the option BINARY.
-
-    Bytes come twice as long and twice as slowly as text.
-    """
-    if context is not None and context.execution_options.get(BINARY):
-        cursor.format = psycopg.pq.Format.BINARY
-
-
-def embedded_connection(server: "Server", connect: Callable[..., Any]) -> Any:
-    """Return a connection to the embedded server, which is started again if it has ended.
-
-    Its address is then another. Raises ServerUnavailable, ServerFailed, OperationalError.
-    """
-    address = server.url()
-    if address:
-        with suppress(psycopg.OperationalError):  # it ends, or recovers
-            return connect(**parsed(address).parameters, **server.client)
-    return connect(**parsed(server.address()).parameters, **server.client)
 
 
 def settled_revision(connection: Connection, url: URL) -> str | None:

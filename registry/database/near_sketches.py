@@ -19,7 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from registry.database.column_types import Half
-from registry.database.connection import BINARY
+from registry.database.engines import BINARY
 from registry.database.models import CURRENT
 from registry.database.near_models import Likeness, NamedModel, StartLikeness
 from registry.database.schema import (

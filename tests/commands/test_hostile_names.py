@@ -94,6 +94,7 @@ def calls(hostile: Hostile) -> list[tuple[object, ...]]:
         ("show", ODD),
         ("show", ACTING),
         ("families",),
+        ("serve", "--host", ACTING),
         ("db", "index"),
         ("db", "index", "--check"),
         ("sources",),

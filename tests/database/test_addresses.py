@@ -10,7 +10,8 @@ from sqlalchemy import create_engine
 
 from registry import settings
 from registry.database.addresses import parsed
-from registry.database.connection import engine_to, open_database
+from registry.database.connection import open_database
+from registry.database.engines import engine_to
 from registry.errors import BadDatabaseURL, DatabaseUnreachable, LoginRefused, RegistryError
 
 SECRET = "hunter2"

@@ -9,7 +9,8 @@ from sqlalchemy import text
 
 from registry.database import bounds
 from registry.database.bounds import READING, WHOLE, WRITING, with_bounds
-from registry.database.connection import engine_to, open_database
+from registry.database.connection import open_database
+from registry.database.engines import engine_to
 from registry.database.transactions import answer_of, in_transaction
 from registry.errors import StatementEnded
 

@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 import registry
 from registry.database import patience
 from registry.database.addresses import parsed
-from registry.database.connection import engine_to, open_database, translated
+from registry.database.connection import open_database, translated
+from registry.database.engines import engine_to
 from registry.database.failures import error_of
 from registry.database.schema import REVISION
 from registry.errors import (

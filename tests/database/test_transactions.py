@@ -11,8 +11,9 @@ from sqlalchemy import text
 
 import registry
 from registry.database import patience
-from registry.database.connection import engine_to, open_database
+from registry.database.connection import open_database
 from registry.database.driver import driver
+from registry.database.engines import engine_to
 from registry.database.fingerprints import Outcome
 from registry.database.transactions import answer_of, in_transaction
 from registry.errors import CommitUnknown, DatabaseUnreachable, ModelNotFound, ServerEnding

@@ -13,7 +13,8 @@ from sqlalchemy import text
 
 import registry
 from registry.database import waits
-from registry.database.connection import engine_to, open_database
+from registry.database.connection import open_database
+from registry.database.engines import engine_to
 from registry.database.migrate import LOCK, upgrade
 from registry.database.transactions import in_transaction
 from registry.errors import LockTimeout, SchemaBusy

@@ -1,0 +1,16 @@
+"""The web page: `registry serve`. Read-only, on this machine alone unless asked, without scripts.
+
+serving      from a command to a server that listens; how it ends
+app          the application: its guards, pages, failures and files
+guards       what every request and answer passes: hosts, addresses, headers
+pages        how a page is made: one route is one record and one template, and its twin in JSON
+drawing      templates, and how text of unknown origin is written into them
+addresses    the address of every model, pair, edge and layer
+failures     errors as pages of one sentence, or as JSON
+home         the way in, the description of addresses, the stylesheet
+templates/   the words
+
+How a page is added: a frozen record that says what is on it; a function, in a module of this room,
+that asks the door for the record; a template that shows it; one line in `app.PARTS` where the
+module is new. `pages` shows it in full.
+"""

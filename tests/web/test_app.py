@@ -1,0 +1,75 @@
+"""registry.web.app: pages, their twins, what is refused, and the headers of every answer."""
+
+import pytest
+
+
+def test_a_page_has_a_twin(client):
+    """The address of a page with `.json` gives the same as JSON."""
+    page, twin = client.get("/models"), client.get("/models.json")
+    assert page.headers["content-type"].startswith("text/html")
+    assert twin.headers["content-type"] == "application/json"
+    for model in twin.json()["models"]:
+        assert model["name"] in page.text
+
+
+def test_the_way_in_is_the_search(client):
+    """`/` leads to the search."""
+    answer = client.get("/", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (307, "/models")
+
+
+@pytest.mark.parametrize("path", ["/models", "/models.json", "/nothing", "/style.css", "/docs"])
+def test_every_answer_has_the_headers(client, path):
+    """No answer may load anything of others, run a script, be framed or be taken for another type."""
+    headers = client.get(path).headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost@evil"])
+def test_other_hosts_are_refused(client, host):
+    """A name of somebody else's that leads here gets no page: a browser would let its scripts read it."""
+    answer = client.get("/models.json", headers={"host": host})
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "HostRefused"
+
+
+@pytest.mark.parametrize("host", ["localhost:8321", "127.0.0.1", "[::1]:80", "LOCALHOST."])
+def test_names_of_this_machine_are_answered(client, host):
+    """Loopback names are answered, with a port or without."""
+    assert client.get("/models.json", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/no/page", "text/html"), ("/no/page.json", "application/json")]
+)
+def test_no_such_page(client, path, kind):
+    """An address without a page is 404, in the form that was asked for."""
+    answer = client.get(path)
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith(kind)
+    assert "There is no page at" in answer.text
+
+
+def test_nothing_can_be_changed(client):
+    """Other methods than GET and HEAD are refused in a sentence."""
+    assert client.post("/models.json").json()["message"].startswith("Nothing can be changed here")
+    assert client.delete("/models").status_code == 405
+
+
+def test_head_is_get_without_a_body(client):
+    """HEAD gives the headers of GET."""
+    head, get = client.head("/models"), client.get("/models")
+    assert head.status_code == 200
+    assert head.content == b""
+    assert head.headers["content-length"] == get.headers["content-length"]
+
+
+def test_openapi_describes_every_twin(client):
+    """The description has every address but those of the pages themselves, and /docs shows it without scripts."""
+    paths = client.get("/openapi.json").json()["paths"]
+    assert "/models.json" in paths
+    assert "/models" not in paths
+    page = client.get("/docs").text
+    assert all(path in page for path in paths)
+    assert "<script" not in page
