@@ -590,7 +590,17 @@ class NothingToDraw(PictureError):
 
 
 class UnknownPicture(PictureError):
-    """A figure is written as .png or .svg, not as {path!r}; name a file that ends so."""
+    """A figure is written as .png or .svg, its numbers as .csv, not as {path!r}; name a file that
+    ends so.
+    """
+
+
+class NoParentToDraw(PictureError):
+    """Nothing is known that {name!r} was made from; give its parent as the second model."""
+
+
+class NothingRegistered(PictureError):
+    """No model is registered, so there is nothing to draw; `registry ingest MODEL` stores one."""
 
 
 class WrongPicture(PictureError):

@@ -22,6 +22,18 @@ class Lineage(Room):
 
         return self._answer(partial(trees.tree, name=name))
 
+    def family_tree(self, family: str) -> "Tree":
+        """Return what was made from what within a family."""
+        from registry.database import trees
+
+        return self._answer(partial(trees.tree_of_family, family=family))
+
+    def parent(self, name: str) -> str | None:
+        """Return the registered model that another was made from; None where none is known."""
+        from registry.database import trees
+
+        return self._answer(partial(trees.main_parent, name=name))
+
     def log(self, name: str | None = None, *, most: int = 20) -> "list[Event]":
         """Return what was changed, by whom and why, the newest first: of one model, or of all."""
         from registry.database import trees

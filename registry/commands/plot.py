@@ -2,14 +2,20 @@
 
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import TYPE_CHECKING
 
 import click
 
 from registry.commands.naming import named_models
 from registry.commands.options import option, rank_option
 from registry.commands.printing import say, show_text
-from registry.errors import WrongPicture
+from registry.errors import ModelNotFound, NoParentToDraw, NothingRegistered, WrongPicture
 from registry.figures.kinds import KINDS, Subject, Takes
+
+if TYPE_CHECKING:
+    from registry import Registry
+    from registry.database.trees import Tree
+    from registry.fingerprints.record import NamedFingerprint
 
 
 @click.command()
@@ -20,7 +26,7 @@ from registry.figures.kinds import KINDS, Subject, Takes
     "--output",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="A .png or .svg [default: lines of text].",
+    help="A .png or .svg, or .csv for its numbers [default: lines of text].",
 )
 @option(
     "--open",
@@ -35,10 +41,11 @@ def plot(
     open: bool,  # noqa: A002  # named after its flag
     rank: int,
 ) -> None:
-    """Draw a figure of the papers.
+    """Draw a figure: those of the papers, and where models come from.
 
-    MODELs are registered, or sources. Kind `generator` takes none, and kind `loss` takes the JSON
-    of benchmarks/lora_init.py instead.
+    MODELs are registered, or sources. Kind `layers` takes a model and its parent, or a registered
+    model alone; `tree` takes models or families, or none for all; `generator` takes none, and
+    `loss` the JSON of benchmarks/lora_init.py.
 
     \b
     Example: registry plot clusters llama-small llama-tiny -o clusters.svg
@@ -75,15 +82,75 @@ def subject_of(kind: str, models: tuple[str, ...], rank: int) -> Subject:
         return Subject(losses=read_losses(Path(models[0])))
 
     if takes is Takes.MODELS and models:
-        from registry import Registry
-        from registry.fingerprints.record import NamedFingerprint
+        return subject_of_models(models, rank)
 
-        with Registry() as registry:
-            named = named_models(registry, models)
-            fingerprints = tuple(
-                NamedFingerprint(model.name, registry.fingerprint(model, rank=rank))
-                for model in named.models
-            )
-        return Subject(fingerprints, rank)
+    if takes is Takes.PAIR and len(models) in (1, 2):
+        return subject_of_pair(models, rank)
+
+    if takes is Takes.FAMILY:
+        return subject_of_family(models)
 
     raise WrongPicture(kind=kind, takes=takes.value)
+
+
+def subject_of_models(models: tuple[str, ...], rank: int) -> Subject:
+    """Return models and adapters, by name or source."""
+    from registry import Registry
+
+    with Registry() as registry:
+        return Subject(fingerprints(registry, models, rank), rank)
+
+
+def subject_of_pair(models: tuple[str, ...], rank: int) -> Subject:
+    """Return a model and its parent. Raises NoParentToDraw where none is named, nor known."""
+    from registry import Registry
+    from registry.fingerprints.record import NamedFingerprint
+
+    with Registry() as registry:
+        if len(models) == 2:  # noqa: PLR2004  # a model and its parent
+            return Subject(fingerprints(registry, models, rank), rank)
+        (name,) = models
+        parent = registry.parent(name)
+        if parent is None:
+            raise NoParentToDraw(name=name)
+        child, base = registry.show(name), registry.show(parent)
+    pair = (
+        NamedFingerprint(child.summary.name, child.fingerprint),
+        NamedFingerprint(base.summary.name, base.fingerprint),
+    )
+    return Subject(pair, rank)
+
+
+def fingerprints(
+    registry: "Registry", models: tuple[str, ...], rank: int
+) -> "tuple[NamedFingerprint, ...]":
+    """Return fingerprints by name or source, of registered models or computed now."""
+    from registry.fingerprints.record import NamedFingerprint
+
+    named = named_models(registry, models)
+    records = []
+    for model in named.models:
+        fingerprint = registry.fingerprint(model, rank=rank)
+        records.append(NamedFingerprint(model.name, fingerprint))
+    return tuple(records)
+
+
+def subject_of_family(names: tuple[str, ...]) -> Subject:
+    """Return the trees of some models or families, or of all. Raises ModelNotFound."""
+    from registry import Registry
+    from registry.report.pictures import family_tree
+
+    with Registry() as registry:
+        trees = [tree_of(registry, name) for name in names] if names else [registry.tree()]
+    family = family_tree(trees)
+    if not family.members:
+        raise NothingRegistered
+    return Subject(family=family)
+
+
+def tree_of(registry: "Registry", name: str) -> "Tree":
+    """Return the tree that a model stands in, or a family's."""
+    try:
+        return registry.tree(name)
+    except ModelNotFound:
+        return registry.family_tree(name)

@@ -13,6 +13,7 @@ from registry.database.models import CURRENT, find
 from registry.database.schema import EdgeRow, EventRow, Family, Model, VerdictRow
 from registry.database.standings import connected
 from registry.database.verdicts import change_of
+from registry.errors import ModelNotFound
 from registry.lineage.standing import Basis
 from registry.lineage.verdict import Change, Relation
 
@@ -171,3 +172,19 @@ def event_of(row: EventRow) -> Event:
         undoable=row.undo is not None and row.undone_by is None,
         undone_by=row.undone_by,
     )
+
+
+def tree_of_family(session: Session, family: str) -> Tree:
+    """Return the models of a family and what connects them. Raises ModelNotFound without any."""
+    query = select(Model.id).join(Family).where(Family.name == family, CURRENT)
+    ids = list(session.scalars(query))
+    if not ids:
+        raise ModelNotFound(name=family)
+    return Tree(nodes_of(session, ids), edges_of(session, ids))
+
+
+def main_parent(session: Session, name: str) -> str | None:
+    """Return what a model was made from, as the tree stands. Raises ModelNotFound."""
+    query = select(Model.name).join(EdgeRow, EdgeRow.parent_id == Model.id)
+    query = query.where(EdgeRow.child_id == find(session, name).id, EdgeRow.main, STANDS)
+    return session.scalar(query)

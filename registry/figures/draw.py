@@ -7,12 +7,19 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from registry.errors import UnknownPicture
-from registry.figures import benchmark_figures, fingerprint_figures, law_figures
+from registry.figures import (
+    benchmark_figures,
+    fingerprint_figures,
+    law_figures,
+    lineage_figures,
+)
 from registry.figures.kinds import Subject, arguments, relabelled
+from registry.figures.numbers import as_csv
 from registry.figures.style import label, save
 from registry.files import write_whole
 
-ENDINGS = (".png", ".svg")
+NUMBERS = ".csv"
+ENDINGS = (".png", ".svg", NUMBERS)
 
 FIGURES: dict[str, Callable[..., Figure]] = {
     "densities": fingerprint_figures.densities,
@@ -27,6 +34,9 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "polar": law_figures.polar,
     "generator": law_figures.generated,
     "loss": benchmark_figures.losses,
+    "layers": lineage_figures.layers,
+    "tree": lineage_figures.tree,
+    "atlas": lineage_figures.atlas,
 }
 
 
@@ -36,17 +46,20 @@ def as_figure(kind: str, subject: Subject) -> Figure:
 
 
 def save_whole(kind: str, subject: Subject, path: Path) -> None:
-    """Draw a figure into a .png or .svg file, whole or not at all.
+    """Draw a figure into a .png or .svg file, or write its numbers as .csv, whole or not at all.
 
     Raises UnknownPicture for another ending, UnwritableFile, and what `as_figure` raises.
     """
     check_ending(path)
+    if path.suffix == NUMBERS:
+        write_whole(path, as_csv(kind, subject).encode())
+        return
     buffer = io.BytesIO()
     save(as_figure(kind, subject), buffer, path.suffix)
     write_whole(path, buffer.getvalue())
 
 
 def check_ending(path: Path) -> None:
-    """Raise UnknownPicture for a file that is neither .png nor .svg."""
+    """Raise UnknownPicture for a file that is none of ENDINGS."""
     if path.suffix not in ENDINGS:
         raise UnknownPicture(path=str(path))

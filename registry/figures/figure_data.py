@@ -1,5 +1,6 @@
 """The numbers behind the figures, drawn or in text. Imports no matplotlib."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -19,6 +20,7 @@ from registry.characteristic.vectors import (
 from registry.errors import CharacteristicError, NothingToDraw
 from registry.fingerprints.histogram_record import Histogram
 from registry.fingerprints.record import Clustering, Fingerprint
+from registry.lineage.adapter_comparison import RunStep, run_step
 from registry.numerics.histograms import edges
 from registry.numerics.unit_vectors import normalised
 
@@ -29,6 +31,7 @@ REACH = 4.0  # standard deviations on each side of a density
 TINY = 1e-300  # in place of a sum that is zero
 SHOWN = 0.98  # share of the distances that a histogram shows: others lie far out
 SEED = 0
+BARE_STEP = re.compile("[0-9]{1,15}")
 
 # share of the generator's distances that are shown, by law
 GENERATED_SHOWN = {"normal": 1.0, "power law": 0.8}
@@ -86,6 +89,32 @@ def principal_plane(name: str, fingerprint: Fingerprint, rank: int) -> Plane:
     with np.errstate(invalid="ignore"):  # all vectors may be equal, without any variance
         points = analysis.fit_transform(vectors)
     return Plane(points, np.nan_to_num(analysis.explained_variance_ratio_))
+
+
+def in_order(models: "Models") -> "Models":
+    """Return checkpoints by their steps, checkpoint-500 before checkpoint-1000.
+
+    In the order given where a name states none.
+    """
+    steps = steps_of(models)
+    if steps is None:
+        return models
+    order = sorted(range(len(models)), key=lambda place: steps[place])
+    return [models[place] for place in order]
+
+
+def steps_of(models: "Models") -> list[int] | None:
+    """Return the training steps that all names state; None where one does not, or of two runs."""
+    steps = []
+    runs = set()
+    for name, _ in models:
+        number = BARE_STEP.fullmatch(name)
+        place = RunStep("", int(name)) if number else run_step(name)
+        if place is None:
+            return None
+        runs.add(place.run)
+        steps.append(place.step)
+    return steps if len(runs) == 1 else None
 
 
 def path_plane(models: "Models") -> Plane:

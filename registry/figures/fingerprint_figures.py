@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from registry.architectures.roles import PROJECTIONS
 from registry.figures.figure_data import (
     clustering,
+    in_order,
     label_table,
     path_plane,
     principal_plane,
@@ -164,6 +165,7 @@ def densities(models: "Models") -> Figure:
 def paths(models: "Models") -> Figure:
     """Draw LoRA deltas in the order given along two main axes, from zero on (section 4)."""
     drawn, (axes,) = figure("LoRA deltas from zero on, along their main axes")
+    models = in_order(models)
     plane = path_plane(models)
     names = ["0", *(name for name, _ in models)]
 

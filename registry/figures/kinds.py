@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from registry.figures.atlas_map import AtlasMap
     from registry.figures.benchmark_figures import LossCurves
+    from registry.figures.family_tree import FamilyTree
     from registry.fingerprints.record import NamedFingerprint
 
     Models = Sequence[NamedFingerprint]
 
 FIRST_PAPER = "2509.19122"
 SECOND_PAPER = "2509.00046"
+OURS = ""
+"""In place of a paper, of a figure that none has."""
 
 
 class Takes(Enum):
@@ -22,6 +26,9 @@ class Takes(Enum):
     MODELS = "models, by name or source"
     NOTHING = "nothing"
     BENCHMARK = "the JSON file of one benchmark"
+    PAIR = "a model and its parent, by name or source, or a registered model that has a parent"
+    FAMILY = "registered models or families, or all models where nothing is named"
+    ATLAS = "the map of all registered models"
 
 
 @dataclass(frozen=True)
@@ -29,7 +36,7 @@ class Kind:
     """A kind of figure.
 
     Attributes:
-        paper, shows: The paper that has such a figure, and where.
+        paper, shows: The paper that has such a figure, and where; OURS, and what it shows.
         takes: What it is drawn of.
         ranked: Whether it is drawn of the first so many singular values of every matrix.
     """
@@ -41,8 +48,13 @@ class Kind:
 
     @property
     def source(self) -> str:
-        """Return the paper and its figures."""
-        return f"{self.paper}, {self.shows}"
+        """Return the paper and its figures, or what a figure of ours shows."""
+        return f"{self.paper}, {self.shows}" if self.paper else self.shows
+
+    @property
+    def caption(self) -> str:
+        """Return what stands below a figure."""
+        return f"as paper {self.source}" if self.paper else self.shows
 
 
 @dataclass(frozen=True)
@@ -53,11 +65,15 @@ class Subject:
         models: Names and fingerprints.
         rank: Singular values of every matrix.
         losses: Losses of a benchmark.
+        family: Models that were made from one another.
+        atlas: The map of all models, or a window of it.
     """
 
     models: "tuple[NamedFingerprint, ...]" = ()
     rank: int = 16
     losses: "LossCurves | None" = None
+    family: "FamilyTree | None" = None
+    atlas: "AtlasMap | None" = None
 
 
 KINDS = {
@@ -73,6 +89,11 @@ KINDS = {
     "polar": Kind(SECOND_PAPER, "figures 5, 12", ranked=True),
     "generator": Kind(SECOND_PAPER, "figure 8", Takes.NOTHING),
     "loss": Kind(SECOND_PAPER, "figure 9", Takes.BENCHMARK),
+    "layers": Kind(
+        OURS, "relative change of each layer from the parent's, by projection", Takes.PAIR
+    ),
+    "tree": Kind(OURS, "what was made from what", Takes.FAMILY),
+    "atlas": Kind(OURS, "all models, those with like weights beside each other", Takes.ATLAS),
 }
 
 
@@ -97,6 +118,10 @@ def arguments(kind: str, subject: Subject) -> tuple[Any, ...]:
         return ()
     if takes is Takes.BENCHMARK:
         return (subject.losses,)
+    if takes is Takes.FAMILY:
+        return (subject.family,)
+    if takes is Takes.ATLAS:
+        return (subject.atlas,)
     if KINDS[kind].ranked:
         return (subject.models, subject.rank)
     return (subject.models,)

@@ -17,7 +17,7 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 HATCHES = ("", "///", "...", "xxx", "\\\\\\", "ooo", "---")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 LINES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)), (0, (1, 1)))
-SERIES = 7  # that differ; the eighth looks like the first
+SERIES = 7  # colours, hatches and markers that differ; lines change with every round of them
 WIDTH, HEIGHT = 7.0, 4.2  # inches
 LONGEST_LABEL = 60  # characters
 DOTS = 130  # an inch
@@ -47,11 +47,12 @@ def label(name: str) -> str:
 
 
 def mark(index: int) -> dict[str, Any]:
-    """Return colour, marker and line of one series."""
+    """Return colour, marker and line of one series; 49 differ, in grey too."""
+    lap = index // SERIES
     return {
         "color": COLOURS[index % SERIES],
         "marker": MARKERS[index % SERIES],
-        "linestyle": LINES[index % SERIES],
+        "linestyle": LINES[(index + lap) % SERIES],
     }
 
 

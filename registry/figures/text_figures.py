@@ -15,6 +15,7 @@ from registry.figures.figure_data import (
     all_distances,
     clustering,
     generated_pair,
+    in_order,
     label_table,
     path_plane,
     principal_plane,
@@ -147,6 +148,7 @@ def densities(models: "Models") -> Iterator[str]:
 
 def paths(models: "Models") -> Iterator[str]:
     """Yield the length of every LoRA delta in the plane of their main axes."""
+    models = in_order(models)
     plane = path_plane(models)
     lengths = np.linalg.norm(plane.points, axis=1)
     longest = max(float(lengths.max()), TINY)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from registry.figures import text_figures
+from registry.figures import text_figures, text_lineage
 from registry.figures.kinds import Subject, arguments, relabelled
 from registry.legible import glimpse
 
@@ -21,6 +21,9 @@ TEXTS: dict[str, Callable[..., Iterable[str]]] = {
     "polar": text_figures.polar,
     "generator": text_figures.generated,
     "loss": text_figures.losses,
+    "layers": text_lineage.layers,
+    "tree": text_lineage.tree,
+    "atlas": text_lineage.atlas,
 }
 
 

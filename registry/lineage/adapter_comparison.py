@@ -52,8 +52,13 @@ class ComparedAdapter:
     @property
     def run_step(self) -> RunStep | None:
         """The run and step that its source's name states, such as `out/checkpoint-500`."""
-        match = STEP.match(self.source)
-        return RunStep(match["run"], int(match["step"])) if match else None
+        return run_step(self.source)
+
+
+def run_step(source: str) -> RunStep | None:
+    """Return the run and step that a name states, such as `out/checkpoint-500`; else None."""
+    match = STEP.match(source)
+    return RunStep(match["run"], int(match["step"])) if match else None
 
 
 @dataclass(frozen=True)

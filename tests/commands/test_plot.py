@@ -34,6 +34,22 @@ def test_a_benchmark(tmp_path, monkeypatch):
     assert run("plot", "loss", tmp_path / "loss.json").stdout.startswith("default")
 
 
+def test_where_models_come_from(url, tmp_path):
+    """Layer drift of a model and its registered parent, or of two sources; the tree of a family."""
+    child = EXAMPLES / "llama-tiny-code"
+    assert run("ingest", EXAMPLES / "llama-tiny", child, "--family", "herd").exit_code == 0
+    known = run("plot", "layers", "llama-tiny-code").stdout
+    assert known.startswith("llama-tiny-code from llama-tiny\n")
+    assert run("plot", "layers", child, EXAMPLES / "llama-tiny").stdout == known
+    assert run("plot", "tree", "herd").stdout == run("plot", "tree").stdout
+    assert "\n  llama-tiny-code  fine-tuned" in run("plot", "tree", "llama-tiny").stdout
+    assert run("plot", "tree", "-o", tmp_path / "a.csv").exit_code == 0
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 3
+
+    sentence = "Nothing is known that 'llama-tiny' was made from"
+    assert sentence in run("plot", "layers", "llama-tiny").stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -41,6 +57,9 @@ def test_a_benchmark(tmp_path, monkeypatch):
         (("generator", "llama-tiny"), "drawn of nothing"),
         (("loss", "nowhere.json"), "JSON file"),
         (("std", "llama-tiny", "-o", "a.pdf"), ".png or .svg"),
+        (("layers", "a", "b", "c"), "a model and its parent"),
+        (("tree",), "No model is registered"),
+        (("tree", "nowhere"), "No registered model is called 'nowhere'"),
         (("std", EXAMPLES / "llama-tiny", "-o", "no/a.svg"), "cannot be written"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",

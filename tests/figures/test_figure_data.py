@@ -11,9 +11,11 @@ from registry.errors import NothingToDraw
 from registry.figures.figure_data import (
     all_distances,
     generated_pair,
+    in_order,
     label_table,
     principal_plane,
     projection_pairs,
+    steps_of,
     weight_densities,
 )
 
@@ -68,3 +70,23 @@ def test_the_generator_gives_the_same_twice():
     one, other = generated_pair("normal")
     assert one.shape == other.shape == (32, 4096)
     assert np.array_equal(one, generated_pair("normal")[0])
+
+
+@pytest.mark.parametrize(
+    ("names", "steps"),
+    [
+        (("checkpoint-1000", "checkpoint-500"), [1000, 500]),
+        (("run/step_7", "run/step_30"), [7, 30]),
+        (("500", "2500"), [500, 2500]),
+        (("a/checkpoint-1", "b/checkpoint-2"), None),
+        (("checkpoint-1", "final"), None),
+    ],
+    ids=lambda value: "-".join(map(str, value or ["none"])),
+)
+def test_steps_are_numbers(names, steps, small):
+    """checkpoint-500 comes before checkpoint-1000; names without steps, or of two runs, state no order."""
+    models = [(name, small) for name in names]
+    assert steps_of(models) == steps
+    assert [name for name, _ in in_order(models)] == (
+        sorted(names, key=lambda name: steps[names.index(name)]) if steps else list(names)
+    )

@@ -12,7 +12,8 @@ from places import EXAMPLES
 import registry
 from registry.architectures.roles import PROJECTIONS
 from registry.errors import NothingToDraw
-from registry.figures import figure_data, fingerprint_figures, text_figures
+from registry.figures import figure_data, fingerprint_figures, numbers, text_figures
+from registry.figures.kinds import Subject
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +70,7 @@ def test_densities(models):
 
 
 def test_paths(tmp_path):
-    """From no update on, a point for every adapter; models have none."""
+    """From no update on, a point for every adapter, by step where names state it; models have none."""
     draw = torch.Generator().manual_seed(0)
     end = {
         f"layers.{i}.self_attn.{p}_proj.lora_{x}.weight": torch.randn(8, 8, generator=draw)
@@ -93,6 +94,17 @@ def test_paths(tmp_path):
     lengths = np.linalg.norm(points, axis=1)
     assert lengths / lengths[-1] == pytest.approx([0, *shares], abs=1e-6)
     assert len(list(text_figures.paths(models))) == 3
+
+    named = [f"checkpoint-{step}" for step in (1000, 250, 500)]
+    turned = list(zip(named, [models[2][1], models[0][1], models[1][1]], strict=True))
+    in_order = fingerprint_figures.paths(turned).axes[0].lines[0].get_xydata()
+    assert in_order == pytest.approx(points)
+    assert [row[:2] for row in numbers.as_table("paths", Subject(tuple(turned))).rows] == [
+        ("0", 0),
+        ("checkpoint-250", 250),
+        ("checkpoint-500", 500),
+        ("checkpoint-1000", 1000),
+    ]
     with pytest.raises(NothingToDraw, match="give adapters"):
         fingerprint_figures.paths(
             [("tiny", registry.fingerprint(EXAMPLES / "llama-tiny", rank=16))]

@@ -6,12 +6,19 @@ from registry.figures.style import SERIES, bars, figure, legend_beside, mark, pl
 
 
 def test_series_differ_in_grey():
-    """So many series have markers, dashes and hatches of their own; then they repeat."""
+    """So many series have markers, dashes and hatches of their own."""
     marks = [mark(index) for index in range(SERIES)]
     assert len({style["marker"] for style in marks}) == SERIES
     assert len({str(style["linestyle"]) for style in marks}) == SERIES
     assert len({bars(index)["hatch"] for index in range(SERIES)}) == SERIES
-    assert mark(SERIES) == mark(0)
+    assert bars(SERIES) == bars(0)
+
+
+def test_many_series_differ_by_their_lines():
+    """The eighth has the first one's marker and another line; 49 differ without any colour."""
+    marks = [(style["marker"], str(style["linestyle"])) for style in map(mark, range(49))]
+    assert len(set(marks)) == 49
+    assert mark(49) == mark(0)
 
 
 def test_a_figure_has_its_axes_row_by_row():
