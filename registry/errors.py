@@ -985,6 +985,35 @@ class CannotUndo(DatabaseError):
     """Nothing was undone, for {reason}; undo or change that first."""
 
 
+# --- searches -------------------------------------------------------------------------------------
+
+
+class SearchRefused(RegistryError):
+    """{reason}"""
+
+
+class SearchUnreadable(SearchRefused):
+    """The search cannot be read at character {place}: {reason}."""
+
+
+class SearchWordUnknown(SearchRefused):
+    """Models cannot be searched by {word!r}{hint}; there are {words}."""
+
+
+class SearchValueRefused(SearchRefused):
+    """The search compares {word!r}, which is {kind}, with {value}; text stands in quotation marks,
+    numbers do not, and times are written as '2026-01-31'."""
+
+
+class SearchNeedsModel(SearchRefused):
+    """std_distance is measured from a model: give one that has a fingerprint as `near` (--near NAME
+    on the command line)."""
+
+
+class PlaceRefused(SearchRefused):
+    """{place!r} is not the place where a page of this list ends; begin with its first page."""
+
+
 # --- web: the page --------------------------------------------------------------------------------
 
 
