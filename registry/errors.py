@@ -1044,6 +1044,14 @@ class MethodRefused(WebError):
     """Nothing can be changed here: {method!r} is not answered at {path!r}."""
 
 
+class LayerNotFound(WebError):
+    """{name!r} has no layer {layer}; its layers are {layers}."""
+
+
+class EdgeNotFound(WebError):
+    """There is no edge {number}; the page of a model links to its edges."""
+
+
 class ParameterRefused(WebError):
     """The parameter {name!r} of the address does not fit ({reason}); /docs says what it takes."""
 

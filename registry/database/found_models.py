@@ -11,7 +11,7 @@ from registry.database.models import Summary, find, summary
 from registry.database.schema import EdgeRow, Family, FingerprintRow, Model, TagRow, VerdictRow
 from registry.database.search_conditions import From, beside, condition_of
 from registry.database.search_fields import PARENT, Beside
-from registry.database.search_terms import read
+from registry.database.search_terms import Term, read
 from registry.errors import PlaceRefused, SearchNeedsModel
 
 PAGE = 50
@@ -73,7 +73,14 @@ class Row(NamedTuple):
 
 def found_models(session: Session, search: Search) -> FoundModels:
     """Return a page of the models that fit. Raises RegistryError."""
-    terms = read(search.where)
+    return models_of(session, read(search.where), search)
+
+
+def models_of(session: Session, terms: Term | None, search: Search) -> FoundModels:
+    """Return a page of the models that terms hold for, whatever the search's own are.
+
+    Raises RegistryError.
+    """
     near = from_model(session, search.near) if search.near else None
     query = joined(beside(terms), near)
     if terms is not None:

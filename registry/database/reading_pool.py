@@ -35,7 +35,7 @@ STATEMENT = "10s"  # as Postgres writes times; of one question
 LOCK = "3s"  # likewise; only an upgrade takes locks that readers wait for
 IDLE = "30s"
 BOUNDS = (
-    "set_config('search_path', 'registry, public', true),"
+    "set_config('search_path', 'registry, public', true), set_config('jit', 'off', true),"
     f" set_config('statement_timeout', '{STATEMENT}', true),"
     f" set_config('lock_timeout', '{LOCK}', true),"
     f" set_config('idle_in_transaction_session_timeout', '{IDLE}', true)"

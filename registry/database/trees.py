@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from registry.database.edges import STANDS
@@ -16,6 +16,8 @@ from registry.database.verdicts import change_of
 from registry.errors import ModelNotFound
 from registry.lineage.standing import Basis
 from registry.lineage.verdict import Change, Relation
+
+CHILD, PARENT = aliased(Model), aliased(Model)
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Edge:
         changes: What was done to the parent's weights.
         judged_at: When.
         because: What made it necessary.
+        id: Its number, by which it has an address.
     """
 
     child: str
@@ -46,6 +49,7 @@ class Edge:
     changes: tuple[Change, ...]
     judged_at: datetime
     because: str
+    id: int
 
 
 @dataclass(frozen=True)
@@ -108,44 +112,58 @@ def nodes_of(session: Session, ids: Collection[int] | None) -> tuple[Node, ...]:
 
 def edges_of(session: Session, ids: Collection[int] | None) -> tuple[Edge, ...]:
     """Return the edges of some trees as they stand, by child, the main one first."""
-    child, parent = aliased(Model), aliased(Model)
-    query = select(EdgeRow, child.name, parent.name)
-    query = query.join(child, child.id == EdgeRow.child_id)
-    query = query.join(parent, parent.id == EdgeRow.parent_id)
-    query = query.where(STANDS)
-    if ids is not None:
-        query = query.where(EdgeRow.child_id.in_(ids))
-
-    edges = []
-    for row, of_child, of_parent in session.execute(
-        query.order_by(child.name, EdgeRow.main.desc(), parent.name)
-    ):
-        edge = Edge(
-            child=of_child,
-            parent=of_parent,
-            relation=Relation(row.relation),
-            direction=Basis(row.direction),
-            reason=row.reason,
-            main=row.main,
-            p_value=row.p_value,
-            score=row.score,
-            explained=row.explained,
-            changes=tuple(map(change_of, row.changes)),
-            judged_at=row.judged_at,
-            because=row.because,
-        )
-        edges.append(edge)
-    return tuple(edges)
+    if ids is None:
+        return edges_where(session, STANDS)
+    return edges_where(session, STANDS, EdgeRow.child_id.in_(ids))
 
 
-def log(session: Session, name: str | None = None, most: int = 20) -> list[Event]:
+def edges_where(
+    session: Session, *conditions: ColumnElement[bool], most: int | None = None
+) -> tuple[Edge, ...]:
+    """Return edges, by child, the main one first.
+
+    most: How many at most; None for all.
+    """
+    query = select(EdgeRow, CHILD.name, PARENT.name)
+    query = query.join(CHILD, CHILD.id == EdgeRow.child_id)
+    query = query.join(PARENT, PARENT.id == EdgeRow.parent_id)
+    query = query.where(*conditions)
+    query = query.order_by(CHILD.name, EdgeRow.main.desc(), PARENT.name).limit(most)
+    return tuple(edge_of(*row) for row in session.execute(query))
+
+
+def edge_of(row: EdgeRow, child: str, parent: str) -> Edge:
+    """Return an edge between models of these names."""
+    return Edge(
+        child=child,
+        parent=parent,
+        relation=Relation(row.relation),
+        direction=Basis(row.direction),
+        reason=row.reason,
+        main=row.main,
+        p_value=row.p_value,
+        score=row.score,
+        explained=row.explained,
+        changes=tuple(map(change_of, row.changes)),
+        judged_at=row.judged_at,
+        because=row.because,
+        id=row.id,
+    )
+
+
+def log(
+    session: Session, name: str | None = None, most: int = 20, before: int | None = None
+) -> list[Event]:
     """Return the newest lines of the log, the newest first.
 
     Args:
         name: A model, as it is or was called, or the start of a digest; None for all.
         most: How many lines.
+        before: The number of an event, for lines that are older; None for the newest.
     """
     query = select(EventRow).order_by(EventRow.id.desc()).limit(most)
+    if before is not None:
+        query = query.where(EventRow.id < before)
     if name is not None:
         numbers = bearers(session, name)
         query = query.where(or_(EventRow.model == name, EventRow.model_id.in_(numbers)))

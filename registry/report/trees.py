@@ -20,6 +20,21 @@ BELOW_LAST, BELOW = "    ", "│   "
 
 def tree_lines(tree: "Tree") -> list[str]:
     """Return a line for every model, below what it was made from; those alone are counted."""
+    drawn = drawn_tree(tree)
+    lines: list[str] = []
+    alone = 0
+    for name in drawn.roots():
+        if drawn.is_alone(name):
+            alone += 1
+        else:
+            lines += drawn.below(name)
+    if alone:
+        lines.append(f"{alone:,} without a relative")
+    return lines or ["no models"]
+
+
+def drawn_tree(tree: "Tree") -> "Drawn":
+    """Return a tree with the edges of every model at hand."""
     parents: dict[str, Edge] = {}
     children: dict[str, list[str]] = defaultdict(list)
     further: dict[str, list[Edge]] = defaultdict(list)
@@ -31,18 +46,7 @@ def tree_lines(tree: "Tree") -> list[str]:
             further[edge.child].append(edge)
 
     nodes = {node.name: node for node in tree.nodes}
-    drawn = Drawn(nodes, parents, children, further)
-    lines: list[str] = []
-    alone = 0
-    for node in tree.nodes:
-        is_alone = node.name not in parents and not children[node.name]
-        if is_alone and len(tree.nodes) > 1:
-            alone += 1
-        elif node.name not in parents:
-            lines += drawn.below(node.name)
-    if alone:
-        lines.append(f"{alone:,} without a relative")
-    return lines or ["no models"]
+    return Drawn(nodes, parents, children, further)
 
 
 class Drawn:
@@ -60,6 +64,17 @@ class Drawn:
         self.children = children
         self.further = further
 
+    def roots(self) -> Iterator[str]:
+        """Yield the models that come from none of the others, in their order."""
+        for name in self.nodes:
+            edge = self.parents.get(name)
+            if edge is None or edge.parent not in self.nodes:
+                yield name
+
+    def is_alone(self, name: str) -> bool:
+        """Return whether none of several models is a relative of one."""
+        return len(self.nodes) > 1 and name not in self.parents and not self.children.get(name)
+
     def below(self, root: str) -> Iterator[str]:
         """Yield the lines of a root and of all that come from it."""
         front = [(root, "", "")]
@@ -76,10 +91,14 @@ class Drawn:
 
     def line(self, name: str) -> str:
         """Return a model with what the tree says of it."""
+        return f"{name}  ({self.said(name)})"
+
+    def said(self, name: str) -> str:
+        """Return what the tree says of a model: how it was made, or its family."""
         node = self.nodes[name]
         edge = self.parents.get(name)
         said = edge_sentence(edge, self.further.get(name, ())) if edge else f"family {node.family}"
-        return f"{name}  ({said}{'; to be judged again' if node.due else ''})"
+        return f"{said}; to be judged again" if node.due else said
 
 
 def tree_json(tree: "Tree") -> dict[str, Any]:

@@ -7,6 +7,13 @@ pages        how a page is made: one route is one record and one template, and i
 drawing      templates, and how text of unknown origin is written into them
 addresses    the address of every model, pair, edge and layer
 failures     errors as pages of one sentence, or as JSON
+search       models that a search finds
+models       one model, and its layers
+evidence     lines of evidence as rows with bars
+trees        trees, families, edges
+adapters     adapters beside their base
+pairs        two models compared
+log          what was changed
 home         the way in, the description of addresses, the stylesheet
 templates/   the words
 

@@ -2,37 +2,26 @@
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import unquote
 
 from fastapi import FastAPI
-from starlette.convertors import Convertor, register_url_convertor
 
 from registry.database.reading_pool import Reader
 from registry.settings import tool_version
-from registry.web import home, search
+from registry.web import adapters, home, log, models, pairs, search, trees
 from registry.web.failures import add_failures
 from registry.web.guards import Guarded
 from registry.web.pages import Pages
 
-PARTS: tuple[Pages, ...] = (home.PAGES, search.PAGES)
+PARTS: tuple[Pages, ...] = (
+    home.PAGES,
+    search.PAGES,
+    trees.PAGES,
+    adapters.PAGES,
+    models.PAGES,
+    pairs.PAGES,
+    log.PAGES,
+)
 """Pages, subject by subject; FastAPI takes the first that fits an address."""
-
-
-class SegmentConvertor(Convertor[str]):
-    """Reads a name from one segment of a raw address, where its slashes are encoded."""
-
-    regex = "[^/]+"
-
-    def convert(self, value: str) -> str:
-        """Return the name."""
-        return unquote(value)
-
-    def to_string(self, value: str) -> str:
-        """Return a segment as it stands in an address."""
-        return value
-
-
-register_url_convertor("segment", SegmentConvertor())
 
 
 def application(reader: Reader, hosts: Iterable[str] = (), **state: Any) -> Guarded:

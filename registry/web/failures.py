@@ -14,6 +14,11 @@ from registry.errors import (
     AddressTooLong,
     DatabaseError,
     DatabaseGone,
+    EdgeNotFound,
+    FamilyNotFound,
+    FingerprintNewer,
+    FingerprintOutdated,
+    LayerNotFound,
     MethodRefused,
     ModelAmbiguous,
     ModelNotFound,
@@ -34,6 +39,9 @@ from registry.web.pages import json_answer
 STATUSES: dict[type[RegistryError], HTTPStatus] = {
     ModelNotFound: HTTPStatus.NOT_FOUND,
     NoVerdict: HTTPStatus.NOT_FOUND,
+    LayerNotFound: HTTPStatus.NOT_FOUND,
+    EdgeNotFound: HTTPStatus.NOT_FOUND,
+    FamilyNotFound: HTTPStatus.NOT_FOUND,
     NoSuchPage: HTTPStatus.NOT_FOUND,
     MethodRefused: HTTPStatus.METHOD_NOT_ALLOWED,
     AddressTooLong: HTTPStatus.REQUEST_URI_TOO_LONG,
@@ -42,7 +50,16 @@ STATUSES: dict[type[RegistryError], HTTPStatus] = {
     DatabaseGone: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 """Of all other errors the status is 400."""
-ASKED_WRONGLY = (ModelNotFound, ModelAmbiguous, NoVerdict, NotUnicode, ValueRefused)
+ASKED_WRONGLY = (
+    FamilyNotFound,
+    FingerprintNewer,
+    FingerprintOutdated,
+    ModelAmbiguous,
+    ModelNotFound,
+    NotUnicode,
+    NoVerdict,
+    ValueRefused,
+)
 """Errors of the database that who asks can mend; of all others a page says that it is away."""
 RETRY_AFTER = "5"  # seconds
 

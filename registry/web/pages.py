@@ -26,9 +26,11 @@ import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, ParamSpec, TypeVar
+from urllib.parse import unquote
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
+from starlette.convertors import Convertor, register_url_convertor
 
 from registry.database.reading_pool import Reader
 from registry.legible import json_legible
@@ -40,6 +42,23 @@ T = TypeVar("T")
 
 JSON = "application/json"
 HTML_OR_JSON = "The same as a page, without `.json`."
+
+
+class SegmentConvertor(Convertor[str]):
+    """Reads a name from one segment of a raw address, where its slashes are encoded."""
+
+    regex = "[^/]+"
+
+    def convert(self, value: str) -> str:
+        """Return the name."""
+        return unquote(value)
+
+    def to_string(self, value: str) -> str:
+        """Return a segment as it stands in an address."""
+        return value
+
+
+register_url_convertor("segment", SegmentConvertor())
 
 
 def door_of(request: Request) -> Reader:

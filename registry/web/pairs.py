@@ -1,0 +1,124 @@
+"""Two models, compared as `registry compare` does it."""
+
+import threading
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import Query
+from fastapi.responses import RedirectResponse
+from sqlalchemy.orm import Session
+
+from registry.database.models import Summary, summary_of
+from registry.errors import ModelNotFound
+from registry.lineage.verdict import Verdict
+from registry.report.verdicts import verdict_json
+from registry.report.wording import headline, verdict_lines
+from registry.web import addresses
+from registry.web.evidence import EvidenceRow, evidence_rows
+from registry.web.pages import Door, Pages
+from registry.workflows.compare import compare
+from registry.workflows.resolve import Resolved, from_database
+
+PAGES = Pages()
+KEPT = 1000  # verdicts on pairs that are not compared again
+AT_ONCE = 2  # comparisons, which take a core each
+PLACES = threading.BoundedSemaphore(AT_ONCE)
+
+Name = Annotated[str, Query(description="A registered model.")]
+
+
+@dataclass(frozen=True)
+class PairPage:
+    """Whether one model comes from another."""
+
+    a: Summary
+    b: Summary
+    verdict: Verdict
+
+    @property
+    def headline(self) -> str:
+        """The verdict in a line."""
+        return headline(self.verdict)
+
+    @property
+    def lines(self) -> list[str]:
+        """What stands below the headline."""
+        return verdict_lines(self.verdict)
+
+    @property
+    def evidence(self) -> list[EvidenceRow]:
+        """The lines of evidence."""
+        return evidence_rows(self.verdict.evidence)
+
+    def json(self) -> dict[str, Any]:
+        """Return what the twin holds: as `registry compare --json`."""
+        return {"a": self.a.name, "b": self.b.name, **verdict_json(self.verdict)}
+
+
+class Kept:
+    """Verdicts on pairs, by digests: equal weights give equal verdicts."""
+
+    def __init__(self) -> None:
+        self.verdicts: dict[tuple[str, ...], Verdict] = {}
+        self.lock = threading.Lock()
+
+    def get(self, key: tuple[str, ...]) -> Verdict | None:
+        """Return a verdict that was given before; None where it was not."""
+        with self.lock:
+            return self.verdicts.get(key)
+
+    def keep(self, key: tuple[str, ...], verdict: Verdict) -> None:
+        """Keep a verdict, in the place of the oldest where there are too many."""
+        with self.lock:
+            if len(self.verdicts) >= KEPT:
+                del self.verdicts[next(iter(self.verdicts))]
+            self.verdicts[key] = verdict
+
+
+KEPT_VERDICTS = Kept()
+
+
+def key_of(a: Summary, b: Summary) -> tuple[str, ...]:
+    """Return what a verdict depends on: both digests, and how the other is called."""
+    return a.digest, str(a.fingerprint_version), b.digest, str(b.fingerprint_version), b.name
+
+
+def summaries(session: Session, a: str, b: str) -> tuple[Summary, Summary]:
+    """Return two models. Raises ModelNotFound, ModelAmbiguous."""
+    return summary_of(session, a), summary_of(session, b)
+
+
+def fingerprints(session: Session, a: str, b: str) -> tuple[Resolved, Resolved]:
+    """Return two models with their fingerprints. Names are no paths here. Raises ModelNotFound."""
+    models = []
+    for name in (a, b):
+        model = from_database(session, name, load=True)
+        if model is None:
+            raise ModelNotFound(name=name)
+        models.append(model)
+    return models[0], models[1]
+
+
+def compared(door: Door, a: Summary, b: Summary) -> Verdict:
+    """Return the verdict on two models, which is given once and kept. Raises RegistryError."""
+    key = key_of(a, b)
+    verdict = KEPT_VERDICTS.get(key)
+    if verdict is None:
+        with PLACES:
+            one, other = door.ask(lambda session: fingerprints(session, a.name, b.name))
+            verdict = compare(one, other)
+        KEPT_VERDICTS.keep(key, verdict)
+    return verdict
+
+
+@PAGES.router.get("/pair", include_in_schema=False)
+def find_pair(a: Name, b: Name) -> RedirectResponse:
+    """Lead from a form to the address of a pair."""
+    return RedirectResponse(addresses.pair(a, b))
+
+
+@PAGES.page("/pair/{a:segment}/{b:segment}", "pair.html")
+def pair(door: Door, a: str, b: str) -> PairPage:
+    """Return whether one registered model comes from another, and what shows it."""
+    one, other = door.ask(lambda session: summaries(session, a, b))
+    return PairPage(one, other, compared(door, one, other))
