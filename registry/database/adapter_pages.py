@@ -49,7 +49,8 @@ def adapters_beside(session: Session, name: str, after: str) -> Beside:
     model = find(session, name)
     made = select(EdgeRow.child_id).where(EdgeRow.parent_id == model.id, EdgeRow.main, STANDS)
     query = columns().where(Model.kind == "adapter")
-    query = query.where(Model.id.in_(made) | (Model.declared_base == model.name))
+    said = select(Model.id).where(Model.declared_base == model.name)
+    query = query.where(Model.id.in_(made.union_all(said)))  # OR would look at all models
     if after and is_unicode(after):
         query = query.where(Model.name > after)
     rows = session.execute(query.order_by(Model.name).limit(PAGE + 1)).all()

@@ -1,14 +1,15 @@
 """Models that a search finds, page by page: each page begins behind the last of the one before."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from sqlalchemy import Double, Select, and_, literal, or_, select
+from sqlalchemy import Double, Select, and_, literal, or_, select, text
 from sqlalchemy.orm import Session, contains_eager
 
 from registry.database.models import Summary, find, summary
-from registry.database.schema import EdgeRow, Family, FingerprintRow, Model, TagRow, VerdictRow
+from registry.database.schema import EdgeRow, Family, FingerprintRow, Model, VerdictRow
 from registry.database.search_conditions import From, beside, condition_of
 from registry.database.search_fields import PARENT, Beside
 from registry.database.search_terms import Term, read
@@ -16,6 +17,13 @@ from registry.errors import PlaceRefused, SearchNeedsModel
 
 PAGE = 50
 BEHIND = ":"
+SAID = text("""
+    SELECT m.id, v.verdict, v.base,
+        ARRAY(SELECT tag FROM registry_tables.tags WHERE model_id = m.id ORDER BY tag) AS tags
+    FROM unnest(CAST(:ids AS integer[])) AS m (id)
+    LEFT JOIN registry_tables.verdicts AS v ON v.model_id = m.id
+""")
+"""The newest verdicts on models, and their tags."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ def behind_name(version: int, name: str) -> Sequence[Any]:
 def behind_distance(near: From, distance: str, number: str) -> Sequence[Any]:
     """Return the conditions of models behind one by distance."""
     last = literal(float(distance), Double)
-    if not 0 <= int(number) < 2**31:
+    if not (math.isfinite(float(distance)) and 0 <= int(number) < 2**31):
         raise ValueError
     return (or_(near.coarse > last, and_(near.coarse == last, Model.id > int(number))),)
 
@@ -159,28 +167,10 @@ def place_of(row: Row) -> str:
 
 def described(session: Session, rows: Sequence[Row]) -> list[Found]:
     """Return models with their tags and verdicts."""
-    ids = [row.model.id for row in rows]
-    verdicts = verdicts_of(session, ids)
-    tags = tags_of(session, ids)
+    beside = {of.id: of for of in session.execute(SAID, {"ids": [row.model.id for row in rows]})}
     answer = []
     for row in rows:
-        verdict, base = verdicts.get(row.model.id, (None, None))
+        said = beside[row.model.id]
         model = summary(row.model)
-        answer.append(Found(model, tags.get(row.model.id, ()), verdict, base, row.distance))
+        answer.append(Found(model, tuple(said.tags), said.verdict, said.base, row.distance))
     return answer
-
-
-def verdicts_of(session: Session, ids: Sequence[int]) -> dict[int, tuple[str, str | None]]:
-    """Return the newest verdicts on models and the bases that they name, by number."""
-    query = select(VerdictRow.model_id, VerdictRow.verdict, VerdictRow.base)
-    rows = session.execute(query.where(VerdictRow.model_id.in_(ids)))
-    return {number: (verdict, base) for number, verdict, base in rows}
-
-
-def tags_of(session: Session, ids: Sequence[int]) -> dict[int, tuple[str, ...]]:
-    """Return the tags of those models that have some, by number."""
-    query = select(TagRow.model_id, TagRow.tag).where(TagRow.model_id.in_(ids))
-    tags: dict[int, tuple[str, ...]] = {}
-    for number, tag in session.execute(query.order_by(TagRow.tag)):
-        tags[number] = (*tags.get(number, ()), tag)
-    return tags

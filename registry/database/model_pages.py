@@ -1,35 +1,56 @@
 """What is shown of one registered model without reading all of its fingerprint."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
-from registry.database.compared_models import judged_fingerprint
-from registry.database.curation_answers import Remarks, remarks_on
+from registry.database.curation_answers import Note, Remarks
 from registry.database.edges import STANDS
 from registry.database.models import Summary, find, summary
-from registry.database.nearest import Match, nearest
-from registry.database.schema import (
-    AdapterRow,
-    ClusteringRow,
-    EdgeRow,
-    FingerprintRow,
-    HistogramRow,
-    MatrixRow,
-)
-from registry.database.sources import Source, sources_of
-from registry.database.trees import Edge, Event, edges_where, log
-from registry.database.verdicts import kept_verdict
-from registry.errors import LayerNotFound, NoVerdict
+from registry.database.nearest import Asked, Match, nearest_to
+from registry.database.schema import EdgeRow, VerdictRow
+from registry.database.sources import Source
+from registry.database.trees import Edge, Event, edges_where
+from registry.database.verdicts import verdict_of
 from registry.lineage.verdict import Verdict
 
 NEAREST = 10
 CHILDREN = 20
 EVENTS = 10
+BESIDE = text("""
+    SELECT f.projections, f.std,
+        (SELECT ARRAY[a.method, a.rank::text] FROM registry_tables.adapters AS a
+         WHERE a.model_id = f.model_id) AS adaptation,
+        ARRAY(SELECT tag FROM registry_tables.tags WHERE model_id = f.model_id ORDER BY tag)
+            AS tags,
+        coalesce((SELECT jsonb_agg(jsonb_build_object(
+            'note', note, 'author', author, 'noted_at', noted_at) ORDER BY id)
+         FROM registry_tables.notes WHERE model_id = f.model_id), '[]') AS notes,
+        coalesce((SELECT jsonb_agg(jsonb_build_object('rank', rank, 'shares', shares) ORDER BY rank)
+         FROM registry_tables.clusterings WHERE model_id = f.model_id), '[]') AS clusterings,
+        (SELECT count(*) FROM registry_tables.edges
+         WHERE parent_id = f.model_id AND superseded_at IS NULL) AS child_count,
+        ARRAY(SELECT DISTINCT layer FROM registry_tables.matrices
+              WHERE model_id = f.model_id ORDER BY layer) AS layers,
+        coalesce((SELECT jsonb_agg(to_jsonb(s) ORDER BY first_seen, name) FROM (
+            SELECT name, source, revision, host, size, format, first_seen, last_seen
+            FROM registry_tables.sources WHERE model_id = f.model_id) AS s), '[]') AS sources,
+        coalesce((SELECT jsonb_agg(to_jsonb(e) ORDER BY id DESC) FROM (
+            SELECT id, happened_at, actor, action, model, family, details,
+                undo IS NOT NULL AND undone_by IS NULL AS undoable, undone_by
+            FROM registry_tables.events WHERE model_id = f.model_id
+            ORDER BY id DESC LIMIT :events) AS e), '[]') AS events,
+        EXISTS (SELECT FROM registry_tables.claims WHERE model_id = f.model_id) AS has_claims,
+        EXISTS (SELECT FROM registry_tables.histograms WHERE model_id = f.model_id)
+            AS has_histograms
+    FROM registry_tables.fingerprints AS f WHERE f.model_id = :number
+""")
+"""What stands beside a model's own row, by one query: a page is to be there at once."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +72,7 @@ class Adaptation:
     """What only an adapter has: its method, and the rank of its delta."""
 
     method: str
-    rank: int
+    rank: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +85,7 @@ class ModelContent:
         children: The first of what was made from it; child_count of them there are.
         nearest: By the papers' vectors, itself left out.
         layers: The numbers of its layers.
+        has_claims: Whether cards or configs claim anything of it.
         has_histograms: Whether densities can be drawn.
     """
 
@@ -80,163 +102,80 @@ class ModelContent:
     layers: tuple[int, ...]
     sources: tuple[Source, ...]
     events: tuple[Event, ...]
+    has_claims: bool
     has_histograms: bool
-
-
-@dataclass(frozen=True)
-class LayerMatrix:
-    """A matrix of a layer.
-
-    Attributes:
-        expert: From 0; None where it serves every token.
-        singular_values: The largest, falling.
-    """
-
-    projection: str
-    expert: int | None
-    tensor: str
-    rows: int
-    cols: int
-    mean: float
-    std: float
-    skewness: float | None
-    kurtosis: float | None
-    digest: str
-    singular_values: tuple[float, ...]
-
-
-@dataclass(frozen=True)
-class Layer:
-    """A layer of a model; previous and next are None at the ends."""
-
-    model: str
-    number: int
-    previous: int | None
-    next: int | None
-    matrices: tuple[LayerMatrix, ...]
 
 
 def model_content(session: Session, name: str) -> ModelContent:
     """Return a registered model. Raises ModelNotFound, ModelAmbiguous."""
     row = find(session, name)
     model = summary(row)
-    verdict, judged_at = verdict_on(session, model.name)
-    is_child, is_parent = EdgeRow.child_id == row.id, EdgeRow.parent_id == row.id
-    count = select(func.count()).select_from(EdgeRow).where(is_parent, STANDS)
+    verdict = session.get(VerdictRow, row.id)
+    beside = session.execute(BESIDE, {"number": row.id, "events": EVENTS}).one()
+    edges = edges_around(session, row.id)
     return ModelContent(
         model=model,
-        remarks=remarks_on(session, model.name),
-        verdict=verdict,
-        judged_at=judged_at,
-        parents=edges_where(session, is_child, STANDS),
-        children=edges_where(session, is_parent, STANDS, most=CHILDREN),
-        child_count=session.scalar(count) or 0,
-        vectors=vectors_of(session, row.id),
-        adaptation=adaptation_of(session, row.id),
-        nearest=near(session, model),
-        layers=layers_of(session, row.id),
-        sources=tuple(sources_of(session, model.name)),
-        events=tuple(log(session, model.name, EVENTS)),
-        has_histograms=has_histograms(session, row.id),
+        remarks=Remarks(tuple(beside.tags), notes_of(beside.notes)),
+        verdict=verdict_of(verdict) if verdict else None,
+        judged_at=verdict.judged_at if verdict else None,
+        parents=tuple(edge for edge in edges if edge.child == model.name),
+        children=tuple(edge for edge in edges if edge.child != model.name),
+        child_count=beside.child_count,
+        vectors=vectors_of(beside),
+        adaptation=Adaptation(*beside.adaptation) if beside.adaptation else None,
+        nearest=near(session, model, beside) if model.compared else (),
+        layers=tuple(beside.layers),
+        sources=sources_of(model.name, beside.sources),
+        events=events_of(beside.events),
+        has_claims=beside.has_claims,
+        has_histograms=beside.has_histograms,
     )
 
 
-def verdict_on(session: Session, name: str) -> tuple[Verdict | None, datetime | None]:
-    """Return the newest verdict on a model and its time; None for both where there is none."""
-    try:
-        stored = kept_verdict(session, name)
-    except NoVerdict:
-        return None, None
-    return stored.verdict, stored.judged_at
+def edges_around(session: Session, number: int) -> tuple[Edge, ...]:
+    """Return the edges to what a model was made from, and the first of those made from it."""
+    children = select(EdgeRow.id).where(EdgeRow.parent_id == number, STANDS)
+    children = children.order_by(EdgeRow.id).limit(CHILDREN)
+    parents = select(EdgeRow.id).where(EdgeRow.child_id == number, STANDS)
+    return edges_where(session, EdgeRow.id.in_(parents.union_all(children.subquery().select())))
 
 
-def vectors_of(session: Session, number: int) -> Vectors:
+def notes_of(rows: Sequence[dict[str, Any]]) -> tuple[Note, ...]:
+    """Return notes as the server writes them in JSON."""
+    return tuple(Note(**timed(row, "noted_at")) for row in rows)
+
+
+def sources_of(name: str, rows: Sequence[dict[str, Any]]) -> tuple[Source, ...]:
+    """Return the places where a model was seen, as the server writes them in JSON."""
+    return tuple(Source(model=name, **timed(row, "first_seen", "last_seen")) for row in rows)
+
+
+def events_of(rows: Sequence[dict[str, Any]]) -> tuple[Event, ...]:
+    """Return lines of the log as the server writes them in JSON."""
+    return tuple(Event(**timed(row, "happened_at")) for row in rows)
+
+
+def timed(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the fields of a row with its times as Python has them."""
+    return row | {name: datetime.fromisoformat(row[name]) for name in names}
+
+
+def vectors_of(row: Row[Any]) -> Vectors:
     """Return the vectors of a model."""
-    row = session.get_one(FingerprintRow, number)
     places = {name: place for place, name in enumerate(PROJECTIONS) if name in row.projections}
-    query = select(ClusteringRow.rank, ClusteringRow.shares)
-    query = query.where(ClusteringRow.model_id == number).order_by(ClusteringRow.rank)
     clusterings = {}
-    for rank, shares in session.execute(query):
-        clusterings[rank] = {name: shares[place] for name, place in places.items()}
+    for clustering in row.clusterings:
+        shares = list(map(float, clustering["shares"]))
+        clusterings[clustering["rank"]] = {name: shares[place] for name, place in places.items()}
     std = {name: row.std[place] for name, place in places.items()}
     return Vectors(tuple(places), std, clusterings)
 
 
-def adaptation_of(session: Session, number: int) -> Adaptation | None:
-    """Return what only an adapter has; None for a model."""
-    row = session.get(AdapterRow, number)
-    return Adaptation(row.method, row.rank) if row else None
-
-
-def near(session: Session, model: Summary) -> tuple[Match, ...]:
-    """Return the models nearest by std vector; none to one that is not compared."""
-    if not model.compared:
+def near(session: Session, model: Summary, row: Row[Any]) -> tuple[Match, ...]:
+    """Return the models nearest by std vector; none to one that was not clustered."""
+    if not row.clusterings:
         return ()
-    fingerprint, _ = judged_fingerprint(session, model.name)
-    matches = nearest(session, fingerprint, NEAREST + 1)
+    shares = tuple(map(float, row.clusterings[0]["shares"]))
+    asked = Asked(tuple(row.std), shares, tuple(row.projections), model.kind)
+    matches = nearest_to(session, asked, model.fingerprint_version, NEAREST + 1)
     return tuple(match for match in matches if match.model != model.name)[:NEAREST]
-
-
-def layers_of(session: Session, number: int) -> tuple[int, ...]:
-    """Return the numbers of a model's layers."""
-    query = select(MatrixRow.layer).where(MatrixRow.model_id == number).distinct()
-    return tuple(session.scalars(query.order_by(MatrixRow.layer)))
-
-
-def has_histograms(session: Session, number: int) -> bool:
-    """Return whether a model's histograms are stored."""
-    query = select(HistogramRow.projection).where(HistogramRow.model_id == number).limit(1)
-    return session.scalar(query) is not None
-
-
-def layer(session: Session, name: str, number: int) -> Layer:
-    """Return a layer of a model. Raises ModelNotFound, ModelAmbiguous, LayerNotFound."""
-    model = find(session, name)
-    layers = layers_of(session, model.id)
-    if number not in layers:
-        raise LayerNotFound(name=model.name, layer=number, layers=spans(layers))
-    place = layers.index(number)
-    query = select(MatrixRow).where(MatrixRow.model_id == model.id, MatrixRow.layer == number)
-    matrices = [matrix_of(row) for row in session.scalars(query.order_by(MatrixRow.position))]
-    return Layer(
-        model=model.name,
-        number=number,
-        previous=layers[place - 1] if place else None,
-        next=layers[place + 1] if place + 1 < len(layers) else None,
-        matrices=tuple(matrices),
-    )
-
-
-def matrix_of(row: Any) -> LayerMatrix:
-    """Return a row as the record that leaves this room."""
-    return LayerMatrix(
-        projection=row.projection,
-        expert=row.expert,
-        tensor=row.tensor,
-        rows=row.rows,
-        cols=row.cols,
-        mean=row.mean,
-        std=row.std,
-        skewness=row.skewness,
-        kurtosis=row.kurtosis,
-        digest=row.digest,
-        singular_values=row.singular_values,
-    )
-
-
-def spans(layers: tuple[int, ...]) -> str:
-    """Return which layers there are, in words."""
-    return f"{layers[0]} to {layers[-1]}" if layers else "none"
-
-
-def edge_content(session: Session, number: int) -> Edge | None:
-    """Return an edge by its number, as it stands or once was believed; None where there is none."""
-    edges = edges_where(session, EdgeRow.id == number, most=1)
-    return edges[0] if edges else None
-
-
-def is_current(session: Session, number: int) -> bool:
-    """Return whether an edge stands."""
-    query = select(EdgeRow.id).where(EdgeRow.id == number, STANDS)
-    return session.scalar(query) is not None

@@ -58,16 +58,37 @@ class Match:
     spread_distance: float
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the nearest models are sought by.
+
+    Attributes:
+        std: Std vector, 7 numbers.
+        shares: Clustering vector; None where the model was not clustered.
+        projections: That were found.
+    """
+
+    std: tuple[float, ...]
+    shares: tuple[float, ...] | None
+    projections: tuple[str, ...]
+    kind: str
+
+
 def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
     """Return the k nearest of the same kind, fingerprint version and projections, nearest first."""
-    is_clustered = bool(fingerprint.clusterings)
-    shares = fingerprint.clusterings[0].vector if is_clustered else fingerprint.std
+    shares = tuple(fingerprint.clusterings[0].vector) if fingerprint.clusterings else None
+    asked = Asked(tuple(fingerprint.std), shares, fingerprint.projections, fingerprint.kind)
+    return nearest_to(session, asked, fingerprint.version, k)
+
+
+def nearest_to(session: Session, asked: Asked, version: int, k: int) -> list[Match]:
+    """Return the k nearest of a fingerprint version to what is asked for, nearest first."""
     parameters = {
-        "std": fingerprint.std,
-        "shares": shares,
-        "projections": fingerprint.projections,
-        "kind": fingerprint.kind,
-        "version": fingerprint.version,
+        "std": asked.std,
+        "shares": asked.shares or asked.std,
+        "projections": asked.projections,
+        "kind": asked.kind,
+        "version": version,
         "k": k,
     }
     matches = []
@@ -77,8 +98,8 @@ def nearest(session: Session, fingerprint: Fingerprint, k: int) -> list[Match]:
             family=row.family,
             digest=row.digest,
             std_distance=row.std_distance,
-            clustering_distance=row.clustering_distance if is_clustered else None,
-            spread_distance=log_ratio_distance(fingerprint.std, row.std),
+            clustering_distance=row.clustering_distance if asked.shares else None,
+            spread_distance=log_ratio_distance(asked.std, row.std),
         )
         matches.append(match)
     return matches

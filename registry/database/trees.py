@@ -206,3 +206,12 @@ def main_parent(session: Session, name: str) -> str | None:
     query = select(Model.name).join(EdgeRow, EdgeRow.parent_id == Model.id)
     query = query.where(EdgeRow.child_id == find(session, name).id, EdgeRow.main, STANDS)
     return session.scalar(query)
+
+
+def edge_content(session: Session, number: int) -> tuple[Edge, bool] | None:
+    """Return an edge by its number, and whether it stands; None where there is none."""
+    edges = edges_where(session, EdgeRow.id == number)
+    if not edges:
+        return None
+    stands = select(EdgeRow.id).where(EdgeRow.id == number, STANDS)
+    return edges[0], session.scalar(stands) is not None

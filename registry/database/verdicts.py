@@ -188,8 +188,12 @@ def kept_verdict(session: Session, name: str) -> StoredVerdict:
     row = model.verdict
     if row is None:
         raise NoVerdict(name=model.name)
+    return StoredVerdict(summary(model), verdict_of(row), row.judged_at)
 
-    verdict = Verdict(
+
+def verdict_of(row: VerdictRow) -> Verdict:
+    """Return the verdict that a row holds."""
+    return Verdict(
         Relation(row.verdict),
         model=row.base,
         family=row.family,
@@ -203,7 +207,6 @@ def kept_verdict(session: Session, name: str) -> StoredVerdict:
         relatives=tuple(map(relative_of, row.relatives or ())),
         direction=direction_of(row.direction),
     )
-    return StoredVerdict(summary(model), verdict, row.judged_at)
 
 
 def changes_of(row: VerdictRow) -> tuple[Change, ...]:

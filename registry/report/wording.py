@@ -63,10 +63,16 @@ def verdict_lines(verdict: Verdict) -> list[str]:
 
 
 def evidence_sentence(line: Evidence) -> str:
-    """Return a line of evidence in words: its number beside the closest unrelated pair."""
+    """Return a line of evidence in words: its number beside the closest unrelated pair.
+
+    A line that lacks numbers which its sentence tells, as one from elsewhere may, is its kind.
+    """
     if line.sentence is not None:
         return line.sentence
-    return EVIDENCE[line.kind](line)
+    try:
+        return EVIDENCE[line.kind](line)
+    except TypeError:
+        return str(line.kind)
 
 
 def digest_sentence(line: Evidence) -> str:

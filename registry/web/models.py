@@ -6,7 +6,8 @@ from typing import Annotated, Any
 from fastapi import Path
 from sqlalchemy.orm import Session
 
-from registry.database.model_pages import Layer, ModelContent, layer, model_content
+from registry.database.layer_pages import Layer, layer
+from registry.database.model_pages import ModelContent, model_content
 from registry.database.trees import Edge
 from registry.lineage.verdict import Relative
 from registry.report.change_wording import change_sentence
@@ -144,7 +145,8 @@ def reasons(relative: Relative) -> tuple[str, ...]:
 def model_page(session: Session, name: str) -> ModelPage:
     """Return what is on the page of a model."""
     content = model_content(session, name)
-    return ModelPage(content, tuple(checked_claims(session, content.model.name)))
+    claims = checked_claims(session, content.model.name) if content.has_claims else ()
+    return ModelPage(content, tuple(claims))
 
 
 @PAGES.page("/model/{name:segment}/layer/{number}", "layer.html")

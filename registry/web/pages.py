@@ -61,7 +61,7 @@ class SegmentConvertor(Convertor[str]):
 register_url_convertor("segment", SegmentConvertor())
 
 
-def door_of(request: Request) -> Reader:
+async def door_of(request: Request) -> Reader:
     """Return the way to the database."""
     reader: Reader = request.app.state.reader
     return reader

@@ -8,9 +8,8 @@ from fastapi import Path
 from sqlalchemy.orm import Session
 
 from registry.database.family_pages import FamilyContent, FamilyList, families_after, family_content
-from registry.database.model_pages import edge_content, is_current
 from registry.database.tree_parts import TreePart, tree_part
-from registry.database.trees import Edge, Tree
+from registry.database.trees import Edge, Tree, edge_content
 from registry.errors import EdgeNotFound
 from registry.report.tree_wording import edge_sentence
 from registry.report.trees import Drawn, drawn_tree, tree_json
@@ -164,10 +163,10 @@ def edge_json(edge: Edge) -> dict[str, Any]:
 
 def edge_page(session: Session, number: int) -> EdgePage:
     """Return what is on the page of an edge. Raises EdgeNotFound."""
-    edge = edge_content(session, number)
-    if edge is None:
+    content = edge_content(session, number)
+    if content is None:
         raise EdgeNotFound(number=number)
-    return EdgePage(edge, is_current(session, number))
+    return EdgePage(*content)
 
 
 @PAGES.page("/model/{name:segment}/tree", "tree.html")
