@@ -11,6 +11,7 @@ import click
 from registry import settings
 from registry.commands import (
     adapters,
+    atlas,
     bulk,
     catalogues,
     characteristic,
@@ -52,7 +53,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         verdicts.report,
     ),
     "What was made from what": (lineage.tree, lineage.log, lineage.rejudge),
-    "The registry": (models.list_, models.show, models.families, web.serve),
+    "The registry": (models.list_, models.show, models.families, atlas.atlas, web.serve),
     "Put it in order": (
         curation.rename,
         curation.move,

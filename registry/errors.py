@@ -603,6 +603,10 @@ class NothingRegistered(PictureError):
     """No model is registered, so there is nothing to draw; `registry ingest MODEL` stores one."""
 
 
+class NoMap(PictureError):
+    """No map of the registered models is drawn yet; `registry atlas` draws it."""
+
+
 class WrongPicture(PictureError):
     """The figure {kind!r} is drawn of {takes}; give {takes}."""
 

@@ -117,6 +117,7 @@ def empty(url: str) -> None:
         connection.execute("DELETE FROM registry_tables.models")  # and, by cascade, the rest
         connection.execute("DELETE FROM registry_tables.events")
         connection.execute("DELETE FROM registry_tables.runs")
+        connection.execute("DELETE FROM registry_tables.clusters")
         connection.execute("DELETE FROM registry_tables.families")
 
 

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 from registry.api.base import Room
 
 if TYPE_CHECKING:
+    from registry.database.atlas import MapTile
     from registry.database.trees import Event, Tree
+    from registry.numerics.tiles import Tile
+    from registry.workflows.atlas import MapDrawn
     from registry.workflows.rejudge import Rejudged
 
 # ruff: noqa: PLC0415  # what only some methods need is imported there
@@ -33,6 +36,19 @@ class Lineage(Room):
         from registry.database import trees
 
         return self._answer(partial(trees.main_parent, name=name))
+
+    def draw_map(self, *, anew: bool = False) -> "MapDrawn":
+        """Put all models that are not on the map of all onto it, or draw all of it anew."""
+        from registry.workflows import atlas
+
+        return atlas.draw_map(self._engine, anew=anew)
+
+    def atlas(self, tile: "Tile | None" = None, *, most: int | None = None) -> "MapTile":
+        """Return the map as `draw_map` left it, or a tile; so many models at most, thinned."""
+        from registry.database import atlas
+        from registry.numerics.tiles import WHOLE
+
+        return self._answer(partial(atlas.map_tile, tile=tile or WHOLE, most=most))
 
     def log(self, name: str | None = None, *, most: int = 20) -> "list[Event]":
         """Return what was changed, by whom and why, the newest first: of one model, or of all."""

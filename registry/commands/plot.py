@@ -9,13 +9,16 @@ import click
 from registry.commands.naming import named_models
 from registry.commands.options import option, rank_option
 from registry.commands.printing import say, show_text
-from registry.errors import ModelNotFound, NoParentToDraw, NothingRegistered, WrongPicture
+from registry.errors import ModelNotFound, NoMap, NoParentToDraw, NothingRegistered, WrongPicture
 from registry.figures.kinds import KINDS, Subject, Takes
 
 if TYPE_CHECKING:
     from registry import Registry
     from registry.database.trees import Tree
     from registry.fingerprints.record import NamedFingerprint
+
+MOST_DRAWN = 5000
+"""Models of a map; all of more would be an .svg of megabytes."""
 
 
 @click.command()
@@ -44,8 +47,8 @@ def plot(
     """Draw a figure: those of the papers, and where models come from.
 
     MODELs are registered, or sources. Kind `layers` takes a model and its parent, or a registered
-    model alone; `tree` takes models or families, or none for all; `generator` takes none, and
-    `loss` the JSON of benchmarks/lora_init.py.
+    model alone; `tree` takes models or families, or none for all; `atlas` and `generator` take
+    none, and `loss` the JSON of benchmarks/lora_init.py.
 
     \b
     Example: registry plot clusters llama-small llama-tiny -o clusters.svg
@@ -56,21 +59,25 @@ def plot(
     if output is None:
         from registry.figures.write import as_lines
 
-        show_text(as_lines(kind, subject_of(kind, models, rank)))
+        show_text(as_lines(kind, subject_of(kind, models, rank, MOST_DRAWN)))
         return
 
-    from registry.figures.draw import check_ending, save_whole
+    from registry.figures.draw import NUMBERS, check_ending, save_whole
 
     check_ending(output)
-    subject = subject_of(kind, models, rank)
+    most = None if output.suffix == NUMBERS else MOST_DRAWN
+    subject = subject_of(kind, models, rank, most)
     save_whole(kind, subject, output)
     say(f"wrote {output}", event="Written", data={"path": output})
     if open:
         click.launch(str(output))
 
 
-def subject_of(kind: str, models: tuple[str, ...], rank: int) -> Subject:
-    """Return what the figure is drawn of. Raises WrongPicture where something else was given."""
+def subject_of(kind: str, models: tuple[str, ...], rank: int, most: int | None) -> Subject:
+    """Return what the figure is drawn of. Raises WrongPicture where something else was given.
+
+    most: Models of a map.
+    """
     takes = KINDS[kind].takes
 
     if takes is Takes.NOTHING and not models:
@@ -89,6 +96,9 @@ def subject_of(kind: str, models: tuple[str, ...], rank: int) -> Subject:
 
     if takes is Takes.FAMILY:
         return subject_of_family(models)
+
+    if takes is Takes.ATLAS and not models:
+        return subject_of_map(most)
 
     raise WrongPicture(kind=kind, takes=takes.value)
 
@@ -146,6 +156,18 @@ def subject_of_family(names: tuple[str, ...]) -> Subject:
     if not family.members:
         raise NothingRegistered
     return Subject(family=family)
+
+
+def subject_of_map(most: int | None) -> Subject:
+    """Return the map of all models, thinned to so many. Raises NoMap."""
+    from registry import Registry
+    from registry.report.pictures import atlas_map
+
+    with Registry() as registry:
+        tile = registry.atlas(most=most)
+    if not tile.models:
+        raise NoMap
+    return Subject(atlas=atlas_map(tile))
 
 
 def tree_of(registry: "Registry", name: str) -> "Tree":

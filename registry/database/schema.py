@@ -23,6 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from registry.database.atlas_tables import ClusterRow, PlaceRow
 from registry.database.column_types import Base, Half, ModelKey, Single
 from registry.database.curation_tables import (
     ClaimRow,
@@ -35,14 +36,16 @@ from registry.database.lineage_tables import EdgeRow, VerdictRow
 from registry.database.run_tables import JobRow, RunRow
 from registry.database.tensor_rows import LedgerRow, TensorRow
 
-REVISION = "0014"  # the migration that these tables correspond to
+REVISION = "0015"  # the migration that these tables correspond to
 __all__ = [
     "Base",
     "ClaimRow",
+    "ClusterRow",
     "EdgeRow",
     "EventRow",
     "JobRow",
     "NoteRow",
+    "PlaceRow",
     "RunRow",
     "SourceRow",
     "TagRow",

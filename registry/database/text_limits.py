@@ -105,6 +105,7 @@ LIMITS: dict[str, Limit] = {
     "jobs.family": WORD,
     "jobs.error": WORD,
     "jobs.reason": TENSOR,
+    "clusters.family": WORD,
 }
 """By table and column. Columns that are not here hold digests, or words that a constraint lists."""
 

@@ -13,9 +13,9 @@ class MapPlace(NamedTuple):
     """A model on the map.
 
     Attributes:
+        kind: model or adapter.
         x, y: From 0 to 1.
         cluster: Number of its cluster; None of a model outside any.
-        kind: model or adapter.
     """
 
     name: str
@@ -57,6 +57,11 @@ class AtlasMap:
     clusters: tuple[MapCluster, ...]
     models: int
     window: tuple[float, float, float, float] = (0.0, 0.0, 1.0, 1.0)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all models of the window are among the places."""
+        return len(self.places) >= self.models
 
     @cached_property
     def legend(self) -> tuple[str, ...]:

@@ -185,6 +185,8 @@ def tree_legend(axes: Axes, shown: FamilyTree) -> None:
 def atlas(places: "AtlasMap") -> Figure:
     """Draw all models of a window of the map by family, with the names of the clusters."""
     title = f"{places.models:,} models by their weights: neighbours are alike"
+    if not places.is_whole:
+        title += f"; {len(places.places):,} of them are drawn"
     drawn, (axes,) = figure(title)
     drawn.set_size_inches(WIDTH * 1.2, WIDTH)
     size = 30 if len(places.places) < 500 else 8  # noqa: PLR2004  # a sparse map needs larger marks

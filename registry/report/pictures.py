@@ -3,10 +3,12 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from registry.figures.atlas_map import AtlasMap, MapCluster, MapPlace
 from registry.figures.family_tree import FamilyTree, MadeFrom, Member
 from registry.report.change_wording import change_sentence
 
 if TYPE_CHECKING:
+    from registry.database.atlas import MapTile
     from registry.database.trees import Edge, Tree
 
 
@@ -26,3 +28,13 @@ def made_from(edge: "Edge") -> MadeFrom:
     """Return an edge as it is drawn: its line shows the direction, its words the changes."""
     how = "; ".join(map(change_sentence, edge.changes)) or str(edge.relation)
     return MadeFrom(edge.child, edge.parent, edge.direction, how, edge.main)
+
+
+def atlas_map(tile: "MapTile") -> AtlasMap:
+    """Return a tile of the map of all models as it is drawn."""
+    return AtlasMap(
+        places=tuple(MapPlace(*place) for place in tile.places),
+        clusters=tuple(MapCluster(*cluster) for cluster in tile.clusters),
+        models=tile.models,
+        window=tile.tile.window,
+    )

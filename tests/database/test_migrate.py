@@ -270,7 +270,7 @@ def test_roles_keep_their_rights(url, engine, more):
 ROWS = "SELECT (SELECT count(*) FROM registry_tables.{0}) > 0"
 TABLES = ("families", "models", "fingerprints", "adapters", "clusterings", "matrices", "branches", "spaces", "histograms",
           "outlines", "verdicts", "characteristics", "tensors", "ledgers", "edges", "sources", "claims", "tags", "notes", "events",
-          "runs", "jobs")  # fmt: skip
+          "runs", "jobs", "places", "clusters")  # fmt: skip
 
 
 def test_down_and_up_again_with_rows_in_every_table(own_url, shared_server, team_url):

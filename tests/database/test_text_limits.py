@@ -26,6 +26,7 @@ WORDS_OF_A_CONSTRAINT = {
     "jobs.state",
     "ledgers.fate",
     "models.kind",
+    "places.missing",
     "runs.engine",
     "runs.state",
     "spaces.side",

@@ -117,6 +117,13 @@ VALUES (1, './llama', '/models/llama', 'node-1', repeat('a', 64), 'done', 'new',
         2000, 1.5, 1, '2026-04-01 09:30+00'),
        (1, './broken', '/models/broken', 'node-1', repeat('b', 64), 'failed', NULL, NULL, 'NoWeights',
         '''./broken'' holds no weights that can be read.', true, 64, NULL, 0.1, 1, '2026-04-01 10:00+00');
+INSERT INTO registry_tables.places (model_id, x, y, cluster, code, zoom, landmark, missing)
+VALUES (pg_temp.id('llama'), 0.25, 0.25, 0, 805306368, 0, true, NULL),
+       (pg_temp.id('llama-chat'), 0.25, 0.25, 0, 805306368, 1, false, NULL),
+       (pg_temp.id('qwen'), 0.75, 0.5, NULL, 2415919104, 0, true, NULL),
+       (pg_temp.id('llama-code'), NULL, NULL, NULL, NULL, NULL, false, 'numbers');
+INSERT INTO registry_tables.clusters (id, family, models, share, x, y, code, zoom)
+VALUES (0, 'llama', 2, 1, 0.25, 0.25, 805306368, 0);
 """
 
 
