@@ -204,7 +204,7 @@ def amid(
     weights = (least / (near_squares + TINY)) ** (STEEPNESS / 2)
     weights /= weights.sum(1, keepdims=True)
 
-    middles = np.einsum("nk,nkd->nd", weights, landmarks.places[near])
+    middles = np.einsum("ij,ijk->ik", weights, landmarks.places[near])
     nearest = np.take_along_axis(near, near_squares.argmin(1)[:, None], 1)[:, 0]
     beside = (vectors - landmarks.vectors[nearest]) @ scatter
     return middles + beside, nearest
