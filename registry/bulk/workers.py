@@ -200,7 +200,7 @@ def answer_all(pipe: Connection, work: Work, url: str | None, tell: Callable[[An
     """
     task: Task | None = None
     try:
-        with open_whole(url) as engine:
+        with open_whole(url, kept=True) as engine:
             while True:
                 task = pipe.recv()
                 result = ingest_task(engine, task, work, Reporter(task, tell))

@@ -57,34 +57,39 @@ class Standing(NamedTuple):
 
 
 @contextmanager
-def open_database(url: str | None = None, *, whole: bool = False) -> Iterator[Engine]:
+def open_database(
+    url: str | None = None, *, whole: bool = False, kept: bool = False
+) -> Iterator[Engine]:
     """Yield an engine on a database: the given, else REGISTRY_DATABASE_URL, else the embedded one.
 
-    A database without our tables gets them; the embedded one is also upgraded. No connection is
-    held between two uses of the engine: each is a new one. Raises DatabaseError.
+    A database without our tables gets them; the embedded one is also upgraded. Raises
+    DatabaseError.
 
-    whole: whether all columns must be there.
+    Args:
+        url: Of the database.
+        whole: Whether all columns must be there.
+        kept: Whether a connection is kept between two uses of the engine; else each is a new one.
     """
     given = url or settings.database_url()
     if given:
-        with engine_on(given, whole=whole) as engine:
+        with engine_on(given, whole=whole, kept=kept) as engine:
             yield engine
         return
     server = embedded_server()
     with (
         server.connected() as address,
-        engine_on(address, server=server, whole=whole) as engine,
+        engine_on(address, server=server, whole=whole, kept=kept) as engine,
     ):
         yield engine
 
 
 @contextmanager
-def open_whole(url: str | None = None) -> Iterator[Engine]:
+def open_whole(url: str | None = None, *, kept: bool = False) -> Iterator[Engine]:
     """Yield an engine on a database, as `open_database` does, whose tables are all there.
 
     Raises DatabaseError.
     """
-    with open_database(url, whole=True) as engine:
+    with open_database(url, whole=True, kept=kept) as engine:
         yield engine
 
 
@@ -103,13 +108,13 @@ def embedded_server() -> "Server":
 
 @contextmanager
 def engine_on(
-    given: str, server: "Server | None" = None, *, whole: bool = False
+    given: str, server: "Server | None" = None, *, whole: bool = False, kept: bool = False
 ) -> Iterator[Engine]:
     """Yield an engine on a database whose schema is up to date.
 
-    server: the embedded server that the database is of. whole: whether all columns must be there.
+    server: the embedded server that the database is of. whole, kept: as `open_database` has them.
     """
-    with standing(given, server, whole=whole) as (engine, revision, in_order):
+    with standing(given, server, whole=whole, kept=kept) as (engine, revision, in_order):
         if revision is not None and revision < REVISION and not server:
             raise SchemaOlder(url=shown(engine.url), revision=revision)
         if revision != REVISION:
@@ -134,13 +139,13 @@ def checked(given: str, server: "Server | None" = None) -> Iterator[tuple[Engine
 
 @contextmanager
 def standing(
-    given: str, server: "Server | None" = None, *, whole: bool = False
+    given: str, server: "Server | None" = None, *, whole: bool = False, kept: bool = False
 ) -> Iterator[Standing]:
     """Yield an engine on a server that will do, and how the database stands, by one connection.
 
     Raises what `checked` does.
     """
-    engine = engine_to(given, server)
+    engine = engine_to(given, server, kept=kept)
     try:
         with translated(engine):
             with first_connection(engine) as connection:

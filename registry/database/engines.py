@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import Connection, Engine, NullPool, QueuePool, create_engine, event
 
 from registry import settings
 from registry.database.addresses import Address, parsed
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 BINARY = "registry_binary"
 """Execution option of a query whose rows come in Postgres' binary form."""
+KEPT: dict[str, Any] = {"poolclass": QueuePool, "pool_size": 1, "pool_pre_ping": True}
+"""How an engine keeps one connection; what is needed beside it is closed after use."""
 DEFAULTS: dict[str, Any] = {
     "connect_timeout": 10,  # seconds
     "prepare_threshold": None,  # a pooler hands on connections that know no statement by name
@@ -30,14 +32,16 @@ DEFAULTS: dict[str, Any] = {
 """libpq's and psycopg's connection parameters, where the URL does not say otherwise."""
 
 
-def engine_to(given: str, server: "Server | None" = None) -> Engine:
-    """Return an engine that opens a connection for each use, and closes it after.
+def engine_to(given: str, server: "Server | None" = None, *, kept: bool = False) -> Engine:
+    """Return an engine that opens a connection for each use, and closes it after; or keeps one.
 
-    One that idles while weights are read for minutes might be ended meanwhile. The engine's URL
-    holds no secret; the driver alone is handed them. Raises BadDatabaseURL.
+    One that was kept is asked whether it still answers before it is used again: it may have ended
+    while weights were read for minutes. The engine's URL holds no secret; the driver alone is
+    handed them. Raises BadDatabaseURL.
     """
     address = parsed(given)
-    engine = create_engine(address.url, poolclass=NullPool)
+    pool = KEPT if kept else {"poolclass": NullPool}
+    engine = create_engine(address.url, **pool)
     connect_by(engine, address, server)
     bound(engine)
     return engine
