@@ -75,24 +75,26 @@ class Meter:
     timing: Timing
 
     def measure(
-        self, wanted: Sequence[WantedTensor], finished: Callable[[int], None], *, remote: bool
+        self, wanted: Sequence[WantedTensor], report: Callable[[int, int], None], *, remote: bool
     ) -> Iterator[MeasuredMatrix | OtherTensor]:
         """Yield the statistics of every projection and the digest of everything else, in any order.
 
         Args:
-            finished: Called with the position of each tensor once it was measured.
+            report: Called by any thread with the position of a tensor and how many of its bytes
+                were measured so far.
             remote: Whether tensors come over a network.
 
         Raises whatever reading a tensor raises.
         """
         batches = Batches(self.options.batch_bytes, self.options.threads)
-        jobs = [
-            Job(tensor.held_bytes, partial(self.tensor_tasks, tensor, batches)) for tensor in wanted
-        ]
+        jobs = []
+        for position, tensor in enumerate(wanted):
+            pieces = partial(report, position)
+            jobs.append(Job(tensor.held_bytes, partial(self.tensor_tasks, tensor, batches, pieces)))
         for position, measured_by_task in self.results(jobs, remote=remote):
             for measured in measured_by_task:
                 yield from measured
-            finished(position)
+            report(position, wanted[position].entry.nbytes)
 
         for batch in batches.take():
             yield from self.measure_batch(batch, batches)
@@ -123,11 +125,13 @@ class Meter:
 
     # What readers do: bring a tensor into memory, and say what is to be done with it.
 
-    def tensor_tasks(self, wanted: WantedTensor, batches: Batches) -> list[Task]:
+    def tensor_tasks(
+        self, wanted: WantedTensor, batches: Batches, report: Callable[[int], None]
+    ) -> list[Task]:
         """Read a tensor and return what is to be done with it."""
         entry, tensor = wanted
         if tensor is None:
-            return [self.digest_task(entry)]
+            return [self.digest_task(entry, report)]
         if isinstance(entry, Delta) and entry.factors:
             with self.timing.stage("read"):
                 b, a = entry.factors()
@@ -136,12 +140,12 @@ class Meter:
             partial(self.measure_matrix, matrix, batches) for matrix in self.load_matrices(tensor)
         ]
 
-    def digest_task(self, entry: Entry) -> Task:
+    def digest_task(self, entry: Entry, report: Callable[[int], None]) -> Task:
         """Read a tensor that is no projection; what is large is read later, piece by piece."""
         if isinstance(entry, Delta):
             return partial(self.digest_delta, entry)
         if comes_in_pieces(entry):
-            return partial(self.digest_pieces, entry)
+            return partial(self.digest_pieces, entry, report)
         return partial(self.digest_tensor, entry, self.read(entry))
 
     def refining_tasks(
@@ -199,8 +203,9 @@ class Meter:
             numbers = array if is_floating(array.dtype) else as_floats(array)
             return [OtherTensor(entry, digests, flat_sketch(numbers))]
 
-    def digest_pieces(self, entry: Entry) -> TaskResults:
+    def digest_pieces(self, entry: Entry, report: Callable[[int], None]) -> TaskResults:
         """Read a large tensor that is no projection, and return its digests and sketch."""
+        nbytes = 0
         digests = PiecewiseDigests(dtype_named(entry.dtype.name), entry.shape)
         sketch = PiecewiseSketch(entry.count)
         pieces = pieces_of(entry)
@@ -213,6 +218,8 @@ class Meter:
                 digests.add(piece)
             with self.timing.stage("sketches"):
                 sketch.add(piece)
+            nbytes += piece.nbytes
+            report(nbytes)
 
     def digest_delta(self, delta: Delta) -> TaskResults:
         """Return the digest of an adapter's delta that is no projection's."""

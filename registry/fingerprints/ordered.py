@@ -49,7 +49,7 @@ def in_order(
 
 def measured_now(meter: Meter, part: Part, *, remote: bool) -> list[Measured]:
     """Measure one part."""
-    results = meter.measure(part.tensors, lambda _: None, remote=remote)
+    results = meter.measure(part.tensors, lambda *_: None, remote=remote)
     [(_, in_file_order)] = part_by_part([part], results)
     return in_file_order
 

@@ -4,6 +4,7 @@ A byte of a matrix whose spectrum is computed is one of work, whatever takes les
 less, as measured on a model of 70 billion parameters' shape.
 """
 
+import threading
 from collections.abc import Callable, Sequence
 
 from registry.fingerprints.record import Progress
@@ -14,7 +15,7 @@ OWN_AXES = 0.6  # of a byte of a branch that is written in the model's own axes
 
 
 class Reports:
-    """What was done so far, of how much."""
+    """What was done so far, of how much; threads take turns."""
 
     def __init__(self, report: Progress | None, total: float) -> None:
         """Begin with nothing done.
@@ -26,12 +27,14 @@ class Reports:
         self._report = report
         self._total = max(1, round(total))
         self._done = 0.0
+        self._turn = threading.Lock()
 
     def add(self, work: float, nbytes: int = 0) -> None:
         """Report that so much more is done, and how many bytes were read for it."""
-        self._done += work
-        if self._report:
-            self._report(min(round(self._done), self._total), self._total, nbytes)
+        with self._turn:
+            self._done += work
+            if self._report:
+                self._report(min(round(self._done), self._total), self._total, nbytes)
 
     def end(self) -> None:
         """Report that all is done, unless that was reported."""
@@ -39,17 +42,23 @@ class Reports:
             self.add(self._total - self._done)
 
 
-def measured(reports: Reports, coming: Sequence[WantedTensor]) -> Callable[[int], None]:
-    """Return what reports one of the tensors that will be measured, by its position.
+def measured(reports: Reports, coming: Sequence[WantedTensor]) -> Callable[[int, int], None]:
+    """Return what reports how many bytes of a tensor were measured so far, by its position.
 
-    It is reported as soon as it is done: those before it may take longer.
+    Each is reported as soon as it is done, a large one piece by piece: those before it may take
+    longer.
     """
+    before = [0] * len(coming)
 
-    def finish(position: int) -> None:
+    def report(position: int, so_far: int) -> None:
         tensor = coming[position]
-        reports.add(work_of(tensor), tensor.entry.stored_bytes)
+        nbytes = tensor.entry.nbytes
+        share = (so_far - before[position]) / nbytes if nbytes else 1.0
+        before[position] = so_far
+        if share:
+            reports.add(share * work_of(tensor), round(share * tensor.entry.stored_bytes))
 
-    return finish
+    return report
 
 
 def work_of(tensor: WantedTensor) -> float:

@@ -20,14 +20,26 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> list[WantedTensor]:
 def test_tensors_are_reported_as_they_are_done(wanted):
     """Each with its bytes and the work so far, whether or not those before it are done."""
     calls = []
-    finish = measured(Reports(lambda *call: calls.append(call), 1e6), wanted)
-    finish(1)
-    finish(0)
+    report = measured(Reports(lambda *call: calls.append(call), 1e6), wanted)
+    report(1, wanted[1].entry.nbytes)
+    report(0, wanted[0].entry.nbytes)
     first, second = map(work_of, wanted[:2])
     assert calls == [
         (round(second), 1_000_000, wanted[1].entry.nbytes),
         (round(first + second), 1_000_000, wanted[0].entry.nbytes),
     ]
+
+
+def test_pieces_of_a_tensor_are_reported_as_they_are_done(wanted):
+    """Each with what is new of it; that all are done is no more news."""
+    calls = []
+    report = measured(Reports(lambda *call: calls.append(call), 1e6), wanted)
+    nbytes = wanted[0].entry.nbytes
+    for so_far in (nbytes // 4, nbytes, nbytes):
+        report(0, so_far)
+    quarter, rest = nbytes // 4, nbytes - nbytes // 4
+    assert [call[-1] for call in calls] == [quarter, rest]
+    assert calls[-1][0] == round(work_of(wanted[0]))
 
 
 def test_the_end_is_reported_once():
@@ -59,4 +71,4 @@ def test_what_takes_less_time_counts_for_less(wanted):
 
 def test_nobody_listens(wanted):
     """Nothing is called, and nothing fails."""
-    measured(Reports(None, 1), wanted)(0)
+    measured(Reports(None, 1), wanted)(0, 1)
