@@ -1,6 +1,6 @@
 """Adapters as people reported them: each is read, or refused by what is missing."""
 
-import subprocess
+import runpy
 import sys
 
 import pytest
@@ -24,21 +24,28 @@ REFUSED = {
 }
 
 
-def written(name, folder):
-    """The input of a case, in a folder."""
-    script = CASES / f"{name}.py"
-    if not script.is_file():
-        pytest.skip("the cases are no part of the project")
-    subprocess.run([sys.executable, script, folder], check=True, capture_output=True)
-    return folder
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """Writes the input of a case into a folder of that name: here, where peft was imported already."""
+
+    def write(name):
+        script = CASES / f"{name}.py"
+        if not script.is_file():
+            pytest.skip("the cases are no part of the project")
+        monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / name)])
+        monkeypatch.syspath_prepend(str(CASES))
+        runpy.run_path(str(script), run_name="__main__")
+        return tmp_path / name
+
+    return write
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALONE)
-def test_adapters_that_are_read(tmp_path, name):
+def test_adapters_that_are_read(written, name):
     """Query and value have the deltas that were written, and nothing else has any."""
     inner, query, value = ALONE[name]
-    fingerprint = registry.fingerprint(written(name, tmp_path) / inner)
+    fingerprint = registry.fingerprint(written(name) / inner)
     assert (fingerprint.kind, fingerprint.layers) == ("adapter", 3)
     assert fingerprint.projections == ("query", "value")
     assert (fingerprint.std.query, fingerprint.std.value) == pytest.approx((query, value), rel=2e-3)
@@ -46,16 +53,16 @@ def test_adapters_that_are_read(tmp_path, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
-def test_adapters_without_their_scaling(tmp_path, name):
+def test_adapters_without_their_scaling(written, name):
     """The message says what is missing."""
     with pytest.raises(REFUSED[name], match="adapter_config.json, which gives the scaling"):
-        registry.fingerprint(written(name, tmp_path))
+        registry.fingerprint(written(name))
 
 
 @pytest.mark.slow
-def test_the_base_is_changed_on_load(tmp_path):
+def test_the_base_is_changed_on_load(written):
     """Untrained, PiSSA and OLoRA give the base again; the std is that of peft's merge."""
-    folder = written("lora_pissa", tmp_path)
+    folder = written("lora_pissa")
     for kind in ("pissa", "olora"):
         found = registry.fingerprint(folder / kind, base=folder / "base")
         expected = registry.fingerprint(folder / f"{kind}_merged")
@@ -63,10 +70,10 @@ def test_the_base_is_changed_on_load(tmp_path):
 
 
 @pytest.mark.slow
-def test_experts_and_patterns(tmp_path):
+def test_experts_and_patterns(written):
     """Merged, the adapter of stacks is peft's merge; the pattern with a group counts."""
-    folder = written("lora_target_parameters", tmp_path / "experts")
+    folder = written("lora_target_parameters")
     merged = registry.fingerprint(folder / "adapter", base=folder / "base")
     assert merged.digest == registry.fingerprint(folder / "merged").digest
-    pattern = written("lora_pattern_group", tmp_path / "pattern")
+    pattern = written("lora_pattern_group")
     assert registry.fingerprint(pattern).std.query == pytest.approx(0.0966646, rel=1e-5)
