@@ -12,6 +12,8 @@ of the command and its workers, looked at twice a second. Prints a row for each 
     outside_fingerprint of the workers' time, the share in which no weights were being read or measured: beside the above,
                         storing, judging where each model comes from, and judging those again that it may change
     skips_per_second    sources of a run over the same tree, which reads none, by the clock of the whole command
+    outside_by_size     the same of one worker with larger models, by their megabytes, in the registry that the run of most
+                        workers has filled
     ray_ratio           time of a run by Ray against local workers, as many (with --ray)
     memory_growth       mean memory of the last tenth of the run of most workers against its third tenth
 """
@@ -35,16 +37,33 @@ COMMAND = [sys.executable, str(ROOT / "cli.py")]
 RANK = "16"
 LOOK = 0.5  # seconds between two looks at the memory
 FOLDERS = 40
-SHAPES = {
-    "self_attn.q_proj": (64, 64),
-    "self_attn.k_proj": (32, 64),
-    "self_attn.v_proj": (32, 64),
-    "self_attn.o_proj": (64, 64),
-    "mlp.gate_proj": (128, 64),
-    "mlp.up_proj": (128, 64),
-    "mlp.down_proj": (64, 128),
-}
-LAYERS = 2
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the models of a tree are."""
+
+    width: int
+    layers: int
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, int]]:
+        """Of the matrices of a layer."""
+        width = self.width
+        return {
+            "self_attn.q_proj": (width, width),
+            "self_attn.k_proj": (width // 2, width),
+            "self_attn.v_proj": (width // 2, width),
+            "self_attn.o_proj": (width, width),
+            "mlp.gate_proj": (2 * width, width),
+            "mlp.up_proj": (2 * width, width),
+            "mlp.down_proj": (width, 2 * width),
+        }
+
+
+TINY = Size(64, 2)
+LARGER = (Size(512, 12), Size(1536, 16))
+EACH = 4  # models of a larger size
 
 
 @dataclass(frozen=True)
@@ -76,7 +95,7 @@ def parsed() -> argparse.Namespace:
 def measured(scratch: Path, options: argparse.Namespace) -> dict[str, object]:
     """Run everything; the numbers by their keys."""
     tree = scratch / "tree"
-    make_tree(tree, options.models)
+    make_tree(tree, options.models, TINY)
     runs = {}
     for workers in options.workers:
         ran = ingest(tree, scratch / f"data-{workers}", "--workers", str(workers))
@@ -96,6 +115,7 @@ def measured(scratch: Path, options: argparse.Namespace) -> dict[str, object]:
             workers: outside(ran, workers, "fingerprinting_seconds") for workers, ran in runs.items()
         },
         "skips_per_second": options.models / again.seconds,
+        "outside_by_size": by_size(scratch, scratch / f"data-{most}"),
         "memory_growth": growth(runs[most].memory),
         "memory_megabytes": max(runs[most].memory) / 1e6,
     }  # fmt: skip
@@ -106,19 +126,33 @@ def measured(scratch: Path, options: argparse.Namespace) -> dict[str, object]:
     return numbers
 
 
-def make_tree(tree: Path, count: int) -> None:
+def by_size(scratch: Path, data: Path) -> dict[int, float]:
+    """Return the share outside fingerprinting of models of every larger size, by their megabytes."""
+    shares = {}
+    for size in LARGER:
+        tree = scratch / f"tree-{size.width}"
+        make_tree(tree, EACH, size)
+        nbytes = max(file.stat().st_size for file in tree.rglob("*.safetensors"))
+        ran = ingest(tree, data, "--workers", "1")
+        tell(f"{nbytes / 1e6:.0f} MB each", ran)
+        shares[round(nbytes / 1e6)] = outside(ran, 1, "fingerprinting_seconds")
+    return shares
+
+
+def make_tree(tree: Path, count: int, size: Size) -> None:
     """Write independent random models, in folders of folders."""
+    dtype = torch.float32 if size is TINY else torch.bfloat16
     for number in range(count):
         draw = torch.Generator().manual_seed(number)
         spread = 0.02 + 0.0001 * (number % 100)
-        tensors = {"model.embed_tokens.weight": torch.randn(256, 64, generator=draw)}
-        for layer in range(LAYERS):
-            for name, shape in SHAPES.items():
-                tensors[f"model.layers.{layer}.{name}.weight"] = spread * torch.randn(
-                    *shape, generator=draw
-                )
-            tensors[f"model.layers.{layer}.input_layernorm.weight"] = torch.ones(64)
-        folder = tree / f"team-{number % FOLDERS}" / f"model-{number}"
+        words = torch.randn(4 * size.width, size.width, generator=draw)
+        tensors = {"model.embed_tokens.weight": words.to(dtype)}
+        for layer in range(size.layers):
+            for name, shape in size.shapes.items():
+                matrix = spread * torch.randn(*shape, generator=draw)
+                tensors[f"model.layers.{layer}.{name}.weight"] = matrix.to(dtype)
+            tensors[f"model.layers.{layer}.input_layernorm.weight"] = torch.ones(size.width)
+        folder = tree / f"team-{number % FOLDERS}" / f"{size.width}-model-{number}"
         folder.mkdir(parents=True)
         save_file(tensors, folder / "model.safetensors")
 
