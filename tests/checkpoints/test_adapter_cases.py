@@ -1,15 +1,10 @@
 """Adapters as people reported them: each is read, or refused by what is missing."""
 
-import runpy
-import sys
-
 import pytest
-from places import DATA
 
 import registry
 from registry.errors import MissingAdapterConfig, UnmergedAdapter
 
-CASES = DATA.parent / "cases"
 ALONE = {
     "lora_value_head": ("", 0.0374, 0.0392),
     "lora_in_named_subfolder": ("", 0.0374, 0.0392),
@@ -24,28 +19,12 @@ REFUSED = {
 }
 
 
-@pytest.fixture
-def written(tmp_path, monkeypatch):
-    """Writes the input of a case into a folder of that name: here, where peft was imported already."""
-
-    def write(name):
-        script = CASES / f"{name}.py"
-        if not script.is_file():
-            pytest.skip("the cases are no part of the project")
-        monkeypatch.setattr(sys, "argv", [str(script), str(tmp_path / name)])
-        monkeypatch.syspath_prepend(str(CASES))
-        runpy.run_path(str(script), run_name="__main__")
-        return tmp_path / name
-
-    return write
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ALONE)
-def test_adapters_that_are_read(written, name):
+def test_adapters_that_are_read(case, name):
     """Query and value have the deltas that were written, and nothing else has any."""
     inner, query, value = ALONE[name]
-    fingerprint = registry.fingerprint(written(name) / inner)
+    fingerprint = registry.fingerprint(case(name) / inner)
     assert (fingerprint.kind, fingerprint.layers) == ("adapter", 3)
     assert fingerprint.projections == ("query", "value")
     assert (fingerprint.std.query, fingerprint.std.value) == pytest.approx((query, value), rel=2e-3)
@@ -53,16 +32,16 @@ def test_adapters_that_are_read(written, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", REFUSED)
-def test_adapters_without_their_scaling(written, name):
+def test_adapters_without_their_scaling(case, name):
     """The message says what is missing."""
     with pytest.raises(REFUSED[name], match="adapter_config.json, which gives the scaling"):
-        registry.fingerprint(written(name))
+        registry.fingerprint(case(name))
 
 
 @pytest.mark.slow
-def test_the_base_is_changed_on_load(written):
+def test_the_base_is_changed_on_load(case):
     """Untrained, PiSSA and OLoRA give the base again; the std is that of peft's merge."""
-    folder = written("lora_pissa")
+    folder = case("lora_pissa")
     for kind in ("pissa", "olora"):
         found = registry.fingerprint(folder / kind, base=folder / "base")
         expected = registry.fingerprint(folder / f"{kind}_merged")
@@ -70,10 +49,10 @@ def test_the_base_is_changed_on_load(written):
 
 
 @pytest.mark.slow
-def test_experts_and_patterns(written):
+def test_experts_and_patterns(case):
     """Merged, the adapter of stacks is peft's merge; the pattern with a group counts."""
-    folder = written("lora_target_parameters")
+    folder = case("lora_target_parameters")
     merged = registry.fingerprint(folder / "adapter", base=folder / "base")
     assert merged.digest == registry.fingerprint(folder / "merged").digest
-    pattern = written("lora_pattern_group")
+    pattern = case("lora_pattern_group")
     assert registry.fingerprint(pattern).std.query == pytest.approx(0.0966646, rel=1e-5)
