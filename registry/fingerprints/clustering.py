@@ -13,6 +13,7 @@ import numpy as np
 from registry.architectures.roles import PROJECTIONS
 from registry.fingerprints.matrix import MeasuredMatrix
 from registry.fingerprints.meter import Meter
+from registry.fingerprints.progress import Reports, work_of_finer
 from registry.fingerprints.projection_vector import ProjectionVector
 from registry.fingerprints.record import RANKS, Clustering, Matrix
 from registry.fingerprints.wanted import WantedMatrices
@@ -38,7 +39,7 @@ class Clustered:
 
 
 def cluster_with_certainty(
-    meter: Meter, matrices: Sequence[MeasuredMatrix], *, remote: bool
+    meter: Meter, matrices: Sequence[MeasuredMatrix], reports: Reports, *, remote: bool
 ) -> Clustered:
     """Cluster matrices, refining spectra that leave a label in doubt as far as that helps.
 
@@ -56,7 +57,9 @@ def cluster_with_certainty(
 
         coarse = [i for i in doubtful - refined if is_coarse(matrices[i].record)]
         if coarse:
-            matrices = with_finer_spectra(meter, matrices, sorted(coarse), remote=remote)
+            wanted = wanted_matrices([matrices[i] for i in sorted(coarse)])
+            reports.expect(sum(map(work_of_finer, wanted)))
+            matrices = with_finer_spectra(meter, matrices, wanted, reports, remote=remote)
             clusterings = clustered(meter, matrices)
             refined.update(coarse)
     return Clustered(matrices, clusterings)
@@ -83,25 +86,37 @@ def is_coarse(matrix: Matrix) -> bool:
     return largest_bound > FINE * matrix.singular_values[0]
 
 
-def with_finer_spectra(
-    meter: Meter, matrices: Sequence[MeasuredMatrix], positions: Sequence[int], *, remote: bool
-) -> list[MeasuredMatrix]:
-    """Return the matrices with the spectra at some positions computed to the finer tolerance."""
-    position_of: dict[tuple[str, int], int] = {}
+def wanted_matrices(matrices: Iterable[MeasuredMatrix]) -> list[WantedMatrices]:
+    """Return what is to be read again to measure some matrices once more."""
     indices: defaultdict[str, list[int]] = defaultdict(list)
     tensors = {}
-    for position in positions:
-        place = matrices[position].place
-        position_of[place.tensor_name, place.index] = position
+    for matrix in matrices:
+        place = matrix.place
         indices[place.tensor_name].append(place.index)
         tensors[place.tensor_name] = place.tensor
+    return [WantedMatrices(tensors[name], sorted(indices[name])) for name in sorted(tensors)]
 
-    wanted = [WantedMatrices(tensors[name], sorted(indices[name])) for name in sorted(tensors)]
-    finer = list(matrices)
+
+def with_finer_spectra(
+    meter: Meter,
+    matrices: Sequence[MeasuredMatrix],
+    wanted: Sequence[WantedMatrices],
+    reports: Reports,
+    *,
+    remote: bool,
+) -> list[MeasuredMatrix]:
+    """Return the matrices, those that are wanted with spectra computed to the finer tolerance."""
+    work = {one.tensor.entry.name: work_of_finer(one) / len(one.indices) for one in wanted}
+    finer = {}
     for place, spectrum in meter.refine(wanted, FINE, remote=remote):
-        position = position_of[place.tensor_name, place.index]
-        finer[position] = with_spectrum(finer[position], spectrum)
-    return finer
+        finer[place.tensor_name, place.index] = spectrum
+        reports.add(work[place.tensor_name])
+
+    def refined(matrix: MeasuredMatrix) -> MeasuredMatrix:
+        spectrum = finer.get((matrix.place.tensor_name, matrix.place.index))
+        return matrix if spectrum is None else with_spectrum(matrix, spectrum)
+
+    return [refined(matrix) for matrix in matrices]
 
 
 def with_spectrum(matrix: MeasuredMatrix, spectrum: Spectrum) -> MeasuredMatrix:

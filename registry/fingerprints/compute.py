@@ -78,7 +78,9 @@ def compute(
         check(readings.matrices, checkpoint.source, allow_nonfinite=allow_nonfinite)
         readings = without_zero(readings, checkpoint.source)
         own = own_axes(meter, origin, readings, reports)
-        clustered = cluster_with_certainty(meter, readings.matrices, remote=checkpoint.remote)
+        clustered = cluster_with_certainty(
+            meter, readings.matrices, reports, remote=checkpoint.remote
+        )
     fingerprint = assemble(origin, readings, own, clustered, rank)
     reports.end()
     if kept is not None:

@@ -8,10 +8,11 @@ import threading
 from collections.abc import Callable, Sequence
 
 from registry.fingerprints.record import Progress
-from registry.fingerprints.wanted import WantedTensor
+from registry.fingerprints.wanted import WantedMatrices, WantedTensor
 
 SHARE = 0.25  # of a byte of a tensor that holds no projection
 OWN_AXES = 0.6  # of a byte of a branch that is written in the model's own axes
+FINER = 2.0  # of a byte of a matrix whose spectrum is computed once more, to a finer tolerance
 
 
 class Reports:
@@ -25,7 +26,7 @@ class Reports:
             total: Bytes of work.
         """
         self._report = report
-        self._total = max(1, round(total))
+        self._total = total
         self._done = 0.0
         self._turn = threading.Lock()
 
@@ -34,11 +35,18 @@ class Reports:
         with self._turn:
             self._done += work
             if self._report:
-                self._report(min(round(self._done), self._total), self._total, nbytes)
+                total = max(1, round(self._total))
+                self._report(min(round(self._done), total), total, nbytes)
+
+    def expect(self, work: float) -> None:
+        """Report that there is so much more to do than was known: what was done is less of it."""
+        self._done = min(self._done, self._total)
+        self._total += work
+        self.add(0.0)
 
     def end(self) -> None:
         """Report that all is done, unless that was reported."""
-        if round(self._done) < self._total:
+        if round(self._done) < max(1, round(self._total)):
             self.add(self._total - self._done)
 
 
@@ -59,6 +67,12 @@ def measured(reports: Reports, coming: Sequence[WantedTensor]) -> Callable[[int,
             reports.add(share * work_of(tensor), round(share * tensor.entry.stored_bytes))
 
     return report
+
+
+def work_of_finer(matrices: WantedMatrices) -> float:
+    """Return how much work it is to compute the spectra of some matrices of a tensor once more."""
+    share = len(matrices.indices) / len(matrices.tensor.parts)
+    return FINER * share * matrices.tensor.entry.nbytes
 
 
 def work_of(tensor: WantedTensor) -> float:

@@ -416,11 +416,16 @@ def test_doubtful_labels_are_settled(tmp_path, monkeypatch):
 
 
 def test_what_stays_in_doubt_is_told(tmp_path, monkeypatch):
-    """Where nothing helps the matrices are named, and reading ends."""
+    """Where nothing helps the matrices are named, and reading ends: the bar foresaw less, and says so."""
     asked = doubted(monkeypatch, 1e9)
-    found = fingerprint(write_folder(tmp_path, llama()))
+    calls = []
+    folder = write_folder(tmp_path, llama())
+    found = fingerprint(folder, progress=lambda *call: calls.append(call))
     assert [c.undetermined for c in found.clusterings] == [tuple(range(14))] * 2
     assert len(asked) == 14 * 2
+    totals = [total for _, total, _ in calls]
+    assert totals == sorted(totals)
+    assert totals[0] < totals[-1] == calls[-1][0], "reading again is progress of its own"
 
 
 def test_progress_counts_every_tensor(tmp_path):

@@ -52,6 +52,17 @@ def test_the_end_is_reported_once():
     assert calls == [(60, 100, 5), (100, 100, 0)]
 
 
+def test_work_that_was_not_foreseen():
+    """All was done, then less of more is; the end comes with the rest."""
+    calls = []
+    reports = Reports(lambda *call: calls.append(call), 100)
+    reports.add(110)
+    reports.expect(60)
+    reports.add(60)
+    reports.end()
+    assert calls == [(100, 100, 0), (100, 160, 0), (160, 160, 0)]
+
+
 def test_no_more_is_done_than_there_is():
     """Work that was underestimated does not run over."""
     calls = []
