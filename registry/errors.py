@@ -1056,6 +1056,27 @@ class EdgeNotFound(WebError):
     """There is no edge {number}; the page of a model links to its edges."""
 
 
+class IdentifyOff(WebError):
+    """This server identifies nothing; start it with --allow-identify to have it read models."""
+
+
+class IdentifyElsewhere(WebError):
+    """Only a page of this server, or who types the address, may have a model identified."""
+
+
+class IdentifyBusy(WebError):
+    """{count} models are being identified, and no more at once; ask again."""
+
+
+class SourceOutside(WebError):
+    """{source!r} is neither the id of a hub model nor anything under a folder that this server
+    reads; start it with --root FOLDER for another."""
+
+
+class RootNotFound(WebError):
+    """--root {path!r} is no folder here; name one that holds models."""
+
+
 class ParameterRefused(WebError):
     """The parameter {name!r} of the address does not fit ({reason}); /docs says what it takes."""
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from registry.characteristic.groups import Characteristic
     from registry.database.described import Described
     from registry.database.fingerprints import Stored
+    from registry.database.found_models import Found
     from registry.database.listing import Overview
     from registry.database.models import FamilySummary, Summary
     from registry.database.verdicts import StoredVerdict
@@ -262,6 +263,13 @@ class Registry(Bulk, Lineage, Curation, Catalogues, Analysis):
         from registry.database import listing
 
         return self._answer(listing.overview)
+
+    def search(self, where: str = "", *, near: str = "") -> "list[Found]":
+        """Return the models that fit a search, by name, or by distance from a model."""
+        from registry.database import found_models
+
+        search = found_models.Search(where, near, most=found_models.ALL)
+        return self._answer(lambda session: list(found_models.found_models(session, search).models))
 
     def families(self) -> "list[FamilySummary]":
         """Return all families and their models."""

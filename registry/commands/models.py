@@ -33,15 +33,23 @@ def show(model: str, json: bool) -> None:
 
 @click.command("list")
 @option("--tag", metavar="TAG", help="Only models with this tag.")
+@option("--where", metavar="SEARCH", help="Only models that fit, as family = 'llama'.")
+@option("--near", metavar="MODEL", help="Show and sort by std_distance from this model.")
 @json_option
-def list_(tag: str | None, json: bool) -> None:
+def list_(tag: str | None, where: str | None, near: str | None, json: bool) -> None:
     """List the registered models.
 
     Those that are not compared, because their fingerprints are of another version, are marked.
+    SEARCH compares words such as name, family, parameters, verdict and std_distance by = < > like
+    and in, and joins them by and, or, not (docs/web.md has them all).
 
     \b
-    Example: registry list --json
+    Example: registry list --where "family = 'llama' and std_distance < 1e-3" --near llama-small
     """
+    if where is not None or near is not None:
+        search(where or "", near or "", tag, json=json)
+        return
+
     from registry import Registry
     from registry.report.models import model_json, models_table, tags_of
 
@@ -52,6 +60,18 @@ def list_(tag: str | None, json: bool) -> None:
         summaries = [model for model in summaries if tag in tags_of(model, tags)]
     content = {"models": [model_json(model, tags) for model in summaries], **notes}
     show_answer(content, models_table(summaries, tags), json=json)
+
+
+def search(where: str, near: str, tag: str | None, *, json: bool) -> None:
+    """Print the models that fit."""
+    from registry import Registry
+    from registry.report.models import found_json, found_table
+
+    with Registry() as registry:
+        found = registry.search(where, near=near)
+    if tag is not None:
+        found = [model for model in found if tag in model.tags]
+    show_answer(found_json(found), found_table(found), json=json)
 
 
 @click.command()

@@ -16,6 +16,7 @@ from registry.database.search_terms import Term, read
 from registry.errors import PlaceRefused, SearchNeedsModel
 
 PAGE = 50
+ALL = 2**31 - 2
 BEHIND = ":"
 SAID = text("""
     SELECT m.id, v.verdict, v.base,

@@ -8,10 +8,11 @@ from rich.console import Group, RenderableType
 
 from registry.fingerprints.record import Fingerprint
 from registry.report.fingerprints import fingerprint_json, fingerprint_table
-from registry.report.tables import lines, short_count, table
+from registry.report.tables import lines, number_text, short_count, table
 
 if TYPE_CHECKING:
     from registry.database.admin import Status
+    from registry.database.found_models import Found
     from registry.database.models import FamilySummary, Summary
     from registry.workflows.flush import Flushed
     from registry.workflows.ingest import Ingested
@@ -88,6 +89,31 @@ def model_row(model: "Summary") -> tuple[Any, ...]:
         model.hidden_size,
         model.digest[:12],
     )
+
+
+def found_json(found: Sequence["Found"]) -> dict[str, Any]:
+    """Return the models that a search finds, with what it was sorted by."""
+    models = []
+    for one in found:
+        said = {"tags": one.tags, "verdict": one.verdict, "base": one.base}
+        models.append({**asdict(one.model), **said, "std_distance": one.std_distance})
+    return {"models": models}
+
+
+def found_table(found: Sequence["Found"]) -> RenderableType:
+    """Return a row for every model that a search finds."""
+    numbers = ["parameters", "layers", "hidden"]
+    columns = ["model", "family", "architecture", *numbers, "digest", "verdict"]
+    rows: list[tuple[Any, ...]] = []
+    for one in found:
+        said = f"{one.verdict or ''} {one.base or ''}".strip()
+        rows.append((*model_row(one.model), said))
+    if any(one.std_distance is not None for one in found):
+        columns.append("std distance")
+        numbers.append("std distance")
+        distances = [number_text(one.std_distance) for one in found]
+        rows = [(*row, distance) for row, distance in zip(rows, distances, strict=True)]
+    return table(*columns, rows=rows, right=numbers)
 
 
 def families_table(families: Sequence["FamilySummary"]) -> RenderableType:

@@ -50,6 +50,11 @@ def short_list(names: Sequence[str]) -> str:
     return listed
 
 
+def number_text(number: float | None) -> str:
+    """Return a number to three digits, empty where there is none."""
+    return "" if number is None else f"{number:.3g}"
+
+
 def short_count(count: float) -> str:
     """Return a count in three or four characters: 1,234,567 as 1.2M."""
     for size, unit in UNITS.items():

@@ -13,7 +13,7 @@ from registry.lineage.descent import DirectionShown
 from registry.lineage.direction_errors import measured_error
 from registry.lineage.verdict import Change, Direction, Evidence, Relative, Verdict
 from registry.report.change_wording import change_sentence
-from registry.report.tables import lines, table
+from registry.report.tables import lines, number_text, table
 from registry.report.wording import (
     evidence_sentence,
     headline,
@@ -105,11 +105,6 @@ def matches_table(title: str, matches: Sequence["Match"]) -> Table:
         clustering = number_text(match.clustering_distance)
         rows.append((match.model, match.family, std, clustering))
     return table(title, "family", *DISTANCES, rows=rows, right=DISTANCES)
-
-
-def number_text(number: float | None) -> str:
-    """Return a number to three digits, empty where there is none."""
-    return "" if number is None else f"{number:.3g}"
 
 
 def families_line(families: Sequence["Match"]) -> RenderableType:

@@ -1,6 +1,7 @@
 """The web page: `registry serve`. Read-only, on this machine alone unless asked, without scripts.
 
-serving      from a command to a server that listens; how it ends
+listening    where the page is served
+serving      a server that answers until a signal ends it
 app          the application: its guards, pages, failures and files
 guards       what every request and answer passes: hosts, addresses, headers
 pages        how a page is made: one route is one record and one template, and its twin in JSON
@@ -13,7 +14,9 @@ evidence     lines of evidence as rows with bars
 trees        trees, families, edges
 adapters     adapters beside their base
 pairs        two models compared
+identify     a source's verdict, where it is allowed to ask
 log          what was changed
+fallback     names with slashes, as people write them
 home         the way in, the description of addresses, the stylesheet
 templates/   the words
 

@@ -1,15 +1,15 @@
 """The application: its pages behind its guards."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from fastapi import FastAPI
 
 from registry.database.reading_pool import Reader
 from registry.settings import tool_version
-from registry.web import adapters, home, log, models, pairs, search, trees
+from registry.web import adapters, fallback, home, identify, log, models, pairs, search, trees
 from registry.web.failures import add_failures
 from registry.web.guards import Guarded
+from registry.web.identify import Identifying
 from registry.web.pages import Pages
 
 PARTS: tuple[Pages, ...] = (
@@ -20,17 +20,21 @@ PARTS: tuple[Pages, ...] = (
     models.PAGES,
     pairs.PAGES,
     log.PAGES,
+    identify.PAGES,
+    fallback.PAGES,
 )
-"""Pages, subject by subject; FastAPI takes the first that fits an address."""
+"""Pages, subject by subject; the first that fits an address is taken, and `fallback` fits many."""
 
 
-def application(reader: Reader, hosts: Iterable[str] = (), **state: Any) -> Guarded:
+def application(
+    reader: Reader, hosts: Iterable[str] = (), identifying: Identifying | None = None
+) -> Guarded:
     """Return the web page as an ASGI application.
 
     Args:
         reader: The way to the database.
         hosts: By which it may be called, beside the names of this machine.
-        state: What else pages ask for, by name.
+        identifying: What may be identified; None for nothing.
     """
     app = FastAPI(
         title="registry",
@@ -41,8 +45,7 @@ def application(reader: Reader, hosts: Iterable[str] = (), **state: Any) -> Guar
         redirect_slashes=False,
     )
     app.state.reader = reader
-    for name, value in state.items():
-        setattr(app.state, name, value)
+    app.state.identifying = identifying or Identifying()
     for part in PARTS:
         app.include_router(part.router)
     add_failures(app)

@@ -7,7 +7,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from registry.legible import glimpse
-from registry.report.tables import short_count
+from registry.report.tables import number_text, short_count
 from registry.web import addresses
 
 LONGEST = 2000  # characters of one value
@@ -23,11 +23,6 @@ def shown(value: Any) -> Any:
     if value is None:
         return ""
     return glimpse(str(value), LONGEST)
-
-
-def number(value: float | None) -> str:
-    """Return a number to three digits; nothing for none."""
-    return "" if value is None else f"{value:.3g}"
 
 
 def counted(value: int) -> str:
@@ -47,7 +42,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    made.filters |= {"number": number, "counted": counted, "short": short_count}
+    made.filters |= {"number": number_text, "counted": counted, "short": short_count}
     made.globals["to"] = addresses
     return made
 

@@ -3,7 +3,6 @@
 They are ASGI applications around ours, for an answer that a guard gives has the headers, too.
 """
 
-import ipaddress
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -93,13 +92,3 @@ def add_headers(message: Message) -> None:
         headers.setdefault(name, value)
     if headers.get("content-type", "").startswith("image/svg"):
         headers["content-security-policy"] = DRAWING_POLICY
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address, or a name of this machine, is reached from here alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -41,6 +41,12 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 JSON = "application/json"
+OBJECT = {
+    "type": "object",
+    "required": ["schema_version"],
+    "properties": {"schema_version": {"type": "integer"}},
+}
+"""What OpenAPI says of every twin; docs/web.md has the keys."""
 HTML_OR_JSON = "The same as a page, without `.json`."
 
 
@@ -105,10 +111,16 @@ class Pages:
                 description=HTML_OR_JSON,
                 name=f"{name}_json",
                 response_class=Response,
-                responses={200: {"description": summary, "content": {JSON: {}}}},
+                response_model=None,
+                responses={200: {"description": summary, "content": {JSON: {"schema": OBJECT}}}},
             )
             self.router.add_api_route(
-                path, as_page, name=name, include_in_schema=False, response_class=HTMLResponse
+                path,
+                as_page,
+                name=name,
+                include_in_schema=False,
+                response_class=HTMLResponse,
+                response_model=None,
             )
             return question
 
@@ -134,6 +146,7 @@ class Pages:
                 summary=summary,
                 name=question.__name__,
                 response_class=Response,
+                response_model=None,
                 responses={200: {"description": summary, "content": {media_type: {}}}},
             )
             return question

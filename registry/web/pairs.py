@@ -2,7 +2,7 @@
 
 import threading
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Query
 from fastapi.responses import RedirectResponse
@@ -16,8 +16,11 @@ from registry.report.wording import headline, verdict_lines
 from registry.web import addresses
 from registry.web.evidence import EvidenceRow, evidence_rows
 from registry.web.pages import Door, Pages
-from registry.workflows.compare import compare
-from registry.workflows.resolve import Resolved, from_database
+
+if TYPE_CHECKING:
+    from registry.workflows.resolve import Resolved
+
+# ruff: noqa: PLC0415  # the page is not to wait for what compares, nor is a port that is taken
 
 PAGES = Pages()
 KEPT = 1000  # verdicts on pairs that are not compared again
@@ -88,8 +91,10 @@ def summaries(session: Session, a: str, b: str) -> tuple[Summary, Summary]:
     return summary_of(session, a), summary_of(session, b)
 
 
-def fingerprints(session: Session, a: str, b: str) -> tuple[Resolved, Resolved]:
+def fingerprints(session: Session, a: str, b: str) -> "tuple[Resolved, Resolved]":
     """Return two models with their fingerprints. Names are no paths here. Raises ModelNotFound."""
+    from registry.workflows.resolve import from_database
+
     models = []
     for name in (a, b):
         model = from_database(session, name, load=True)
@@ -101,6 +106,8 @@ def fingerprints(session: Session, a: str, b: str) -> tuple[Resolved, Resolved]:
 
 def compared(door: Door, a: Summary, b: Summary) -> Verdict:
     """Return the verdict on two models, which is given once and kept. Raises RegistryError."""
+    from registry.workflows.compare import compare
+
     key = key_of(a, b)
     verdict = KEPT_VERDICTS.get(key)
     if verdict is None:

@@ -1,12 +1,13 @@
 """The search: registered models that terms hold for, page by page."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Query
 
 from registry.database.found_models import PAGE, FoundModels, Search, found_models
 from registry.database.search_fields import FIELDS
+from registry.report.models import found_json
 from registry.web import addresses
 from registry.web.pages import Door, Pages
 
@@ -70,12 +71,8 @@ class SearchPage:
 
     def json(self) -> dict[str, Any]:
         """Return what the twin holds."""
-        models = []
-        for found in self.found.models:
-            more = {"verdict": found.verdict, "base": found.base, "tags": found.tags}
-            models.append({**asdict(found.model), **more, "std_distance": found.std_distance})
         asked = {"where": self.search.where, "near": self.search.near or None}
-        return {**asked, "models": models, "next": self.found.next or None}
+        return {**asked, **found_json(self.found.models), "next": self.found.next or None}
 
 
 @PAGES.page("/models", "models.html")

@@ -1,37 +1,20 @@
-"""From a command to a server that listens, and how it ends."""
+"""A server that answers requests until a signal ends it."""
 
-import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from registry.database.reading_pool import reading_pool
-from registry.errors import AddressTaken
 from registry.web.app import application
+from registry.web.identify import Identifying
+from registry.web.listening import Serving
 
-WAITING = 128  # connections that may wait to be taken
 FAREWELL = 3  # seconds for answers that are under way when it ends
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True)
-class Serving:
-    """How a page is served.
-
-    Attributes:
-        host: Name or address to listen at.
-        port: 0 for any that is free.
-        hosts: Names by which the page may be called, beside that.
-    """
-
-    host: str
-    port: int
-    hosts: tuple[str, ...] = ()
 
 
 class Server(uvicorn.Server):
@@ -56,18 +39,18 @@ class Server(uvicorn.Server):
         self.signal = number
 
 
-def serve(serving: Serving, begun: Callable[[str], None]) -> int | None:
-    """Serve the page until a signal ends it; return the signal's number.
+def serve(serving: Serving, listener: socket.socket, begun: Callable[[], None]) -> int | None:
+    """Serve the page until a signal ends it; return the signal's number. Raises DatabaseError.
 
     Args:
-        serving: Where.
-        begun: Takes the address once it is open.
-
-    Raises AddressTaken, DatabaseError.
+        serving: How.
+        listener: What requests come by.
+        begun: Is called once the database is open.
     """
-    with closing(listening(serving)) as listener, reading_pool() as reader:
-        app = application(reader, {serving.host, *serving.hosts})
-        begun(address_of(serving.host, listener.getsockname()[1]))
+    with reading_pool() as reader:
+        identifying = Identifying(allowed=serving.identifies, roots=serving.roots)
+        app = application(reader, {serving.host, *serving.hosts}, identifying)
+        begun()
         return run(app, listener)
 
 
@@ -84,33 +67,3 @@ def run(app: ASGIApp, listener: socket.socket) -> int | None:
     server = Server(config)
     server.run(sockets=[listener])
     return server.signal
-
-
-def listening(serving: Serving) -> socket.socket:
-    """Return a socket that listens. Raises AddressTaken."""
-    try:
-        places = socket.getaddrinfo(serving.host, serving.port, type=socket.SOCK_STREAM)
-        family, kind, protocol, _, address = places[0]
-        listener = socket.socket(family, kind, protocol)
-    except (OSError, UnicodeError, OverflowError) as exc:
-        raise AddressTaken(host=serving.host, port=serving.port, reason=said(exc)) from exc
-    try:
-        if os.name == "posix":  # elsewhere it would let a second server in
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(WAITING)
-    except OSError as exc:
-        listener.close()
-        raise AddressTaken(host=serving.host, port=serving.port, reason=said(exc)) from exc
-    return listener
-
-
-def said(exc: Exception) -> str:
-    """Return what the system says in a line."""
-    return (getattr(exc, "strerror", None) or str(exc)).rstrip(".").lower()
-
-
-def address_of(host: str, port: int) -> str:
-    """Return the address of the page, as a browser takes it."""
-    shown = f"[{host}]" if ":" in host else host
-    return f"http://{shown}:{port}/"

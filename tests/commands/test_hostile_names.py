@@ -91,6 +91,8 @@ def calls(hostile: Hostile) -> list[tuple[object, ...]]:
         ("rejudge", ODD),
         ("rejudge", ACTING),
         ("list",),
+        ("list", "--where", "name like '%odd%'", "--near", ODD),
+        ("list", "--where", ACTING),
         ("show", ODD),
         ("show", ACTING),
         ("families",),
