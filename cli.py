@@ -26,6 +26,7 @@ from registry.commands import (
     pairs,
     plot,
     sql,
+    statements,
     verdicts,
     web,
 )
@@ -51,6 +52,7 @@ SECTIONS: dict[str, tuple[click.Command, ...]] = {
         pairs.verify,
         verdicts.explain,
         verdicts.report,
+        statements.export_statement,
     ),
     "What was made from what": (lineage.tree, lineage.log, lineage.rejudge),
     "The registry": (models.list_, models.show, models.families, atlas.atlas, web.serve),

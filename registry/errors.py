@@ -40,6 +40,38 @@ class Aborted(RegistryError):
     """Aborted by {signal}; what was stored before stays, run the command again for the rest."""
 
 
+# --- statements: model cards ---------------------------------------------------------------------
+
+
+class CardNotFound(RegistryError):
+    """{path!r} is no model card: there is no such file; give a README.md, or a folder that holds
+    one."""
+
+
+class CardTooLarge(RegistryError):
+    """The model card {path!r} has {size} bytes, more than the {limit} that are read; give the
+    model's own README.md."""
+
+
+class CardUnreadable(RegistryError):
+    """The model card {path!r} cannot be read ({reason}); mend it, or give another."""
+
+
+class CardNotEditable(RegistryError):
+    """The head of the model card {path!r} cannot be changed in place ({reason}); write
+    `base_model` there by hand."""
+
+
+class BadSourceDate(RegistryError):
+    """SOURCE_DATE_EPOCH is {value!r}, which is no number of seconds since 1970; write such a
+    number, or unset it."""
+
+
+class MlflowMissing(RegistryError):
+    """Tags on a model of MLflow need MLflow, which is not installed here; run pip install
+    'weight-registry[mlflow]'."""
+
+
 # --- checkpoints: reading a source ----------------------------------------------------------------
 
 

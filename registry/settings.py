@@ -3,12 +3,13 @@
 import os
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
 from urllib.parse import unquote_plus
 
-from registry.errors import NoSuchHome
+from registry.errors import BadSourceDate, NoSuchHome
 
 PASSWORD = re.compile(r"://[^:/?#]*:(.+)@|[?&]\w*password=([^&#]+)")
 """Of an address; an @ in it need not be written as %40."""
@@ -63,6 +64,20 @@ def log_format() -> str | None:
 def database_url() -> str | None:
     """Return the Postgres to use (REGISTRY_DATABASE_URL), or None for the embedded one."""
     return os.environ.get("REGISTRY_DATABASE_URL") or None
+
+
+def source_date() -> datetime | None:
+    """Return the time that reproducible documents bear (SOURCE_DATE_EPOCH), or None for none.
+
+    Raises BadSourceDate.
+    """
+    value = os.environ.get("SOURCE_DATE_EPOCH")
+    if not value:
+        return None
+    try:
+        return datetime.fromtimestamp(int(value), UTC)
+    except (ValueError, OverflowError, OSError) as exc:
+        raise BadSourceDate(value=value) from exc
 
 
 def ray_address() -> str | None:

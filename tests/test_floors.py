@@ -21,7 +21,7 @@ FLOORS = [
     {"catalogues"},
     {"workflows"},
     {"bulk"},
-    {"api", "report"},
+    {"api", "report", "statements"},
     {"web"},
     {"commands"},
     {"cli"},

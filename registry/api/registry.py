@@ -14,6 +14,7 @@ from registry.api.bulk import Bulk
 from registry.api.catalogues import Catalogues
 from registry.api.curation import Curation
 from registry.api.lineage import Lineage
+from registry.api.statements import Statements
 from registry.database.connection import open_whole
 from registry.settings import tool_version
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Registry(Bulk, Lineage, Curation, Catalogues, Analysis):
+class Registry(Bulk, Lineage, Curation, Catalogues, Analysis, Statements):
     """A database of fingerprints.
 
     url: any Postgres 15+ with pgvector; None means REGISTRY_DATABASE_URL, else the embedded server,

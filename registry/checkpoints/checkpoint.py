@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from registry.checkpoints.blob import LocalBlob
 from registry.checkpoints.claim import Claim
 from registry.checkpoints.source_facts import NOT_KNOWN, SourceFacts
 from registry.checkpoints.source_names import is_step
@@ -22,6 +23,7 @@ class Checkpoint:
         facts: Where it lies, how large it is and in which format.
         stamp: Digest of its files' names, lengths and times, or of the hub's commit: as long as it
             is the same, the weights are taken to be.
+        blobs: The files of weights that lie on this machine.
     """
 
     source: str
@@ -36,6 +38,7 @@ class Checkpoint:
     claims: tuple[Claim, ...] = ()
     facts: SourceFacts = NOT_KNOWN
     stamp: str | None = None
+    blobs: tuple[LocalBlob, ...] = ()
 
     @property
     def family(self) -> str:

@@ -2,11 +2,13 @@
 
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from registry.checkpoints.blob import Blob, Files, LocalBlob
 from registry.checkpoints.folder import SUFFIXES
 from registry.checkpoints.formats.signatures import format_of
+from registry.checkpoints.tensors import FileStamp
 from registry.errors import UnreadableFile
 
 DEPTH = 3  # levels of folders within folders
@@ -74,6 +76,12 @@ def with_suffixless(files: Files) -> Files:
         if suffix:
             named[f"{name}.{suffix}"] = LocalBlob(blob.path, f"{name}.{suffix}")
     return named
+
+
+def local_blobs(files: Files, stamps: Iterable[FileStamp]) -> tuple[LocalBlob, ...]:
+    """Return those of some stamped files that lie on this machine."""
+    blobs = [files[stamp.name] for stamp in stamps if stamp.name in files]
+    return tuple(blob for blob in blobs if isinstance(blob, LocalBlob))
 
 
 def snapshot(folder: Path) -> Path:

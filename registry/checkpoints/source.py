@@ -16,6 +16,7 @@ from registry.checkpoints.hub import hub_host, open_model, weights_of
 from registry.checkpoints.local import (
     cached_commit,
     cached_id,
+    local_blobs,
     local_files,
     snapshot,
     with_suffixless,
@@ -112,7 +113,8 @@ def from_folder(source: str, path: Path) -> Checkpoint:
     contents = open_folder(files, source)
     chosen = weight_files(files)
     opened = checkpoint(origin, beside(files, chosen[0]), contents, chosen)
-    return replace(opened, left_aside=tuple(left_aside(files, chosen)))
+    aside = tuple(left_aside(files, chosen))
+    return replace(opened, left_aside=aside, blobs=local_blobs(files, contents.files))
 
 
 def files_of_folder(path: Path) -> Files:
@@ -146,7 +148,9 @@ def from_file(source: str, path: Path) -> Checkpoint:
         files = local_files(folder.parent, 1)
     origin = Origin(source, name)
     weights = path.as_posix() if path.as_posix() in files else path.name
-    return checkpoint(origin, files, open_file(files, weights, source), [weights])
+    contents = open_file(files, weights, source)
+    opened = checkpoint(origin, files, contents, [weights])
+    return replace(opened, blobs=local_blobs(files, contents.files))
 
 
 def from_hub(source: str, *, download: bool) -> Checkpoint:
@@ -161,6 +165,7 @@ def from_hub(source: str, *, download: bool) -> Checkpoint:
     contents = open_file(files, file, source) if file else open_folder(files, source)
     origin = Origin(source, source, commit, remote, hub_host())
     opened = checkpoint(origin, beside(files, weights[0]), contents, weights)
+    opened = replace(opened, blobs=local_blobs(files, contents.files))
     if file:
         return opened
     return replace(opened, left_aside=tuple(left_aside(files, weights)))

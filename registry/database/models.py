@@ -189,6 +189,11 @@ def numbers(session: Session, names: Sequence[str]) -> set[int]:
     return set(session.scalars(query))
 
 
+def names_of_numbers(session: Session, ids: Collection[int]) -> set[str]:
+    """Return the names of models by their numbers."""
+    return set(session.scalars(select(Model.name).where(Model.id.in_(ids))))
+
+
 def families(session: Session) -> list[FamilySummary]:
     """Return all families with the names of their models."""
     names = func.array_agg(Model.name.op("ORDER BY")(Model.name))
