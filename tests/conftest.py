@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from checkpoints_made import llama, write_folder
 from hypothesis import settings
-from places import DATA, execute
+from places import DATA, EXAMPLES, execute
 
 from registry.database.connection import open_database
 from registry.database.embedded.server import Server
@@ -91,6 +91,18 @@ def team_url(
 
     for address in fresh(shared_server, template):
         fill(address, tmp_path_factory.mktemp("team"))
+        yield address
+
+
+@pytest.fixture(scope="session")
+def examples_url(shared_server: str, template: str) -> Iterator[str]:
+    """A base, its fine-tune and an unrelated model, registered where they lie, which tests only read."""
+    from registry import Registry
+
+    for address in fresh(shared_server, template):
+        with Registry(address) as known:
+            for name in ("llama-tiny", "llama-tiny-code", "phi-tiny"):
+                known.ingest(EXAMPLES / name, rank=16)
         yield address
 
 

@@ -148,12 +148,26 @@ def card_metadata(blob: Blob) -> Any:
         import yaml  # noqa: PLC0415  # a bare machine has none
     except ModuleNotFoundError:
         return None
-    head = read_bytes(blob, 0, min(blob.size, CARD_HEAD)).decode("utf-8-sig", "replace")
-    block = front_matter(head.splitlines())
+    try:
+        return composed(front_matter(head_lines(blob)))
+    except yaml.YAMLError:
+        return None
+
+
+def head_lines(blob: Blob) -> list[str]:
+    """Return the lines at the head of a model card, as far as they are looked at."""
+    head = read_bytes(blob, 0, min(blob.size, CARD_HEAD))
+    return head.decode("utf-8-sig", "replace").splitlines()
+
+
+def composed(block: str) -> Any:
+    """Return a YAML block as a node; None of an empty one. Raises YAMLError."""
+    import yaml  # noqa: PLC0415  # a bare machine has none
+
     try:
         return yaml.compose(block, yaml.SafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError):  # numbers in directives may be endless
-        return None
+    except (ValueError, RecursionError) as exc:  # numbers in directives may be endless
+        raise yaml.YAMLError(str(exc)) from exc
 
 
 def texts_at(metadata: Any, key: str) -> list[str]:

@@ -1,6 +1,7 @@
 """Commands that put two models side by side."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +17,6 @@ from registry.commands.options import (
     python_options,
     quick_option,
     reading_options,
-    source_argument,
 )
 from registry.commands.verdicts import exit_if_unknown
 from registry.commands.versions import say_not_compared
@@ -98,14 +98,19 @@ def quick_look(
 
 
 @click.command()
-@source_argument
+@click.argument("source", required=False)
 @option(
     "--claimed-base",
     cls=RenamedOption,
     former="--base",
-    required=True,
     metavar="MODEL",
     help="The base model that is claimed: registered, or a source.",
+)
+@option(
+    "--claim",
+    type=click.Path(path_type=Path),
+    metavar="CARD",
+    help="Check what a model's own card claims: a README.md, or the folder that holds it.",
 )
 @option(
     "--strict",
@@ -116,8 +121,9 @@ def quick_look(
 @full_option
 @reading_options(rank=16, merging=False)
 def verify(
-    source: str,
-    claimed_base: str,
+    source: str | None,
+    claimed_base: str | None,
+    claim: Path | None,
     strict: bool,
     quick: bool,
     full: bool,
@@ -132,9 +138,21 @@ def verify(
     consistent unless --strict is given. It is contradicted where they show that the base came
     later, or that both come from another registered model.
 
+    With --claim the claims are those of the model's card and configs, `base_model` and
+    `base_model_relation`; SOURCE is the folder of the card unless it is given.
+
     \b
     Example: registry verify ./child --claimed-base llama-small
+             registry verify --claim ./child/README.md
     """
+    if claim is not None:
+        check_with_card(claimed_base, quick=quick, strict=strict)
+        verify_card(source, claim, json=json, timing=timing, **options)
+        return
+    if claimed_base is None:
+        raise click.UsageError("Missing option '--claimed-base' or '--claim'.")
+    if source is None:
+        raise click.UsageError("Missing argument 'SOURCE'.")
     check_typed(source, claimed_base)
 
     from registry import Registry
@@ -152,10 +170,10 @@ def verify(
         not_compared = say_not_compared(registry)
 
     outcome = claim_outcome(verdict, strict=strict)
-    claim = {"source": source, "base": claimed_base, "outcome": outcome, "strict": strict}
+    stated = {"source": source, "base": claimed_base, "outcome": outcome, "strict": strict}
     run.show(
         {
-            **claim,
+            **stated,
             **verdicts.verdict_json(verdict),
             **read,
             **named.note,
@@ -164,3 +182,39 @@ def verify(
         verdicts.verified_table(source, claimed_base, outcome, verdict),
     )
     raise SystemExit(VERIFIED[outcome])
+
+
+def check_with_card(claimed_base: str | None, *, quick: bool, strict: bool) -> None:
+    """Raise UsageError for options that say nothing of a card."""
+    if claimed_base is not None:
+        raise click.UsageError("--claim and --claimed-base are two claims; give one.")
+    if quick or strict:
+        raise click.UsageError("--quick and --strict go with --claimed-base.")
+
+
+def verify_card(
+    source: str | None, card: Path, *, json: bool, timing: bool, **options: Any
+) -> None:
+    """Print where a model's own card and its weights disagree."""
+    if source is not None:
+        check_typed(source)
+
+    from registry.checkpoints.card_claims import card_claims
+
+    claimed = card_claims(card)
+    asked = str(claimed.folder) if source is None else source
+
+    from registry import Registry
+    from registry.report import cards
+
+    with Registry() as registry:
+        with measured_run(asked, json=json, timing=timing) as run:
+            [named] = named_models(registry, (asked,)).models
+            checked = registry.check_card(claimed, named, timing=run.clock, **options)
+        not_compared = say_not_compared(registry)
+    place = str(claimed.card or claimed.folder)
+    run.show(
+        {**cards.card_json(checked, asked, place), **not_compared},
+        cards.card_table(checked, place),
+    )
+    raise SystemExit(VERIFIED[checked.outcome])

@@ -7,7 +7,6 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from registry.database.claims import StoredClaim, claims_of
 from registry.database.edges import STANDS
 from registry.database.models import CURRENT, Summary, summary
 from registry.database.schema import EdgeRow, Model
@@ -36,25 +35,27 @@ class Ancestors:
 
 @dataclass(frozen=True)
 class Pedigree:
-    """A registered model, the verdict on it, what it comes from, and what is claimed of it."""
+    """A registered model, the verdict on it, and what it comes from."""
 
     model: Summary
     verdict: Verdict
     judged_at: datetime
     ancestors: Ancestors
-    claims: tuple[StoredClaim, ...]
 
 
-def pedigree(session: Session, name: str) -> Pedigree:
-    """Return where a model comes from. Raises ModelNotFound, ModelAmbiguous, NoVerdict."""
+def pedigree(session: Session, name: str, also: Collection[str] = ()) -> Pedigree:
+    """Return where a model comes from. Raises ModelNotFound, ModelAmbiguous, NoVerdict.
+
+    Args:
+        also: Names of others that are asked for.
+    """
     model, verdict, judged_at = kept_verdict(session, name)
-    named = {model.name, *related_names(verdict)}
+    named = {model.name, *related_names(verdict), *also}
     return Pedigree(
         model=model,
         verdict=verdict,
         judged_at=judged_at,
         ancestors=ancestors(session, named),
-        claims=tuple(claims_of(session, model.name)),
     )
 
 

@@ -20,6 +20,14 @@ class ClaimOutcome(StrEnum):
     UNCHECKED = "unchecked"
 
 
+class Outcome(StrEnum):
+    """What becomes of the claim that one comes from the other."""
+
+    CONSISTENT = "consistent"
+    CONTRADICTED = "contradicted"
+    UNDECIDABLE = "undecidable"
+
+
 class Finding(StrEnum):
     """What the registry shows of a claim."""
 
@@ -60,6 +68,8 @@ class Finding(StrEnum):
     """The two are of different kinds, or of fingerprint versions that are not compared."""
     NOT_JUDGED = "not judged"
     """No verdict was stored with the model, or one that the tree does not follow yet."""
+    UNDECIDED = "undecided"
+    """The evidence is too little to show a relation, or that there is none."""
     NO_ROOT = "no root"
     """The model comes from no registered one that could tell."""
     STATED = "stated"
@@ -83,6 +93,7 @@ OUTCOMES = {
     Finding.AMBIGUOUS: ClaimOutcome.UNCHECKED,
     Finding.NOT_COMPARED: ClaimOutcome.UNCHECKED,
     Finding.NOT_JUDGED: ClaimOutcome.UNCHECKED,
+    Finding.UNDECIDED: ClaimOutcome.UNCHECKED,
     Finding.NO_ROOT: ClaimOutcome.UNCHECKED,
     Finding.STATED: ClaimOutcome.UNCHECKED,
 }

@@ -1,7 +1,5 @@
 """The verdict on one pair of fingerprints, and whether it bears out a claim."""
 
-from enum import StrEnum
-
 from registry.errors import NotComparable
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.adapter_base import (
@@ -11,6 +9,7 @@ from registry.lineage.adapter_base import (
     judge_adapter,
     rank_bases,
 )
+from registry.lineage.claim_check import Outcome
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.descent import Descent
 from registry.lineage.judgement import judge
@@ -19,14 +18,6 @@ from registry.lineage.verdict import EvidenceKind, Relation, Verdict
 
 OPEN = 0.01  # p-value up to which a claim is not contradicted, though not shown either
 SKETCHES = frozenset({EvidenceKind.STREAM, EvidenceKind.TOKEN})
-
-
-class Outcome(StrEnum):
-    """What becomes of the claim that one comes from the other."""
-
-    CONSISTENT = "consistent"
-    CONTRADICTED = "contradicted"
-    UNDECIDABLE = "undecidable"
 
 
 def pair_verdict(

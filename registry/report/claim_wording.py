@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from registry.lineage.claim_check import Finding
+from registry.lineage.claim_check import Finding, Outcome
 
 if TYPE_CHECKING:
     from registry.workflows.claims import CheckedClaim
@@ -48,6 +48,7 @@ SENTENCES: dict[Finding, str | Callable[["CheckedClaim"], str]] = {
     Finding.AMBIGUOUS: "several registered models are called so",
     Finding.NOT_COMPARED: "{registered} is not compared with it",
     Finding.NOT_JUDGED: "no verdict yet; run registry rejudge",
+    Finding.UNDECIDED: "whether it comes from {registered} is not decided",
     Finding.NO_ROOT: "no other model to tell by",
     Finding.STATED: "weights do not show this",
 }
@@ -76,3 +77,15 @@ def value_of(checked: "CheckedClaim") -> str:
     if checked.claim.withdrawn:
         value += " (withdrawn)"
     return value
+
+
+CARD_HEADLINES = {
+    Outcome.CONSISTENT: "{card} agrees with the weights",
+    Outcome.CONTRADICTED: "{card} is contradicted by the weights",
+    Outcome.UNDECIDABLE: "{card} claims nothing that the weights decide",
+}
+
+
+def card_headline(outcome: Outcome, card: str) -> str:
+    """Return whether a card and the weights agree."""
+    return CARD_HEADLINES[outcome].format(card=card)

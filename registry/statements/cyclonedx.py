@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from registry.lineage.standing import Basis
 from registry.lineage.verdict import Relation
 from registry.statements.predicate import TOOL, Stamp, known, package_url, stable_id
 from registry.statements.words import Words
@@ -12,7 +13,6 @@ from registry.workflows.account_lines import Kin, Place
 SCHEMA = "http://cyclonedx.org/schema/bom-1.6.schema.json"
 MODEL = "machine-learning-model"
 SHORT_DIGEST = 12  # digits that stand for a version where no hub names one
-HUB = "https://huggingface.co/"
 
 
 def bill_of_materials(account: Account, words: Words, made: Stamp) -> dict[str, Any]:
@@ -77,9 +77,8 @@ def licences_of(licences: Iterable[str]) -> list[dict[str, Any]]:
 
 def references_of(place: Place | None) -> list[dict[str, str]]:
     """Return where the model can be had."""
-    if place is None or place.hub_id is None:
-        return []
-    return [{"type": "distribution", "url": HUB + place.hub_id}]
+    address = place.address if place is not None else None
+    return [] if address is None else [{"type": "distribution", "url": address}]
 
 
 def by_digest(digest: str) -> dict[str, Any]:
@@ -135,19 +134,26 @@ def kin_component(kin: Kin, account: Account, path: str) -> dict[str, Any]:
 def by_weights(kin: Kin, account: Account) -> dict[str, Any]:
     """Return how sure it is that this is the relative: 1 less the p-value.
 
-    Of the model that the verdict names it is family-wise, over all candidates.
+    Of the model that the verdict names it is family-wise, over all candidates. That it came first
+    is a second method where weights show it, with one less the measured share of errors; where that
+    is but claimed, nothing is said of the two together.
     """
     verdict = account.verdict
     is_named = kin.name == verdict.model
     p_value = verdict.chance if is_named and verdict.chance is not None else kin.p_value
-    identity: dict[str, Any] = {"field": "name", "concludedValue": kin.name}
-    if p_value is None and kin.relation is not Relation.SAME_WEIGHTS:
-        return identity
-    confidence = 1 - (p_value or 0.0)
     is_equal = kin.relation is Relation.SAME_WEIGHTS
-    technique = "hash-comparison" if is_equal else "binary-analysis"
-    methods = [known({"technique": technique, "confidence": confidence})]
-    return {**identity, "confidence": confidence, "methods": methods}
+    methods: list[dict[str, Any]] = []
+    if is_equal:
+        methods.append({"technique": "hash-comparison", "confidence": 1.0})
+    elif p_value is not None:
+        methods.append({"technique": "binary-analysis", "confidence": 1 - p_value})
+    if kin.direction_error is not None and kin.basis is Basis.SHOWN:
+        shown = {"technique": "binary-analysis", "confidence": 1 - kin.direction_error}
+        methods.append({**shown, "value": f"direction: {kin.reason}"})
+    is_open = kin.basis is Basis.CLAIMED
+    overall = None if is_open or not methods else min(one["confidence"] for one in methods)
+    identity = {"field": "name", "confidence": overall, "concludedValue": kin.name}
+    return known({**identity, "methods": methods})
 
 
 def kin_properties(kin: Kin) -> dict[str, object]:
@@ -172,7 +178,8 @@ def verdict_properties(account: Account) -> dict[str, object]:
     return {
         "weights-digest": account.digest,
         "fingerprint-version": account.fingerprint_version,
-        "verdict": verdict.verdict,
+        "relation": verdict.verdict,
+        "nearest": verdict.model,
         "p-value": verdict.p_value,
         "chance": verdict.chance,
         "candidates": verdict.candidates,

@@ -10,6 +10,7 @@ from registry.errors import CardNotEditable
 
 FENCE = "---"
 FENCES = (FENCE, "...")
+LINE_ENDS = ("\r\n", "\n", "\r")
 BOM = "\ufeff"
 Value = str | Sequence[str]
 
@@ -49,7 +50,8 @@ class Head:
     def line_end(self) -> str:
         """How lines of this card end."""
         first = self.lines[0] if self.lines else ""
-        return "\r\n" if first.endswith("\r\n") else "\n"
+        ends = [end for end in LINE_ENDS if first.endswith(end)]
+        return ends[0] if ends else "\n"
 
 
 def edited(text: str, values: Mapping[str, Value], note: str, path: str) -> str:

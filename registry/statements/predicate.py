@@ -73,7 +73,13 @@ def predicate(account: Account, made: Stamp) -> dict[str, Any]:
 
 def known(content: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known of an object: no nulls and no empty texts, lists or objects."""
-    return {key: value for key, value in content.items() if value not in (None, "", [], {}, ())}
+    return {key: value for key, value in content.items() if is_known(value)}
+
+
+def is_known(value: object) -> bool:
+    """Return whether a value says something."""
+    is_empty = isinstance(value, str | list | dict) and not value
+    return value is not None and not is_empty
 
 
 def model_of(account: Account) -> dict[str, Any]:
@@ -100,16 +106,20 @@ def place_of(place: Place | None) -> dict[str, Any] | None:
     """Return where a model can be had; a path means nothing on another machine."""
     if place is None or place.hub_id is None:
         return None
-    return {"hubId": place.hub_id, "revision": place.revision}
+    return known({"hubId": place.hub_id, "revision": place.revision, "address": place.address})
 
 
 def verdict_of(account: Account) -> dict[str, Any]:
-    """Return the verdict; `chance` is family-wise over the candidates."""
+    """Return the verdict: how the model is related to the nearest of those that are registered.
+
+    Which of the two came first is said by where that one is listed. `chance` is family-wise over
+    the candidates.
+    """
     verdict = account.verdict
     return known(
         {
             "relation": str(verdict.verdict),
-            "model": verdict.model,
+            "nearest": verdict.model,
             "family": verdict.family,
             "closest": verdict.closest,
             "judgedAt": account.judged_at and in_utc(account.judged_at),
@@ -164,7 +174,7 @@ def changes_of(changes: Sequence[Change]) -> list[dict[str, Any]]:
             "kind": str(change.kind),
             "amount": change.amount,
             "parts": list(change.parts),
-            "shares": list(change.shares),
+            "shares": [float(share) for share in change.shares],
         }
         contents.append(known(content))
     return contents

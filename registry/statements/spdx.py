@@ -20,7 +20,6 @@ CONTEXT = "https://spdx.org/rdf/3.0.1/spdx-context.jsonld"
 VERSION = "3.0.1"
 CREATION = "_:creation"
 NO_LICENCE = "https://spdx.org/rdf/3.0.1/terms/ExpandedLicensing/NoAssertionLicense"
-HUB = "https://huggingface.co/"
 PROFILES = ["core", "software", "simpleLicensing", "ai"]
 Element = dict[str, Any]
 
@@ -212,13 +211,13 @@ def version_of(place: Place | None, digest: str) -> str:
     return digest
 
 
-def on_hub(place: Place | None) -> dict[str, str]:
+def on_hub(place: Place | None) -> dict[str, str | None]:
     """Return where a model of the hub is; nothing of any other."""
     if place is None or place.hub_id is None:
         return {}
     return {
-        "software_downloadLocation": HUB + place.hub_id,
-        "software_packageUrl": package_url(place) or "",
+        "software_downloadLocation": place.address,
+        "software_packageUrl": package_url(place),
     }
 
 

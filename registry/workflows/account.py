@@ -12,21 +12,24 @@ from sqlalchemy.orm import Session
 from registry.checkpoints.claim import Claimed
 from registry.checkpoints.file_digests import FileDigest, file_digests
 from registry.database import models
-from registry.database.claims import meanings
 from registry.database.pedigrees import ancestors, pedigree
 from registry.database.transactions import answer_of
 from registry.errors import OtherWeights
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import RANKS, Fingerprint
+from registry.lineage.claim_check import ADAPTER, ClaimOutcome
 from registry.lineage.verdict import Verdict
 from registry.workflows.account_lines import (
     Lines,
     Place,
+    claimed_by_adapter,
     lines_of_registered,
     lines_of_unregistered,
     named_by,
     place_of,
 )
+from registry.workflows.card_check import Subject, claims_of
+from registry.workflows.claims import CheckedClaim, checked_claims
 from registry.workflows.identify import identify
 from registry.workflows.resolve import Named, Resolved, Taken, resolve
 from registry.workflows.upgrade import source_of
@@ -123,9 +126,9 @@ def account_of_weights(
         return answer_of(engine, partial(account_of_registered, name=known.name))
     verdict = identify(engine, fingerprint).verdict
     claims = () if checkpoint is None else checkpoint.claims
-    bases = tuple(claim.value for claim in claims if claim.claim is Claimed.BASE_MODEL)
-    licences = tuple(claim.value for claim in claims if claim.claim is Claimed.LICENCE)
-    lines, called = answer_of(engine, partial(lines_of, verdict=verdict, bases=bases))
+    about_base = tuple(claim for claim in claims if claim.claim is Claimed.BASE_MODEL)
+    subject = Subject(name, fingerprint, about_base)
+    lines, called = answer_of(engine, partial(lines_of, subject=subject, verdict=verdict))
     return Account(
         name=name,
         kind=fingerprint.kind,
@@ -141,8 +144,8 @@ def account_of_weights(
         verdict=verdict,
         judged_at=None,
         lines=lines,
-        licences=once(licences),
-        bases=once(bases),
+        licences=once(claim.value for claim in claims if claim.claim is Claimed.LICENCE),
+        bases=once(claim.value for claim in about_base),
         called=called,
     )
 
@@ -158,38 +161,37 @@ def place_of_checkpoint(checkpoint: "Checkpoint") -> Place:
     return Place(facts.place or checkpoint.source, checkpoint.revision, facts.host)
 
 
-def lines_of(
-    session: Session, verdict: Verdict, bases: tuple[str, ...]
-) -> tuple[Lines, dict[str, str]]:
-    """Return the relatives of a model that is not registered, and what it calls some of them.
-
-    Args:
-        bases: What it claims to be made from, as its card says it.
-    """
-    known = ancestors(session, named_by(verdict))
-    called = names_meant(session, bases)
-    return lines_of_unregistered(verdict, known, called), called
+def lines_of(session: Session, subject: Subject, verdict: Verdict) -> tuple[Lines, dict[str, str]]:
+    """Return the relatives of a model that is not registered, and what it calls some of them."""
+    called = names_called(claims_of(session, subject, verdict))
+    known = ancestors(session, {*named_by(verdict), *called})
+    lines = lines_of_unregistered(verdict, known, called)
+    if subject.fingerprint.kind == ADAPTER:
+        lines = claimed_by_adapter(lines, called, known)
+    return lines, called
 
 
-def names_meant(session: Session, bases: Iterable[str]) -> dict[str, str]:
-    """Return what registered models are called by some texts, by their own names.
-
-    A text that may mean several of them means none.
-    """
+def names_called(claims: Iterable[CheckedClaim]) -> dict[str, str]:
+    """Return what registered models are called in claims that nothing contradicts, by name."""
     called: dict[str, str] = {}
-    for text, meant in meanings(session, bases).items():
-        if len(meant.numbers) == 1:
-            for name in models.names_of_numbers(session, meant.numbers):
-                called.setdefault(name, text)
+    for checked in claims:
+        is_base = checked.claim.claim == Claimed.BASE_MODEL and not checked.claim.withdrawn
+        is_open = checked.outcome is not ClaimOutcome.CONTRADICTED
+        if is_base and is_open and checked.registered is not None:
+            called.setdefault(checked.registered, checked.claim.value)
     return called
 
 
 def account_of_registered(session: Session, name: str) -> Account:
     """Return the account of a registered model. Raises ModelNotFound, ModelAmbiguous, NoVerdict."""
-    stored = pedigree(session, name)
+    checks = checked_claims(session, name)
+    called = names_called(checks)
+    stored = pedigree(session, name, called)
     model = stored.model
-    claims = [claim for claim in stored.claims if not claim.withdrawn]
-    bases = once(claim.value for claim in claims if claim.claim == Claimed.BASE_MODEL)
+    lines = lines_of_registered(stored)
+    if model.kind == ADAPTER:
+        lines = claimed_by_adapter(lines, called, stored.ancestors)
+    claims = [checked.claim for checked in checks if not checked.claim.withdrawn]
     return Account(
         name=model.name,
         kind=model.kind,
@@ -204,8 +206,8 @@ def account_of_registered(session: Session, name: str) -> Account:
         fingerprint_version=model.fingerprint_version,
         verdict=stored.verdict,
         judged_at=stored.judged_at,
-        lines=lines_of_registered(stored),
+        lines=lines,
         licences=once(claim.value for claim in claims if claim.claim == Claimed.LICENCE),
-        bases=bases,
-        called=names_meant(session, bases),
+        bases=once(claim.value for claim in claims if claim.claim == Claimed.BASE_MODEL),
+        called=called,
     )

@@ -42,6 +42,13 @@ class Place:
             return cached["id"].replace("--", "/")
         return None if is_path(self.source) else self.source.partition(":")[0]
 
+    @property
+    def address(self) -> str | None:
+        """Where it is on a hub; None of a path: a cache does not say of which hub it is."""
+        if self.hub_id is None or is_path(self.source) or not self.host:
+            return None
+        return f"https://{self.host}/{self.hub_id}"
+
 
 @dataclass(frozen=True)
 class Kin:
@@ -119,6 +126,26 @@ def lines_of_registered(stored: Pedigree) -> Lines:
         came_later = kin.basis in TOLD and bool(below)
         (descendants if came_later else variants).append(kin)
     return Lines(ancestors, tuple(descendants), tuple(variants))
+
+
+def claimed_by_adapter(lines: Lines, names: Collection[str], known: Ancestors) -> Lines:
+    """Return the lines of an adapter whose base is claimed to be a relative of what it fits best.
+
+    An adapter fits the relatives of its base nearly as well: the claim decides among them.
+
+    Args:
+        names: What it claims to be made for, as far as its weights leave that open.
+    """
+    if not names or any(kin.name in names for kin in lines.ancestors):
+        return lines
+    claimed = []
+    for name in sorted(names):
+        place = place_of(known.sources.get(name))
+        model = known.models.get(name)
+        claimed.append(Kin(name, model, place, Relation.DERIVED, Basis.CLAIMED, parent=True))
+    others = (*lines.ancestors, *lines.variants)
+    left_open = [replace(kin, parent=False, basis=Basis.PRESUMED) for kin in others]
+    return Lines(tuple(claimed), lines.descendants, tuple(left_open))
 
 
 def parents_of(name: str, known: Ancestors, below: frozenset[str]) -> tuple[Kin, ...]:
