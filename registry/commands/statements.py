@@ -26,7 +26,6 @@ FORMATS = ("cyclonedx", "spdx", "in-toto", CARD)
 @model_argument
 @option(
     "--format",
-    "form",
     type=click.Choice(FORMATS),
     required=True,
     help="CycloneDX 1.6, SPDX 3.0.1, an in-toto Statement v1, or the head of a model card.",
@@ -54,7 +53,7 @@ FORMATS = ("cyclonedx", "spdx", "in-toto", CARD)
 @json_option
 def export_statement(
     model: str,
-    form: str,
+    format: str,  # noqa: A002  # as its flag
     output: Path | None,
     files: bool,
     card: Path | None,
@@ -71,7 +70,7 @@ def export_statement(
     \b
     Example: registry export-statement llama-tiny-code --format cyclonedx -o bom.json
     """
-    if (card is not None or write) and form != CARD:
+    if (card is not None or write) and format != CARD:
         raise click.UsageError("--card and --write go with --format card.")
     if write and card is None:
         raise click.UsageError("--write changes the card that --card names.")
@@ -91,15 +90,15 @@ def export_statement(
         [named] = named_models(registry, (model,)).models
         account = registry.account(named, files=files, download=download)
         not_compared = say_not_compared(registry)
-    if form == CARD:
+    if format == CARD:
         if card is None or text is None:
             show_head(account, output, json=json)
         else:
             show_edit(account, card, text, write=write, json=json)
         return
-    statement = statement_of(account, form, stamp(account, date))
+    statement = statement_of(account, format, stamp(account, date))
     if json:
-        content = {"model": account.name, "format": form, "statement": statement, **not_compared}
+        content = {"model": account.name, "format": format, "statement": statement, **not_compared}
         show(content, (), json=True)
     else:
         put(f"{as_text(statement)}\n", output)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from registry.legible import json_legible
 from registry.lineage.verdict import Change, Evidence, Verdict
 from registry.settings import tool_version
 from registry.workflows.account import Account
@@ -199,8 +200,11 @@ def evidence_of(line: Evidence) -> dict[str, Any]:
 
 
 def as_text(document: Mapping[str, Any]) -> str:
-    """Return a document as JSON, the same for the same content."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    """Return a document as JSON, the same for the same content.
+
+    Characters that would act on a terminal are written as escapes of JSON.
+    """
+    return json_legible(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def stable_id(*parts: object) -> str:

@@ -53,7 +53,9 @@ def test_names_may_hold_anything(form):
     )
     text = made(form, stated)
     CHECKS[form](text)
-    assert json.dumps(HOSTILE, ensure_ascii=False)[1:-1] in text
+    assert not {"\x1b", "\u202e"} & set(text)
+    names = json.dumps(json.loads(text), ensure_ascii=False)
+    assert json.dumps(HOSTILE, ensure_ascii=False)[1:-1] in names
 
 
 @pytest.mark.parametrize("form", CHECKS)
