@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from registry.figures.kinds import Models
 
 MOST_DIGITS = 16  # layers; the labels of more would touch each other
+DARK_INK, LIGHT_INK = "#111111", "#ffffff"
 DARK = 0.5  # labels up to here are drawn dark, so that their digits are white
 
 
@@ -93,7 +94,7 @@ def write_labels(axes: Axes, table: np.ndarray) -> None:
     for (row, column), label in np.ndenumerate(table):
         if np.isnan(label):
             continue
-        colour = "black" if label > DARK else "white"
+        colour = DARK_INK if label > DARK else LIGHT_INK
         axes.text(column, row, f"{label:.3g}", ha="center", va="center", color=colour)
 
 

@@ -21,6 +21,19 @@ SERIES = 7  # colours, hatches and markers that differ; lines change with every 
 WIDTH, HEIGHT = 7.0, 4.2  # inches
 LONGEST_LABEL = 60  # characters
 DOTS = 130  # an inch
+DARK = """
+@media screen and (prefers-color-scheme: dark) {
+figure svg text:not([style*="fill: #"]) { fill: #e6e8eb }
+figure svg [style*="stroke: #000000"], figure svg [style*="stroke: #111111"] {
+  stroke: #e6e8eb !important }
+figure svg [style*="fill: #000000"], figure svg [style*="fill: #111111"]:not(text) {
+  fill: #e6e8eb !important }
+figure svg :not(text)[style*="fill: #ffffff"] { fill: #1c2026 !important }
+figure svg [style*="stroke: #0072b2"] { stroke: #56b4e9 !important }
+figure svg [style*="fill: #0072b2"] { fill: #56b4e9 !important }
+}
+"""
+"""What turns the ink of figures on a dark screen; `dark` puts it into a file."""
 SETTINGS: Any = {"svg.hashsalt": "registry", "svg.fonttype": "none", "font.size": 9}
 
 
@@ -96,3 +109,10 @@ def glyphs_missing() -> Iterator[None]:
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         warnings.filterwarnings("ignore", r"Matplotlib currently does not support", UserWarning)
         yield
+
+
+def dark(svg: str) -> str:
+    """Return an SVG file that turns its ink on a dark screen, where a page shows it."""
+    rules = DARK.replace("figure svg ", "")
+    start = svg.index(">", svg.index("<svg")) + 1
+    return f"{svg[:start]}<style>{rules}</style>{svg[start:]}"

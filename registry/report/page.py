@@ -12,12 +12,15 @@ from typing import TYPE_CHECKING
 
 import matplotlib as mpl
 
+from registry.errors import NothingToDraw
 from registry.figures.draw import as_figure
 from registry.figures.kinds import KINDS, Subject
-from registry.figures.style import SETTINGS, glyphs_missing
+from registry.figures.layer_drift import LayerDrift
+from registry.figures.style import DARK, SETTINGS, glyphs_missing
 from registry.fingerprints.record import NamedFingerprint
 from registry.legible import glimpse, legible_lines
-from registry.lineage.verdict import Direction, Evidence, Verdict
+from registry.lineage.verdict import Evidence, Verdict
+from registry.report.bars import bar_of
 from registry.report.verdicts import null_text, p_value_text, score_text
 from registry.report.wording import evidence_sentence, headline, verdict_lines
 
@@ -34,8 +37,6 @@ Facts = Mapping[str, object]
 BESIDE_BASE = ("std", "clusters")  # pictures that show the model and the one that is named
 ALONE = ("densities", "labels", "pca")  # pictures of the model by itself
 LONGEST_TEXT = 2000  # characters
-MARGIN = 1.05  # of a bar's scale beyond what it shows
-TINIEST = 1e-300  # a scale that can be divided by
 
 
 def identification_page(
@@ -126,13 +127,14 @@ def page(
         facts: Where the numbers come from.
         command: What gives the page again.
     """
-    template = files("registry.report").joinpath("page.html").read_text(encoding="utf-8")
+    template = part("page.html")
     words = headline(verdict)
     capitalised = words[0].upper() + words[1:]
     changes = changes_list(verdict_lines(verdict))
     evidence = "\n".join(map(evidence_row, verdict.evidence))
     figures = "\n".join(pictures(models))
     filled = Template(template).substitute(
+        style=part("style.css") + DARK,
         title=readable(f"{source}: {words}"),
         source=readable(source),
         verdict=readable(verdict.verdict),
@@ -145,6 +147,11 @@ def page(
         command=readable(command),
     )
     return legible_lines(filled)
+
+
+def part(name: str) -> str:
+    """Return a file of this room."""
+    return files("registry.report").joinpath(name).read_text(encoding="utf-8")
 
 
 def readable(text: object) -> str:
@@ -172,37 +179,29 @@ def evidence_row(line: Evidence) -> str:
     """Return a line of evidence with its bar."""
     cells = [
         f"<td>{readable(evidence_sentence(line))}</td>",
-        number_cell(score_text(line)),
+        number_cell(score_text(line), "score"),
         f'<td class="bar">{bar(line)}</td>',
-        number_cell(null_text(line)),
-        number_cell(p_value_text(line)),
+        number_cell(null_text(line), "null"),
+        number_cell(p_value_text(line), "p"),
     ]
     return f"<tr>{''.join(cells)}</tr>"
 
 
-def number_cell(text: str) -> str:
-    """Return a cell of a number."""
-    return f'<td class="number">{readable(text)}</td>'
+def number_cell(text: str, name: str) -> str:
+    """Return a cell of a number, with the name that it bears where the table is folded."""
+    label = f' data-label="{name}"' if text else ""
+    return f'<td class="number"{label}>{readable(text)}</td>'
 
 
 def bar(line: Evidence) -> str:
-    """Return a bar that is longer the closer the models are, with a mark at the null; or nothing.
-
-    The scale begins at 0 where higher is closer, and ends there where lower is.
-    """
-    if line.value is None or line.null is None:
+    """Return a line's bar, with a mark at the null; or nothing."""
+    drawn = bar_of(line)
+    if drawn is None:
         return ""
-
-    full = max(line.value, line.null, TINIEST) * MARGIN
-    width = 100 * max(0.0, line.value) / full
-    mark = 100 * max(0.0, line.null) / full
-    if line.direction == Direction.LOWER:
-        width = 100 - width
-        mark = 100 - mark
     return (
-        '<div class="scale">'
-        f'<i style="width:{width:.1f}%"></i><b style="left:{mark:.1f}%"></b>'
-        "</div>"
+        '<svg class="scale" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
+        f'<rect class="value" width="{drawn.width}" height="8"/>'
+        f'<rect class="null" x="{drawn.mark}" y="-3" width="1.2" height="14"/></svg>'
     )
 
 
@@ -214,27 +213,46 @@ def matches_section(matches: Sequence["Match"]) -> str:
     rows = []
     for match in matches:
         names = f"<td>{readable(match.model)}</td><td>{readable(match.family)}</td>"
-        std = number_cell(f"{match.std_distance:.3g}")
-        clustering = number_cell(f"{match.clustering_distance:.3g}")
+        std = number_cell(f"{match.std_distance:.3g}", "std")
+        clustering = number_cell(f"{match.clustering_distance:.3g}", "clustering")
         rows.append(f"<tr>{names}{std}{clustering}</tr>")
     heads = (
         "<tr><th>model</th><th>family</th>"
         '<th class="number">std distance</th><th class="number">clustering distance</th></tr>'
     )
-    table = f"<table>{heads}{''.join(rows)}</table>"
+    table = f'<table class="folds"><thead>{heads}</thead><tbody>{"".join(rows)}</tbody></table>'
     return f"<section><h2>Nearest by the papers' vectors</h2>{table}</section>"
 
 
 def pictures(models: Sequence[NamedFingerprint]) -> Iterator[str]:
-    """Yield the figures that there is something to draw for."""
+    """Yield the figures that there is something to draw for, first how far each layer moved."""
+    if has_drift(models):
+        yield picture("layers", models, first=True)
     _, fingerprint = models[0]
     for kind in (*BESIDE_BASE, *ALONE):
         if kind == "densities" and not fingerprint.histograms:
             continue
         shown = models if kind in BESIDE_BASE else models[:1]
-        figure = as_figure(kind, Subject(tuple(shown)))
-        caption = f"<figcaption>as paper {KINDS[kind].source}</figcaption>"
-        yield f"<figure>{inline(figure, kind)}{caption}</figure>"
+        yield picture(kind, shown)
+
+
+def has_drift(models: Sequence[NamedFingerprint]) -> bool:
+    """Return whether there are two models, of which a matrix was changed and kept its shape."""
+    if len(models) != 2:  # noqa: PLR2004  # the model and the one that is named
+        return False
+    try:
+        drift = LayerDrift.between(*models).drift
+    except NothingToDraw:
+        return False
+    return bool((drift > 0).any())
+
+
+def picture(kind: str, models: Sequence[NamedFingerprint], *, first: bool = False) -> str:
+    """Return a figure with its caption; the first one is wide."""
+    figure = as_figure(kind, Subject(tuple(models)))
+    place = ' class="first"' if first else ""
+    caption = f"<figcaption>{readable(KINDS[kind].caption)}</figcaption>"
+    return f"<figure{place}>{inline(figure, kind)}{caption}</figure>"
 
 
 def inline(figure: "Figure", salt: str) -> str:

@@ -65,5 +65,5 @@ def described_operation(path: str, operation: dict[str, Any]) -> Described:
 
 @PAGES.file("/style.css", "text/css")
 def style() -> str:
-    """Return the stylesheet of all pages."""
-    return files("registry.web").joinpath("static", "style.css").read_text(encoding="utf-8")
+    """Return the stylesheet of all pages, which reports hold too."""
+    return files("registry.report").joinpath("style.css").read_text(encoding="utf-8")

@@ -2,7 +2,17 @@
 
 import io
 
-from registry.figures.style import SERIES, bars, figure, legend_beside, mark, plain, save
+from registry.figures.style import (
+    DARK,
+    SERIES,
+    bars,
+    dark,
+    figure,
+    legend_beside,
+    mark,
+    plain,
+    save,
+)
 
 
 def test_series_differ_in_grey():
@@ -41,3 +51,13 @@ def test_saving_says_no_date():
         written.append(buffer.getvalue())
     assert written[0] == written[1]
     assert b"<dc:date>" not in written[0]
+
+
+def test_a_picture_of_a_page_turns_its_ink():
+    """By rules of its own that hold on a dark screen only, right after it opens; the rest stays."""
+    svg = '<?xml version="1.0"?><svg width="1"><text>a</text></svg>'
+    drawn = dark(svg)
+    assert drawn.startswith('<?xml version="1.0"?><svg width="1"><style>')
+    assert drawn.endswith("</style><text>a</text></svg>")
+    assert "prefers-color-scheme: dark" in DARK
+    assert "figure" not in drawn
