@@ -113,7 +113,7 @@ def check(order: Order) -> None:
 @cache
 def opened(url: str | None) -> "Engine":
     """Return an engine on the database, which stays open. Raises DatabaseError."""
-    return OPEN.enter_context(open_whole(url, kept=True))
+    return OPEN.enter_context(open_whole(url))
 
 
 def settle(home: Home) -> None:
