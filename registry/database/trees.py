@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session, aliased, defer
 
 from registry.database.edges import STANDS
 from registry.database.models import CURRENT, find
@@ -127,7 +127,7 @@ def edges_where(
     query = select(EdgeRow, CHILD.name, PARENT.name)
     query = query.join(CHILD, CHILD.id == EdgeRow.child_id)
     query = query.join(PARENT, PARENT.id == EdgeRow.parent_id)
-    query = query.where(*conditions)
+    query = query.where(*conditions).options(defer(EdgeRow.evidence))  # no record has it
     query = query.order_by(CHILD.name, EdgeRow.main.desc(), PARENT.name).limit(most)
     return tuple(edge_of(*row) for row in session.execute(query))
 

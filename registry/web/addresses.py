@@ -1,5 +1,6 @@
 """The address of everything that has a page. A name stands in an address as one segment."""
 
+from functools import lru_cache
 from urllib.parse import quote, urlencode
 
 OWN_SUFFIXES = (".json", ".svg", ".csv")
@@ -7,6 +8,7 @@ OWN_SUFFIXES = (".json", ".svg", ".csv")
 DOTS = frozenset({".", ".."})
 
 
+@lru_cache(maxsize=10_000)
 def segment(name: str) -> str:
     """Return a name as a segment of an address: slashes are encoded, and so is a last dot of ours.
 
