@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from registry.checkpoints.blob import Blob, LocalBlob
 from registry.checkpoints.claim import Claim, Claimed
@@ -11,10 +12,11 @@ from registry.checkpoints.claims import (
     claims_beside,
 )
 from registry.checkpoints.local import snapshot
-from registry.checkpoints.model_card import CARD_HEAD, CONFIGS, FENCES, composed, head_lines
+from registry.checkpoints.model_card import BASE, CARD_HEAD, CONFIGS, FENCES, composed, head_lines
 from registry.errors import CardNotFound, CardTooLarge, CardUnreadable, UnreadableFile
 
 MOST = 1 << 24  # bytes of a card, its text and all
+FIRST_LINE = 2  # of the head, from 1 on: a fence is above it
 CHECKED = (Claimed.BASE_MODEL, Claimed.RELATION)
 """What weights can bear out or contradict."""
 
@@ -27,11 +29,13 @@ class CardClaims:
         folder: Where the card lies, and the weights that it is about.
         card: The card; None where configs alone claim something.
         claims: About base and relation, those of the card first.
+        line: Where the card names its base, from 1 on; None where it does not.
     """
 
     folder: Path
     card: Path | None
     claims: tuple[Claim, ...]
+    line: int | None = None
 
 
 def card_claims(path: Path) -> CardClaims:
@@ -53,18 +57,29 @@ def card_claims(path: Path) -> CardClaims:
     for name in (*CONFIGS, ADAPTER_CONFIG):
         if (folder / name).is_file():
             files[name] = LocalBlob(folder / name, name)
+    line = None
     if is_there:
-        check_card(card)
+        line = line_of_base(check_card(card))
         files[CARD] = LocalBlob(card, CARD)
     claims = claims_beside(files, own_name=folder.resolve().name)
     checked = tuple(claim for claim in claims if claim.claim in CHECKED)
     if not is_there and not (is_folder and checked):
         raise CardNotFound(path=str(card))
-    return CardClaims(folder, card if is_there else None, checked)
+    return CardClaims(folder, card if is_there else None, checked, line)
 
 
-def check_card(path: Path) -> None:
-    """Raise CardTooLarge, CardUnreadable or UnreadableFile for what is no card that can be read."""
+def line_of_base(head: Any) -> int | None:
+    """Return the line of a card on which its head names a base."""
+    pairs = [] if head is None else head.value
+    lines = [name.start_mark.line for name, _ in pairs if name.value == BASE]
+    return lines[-1] + FIRST_LINE if lines else None
+
+
+def check_card(path: Path) -> Any:
+    """Return the head of a card as a node; None where it has none.
+
+    Raises CardTooLarge, CardUnreadable or UnreadableFile for what is no card that can be read.
+    """
     import yaml  # noqa: PLC0415  # only cards need it
 
     label = str(path)
@@ -82,7 +97,7 @@ def check_card(path: Path) -> None:
         raise CardUnreadable(path=label, reason="it is no text")
     lines = head_lines(LocalBlob(path, CARD))
     if not lines or lines[0].rstrip() != FENCES[0]:
-        return
+        return None
     block = lines[1:]
     ends = [place for place, line in enumerate(block) if line.rstrip() in FENCES]
     if not ends:
@@ -94,3 +109,4 @@ def check_card(path: Path) -> None:
         raise CardUnreadable(path=label, reason=f"its head is no YAML: {reason}") from exc
     if node is not None and node.id != "mapping":
         raise CardUnreadable(path=label, reason="its head is no table of keys and values")
+    return node

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import click
 
 from registry.commands.bulk_options import RAY, BulkOptions, listed_sources
-from registry.commands.options import json_option, option
+from registry.commands.options import JUNIT, check_format, format_option, json_option, option
 from registry.commands.printing import (
     say,
     say_error,
@@ -15,6 +15,7 @@ from registry.commands.printing import (
     say_table,
     show,
     show_json,
+    show_pieces,
     show_text,
 )
 
@@ -143,8 +144,15 @@ class Teller:
 @click.argument("run", type=int, required=False)
 @option("--failed", is_flag=True, help="Only the sources that failed.")
 @option("--most", type=click.IntRange(1), default=20, show_default=True, help="Runs to list.")
+@format_option(JUNIT)
 @json_option
-def jobs(run: int | None, failed: bool, most: int, json: bool) -> None:
+def jobs(
+    run: int | None,
+    failed: bool,
+    most: int,
+    format: str | None,  # noqa: A002  # as its flag
+    json: bool,
+) -> None:
     """List the runs over many sources; of one RUN, each source.
 
     Sources that a run skipped, for they had been done before, are counted and not listed.
@@ -152,6 +160,10 @@ def jobs(run: int | None, failed: bool, most: int, json: bool) -> None:
     \b
     Example: registry jobs 3 --failed
     """
+    check_format(format, json=json)
+    if format is not None and run is None:
+        raise click.UsageError("--format goes with a RUN; `registry jobs` lists them.")
+
     from registry import Registry
     from registry.report import bulk as report
 
@@ -161,4 +173,10 @@ def jobs(run: int | None, failed: bool, most: int, json: bool) -> None:
             show(report.runs_json(runs), report.runs_table(runs), json=json)
             return
         rows = registry.jobs(run, failed=failed)
+    if format is not None:
+        from registry.report.check_wording import job_check
+        from registry.report.checks import junit
+
+        show_pieces([junit([job_check(job) for job in rows], f"run {run}")])
+        return
     show(report.jobs_json(run, rows), report.jobs_table(rows), json=json)

@@ -65,6 +65,26 @@ def rank_option(default: int) -> Callable[[Command], Command]:
 
 json_option = option("--json", is_flag=True, help="Print one JSON object (docs/json.md).")
 
+GITHUB, JUNIT = "github", "junit"
+
+
+def format_option(*formats: str) -> Callable[[Command], Command]:
+    """Return the option --format, of what pipelines read."""
+    return option(
+        "--format",
+        type=click.Choice(formats),
+        help="Print what a pipeline reads: annotations of GitHub Actions, or JUnit's XML."
+        if JUNIT in formats
+        else "Print what a pipeline reads: annotations of GitHub Actions.",
+    )
+
+
+def check_format(format: str | None, *, json: bool) -> None:  # noqa: A002  # as the option
+    """Raise UsageError where two forms of an answer are asked for."""
+    if format is not None and json:
+        raise click.UsageError("--format and --json are two forms of one answer; give one.")
+
+
 nonfinite_option = option(
     "--allow-nonfinite",
     is_flag=True,

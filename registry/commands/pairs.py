@@ -10,14 +10,18 @@ from registry.checkpoints.source_names import is_path
 from registry.commands.measured_run import measured_run
 from registry.commands.naming import check_typed, named_models
 from registry.commands.options import (
+    GITHUB,
     UNKNOWN,
     RenamedOption,
+    check_format,
+    format_option,
     full_option,
     option,
     python_options,
     quick_option,
     reading_options,
 )
+from registry.commands.several import annotated_errors, show_checks
 from registry.commands.verdicts import exit_if_unknown
 from registry.commands.versions import say_not_compared
 
@@ -32,9 +36,17 @@ VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": UNKNOWN}  # exit 
 @click.argument("b")
 @quick_option
 @full_option
+@format_option(GITHUB)
 @reading_options(rank=16)
 def compare(
-    a: str, b: str, quick: bool, full: bool, json: bool, timing: bool, **options: Any
+    a: str,
+    b: str,
+    quick: bool,
+    full: bool,
+    format: str | None,  # noqa: A002  # as its flag
+    json: bool,
+    timing: bool,
+    **options: Any,
 ) -> None:
     """Decide whether A was derived from B.
 
@@ -44,15 +56,21 @@ def compare(
     \b
     Example: registry compare ./child llama-small
     """
+    check_format(format, json=json)
     check_typed(a, b, options["merge_into"])
-    with measured_run(a, json=json, timing=timing) as run:
+    with annotated_errors(a, format), measured_run(a, json=json, timing=timing) as run:
         reading = {**python_options(options), "full": full, "timing": run.clock}
         verdict, notes = compared(a, b, reading, quick=quick)
 
     from registry.report import verdicts
 
-    content = {"a": a, "b": b, **verdicts.verdict_json(verdict), **notes}
-    run.show(content, verdicts.verdict_table(a, verdict))
+    if format is None:
+        content = {"a": a, "b": b, **verdicts.verdict_json(verdict), **notes}
+        run.show(content, verdicts.verdict_table(a, verdict))
+    else:
+        from registry.report.check_wording import identified
+
+        show_checks([identified(a, verdict)])
     exit_if_unknown(verdict)
 
 
@@ -119,6 +137,7 @@ def quick_look(
 )
 @quick_option
 @full_option
+@format_option(GITHUB)
 @reading_options(rank=16, merging=False)
 def verify(
     source: str | None,
@@ -127,8 +146,8 @@ def verify(
     strict: bool,
     quick: bool,
     full: bool,
+    format: str | None,  # noqa: A002  # as its flag
     json: bool,
-    timing: bool,
     **options: Any,
 ) -> None:
     """Check the claim that a checkpoint was derived from a model.
@@ -145,9 +164,12 @@ def verify(
     Example: registry verify ./child --claimed-base llama-small
              registry verify --claim ./child/README.md
     """
+    check_format(format, json=json)
+    timing = options.pop("timing")
     if claim is not None:
         check_with_card(claimed_base, quick=quick, strict=strict)
-        verify_card(source, claim, json=json, timing=timing, **options)
+        with annotated_errors(str(claim), format):
+            verify_card(source, claim, format, json=json, timing=timing, **options)
         return
     if claimed_base is None:
         raise click.UsageError("Missing option '--claimed-base' or '--claim'.")
@@ -159,7 +181,7 @@ def verify(
     from registry.lineage.pair import claim_outcome
     from registry.report import verdicts
 
-    with Registry() as registry:
+    with annotated_errors(source, format), Registry() as registry:
         with measured_run(source, json=json, timing=timing) as run:
             named = named_models(registry, (source, claimed_base))
             if quick:
@@ -170,6 +192,11 @@ def verify(
         not_compared = say_not_compared(registry)
 
     outcome = claim_outcome(verdict, strict=strict)
+    if format is not None:
+        from registry.report.check_wording import verified
+
+        show_checks([verified(source, claimed_base, outcome, verdict)])
+        raise SystemExit(VERIFIED[outcome])
     stated = {"source": source, "base": claimed_base, "outcome": outcome, "strict": strict}
     run.show(
         {
@@ -193,7 +220,7 @@ def check_with_card(claimed_base: str | None, *, quick: bool, strict: bool) -> N
 
 
 def verify_card(
-    source: str | None, card: Path, *, json: bool, timing: bool, **options: Any
+    source: str | None, card: Path, form: str | None, *, json: bool, timing: bool, **options: Any
 ) -> None:
     """Print where a model's own card and its weights disagree."""
     if source is not None:
@@ -213,8 +240,13 @@ def verify_card(
             checked = registry.check_card(claimed, named, timing=run.clock, **options)
         not_compared = say_not_compared(registry)
     place = str(claimed.card or claimed.folder)
-    run.show(
-        {**cards.card_json(checked, asked, place), **not_compared},
-        cards.card_table(checked, place),
-    )
+    if form is None:
+        run.show(
+            {**cards.card_json(checked, asked, place), **not_compared},
+            cards.card_table(checked, place),
+        )
+    else:
+        from registry.report.check_wording import card_checks
+
+        show_checks(card_checks(checked, place, claimed.line))
     raise SystemExit(VERIFIED[checked.outcome])

@@ -9,7 +9,11 @@ from registry.checkpoints.source_names import check_source
 from registry.commands.measured_run import measured_run
 from registry.commands.naming import check_typed
 from registry.commands.options import (
+    GITHUB,
+    JUNIT,
     UNKNOWN,
+    check_format,
+    format_option,
     full_option,
     json_option,
     model_argument,
@@ -17,9 +21,9 @@ from registry.commands.options import (
     python_options,
     quick_option,
     reading_options,
-    source_argument,
 )
 from registry.commands.printing import say, show
+from registry.commands.several import Answer, Answers
 from registry.commands.versions import say_if_empty, say_not_compared
 from registry.files import write_whole
 
@@ -30,7 +34,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@source_argument
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @option(
     "-k",
     "--nearest",
@@ -47,13 +51,15 @@ if TYPE_CHECKING:
     help="Also write the verdict as a page of HTML.",
 )
 @full_option
+@format_option(GITHUB, JUNIT)
 @reading_options(rank=16)
 def identify(
-    source: str,
+    sources: tuple[str, ...],
     nearest: int,
     quick: bool,
     full: bool,
     report: Path | None,
+    format: str | None,  # noqa: A002  # as its flag
     json: bool,
     timing: bool,
     **options: Any,
@@ -61,13 +67,23 @@ def identify(
     """Name the registered model that a checkpoint was derived from.
 
     The verdict is one of same weights, quantised copy, derived, same family and unknown.
-    Exit code 4 when unknown.
+    Exit code 4 when unknown. Of several sources each is judged, whatever becomes of the others;
+    exit code 1 when one could not be read, else 4 when one is unknown.
 
     \b
     Example: registry identify ./unknown_model
     """
+    check_format(format, json=json)
     if quick and report:
         raise click.UsageError("--quick reads too little for a --report.")
+    if len(sources) > 1 or format is not None:
+        if report or timing:
+            raise click.UsageError("--report and --timing go with one SOURCE, without --format.")
+        check_typed(options["merge_into"])
+        reading = {**python_options(options), "full": full}
+        identify_several(sources, Answers(format, json), nearest, reading, quick=quick)
+        return
+    [source] = sources
     check_source(source)
     check_typed(options["merge_into"])
 
@@ -96,6 +112,37 @@ def identify(
         verdicts.identification_table(identification),
     )
     exit_if_unknown(identification.verdict)
+
+
+def identify_several(
+    sources: tuple[str, ...],
+    answers: Answers,
+    nearest: int,
+    reading: dict[str, Any],
+    *,
+    quick: bool,
+) -> None:
+    """Print the verdicts on several sources, or what a pipeline reads of them."""
+    from registry import Registry
+    from registry.report import verdicts
+
+    with Registry() as registry:
+
+        def identified(source: str) -> Answer:
+            if quick:
+                verdict, glimpse = registry.identify_quickly(source, download=reading["download"])
+                read = {**verdicts.verdict_json(verdict), **verdicts.read_json(glimpse)}
+                text = verdicts.verdict_table(source, verdict)
+                return Answer(verdict, {"source": source, **read}, text)
+            with measured_run(source, json=True, timing=False) as run:
+                found = registry.identify(source, k=nearest, **reading, progress=run.progress)
+            content = verdicts.identification_json(found)
+            return Answer(found.verdict, content, verdicts.identification_table(found))
+
+        for source in sources:
+            answers.ask(source, identified)
+        notes = say_not_compared(registry) | say_if_empty(registry)
+    raise SystemExit(answers.finish(notes))
 
 
 def identify_quickly(source: str, *, json: bool, download: bool) -> None:
