@@ -161,6 +161,10 @@ def change_json(change: Change) -> dict[str, Any]:
         content["shares"] = list(change.shares)
     if change.by_layer:
         content["by_layer"] = list(map(list, change.by_layer))
+    if change.stated is not None:
+        content["stated"] = change.stated
+    if change.evidence:
+        content["evidence"] = list(map(evidence_json, change.evidence))
     return content
 
 
@@ -223,7 +227,14 @@ def change_of(content: dict[str, Any]) -> Change:
     parts = tuple(content["parts"])
     shares = tuple(content.get("shares", ()))
     by_layer = tuple(map(tuple, content.get("by_layer", ())))
-    return Change(kind, content["amount"], parts, shares, by_layer)
+    evidence = tuple(map(line_of, content.get("evidence", ())))
+    return Change(kind, content["amount"], parts, shares, by_layer, evidence, content.get("stated"))
+
+
+def line_of(content: dict[str, Any]) -> Evidence:
+    """Return the line of evidence that an object of a row describes."""
+    numbers = {name: content[name] for name in EVIDENCE_FIELDS & content.keys()}
+    return Evidence(EvidenceKind(content["name"]), **numbers)
 
 
 def evidence_of(row: VerdictRow) -> tuple[Evidence, ...]:

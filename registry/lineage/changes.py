@@ -26,6 +26,7 @@ ROUNDING = {
 UNKNOWN_TYPE = 2e-3  # the same for a type that is not listed
 SLIGHT = 2.5e-4  # the same within one type: what fp16 loses of numbers that are small for it
 MOST_RANK = 16  # that a sketch of 18 x 18 resolves: there must be room to see that there is no more
+MOST_SMALL_RANK = 3  # the same of a sketch of 6 x 6
 MLP = ("gate", "up", "down")
 
 
@@ -207,7 +208,7 @@ class WeightChanges:
     def rank(self) -> int | None:
         """The rank of most changes of query or value; None above MOST_RANK and without any.
 
-        Only their sketches are large enough to resolve a rank.
+        Where neither changed, that of the others, whose sketches resolve MOST_SMALL_RANK.
         """
         return self.rank_of(self.every_pair)
 
@@ -220,11 +221,16 @@ class WeightChanges:
         changed = chosen & ~self.pairs.same
         large = [pairs for pairs in self.pairs.sketches if pairs.side > MOST_RANK]
         most = sum(int(changed[pairs.places].sum()) for pairs in large)
+        most_rank = MOST_RANK
+        if most == 0:
+            large = self.pairs.sketches
+            most = sum(int(changed[pairs.places].sum()) for pairs in large)
+            most_rank = MOST_SMALL_RANK
         low: Counter[int] = Counter()
         others = 0
         for pairs in halves_of(large, changed):
             ranks = change_ranks(pairs, rounding)
-            of_low_rank = self.tell_rank(pairs.places, ranks) & (ranks > 0) & (ranks <= MOST_RANK)
+            of_low_rank = self.tell_rank(pairs.places, ranks) & (ranks > 0) & (ranks <= most_rank)
             low.update(ranks[of_low_rank].tolist())
             others += int((self.tell_rank(pairs.places, ranks) & ~of_low_rank).sum())
             if 2 * others >= most:  # the rest cannot outvote them

@@ -8,10 +8,17 @@ import numpy as np
 
 from registry.lineage.changes import WeightChanges
 from registry.lineage.comparison import ModelComparison
-from registry.lineage.verdict import Change, ChangeKind
+from registry.lineage.edit_nulls import EditNumber
+from registry.lineage.verdict import Change, ChangeKind, EvidenceKind
 
 # the number in `4-bit`, or behind Q, fp, mxfp, nf and int
 BITS = re.compile(r"(\d+)(?=-bit)|(?<=Q)(\d)|(?<=fp|nf)(\d)|(?<=int)(\d)", re.IGNORECASE)
+FLOAT8 = re.compile("fp8|float8|e4m3|e5m2", re.IGNORECASE)
+FLOAT8_BITS = 8
+MEASURED_LEVELS: dict[float | None, str] = {
+    8: "int8",
+    4: "int4",
+}  # by bits, of which files were measured
 PRUNED = 0.02  # share of weights that became zero
 COARSER = 0.85  # of the earlier model's variety of values: below, the later is quantised
 FEW = 0.05  # variety of ternary values, whatever the groups that share a scale
@@ -29,11 +36,65 @@ VARIETY = {2: 0.18, 4: 0.45}  # of values, where nothing shows how far the weigh
 
 
 def quantisation(comparison: ModelComparison) -> Iterator[Change]:
-    """Yield a quantisation: to about how many bits, and the format where it is stored so."""
+    """Yield a quantisation: to about how many bits, and the format where it is stored so.
+
+    And what the file states where its values have fewer bits.
+    """
     bits = quantised_bits(comparison)
-    if bits:
-        stored = comparison.a.model.stored
-        yield Change(ChangeKind.QUANTISED, amount=bits, parts=(stored,) if stored else ())
+    if not bits:
+        return
+    stored = comparison.a.model.stored
+    number = distinct_values(comparison)
+    yield Change(
+        ChangeKind.QUANTISED,
+        amount=bits,
+        parts=(stored,) if stored else (),
+        evidence=(number.evidence,) if number else (),
+        stated=stated_otherwise(comparison, bits),
+    )
+
+
+def distinct_values(comparison: ModelComparison) -> EditNumber | None:
+    """Return how many distinct values neighbours have, of what is expected of the earlier model's.
+
+    Beside children that were not quantised, or files of the format that is stored; None of a format
+    of which none were measured.
+    """
+    variety = comparison.changes.variety
+    expected = variety.earlier * variety.nonzero
+    if not expected:
+        return None
+    share = variety.later / expected
+    if not is_stored_quantised(comparison):
+        return EditNumber(EvidenceKind.DISTINCT_VALUES, share)
+    levels = levels_of(comparison.a.model.stored)
+    if levels is None:
+        return None
+    bits = stated_bits(comparison.a.model.stored)
+    count = round(bits) if bits else None
+    return EditNumber(EvidenceKind.DISTINCT_VALUES, share, count=count, among=levels)
+
+
+def levels_of(stored: str | None) -> str | None:
+    """Return whose null a format's values stand beside; None for one that was not measured."""
+    if FLOAT8.search(stored or ""):
+        return "fp8"
+    return MEASURED_LEVELS.get(stated_bits(stored))
+
+
+def stated_otherwise(comparison: ModelComparison, bits: float) -> str | None:
+    """Return the precision that a file states where its values have fewer bits; else None."""
+    model = comparison.a.model
+    if is_stored_quantised(comparison):
+        stated = stated_bits(model.stored)
+        return model.stored if stated and bits < stated else None
+    is_float8 = FLOAT8.search(model.dtype) is not None
+    return None if is_float8 and bits >= FLOAT8_BITS else model.dtype
+
+
+def is_stored_quantised(comparison: ModelComparison) -> bool:
+    """Return whether the later model's file is quantised and the earlier's is not."""
+    return bool(comparison.a.model.stored and not comparison.b.model.stored)
 
 
 def pruning(comparison: ModelComparison) -> Iterator[Change]:
@@ -50,17 +111,34 @@ def quantised_bits(comparison: ModelComparison) -> float | None:
     if not variety.later or changes.equal == 1.0:
         return None
 
-    stored_quantised = comparison.a.model.stored and not comparison.b.model.stored
+    stored_quantised = is_stored_quantised(comparison)
     expected = variety.earlier * variety.nonzero
     if variety.later > COARSER * expected and not stored_quantised:
         return None
     stated = stated_bits(comparison.a.model.stored) if stored_quantised else None
     if stated:
-        return stated
+        return fewer_bits(comparison, stated) or stated
     if variety.later < FEW:
         return TERNARY
     size = size_in_same_axes(changes)
     return bits_of_variety(variety.later) if size is None else bits_of_error(size, changes.zeros)
+
+
+def fewer_bits(comparison: ModelComparison, stated: float) -> float | None:
+    """Return about how many bits the values have where that is fewer than stated; else None.
+
+    Both have to show it: fewer distinct values than in any file that states so, and an error that
+    so many bits do not leave.
+    """
+    number = distinct_values(comparison)
+    size = size_in_same_axes(comparison.changes)
+    if number is None or size is None or not number.is_beyond:
+        return None
+    if comparison.changes.variety.later < FEW:
+        seen: float = TERNARY
+    else:
+        seen = bits_of_error(size, comparison.changes.zeros)
+    return seen if seen < stated else None
 
 
 def stated_bits(stored: str | None) -> float | None:

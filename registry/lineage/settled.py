@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from registry.architectures.roles import WRITING
 from registry.fingerprints.grades import Grade
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.verdict import TRAINING, ChangeKind, Verdict
@@ -19,13 +20,15 @@ def by_attention(comparison: ModelComparison, verdict: Verdict) -> bool:
     """Return whether two layers were plainly trained further, and nothing else was done to them.
 
     Both alike: where one is equal the rest may be, too, or not. That models are unrelated is not
-    settled: axes may have been changed.
+    settled: axes may have been changed. Where the output projections alone moved, what else was
+    edited is to be seen.
     """
     kinds = {change.kind for change in verdict.changes}
     similarities = [alignment.similarity for alignment in comparison.alignments.values()]
     return (
         verdict.related
         and moved_alike(comparison)
+        and not writes_otherwise(comparison)
         and keeps_places(comparison)
         and min(similarities) > AGREE
         and bool(kinds & TRAINING)
@@ -41,6 +44,12 @@ def moved_alike(comparison: ModelComparison) -> bool:
         same_ones = pairs.projections[(pairs.layers == layer) & pairs.same]
         equal.add(tuple(sorted(same_ones.tolist())))
     return len(equal) == 1 and comparison.changes.equal < 1
+
+
+def writes_otherwise(comparison: ModelComparison) -> bool:
+    """Return whether nothing changed but what writes to the residual stream, as edits do."""
+    pairs = comparison.changes.pairs
+    return not (~pairs.same & ~pairs.of_projections(*WRITING)).any()
 
 
 def by_sketches(comparison: ModelComparison, verdict: Verdict) -> bool:

@@ -8,6 +8,7 @@ from registry.architectures.roles import WRITING
 from registry.lineage.changes import MLP
 from registry.lineage.comparison import ModelComparison
 from registry.lineage.depth_changes import inserted_layers
+from registry.lineage.edits import edit_of, written_evidence
 from registry.lineage.matrix_pairs import SPREAD
 from registry.lineage.quantisation import quantisation_error
 from registry.lineage.reparameterisations import branch_similarity, rewritten_projections
@@ -119,17 +120,21 @@ def moved_pairs(comparison: ModelComparison, chosen: np.ndarray) -> np.ndarray:
 
 
 def trained(comparison: ModelComparison, moved: np.ndarray, *, everywhere: bool) -> Change:
-    """Return what to call a training that moved some matrices.
+    """Return what to call a training or an edit that moved some matrices.
 
     Args:
         moved: Which pairs.
         everywhere: Whether no layer kept its values.
     """
+    edit = edit_of(comparison, moved)
+    if edit is not None:
+        return edit
     pairs = comparison.changes.pairs
     layers = () if everywhere else tuple(np.unique(pairs.layers[moved]).tolist())
     rank = comparison.changes.rank_of(moved)
     if rank:
-        return Change(ChangeKind.LORA_LIKE, amount=rank, parts=layers)
+        evidence = written_evidence(comparison, moved)
+        return Change(ChangeKind.LORA_LIKE, amount=rank, parts=layers, evidence=evidence)
     size = float(np.median(pairs.changed_sizes(moved)))
     kind = ChangeKind.CONTINUED_TRAINING if size > HEAVY else ChangeKind.FINE_TUNED
     return Change(kind, amount=size, parts=layers)

@@ -7,6 +7,7 @@ registry/report/wording.py makes English of them.
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from registry.fingerprints.grades import Grade
 from registry.lineage.descent import DirectionShown
@@ -65,6 +66,9 @@ class ChangeKind(StrEnum):
     LORA_LIKE = "LoRA-like"  # amount: rank of the change
     CONTINUED_TRAINING = "continued training"
     FINE_TUNED = "fine-tuned"
+    # edits; parts: the projections that changed, then numbers of layers, where others kept theirs
+    DIRECTION_REMOVED = "directions removed"  # amount: how many, of what writes to the stream
+    MATRICES_EDITED = "matrices edited"  # amount: how many matrices, all others are equal
     # tensors outside the projections; amount: |change| / |weights|; parts: their group
     TENSORS_CHANGED = "tensors changed"  # embedding, head, norm, router, latent, bias and the like
     TENSORS_ADDED = "tensors added"  # amount: how many; parts: their group
@@ -92,6 +96,8 @@ class Change:
         shares: Of a merge's parents, in the order of `parts`.
         by_layer: The same for what stands in no layer, if anything does, then for every layer;
             empty where they are the same everywhere.
+        evidence: What the change is named by: numbers beside those of ordinary children.
+        stated: Of a quantisation, the precision that the file states where the values have less.
     """
 
     kind: ChangeKind
@@ -99,6 +105,8 @@ class Change:
     parts: tuple[int | str, ...] = ()
     shares: tuple[float, ...] = ()
     by_layer: tuple[tuple[float, ...], ...] = ()
+    evidence: tuple["Evidence", ...] = ()
+    stated: str | None = None
 
 
 class EvidenceKind(StrEnum):
@@ -121,6 +129,14 @@ class EvidenceKind(StrEnum):
     START = "start"  # the first values of every tensor, in a partial read
     LAYER = "layer"  # one branch after the other, in a partial read
     READ = "read"  # share of the bytes that a partial read took
+    # of a change: numbers beside those of ordinary children (edits.toml)
+    FIRST_DIRECTIONS = "first directions"  # share of the change's energy in singular values
+    SHARED_DIRECTIONS = "shared directions"  # share of it in the same directions in all matrices
+    ENERGY_LOST = "energy lost"  # by the weights, in units of the change's energy
+    ALONG_WEIGHTS = "along the weights"  # squared cosine of the change with what stood there
+    LEFT_OVER = "left over"  # share of the weights' energy that is left in these directions
+    MATRICES_CHANGED = "matrices changed"  # share of all matrices
+    DISTINCT_VALUES = "distinct values"  # among neighbours, of the base's
 
 
 class Direction(StrEnum):
@@ -130,13 +146,24 @@ class Direction(StrEnum):
     LOWER = "lower"
 
 
-LOWER_IS_CLOSER = frozenset({EvidenceKind.SPECTRA, EvidenceKind.STD_VECTOR, EvidenceKind.MIXTURE})
+LOWER_IS_CLOSER = frozenset(
+    {
+        EvidenceKind.SPECTRA,
+        EvidenceKind.STD_VECTOR,
+        EvidenceKind.MIXTURE,
+        EvidenceKind.LEFT_OVER,
+        EvidenceKind.MATRICES_CHANGED,
+        EvidenceKind.DISTINCT_VALUES,
+    }
+)
 WITHOUT_DIRECTION = frozenset({EvidenceKind.CANDIDATES, EvidenceKind.SHAPES, EvidenceKind.READ})
 
 
 @dataclass(frozen=True)
 class Evidence:
     """One line of evidence: a number beside what unrelated models give, all on one scale.
+
+    Of a change, beside what ordinary children of a known parent give: `pairs` of them.
 
     Attributes:
         value: The number itself; `direction` says whether higher or lower is closer.
@@ -145,7 +172,7 @@ class Evidence:
         strongest: The closest of `pairs` unrelated pairs.
         p_value: The p-value of this line alone, uncorrected.
         cosine: Mean cosine of matched layers.
-        count, total: How many of how many (equal matrices, candidates).
+        count, total: How many of how many (equal or changed matrices, candidates, directions).
         families: How many families the candidates belong to.
         model: The model that the line is about, if not the verdict's.
         layer, branch: Where a partial read stands.
@@ -241,31 +268,22 @@ class Verdict:
     grade: Grade = Grade.FULL
 
     @classmethod
-    def unknown(
-        cls,
-        *,
-        closest: str | None = None,
-        score: float | None = None,
-        p_value: float | None = None,
-        chance: float | None = None,
-        candidates: int = 0,
-        evidence: tuple[Evidence, ...] = (),
-    ) -> "Verdict":
+    def unknown(cls, **numbers: Any) -> "Verdict":
         """Return the verdict that names nothing, with the numbers that it rests on."""
-        return cls(
-            Relation.UNKNOWN,
-            closest=closest,
-            score=score,
-            p_value=p_value,
-            chance=chance,
-            candidates=candidates,
-            evidence=evidence,
-        )
+        return cls(Relation.UNKNOWN, **numbers)
 
     @property
     def related(self) -> bool:
         """Whether the weights were made from the model's."""
         return self.verdict in RELATED
+
+    @property
+    def every_line(self) -> tuple[Evidence, ...]:
+        """The evidence, and that of the changes."""
+        lines = list(self.evidence)
+        for change in self.changes:
+            lines += change.evidence
+        return tuple(lines)
 
     def has_changes(self, kinds: frozenset[ChangeKind]) -> bool:
         """Return whether any of the changes is of one of these kinds."""

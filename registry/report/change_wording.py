@@ -120,8 +120,10 @@ def trained_sentence(change: Change) -> str:
 
 
 def quantised_sentence(change: Change) -> str:
-    """Return to about how many bits, and how they are stored where that is known."""
+    """Return to about how many bits, how they are stored, and what the file states otherwise."""
     bits = f"quantised to about {change.amount or 0:.2g} bits"
+    if change.stated is not None:
+        return f"{bits}, though stored as {change.stated}"
     if not change.parts:
         return bits
     (stored,) = change.parts
@@ -189,7 +191,34 @@ def projections_sentence(change: Change) -> str:
     return f"projections {what} within layers: {names} ({change.amount or 0:.0f} matrices)"
 
 
+def removed_sentence(change: Change) -> str:
+    """Return how many directions were taken out of what."""
+    count = round(change.amount or 0)
+    what = "a direction" if count == 1 else f"{count} directions"
+    return f"{what} of the residual stream removed from {edited_place(change)}"
+
+
+def edited_sentence(change: Change) -> str:
+    """Return which matrices changed alone."""
+    count = round(change.amount or 0)
+    what = "one matrix edited" if count == 1 else f"{count} matrices edited"
+    return f"{what}, no other changed: {edited_place(change)}"
+
+
+def edited_place(change: Change) -> str:
+    """Return the projections that changed, and in which layers if not in all."""
+    names = [str(part) for part in change.parts if isinstance(part, str)]
+    layers = tuple(part for part in change.parts if not isinstance(part, str))
+    place = " and ".join(names)
+    if not layers:
+        return place
+    word = "layer" if len(layers) == 1 else "layers"
+    return f"{place} of {word} {layer_list(layers)}"
+
+
 PARTICULAR_CHANGES = {
+    ChangeKind.DIRECTION_REMOVED: removed_sentence,
+    ChangeKind.MATRICES_EDITED: edited_sentence,
     ChangeKind.PROJECTIONS_ADDED: projections_sentence,
     ChangeKind.PROJECTIONS_REMOVED: projections_sentence,
     ChangeKind.QUANTISED: quantised_sentence,

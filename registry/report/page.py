@@ -131,7 +131,7 @@ def page(
     words = headline(verdict)
     capitalised = words[0].upper() + words[1:]
     changes = changes_list(verdict_lines(verdict))
-    evidence = "\n".join(map(evidence_row, verdict.evidence))
+    evidence = "\n".join(map(evidence_row, verdict.every_line))
     figures = "\n".join(pictures(models))
     filled = Template(template).substitute(
         style=part("style.css") + DARK,

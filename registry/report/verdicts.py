@@ -47,7 +47,7 @@ def verdict_table(source: str, verdict: Verdict) -> RenderableType:
     if indented:
         parts.append(lines(*indented))
 
-    rows = [evidence_row(line) for line in verdict.evidence]
+    rows = [evidence_row(line) for line in verdict.every_line]
     parts.append(table("evidence", *NUMBERS, rows=rows, right=NUMBERS))
     return Group(*parts)
 
@@ -188,7 +188,7 @@ def relative_json(relative: Relative) -> dict[str, Any]:
 
 
 def change_json(change: Change) -> dict[str, Any]:
-    """Return a change: its kind, amount and parts; of a merge its shares as well."""
+    """Return a change: its kind, amount and parts; a merge's shares, an edit's evidence."""
     content: dict[str, Any] = {
         "kind": str(change.kind),
         "amount": change.amount,
@@ -197,6 +197,10 @@ def change_json(change: Change) -> dict[str, Any]:
     if change.shares:
         content["shares"] = list(change.shares)
         content["by_layer"] = list(map(list, change.by_layer)) or None
+    if change.stated is not None:
+        content["stated"] = change.stated
+    if change.evidence:
+        content["evidence"] = [evidence_json(line) for line in change.evidence]
     return content
 
 

@@ -7,6 +7,7 @@ from registry.fingerprints.grades import Grade
 from registry.lineage.verdict import Evidence, EvidenceKind, Relation, Verdict
 from registry.report import kinship_wording
 from registry.report.change_wording import change_sentence
+from registry.report.number_wording import NUMBERS, number_sentence
 
 GRADES = {
     Grade.ATTENTION: "decided by the attention of two layers; --full takes all evidence",
@@ -204,6 +205,7 @@ EVIDENCE = {
     EvidenceKind.START: start_sentence,
     EvidenceKind.LAYER: layer_sentence,
     EvidenceKind.READ: read_sentence,
+    **dict.fromkeys(NUMBERS, number_sentence),
 }
 
 

@@ -12,6 +12,7 @@ from registry.lineage.kinship import ALONE, ComparedCandidate, claimed_among
 from registry.lineage.pair import pair_verdict
 from registry.lineage.settled import is_settled
 from registry.lineage.verdict import Evidence, EvidenceKind, Verdict
+from registry.workflows.edited import with_edit
 from registry.workflows.subject import Candidate, Subject, VerdictOptions
 
 T = TypeVar("T")
@@ -55,7 +56,8 @@ def pair_graded(one: Subject, other: Candidate, options: VerdictOptions) -> Verd
         model, base = one.fingerprint(grade), other.subject.fingerprint(grade)
         return pair_verdict(model, base, other.name, other.family)
 
-    return first_settled(options, (one, other.subject), judged)
+    verdict = first_settled(options, (one, other.subject), judged)
+    return with_edit(verdict, one, other.subject)
 
 
 def settled_by(

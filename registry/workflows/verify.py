@@ -10,6 +10,7 @@ from registry.database.transactions import answer_of
 from registry.fingerprints.grades import Grade
 from registry.lineage.verdict import Verdict
 from registry.workflows.compare import parent_subject
+from registry.workflows.edited import with_edit
 from registry.workflows.graded import first_settled, pair_graded, settled_by, with_grade
 from registry.workflows.judge import Judge
 from registry.workflows.resolve import Named, resolve
@@ -36,7 +37,8 @@ def verify(
             return judged_claim(engine, one, other, grade)
         return settled_by(grade, one, other) if stands_alone(engine, one, parent.name) else None
 
-    return first_settled(options, (one, other.subject), judged)
+    verdict = first_settled(options, (one, other.subject), judged)
+    return with_edit(verdict, one, other.subject)
 
 
 def stands_alone(engine: Engine, model: Subject, base: str) -> bool:

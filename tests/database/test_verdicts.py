@@ -23,6 +23,12 @@ VERDICT = Verdict(
         Change(ChangeKind.FINE_TUNED, 0.082),
         Change(ChangeKind.LAYERS_REMOVED, parts=(1, 2)),
         Change(ChangeKind.MERGED, 0.7, ("a", "b"), (0.7, 0.3), ((1.0, 0.0), (0.4, 0.6))),
+        Change(
+            ChangeKind.QUANTISED,
+            4,
+            evidence=(Evidence(EvidenceKind.DISTINCT_VALUES, 0.2, null=0.9, p_value=0.01),),
+            stated="bfloat16",
+        ),
     ),
     score=30.0,
     p_value=1e-30,

@@ -122,8 +122,9 @@ def test_how_much_was_done(fingerprinted, name, tensors, kind, amount):
 def test_quantisation_is_told_by_the_variety_of_values(fingerprinted, bits):
     """A round trip through integers leaves few different values, and is the only change."""
     tensors = made.quantised(ROOT, bits)
-    changes = changes_between(fingerprinted, f"{bits} bits", tensors)
-    assert changes == (Change(ChangeKind.QUANTISED, bits),)
+    (change,) = changes_between(fingerprinted, f"{bits} bits", tensors)
+    assert (change.kind, change.amount, change.parts) == (ChangeKind.QUANTISED, bits, ())
+    assert change.stated == "bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,26 @@ CHANGES = [
     (Change(ChangeKind.QUANTISED, 4), "quantised to about 4 bits"),
     (Change(ChangeKind.QUANTISED, 1.585), "quantised to about 1.6 bits"),
     (Change(ChangeKind.QUANTISED, 4, ("Q4_K",)), "quantised to about 4 bits, stored as Q4_K"),
+    (
+        Change(ChangeKind.QUANTISED, 4, stated="bfloat16"),
+        "quantised to about 4 bits, though stored as bfloat16",
+    ),
+    (
+        Change(ChangeKind.DIRECTION_REMOVED, 1, ("output", "down")),
+        "a direction of the residual stream removed from output and down",
+    ),
+    (
+        Change(ChangeKind.DIRECTION_REMOVED, 2, ("down", 3, 4)),
+        "2 directions of the residual stream removed from down of layers 3, 4",
+    ),
+    (
+        Change(ChangeKind.MATRICES_EDITED, 1, ("down", 3)),
+        "one matrix edited, no other changed: down of layer 3",
+    ),
+    (
+        Change(ChangeKind.MATRICES_EDITED, 3, ("down", 3, 4, 5)),
+        "3 matrices edited, no other changed: down of layers 3, 4, 5",
+    ),
     (Change(ChangeKind.PRUNED, 0.5), "pruned: 50% of the weights became zero"),
     (
         Change(ChangeKind.PROJECTIONS_REMOVED, 4, ("query", "key")),

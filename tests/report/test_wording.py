@@ -3,6 +3,7 @@
 import pytest
 
 from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict
+from registry.report.number_wording import NUMBERS
 from registry.report.wording import (
     EVIDENCE,
     evidence_sentence,
@@ -140,8 +141,8 @@ def test_a_line_of_evidence_in_words(line, sentence):
 
 
 def test_every_kind_of_evidence_has_words():
-    """None is left without a sentence, and each is tested."""
-    assert set(EVIDENCE) == set(EvidenceKind) == {line.kind for line, _ in LINES}
+    """None is left without a sentence, and each is tested, those of changes elsewhere."""
+    assert set(EVIDENCE) == set(EvidenceKind) == {line.kind for line, _ in LINES} | set(NUMBERS)
 
 
 @pytest.mark.parametrize(

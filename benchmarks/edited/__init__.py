@@ -1,0 +1,1 @@
+"""Children whose edit is known: what benchmarks/edits.py asks about."""
