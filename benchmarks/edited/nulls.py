@@ -12,11 +12,13 @@ HEADER = """\
 # it, quantisation, pruning, noise - beside which edits are named: made by `python benchmarks/edits.py ZOO --calibrate` from
 # the calibration split of its zoo. Of `children`, one in twenty comes to more than `start` (to less, where lower values
 # speak for an edit), and the most to `strongest`. Directions that hold a change: of children that are of no low rank by
-# their making. What directions share, what stood in them and what was lost: of LoRAs. `sketches`: by what is stored.
+# their making. What so many directions share: of LoRAs of no lower rank; what stood there and what was lost: of LoRAs.
+# Distinct values of int8, fp8 and int4: of children that have so many. `sketches`: by what is stored.
 """
 MOST_WEIGHED = 8  # directions that have a null in what the weights show
 MOST_SKETCHED = 3
 FEWEST = 4  # matrices whose directions are compared
+MANY = 100  # directions, of a change of no low rank
 HOLDING = {
     "int8": {"int8 by row", "int8 by matrix", "states int8", "states int8, moved before"},
     "fp8": {"fp8", "fp8 scaled", "states fp8", "states fp8, moved before"},
@@ -68,13 +70,11 @@ def section(
     known = [number for one in children if (number := value(one)) is not None]
     start = np.quantile(known, 0.05 if lower else 0.95)
     strongest = min(known) if lower else max(known)
-    if strongest == start:  # many come to the same
-        strongest = np.nextafter(start, -np.inf if lower else np.inf)
     lines = [
         f'[{measured}."{name}"]',
         f"children = {len(known)}",
-        f"start = {start:.4g}",
-        f"strongest = {strongest:.4g}",
+        f"start = {start:.6g}",
+        f"strongest = {strongest:.6g}",
         "",
     ]
     return "\n".join(lines)
@@ -90,7 +90,7 @@ def shared(count: int) -> Value:
 
     def value(told: Told) -> float | None:
         sketched = told.numbers.sketched
-        if sketched is None or sketched.count < FEWEST:
+        if sketched is None or sketched.count < FEWEST or (sketched.rank or MANY) < count:
             return None
         return sketched.shared[count - 1]
 
@@ -107,7 +107,7 @@ def shared_exactly(count: int) -> Value:
 
     def value(told: Told) -> float | None:
         exact = told.numbers.exact
-        if exact is None or len(exact.images) < FEWEST:
+        if exact is None or len(exact.images) < FEWEST or (exact.rank or MANY) < count:
             return None
         return exact.shared_by(count)
 

@@ -5,11 +5,15 @@ from enum import StrEnum
 from functools import cache
 
 from registry.data import load
-from registry.lineage.verdict import Evidence, EvidenceKind
+from registry.lineage.verdict import LOWER_IS_CLOSER, Evidence, EvidenceKind
 
 BEYOND_START = 0.05  # share of the children
 BY_COUNT = frozenset({EvidenceKind.FIRST_DIRECTIONS, EvidenceKind.SHARED_DIRECTIONS})
 """Of these there is a null for each number of directions."""
+
+
+LOWER = tuple(str(kind) for kind in LOWER_IS_CLOSER)
+"""What names of nulls begin with of which lower values speak for an edit."""
 
 
 class Measured(StrEnum):
@@ -28,11 +32,13 @@ class EditNull:
     Attributes:
         start: The 95th percentile, the 5th where lower values speak for an edit.
         strongest: The most that was seen; the least where lower values do.
+        sign: 1 where higher values speak for an edit, -1 where lower ones do.
     """
 
     children: int
     start: float
     strongest: float
+    sign: int = 1
 
     def p_value(self, value: float) -> float:
         """Return the share of ordinary children that come to so much, counting one more."""
@@ -43,11 +49,6 @@ class EditNull:
     def is_beyond(self, value: float) -> bool:
         """Return whether no child came to so much."""
         return self.sign * value > self.sign * self.strongest
-
-    @property
-    def sign(self) -> int:
-        """1 where higher values speak for an edit, -1 where lower ones do."""
-        return 1 if self.strongest >= self.start else -1
 
 
 @dataclass(frozen=True)
@@ -100,5 +101,6 @@ def edit_nulls() -> dict[tuple[Measured, str], EditNull]:
     nulls = {}
     for measured, by_name in load("registry.lineage", "edits.toml").items():
         for name, numbers in by_name.items():
-            nulls[Measured(measured), name] = EditNull(**numbers)
+            sign = -1 if name.startswith(LOWER) else 1
+            nulls[Measured(measured), name] = EditNull(**numbers, sign=sign)
     return nulls

@@ -113,9 +113,8 @@ def edit_of(comparison: ModelComparison, moved: np.ndarray) -> Change | None:
 
 
 def written_directions(comparison: ModelComparison, moved: np.ndarray) -> ChangeDirections | None:
-    """Return where the changes write to; None where anything else changed as well."""
-    pairs = comparison.changes.pairs
-    if (~pairs.same & ~pairs.of_projections(*WRITING)).any():
+    """Return where the changes write to; None where anything else moved as well."""
+    if (moved & ~comparison.changes.pairs.of_projections(*WRITING)).any():
         return None
     return change_directions(comparison.changes, moved)
 
@@ -154,7 +153,7 @@ def edited_matrices(
 ) -> Change | None:
     """Return that so few matrices of one projection changed as training leaves; None for more."""
     pairs = comparison.changes.pairs
-    changed = np.flatnonzero(~pairs.same)
+    changed = np.flatnonzero(moved)
     number = EditNumber(
         EvidenceKind.MATRICES_CHANGED,
         len(changed) / len(pairs),

@@ -4,6 +4,7 @@ Reads again what writes to the residual stream, and only where nothing else chan
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,9 @@ from registry.architectures.projection_tensors import ProjectionTensor
 from registry.architectures.roles import PROJECTIONS, WRITING
 from registry.fingerprints.grades import EXCERPTS
 from registry.fingerprints.record import Fingerprint, Matrix
+from registry.lineage.changes import SLIGHT
 from registry.lineage.edited_weights import EditedWeights, refined
+from registry.lineage.matrix_pairs import SPREAD
 from registry.lineage.verdict import Relation, Verdict
 from registry.numerics.change_directions import ChangeImage, change_image
 from registry.workflows.subject import Subject
@@ -69,9 +72,9 @@ def places_of(fingerprint: Fingerprint) -> dict[Place, Matrix]:
 
 
 def changed_places(later: dict[Place, Matrix], earlier: dict[Place, Matrix]) -> list[Place]:
-    """Return which matrices changed, where these write to the stream and all others are equal.
+    """Return which matrices changed, where these write to the stream and no other moved.
 
-    None where models have other matrices, or where as many changed otherwise.
+    None where models have other matrices, or where others moved as well.
     """
     if later.keys() != earlier.keys():
         return []
@@ -80,7 +83,7 @@ def changed_places(later: dict[Place, Matrix], earlier: dict[Place, Matrix]) -> 
         before = earlier[place]
         if (matrix.rows, matrix.cols) != (before.rows, before.cols):
             return []
-        if (matrix.cast_digest or matrix.digest) == (before.cast_digest or before.digest):
+        if not has_moved(matrix, before):
             continue
         if place.projection not in WRITING:
             return []
@@ -88,32 +91,58 @@ def changed_places(later: dict[Place, Matrix], earlier: dict[Place, Matrix]) -> 
     return changed
 
 
+def has_moved(later: Matrix, earlier: Matrix) -> bool:
+    """Return whether values differ by more than a cast gives."""
+    if (later.cast_digest or later.digest) == (earlier.cast_digest or earlier.digest):
+        return False
+    if later.sketch is None or earlier.sketch is None:
+        return True
+    change = np.linalg.norm(np.subtract(later.sketch, earlier.sketch))
+    return bool(change > SPREAD * SLIGHT * np.linalg.norm(earlier.sketch))
+
+
 def images_of(changed: list[Place], one: Subject, other: Subject) -> Iterator[ChangeImage]:
     """Yield where each matrix changed to, reading one pair at a time. Raises RegistryError."""
-    later, earlier = held_matrices(one), held_matrices(other)
+    later, earlier = Reader.of(one), Reader.of(other)
     for place in changed:
-        now, before = later.get(place), earlier.get(place)
-        if now is None or before is None:
-            continue
-        image = change_image(values_of(now), values_of(before))
-        if image is not None:
-            yield image
+        if place in later.held and place in earlier.held:
+            image = change_image(later.matrix(place), earlier.matrix(place))
+            if image is not None:
+                yield image
 
 
-def held_matrices(model: Subject) -> dict[Place, Held]:
-    """Return where a checkpoint holds the matrices that write to the stream."""
-    held = {}
-    for tensor in model.layout.projections:
-        layer = model.layers.index(tensor.layer)
-        for part, (projection, expert) in enumerate(zip(tensor.parts, tensor.experts, strict=True)):
-            if projection in WRITING:
-                held[Place(layer, projection, expert)] = Held(tensor, part)
-    return held
+@dataclass
+class Reader:
+    """The matrices of a checkpoint that write to the stream, read a tensor at a time.
 
+    Attributes:
+        held: Where they are held.
+        cut: The tensor that was read last, by name, and its matrices: experts come in stacks.
+    """
 
-def values_of(held: Held) -> np.ndarray:
-    """Read a matrix, outputs x inputs."""
-    return held.tensor.cut(held.tensor.entry.array())[held.part]
+    held: dict[Place, Held]
+    cut: tuple[str, tuple[np.ndarray, ...]] = ("", ())
+
+    @classmethod
+    def of(cls, model: Subject) -> "Reader":
+        """Find the matrices; nothing is read."""
+        held = {}
+        for tensor in model.layout.projections:
+            layer = model.layers.index(tensor.layer)
+            parts = zip(tensor.parts, tensor.experts, strict=True)
+            for part, (projection, expert) in enumerate(parts):
+                if projection in WRITING:
+                    held[Place(layer, projection, expert)] = Held(tensor, part)
+        return cls(held)
+
+    def matrix(self, place: Place) -> np.ndarray:
+        """Read a matrix, outputs x inputs. Raises RegistryError."""
+        tensor, part = self.held[place]
+        name, matrices = self.cut
+        if name != tensor.entry.name:
+            matrices = tensor.cut(tensor.entry.array())
+            self.cut = (tensor.entry.name, matrices)
+        return matrices[part]
 
 
 def parts_of(changed: list[Place], layer_count: int) -> tuple[str | int, ...]:

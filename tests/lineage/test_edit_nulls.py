@@ -7,7 +7,7 @@ from registry.lineage.verdict import LOWER_IS_CLOSER, EvidenceKind
 from registry.numerics.change_directions import KEPT
 
 HIGHER = EditNull(children=99, start=0.5, strongest=0.6)
-LOWER = EditNull(children=99, start=0.5, strongest=0.4)
+LOWER = EditNull(children=99, start=0.5, strongest=0.4, sign=-1)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,8 @@ def test_every_number_has_a_null():
     for measured, numbers in ((Measured.SKETCHES, sketched), (Measured.WEIGHTS, weighed)):
         for kind, directions in numbers:
             null = EditNumber(kind, 0.0, measured, directions).null
-            assert null.children >= 50
+            assert null.children >= 20
+            assert null.sign * null.strongest >= null.sign * null.start
             assert (null.sign == -1) == (kind in LOWER_IS_CLOSER)
 
 

@@ -1,13 +1,17 @@
 """registry.lineage.quantisation: to how many bits, by errors, zeros and the variety of values."""
 
+from dataclasses import replace
+
 import models_made as made
 import pytest
 
 from registry.lineage.comparison import ModelComparison
+from registry.lineage.features import ModelFeatures
 from registry.lineage.quantisation import (
     TERNARY,
     bits_of_error,
     bits_of_variety,
+    quantisation,
     quantisation_error,
     quantised_bits,
     stated_bits,
@@ -69,6 +73,27 @@ def test_ternary_values_are_recognised(fingerprinted):
     child = {name: ternary(t) if "proj" in name else t for name, t in ROOT.items()}
     comparison = ModelComparison.of(fingerprinted("ternary", child), fingerprinted("root", ROOT))
     assert quantised_bits(comparison) == TERNARY
+
+
+@pytest.mark.parametrize(
+    ("bits", "stored", "told", "stated"),
+    [
+        (4, "int8", 4, "int8"),
+        (4, "fp8 e4m3", 4, "fp8 e4m3"),
+        (8, "int8", 8, None),
+        (4, "gptq 4-bit", 4, None),
+        (4, "Q6_K", 6, None),  # no file of which was measured
+        (8, None, 8, "bfloat16"),
+    ],
+)
+def test_a_file_that_states_more_than_it_holds(fingerprinted, bits, stored, told, stated):
+    """The values show it where they are fewer than in any file that states so, and moved too far."""
+    later = ModelFeatures.of(fingerprinted(f"{bits} bits", made.quantised(ROOT, bits)))
+    later = ModelFeatures(replace(later.model, stored=stored))
+    earlier = ModelFeatures.of(fingerprinted("root", ROOT))
+    (change,) = quantisation(ModelComparison(later, earlier))
+    assert (change.amount, change.stated) == (told, stated)
+    assert all(line.pairs for line in change.evidence)
 
 
 def test_unquantised_weights_have_no_bits(fingerprinted):
