@@ -52,8 +52,10 @@ class EditedWeights:
     @cached_property
     def rank(self) -> int | None:
         """How many directions hold a change; None where they are more than KEPT."""
-        enough = np.flatnonzero(self.held >= HELD)
-        return int(enough[0]) + 1 if len(enough) else None
+        for count, share in enumerate(self.held.tolist(), start=1):
+            if share >= HELD and self.number(EvidenceKind.FIRST_DIRECTIONS, share, count).is_beyond:
+                return count
+        return None
 
     @cached_property
     def along(self) -> float:
@@ -105,11 +107,12 @@ class EditedWeights:
         }
         if len(self.images) < FEWEST:  # few share directions by chance
             del values[EvidenceKind.SHARED_DIRECTIONS]
-        lines = []
-        for kind, value in values.items():
-            number = EditNumber(kind, value, Measured.WEIGHTS, directions=count)
-            lines.append(number.evidence)
-        return tuple(lines)
+        return tuple(self.number(kind, value, count).evidence for kind, value in values.items())
+
+    @staticmethod
+    def number(kind: EvidenceKind, value: float, count: int) -> EditNumber:
+        """Return a number of so many directions, measured on the weights."""
+        return EditNumber(kind, value, Measured.WEIGHTS, directions=count)
 
 
 def refined(verdict: Verdict, edited: EditedWeights) -> Verdict:

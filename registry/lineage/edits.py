@@ -42,9 +42,10 @@ class ChangeDirections:
     @property
     def rank(self) -> int | None:
         """How many directions hold a change; None where they are too many to tell."""
-        for number, share in enumerate(self.held[:MOST_DIRECTIONS], start=1):
-            if share >= HELD:
-                return number
+        for count in range(1, MOST_DIRECTIONS + 1):
+            number = self.number(EvidenceKind.FIRST_DIRECTIONS, count)
+            if number.value >= HELD and number.is_beyond:
+                return count
         return None
 
     def number(self, kind: EvidenceKind, rank: int) -> EditNumber:

@@ -11,6 +11,7 @@ import numpy as np
 
 from registry.architectures.projection_tensors import ProjectionTensor
 from registry.architectures.roles import PROJECTIONS, WRITING
+from registry.fingerprints.device import one_thread_each
 from registry.fingerprints.grades import EXCERPTS
 from registry.fingerprints.record import Fingerprint, Matrix
 from registry.lineage.changes import SLIGHT
@@ -50,7 +51,8 @@ def with_edit(verdict: Verdict, one: Subject, other: Subject) -> Verdict:
     changed = changed_places(later, earlier)
     if not changed:
         return verdict
-    images = list(images_of(changed, one, other))
+    with one_thread_each():
+        images = list(images_of(changed, one, other))
     if not images:
         return verdict
     return refined(verdict, EditedWeights(images, parts_of(changed, len(one.layers))))
