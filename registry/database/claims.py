@@ -1,7 +1,7 @@
 """What is claimed of registered models, and what the tables hold to check it."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -147,9 +147,12 @@ def names_of(session: Session, keys: set[str], *, last_part: bool) -> dict[str, 
 def queries_of_names(*, last_part: bool) -> list[Select[Any]]:
     """Return queries for names and numbers of models: by their own names, and by sources'.
 
-    Each takes the names as `keys`.
+    Each takes the names as `keys`. The first is for a name that is written as it is registered:
+    an index serves it.
     """
-    queries = []
+    is_asked = func.lower(Model.name) == any_(bindparam("keys", type_=ARRAY(Text)))
+    exact = select(func.lower(Model.name), Model.id).where(is_asked, CURRENT)
+    queries = [] if last_part else [exact]
     for column in (Model.name, SourceRow.name, SourceRow.source):
         key = func.lower(func.split_part(column, REVISION, 1))
         if column is SourceRow.source:
@@ -164,9 +167,11 @@ def queries_of_names(*, last_part: bool) -> list[Select[Any]]:
     return queries
 
 
-def judged_models(session: Session, numbers: Iterable[int] | None) -> dict[int, Judged]:
+def judged_models(session: Session, numbers: Collection[int] | None) -> dict[int, Judged]:
     """Return what claims are checked against, of some models or of all, by number."""
     merged = select(EdgeRow.child_id).where(EdgeRow.superseded_at.is_(None))
+    if numbers is not None:
+        merged = merged.where(EdgeRow.child_id.in_(set(numbers)))
     merged = merged.group_by(EdgeRow.child_id).having(func.count() > 1)
     query = select(
         Model.id,

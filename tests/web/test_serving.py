@@ -49,8 +49,10 @@ def served(team_url: str) -> Iterator[Served]:
         assert line, process.stderr and process.stderr.read()
         text += line
     yield Served(process, json.loads(text)["url"])
+    code = process.poll()
     process.kill()
-    process.communicate()
+    _, talk = process.communicate()
+    assert code in {None, 128 + signal.SIGTERM}, talk
 
 
 @pytest.mark.skipif(BROWSER is None, reason="there is no browser here")
@@ -105,7 +107,10 @@ def test_a_browser_clicks_through(served):
 def test_a_second_server_at_the_port_is_told_so(served, team_url):
     """One sentence, exit code 1."""
     second = begin(team_url, "--port", served.url.rstrip("/").rpartition(":")[2])
-    _, talk = second.communicate(timeout=120)
+    try:
+        _, talk = second.communicate(timeout=120)
+    finally:
+        second.kill()
     assert second.returncode == 1
     assert talk.count("\n") == 1
     assert "stop the other server, or give another --port" in talk
