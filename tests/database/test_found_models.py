@@ -152,6 +152,6 @@ def test_the_command_line_and_python_search_alike(team_url, monkeypatch):
     assert found[0].model.name == "llama"
     for one in found:
         assert f'"{one.model.name}"' in answer.stdout
-    refused = run("list", "--where", "famly = 'x'")
+    refused = run("list", "--where", "familj = 'x'")
     assert refused.exit_code == 1
     assert "did you mean 'family'" in refused.stderr
