@@ -639,6 +639,10 @@ class NoMap(PictureError):
     """No map of the registered models is drawn yet; `registry atlas` draws it."""
 
 
+class NotOnMap(PictureError):
+    """{name!r} has no place on the map; `registry atlas` places models, or says why it cannot."""
+
+
 class WrongPicture(PictureError):
     """The figure {kind!r} is drawn of {takes}; give {takes}."""
 

@@ -10,14 +10,16 @@ from sqlalchemy import delete, func, insert, select, text
 from sqlalchemy.orm import Session
 
 from registry.database.atlas_tables import ClusterRow, PlaceRow
+from registry.database.models import find
 from registry.database.schema import Family, Model
 from registry.database.text_limits import fitting
 from registry.numerics.atlas import OUTSIDE
-from registry.numerics.tiles import Tile, codes_of, zooms_of
+from registry.numerics.tiles import DEEPEST, Tile, codes_of, tile_at, zooms_of
 
 SHOWN = 48  # models that each tile adds to what wider ones show
 NAMED = 6  # clusters that each tile adds
 MOST_SHOWN = 2000  # of one tile
+CLOSE = 2  # zoom from which a model is looked at
 ALONE = text("LOCK TABLE registry_tables.places IN SHARE ROW EXCLUSIVE MODE")
 STORE = text("""
     INSERT INTO registry_tables.places
@@ -253,14 +255,16 @@ def map_tile(session: Session, tile: Tile, most: int | None = MOST_SHOWN) -> Map
     )
 
 
-def place_of(session: Session, name: str) -> Place | None:
-    """Return where a model stands; None without a place."""
-    row = PlaceRow
-    query = select(Model.name, Family.name, Model.kind, row.x, row.y, row.cluster)
-    query = query.select_from(row).join(Model, Model.id == row.model_id)
-    query = query.join(Family, Family.id == Model.family_id)
-    place = session.execute(query.where(Model.name == name, row.missing.is_(None))).first()
-    return place_in(place) if place else None
+def tile_of(session: Session, name: str) -> Tile | None:
+    """Return a tile that shows a model; None of one without a place.
+
+    Raises ModelNotFound, ModelAmbiguous.
+    """
+    row = session.get(PlaceRow, find(session, name).id)
+    if row is None or row.x is None or row.y is None:
+        return None
+    zoom = min(max(row.zoom or 0, CLOSE), DEEPEST)
+    return tile_at(zoom, row.x, row.y)
 
 
 def place_in(row: Any) -> Place:

@@ -34,6 +34,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {
     "polar": law_figures.polar,
     "generator": law_figures.generated,
     "loss": benchmark_figures.losses,
+    "spectra": fingerprint_figures.spectra,
     "layers": lineage_figures.layers,
     "tree": lineage_figures.tree,
     "atlas": lineage_figures.atlas,
@@ -57,6 +58,13 @@ def save_whole(kind: str, subject: Subject, path: Path) -> None:
     buffer = io.BytesIO()
     save(as_figure(kind, subject), buffer, path.suffix)
     write_whole(path, buffer.getvalue())
+
+
+def as_svg(kind: str, subject: Subject) -> str:
+    """Return a figure as a text of SVG. Raises NothingToDraw, CharacteristicError."""
+    buffer = io.BytesIO()
+    save(as_figure(kind, subject), buffer, ".svg")
+    return buffer.getvalue().decode("utf-8")
 
 
 def check_ending(path: Path) -> None:

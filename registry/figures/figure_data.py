@@ -184,6 +184,29 @@ def position_of_projection(histogram: Histogram) -> int:
     return PROJECTIONS.index(histogram.projection)
 
 
+def mean_spectra(name: str, fingerprint: Fingerprint, rank: int) -> dict[str, np.ndarray]:
+    """Return by projection the singular values over the largest, in the mean over all matrices.
+
+    As many as every matrix of the projection has, at most `rank`. Raises NothingToDraw where no
+    matrix has a value.
+    """
+    spectra: dict[str, list[np.ndarray]] = {}
+    for matrix in fingerprint.matrices:
+        values = np.array(matrix.singular_values[:rank], float)
+        if len(values) and values[0] > 0:
+            spectra.setdefault(matrix.projection, []).append(values / values[0])
+    if not spectra:
+        raise NothingToDraw(name=name, what="singular value", how="give a model whose weights vary")
+
+    means = {}
+    for projection in PROJECTIONS:
+        rows = spectra.get(projection)
+        if rows:
+            count = min(map(len, rows))
+            means[projection] = np.mean([row[:count] for row in rows], axis=0)
+    return means
+
+
 class NamedDistances(NamedTuple):
     """A set of distances, and what they are the distances of."""
 

@@ -13,6 +13,7 @@ from registry.figures.figure_data import (
     clustering,
     in_order,
     label_table,
+    mean_spectra,
     path_plane,
     principal_plane,
     weight_densities,
@@ -157,6 +158,22 @@ def densities(models: "Models") -> Figure:
                 linestyle=style["linestyle"],
             )
         axes.set(title=name, xlabel="weight", ylabel="density")
+        plain(axes)
+
+    legend_beside(panels[-1])
+    return drawn
+
+
+def spectra(models: "Models", rank: int = 16) -> Figure:
+    """Draw the mean singular values of every projection, over the largest."""
+    title = f"Singular values over the largest, mean over matrices, rank {rank}"
+    drawn, panels = figure(title, columns=len(models))
+
+    for axes, (name, fingerprint) in zip(panels, models, strict=True):
+        for projection, values in mean_spectra(name, fingerprint, rank).items():
+            style = mark(PROJECTIONS.index(projection)) | {"markersize": 3}
+            axes.plot(np.arange(1, len(values) + 1), values, label=projection, **style)
+        axes.set(title=name, xlabel="place", ylabel="singular value / largest", ylim=(0, 1.05))
         plain(axes)
 
     legend_beside(panels[-1])

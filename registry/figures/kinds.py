@@ -89,6 +89,7 @@ KINDS = {
     "polar": Kind(SECOND_PAPER, "figures 5, 12", ranked=True),
     "generator": Kind(SECOND_PAPER, "figure 8", Takes.NOTHING),
     "loss": Kind(SECOND_PAPER, "figure 9", Takes.BENCHMARK),
+    "spectra": Kind(OURS, "singular values of every projection, over the largest", ranked=True),
     "layers": Kind(
         OURS, "relative change of each layer from the parent's, by projection", Takes.PAIR
     ),

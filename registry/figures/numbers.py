@@ -18,6 +18,7 @@ from registry.figures.figure_data import (
     clustering,
     generated_pair,
     in_order,
+    mean_spectra,
     path_plane,
     principal_plane,
     projection_pairs,
@@ -113,6 +114,14 @@ def clusters(models: "Models", rank: int) -> Iterator[Row]:
         for projection, share in zip(PROJECTIONS, shares, strict=True):
             if projection in fingerprint.projections:
                 yield name, projection, float(share)
+
+
+def spectra(models: "Models", rank: int) -> Iterator[Row]:
+    """Yield the mean singular values of every projection, over the largest."""
+    for name, fingerprint in models:
+        for projection, values in mean_spectra(name, fingerprint, rank).items():
+            for place, value in enumerate(values.tolist(), 1):
+                yield name, projection, place, value
 
 
 def paths(models: "Models") -> Iterator[Row]:
@@ -226,6 +235,7 @@ TABLES: dict[str, tuple[tuple[str, ...], Callable[..., Iterator[Row]]]] = {
     "polar": (("model", "of", *BIN, "law", "shape"), pairs),
     "generator": (("law", *BIN), generated),
     "loss": (("initialisation", "step", "mean", "low", "high"), losses),
+    "spectra": (("model", "projection", "place", "over_largest"), spectra),
     "layers": (
         ("model", "parent", "layer", "parent_layer", "projection", "matrices", "relative_change"),
         layers,

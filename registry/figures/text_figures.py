@@ -17,6 +17,7 @@ from registry.figures.figure_data import (
     generated_pair,
     in_order,
     label_table,
+    mean_spectra,
     path_plane,
     principal_plane,
     projection_pairs,
@@ -144,6 +145,15 @@ def densities(models: "Models") -> Iterator[str]:
         by_projection = weight_densities(name, fingerprint, WIDTH)
         for projection, density in by_projection.items():
             yield f"{heading(projection)}{curve_line(density.values)}"
+
+
+def spectra(models: "Models", rank: int = 16) -> Iterator[str]:
+    """Yield a falling curve for every projection, over its largest singular value."""
+    for name, fingerprint in models:
+        yield f"{name}, rank {rank}: singular values over the largest"
+        for projection, values in mean_spectra(name, fingerprint, rank).items():
+            shown = values[np.linspace(0, len(values) - 1, min(WIDTH, len(values))).astype(int)]
+            yield f"{heading(projection)}{curve_line(shown)}"
 
 
 def paths(models: "Models") -> Iterator[str]:

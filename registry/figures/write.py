@@ -21,6 +21,7 @@ TEXTS: dict[str, Callable[..., Iterable[str]]] = {
     "polar": text_figures.polar,
     "generator": text_figures.generated,
     "loss": text_figures.losses,
+    "spectra": text_figures.spectra,
     "layers": text_lineage.layers,
     "tree": text_lineage.tree,
     "atlas": text_lineage.atlas,

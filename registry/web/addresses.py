@@ -3,6 +3,8 @@
 from functools import lru_cache
 from urllib.parse import quote, urlencode
 
+from registry.numerics.tiles import WHOLE, Tile
+
 OWN_SUFFIXES = (".json", ".svg", ".csv")
 """With these end addresses of ours; of a name that ends so the dot is encoded."""
 DOTS = frozenset({".", ".."})
@@ -60,6 +62,21 @@ def pair(a: str, b: str) -> str:
 def edge(number: int) -> str:
     """Return the address of one step of a tree."""
     return f"/edge/{number}"
+
+
+def picture(name: str, kind: str) -> str:
+    """Return the address of a figure of a model, without .svg or .csv."""
+    return f"{model(name)}/figure/{kind}"
+
+
+def on_map(name: str) -> str:
+    """Return the address of the tile of the map that shows a model."""
+    return f"{model(name)}/atlas"
+
+
+def atlas(tile: Tile = WHOLE) -> str:
+    """Return the address of a tile of the map of all models."""
+    return f"/atlas/{tile.zoom}/{tile.column}/{tile.row}" if tile.zoom else "/atlas"
 
 
 def families(**parameters: str | None) -> str:

@@ -6,7 +6,19 @@ from fastapi import FastAPI
 
 from registry.database.reading_pool import Reader
 from registry.settings import tool_version
-from registry.web import adapters, fallback, home, identify, log, models, pairs, search, trees
+from registry.web import (
+    adapters,
+    atlas,
+    fallback,
+    figures,
+    home,
+    identify,
+    log,
+    models,
+    pairs,
+    search,
+    trees,
+)
 from registry.web.failures import add_failures
 from registry.web.guards import Guarded
 from registry.web.identify import Identifying
@@ -15,6 +27,8 @@ from registry.web.pages import Pages
 PARTS: tuple[Pages, ...] = (
     home.PAGES,
     search.PAGES,
+    figures.PAGES,
+    atlas.PAGES,
     trees.PAGES,
     adapters.PAGES,
     models.PAGES,
