@@ -26,7 +26,7 @@ SVG, CSV = "image/svg+xml", "text/csv; charset=utf-8"
 KEPT = 300  # drawings that are not drawn again
 WIDEST_LINE = 90  # characters of a sentence in place of a drawing
 ONE_AT_A_TIME = threading.Lock()
-"""Settings of matplotlib are the process's."""
+"""Settings of what draws are the process's."""
 
 
 class ModelKind(StrEnum):
