@@ -1092,6 +1092,15 @@ class EdgeNotFound(WebError):
     """There is no edge {number}; the page of a model links to its edges."""
 
 
+class PageBroken(WebError):
+    """This page could not be made, by a fault of the program; what its server says on stderr has
+    the details."""
+
+
+class CompareBusy(WebError):
+    """{count} pairs of models are being compared, and no more at once; ask again."""
+
+
 class IdentifyOff(WebError):
     """This server identifies nothing; start it with --allow-identify to have it read models."""
 

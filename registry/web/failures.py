@@ -1,5 +1,6 @@
 """Errors as answers: a page of one sentence, or the same as JSON."""
 
+import sys
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -12,6 +13,7 @@ from starlette.exceptions import HTTPException
 from registry.database.reading_pool import Reader
 from registry.errors import (
     AddressTooLong,
+    CompareBusy,
     DatabaseError,
     DatabaseGone,
     EdgeNotFound,
@@ -31,6 +33,7 @@ from registry.errors import (
     NotOnMap,
     NotUnicode,
     NoVerdict,
+    PageBroken,
     ParameterRefused,
     PoolBusy,
     QuestionTooLong,
@@ -58,6 +61,8 @@ STATUSES: dict[type[RegistryError], HTTPStatus] = {
     IdentifyOff: HTTPStatus.FORBIDDEN,
     IdentifyElsewhere: HTTPStatus.FORBIDDEN,
     SourceOutside: HTTPStatus.FORBIDDEN,
+    PageBroken: HTTPStatus.INTERNAL_SERVER_ERROR,
+    CompareBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     IdentifyBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     PoolBusy: HTTPStatus.SERVICE_UNAVAILABLE,
     QuestionTooLong: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -139,8 +144,15 @@ def misread(request: Request, exc: Any) -> Response:
     return failure_answer(ParameterRefused(name=name, reason=first["msg"]), request.url.path)
 
 
+def broken(request: Request, exc: Exception) -> Response:
+    """Answer a bug, of which stderr gets the traceback as of any other."""
+    sys.excepthook(type(exc), exc, exc.__traceback__)
+    return failure_answer(PageBroken(), request.url.path)
+
+
 def add_failures(app: FastAPI) -> None:
     """Have an application answer errors so."""
     app.add_exception_handler(RegistryError, refused)
     app.add_exception_handler(HTTPException, not_there)
     app.add_exception_handler(RequestValidationError, misread)
+    app.add_exception_handler(Exception, broken)

@@ -9,7 +9,7 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from registry.database.models import Summary, summary_of
-from registry.errors import ModelNotFound
+from registry.errors import CompareBusy, ModelNotFound
 from registry.lineage.verdict import Verdict
 from registry.report.verdicts import verdict_json
 from registry.report.wording import headline, verdict_lines
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PAGES = Pages()
 KEPT = 1000  # verdicts on pairs that are not compared again
 AT_ONCE = 2  # comparisons, which take a core each
+WAIT = 3.0  # seconds for one of these places
 PLACES = threading.BoundedSemaphore(AT_ONCE)
 
 Name = Annotated[str, Query(description="A registered model.")]
@@ -111,9 +112,13 @@ def compared(door: Door, a: Summary, b: Summary) -> Verdict:
     key = key_of(a, b)
     verdict = KEPT_VERDICTS.get(key)
     if verdict is None:
-        with PLACES:
+        if not PLACES.acquire(timeout=WAIT):
+            raise CompareBusy(count=AT_ONCE)
+        try:
             one, other = door.ask(lambda session: fingerprints(session, a.name, b.name))
             verdict = compare(one, other)
+        finally:
+            PLACES.release()
         KEPT_VERDICTS.keep(key, verdict)
     return verdict
 

@@ -1,6 +1,10 @@
 """registry.web.app: pages, their twins, what is refused, and the headers of every answer."""
 
 import pytest
+from fastapi.testclient import TestClient
+
+from registry.database.reading_pool import Reader
+from registry.web.app import application
 
 
 def test_a_page_has_a_twin(client):
@@ -73,3 +77,17 @@ def test_openapi_describes_every_twin(client):
     page = client.get("/docs").text
     assert all(path in page for path in paths)
     assert "<script" not in page
+
+
+def test_a_fault_of_the_program_is_a_page(reader, monkeypatch, capsys):
+    """A bug is answered with 500 and one sentence, without a traceback, which stderr has."""
+    client = TestClient(
+        application(reader), base_url="http://127.0.0.1", raise_server_exceptions=False
+    )
+    monkeypatch.setattr(Reader, "ask", lambda *_: 1 / 0)
+    page, twin = client.get("/models"), client.get("/models.json")
+    assert page.status_code == twin.status_code == 500
+    assert twin.json()["error"] == "PageBroken"
+    assert "ZeroDivisionError" not in page.text + twin.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "ZeroDivisionError" in capsys.readouterr().err
