@@ -1106,7 +1106,7 @@ class IdentifyOff(WebError):
 
 
 class IdentifyElsewhere(WebError):
-    """Only a page of this server, or who types the address, may have a model identified."""
+    """Pages of other sites may have nothing identified here; type the address, or use the form."""
 
 
 class IdentifyBusy(WebError):
