@@ -1,7 +1,6 @@
 """registry.bulk.run: one run over a list, in processes of this machine."""
 
-import os
-import signal
+import multiprocessing
 
 import pytest
 from checkpoints_made import llama, write_folder
@@ -81,12 +80,9 @@ def test_a_killed_worker_loses_nothing(url, tree):
 
     def kill_once(event):
         if isinstance(event, Started) and not killed:
-            import psutil
-
-            children = psutil.Process().children()
-            workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+            [worker] = multiprocessing.active_children()
             killed.append(event.task.source)
-            os.kill(workers[0].pid, signal.SIGKILL)
+            worker.kill()
 
     finished = []
 
