@@ -5,6 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/checkpoints"
 export PATH="$PWD/../../.venv/bin:$PATH"
 unset REGISTRY_DATABASE_URL
+export COLUMNS=100 NO_COLOR=1
 REGISTRY_DATA_DIR=$(mktemp -d)
 export REGISTRY_DATA_DIR
 trap 'registry db stop >/dev/null; rm -rf "$REGISTRY_DATA_DIR"' EXIT

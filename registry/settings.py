@@ -14,6 +14,8 @@ from registry.errors import BadSourceDate, NoSuchHome
 PASSWORD = re.compile(r"://[^:/?#]*:(.+)@|[?&]\w*password=([^&#]+)")
 """Of an address; an @ in it need not be written as %40."""
 
+WIDEST = 1 << 20  # columns that anybody asks for
+
 
 class LogFormat(StrEnum):
     """How what is said on stderr is written."""
@@ -64,6 +66,12 @@ def log_format() -> str | None:
 def database_url() -> str | None:
     """Return the Postgres to use (REGISTRY_DATABASE_URL), or None for the embedded one."""
     return os.environ.get("REGISTRY_DATABASE_URL") or None
+
+
+def columns() -> int | None:
+    """Return how wide a table may be (COLUMNS), or None where the terminal is to be asked."""
+    value = os.environ.get("COLUMNS", "")
+    return min(int(value), WIDEST) or None if value.isascii() and value.isdigit() else None
 
 
 def source_date() -> datetime | None:

@@ -48,6 +48,15 @@ def test_help_needs_nothing(option: str) -> None:
     assert not loaded((*SLOW, *NUMBERS, *DATABASE, *TALK), option)
 
 
+@pytest.mark.parametrize("words", ["registry ", "registry verify --cl", "registry identify ./"])
+def test_a_completion_needs_nothing(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A press of the tabulator waits for neither numbers nor a database."""
+    monkeypatch.setenv("_REGISTRY_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split(" ")) - 1))
+    assert not loaded((*SLOW, *NUMBERS, *DATABASE, *TALK))
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

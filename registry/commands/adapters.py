@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from registry.commands.naming import named_models
-from registry.commands.options import download_option, json_option, option
+from registry.commands.options import download_option, files, json_option, option
 from registry.commands.printing import show, show_json, show_text
 from registry.commands.versions import say_not_compared
 
 
 @click.command()
-@click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...")
+@click.argument("adapters", nargs=-1, required=True, metavar="ADAPTER...", shell_complete=files)
 @option(
     "--base",
     metavar="MODEL",
@@ -55,7 +55,7 @@ def lora(adapters: tuple[str, ...], base: str | None, like: int | None, json: bo
 
 
 @click.command("lora-init")
-@click.argument("base")
+@click.argument("base", shell_complete=files)
 @option(
     "--like",
     required=True,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from registry.commands.options import json_option, option
+from registry.commands.options import files, json_option, option
 from registry.commands.printing import json_text, show
 from registry.commands.versions import say_not_compared
 from registry.files import write_whole
@@ -63,7 +63,7 @@ def write_fingerprint(registry: "Registry", name: str, output: Path) -> dict[str
 
 
 @click.command("import")
-@click.argument("source", metavar="FILE|URL")
+@click.argument("source", metavar="FILE|URL", shell_complete=files)
 @option(
     "--rename",
     is_flag=True,

@@ -12,6 +12,7 @@ from registry.commands.measured_run import measured_run
 from registry.commands.options import (
     device_option,
     download_option,
+    files,
     json_option,
     option,
     python_options,
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, metavar="SOURCE...", shell_complete=files)
 @option(
     "--family",
     help="Family of the models [default: the declared base's, else the model's own name].",

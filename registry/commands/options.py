@@ -6,13 +6,16 @@ A parameter is named after its flag, so that its environment variable is too: `-
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from registry.commands.log_lines import Level
 from registry.commands.printing import say
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 Command = Callable[..., None]
 
@@ -141,7 +144,17 @@ full_option = option(
     help="Take all evidence, also of a large model where less decides.",
 )
 
-source_argument = click.argument("source")
+
+def files(
+    _ctx: click.Context, _parameter: click.Parameter, incomplete: str
+) -> "list[CompletionItem]":
+    """Return that a shell is to complete names of files."""
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+source_argument = click.argument("source", shell_complete=files)
 
 model_argument = click.argument("model")
 

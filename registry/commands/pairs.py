@@ -14,6 +14,7 @@ from registry.commands.options import (
     UNKNOWN,
     RenamedOption,
     check_format,
+    files,
     format_option,
     full_option,
     option,
@@ -32,8 +33,8 @@ VERIFIED = {"consistent": 0, "contradicted": 3, "undecidable": UNKNOWN}  # exit 
 
 
 @click.command()
-@click.argument("a")
-@click.argument("b")
+@click.argument("a", shell_complete=files)
+@click.argument("b", shell_complete=files)
 @quick_option
 @full_option
 @format_option(GITHUB)
@@ -116,7 +117,7 @@ def quick_look(
 
 
 @click.command()
-@click.argument("source", required=False)
+@click.argument("source", required=False, shell_complete=files)
 @option(
     "--claimed-base",
     cls=RenamedOption,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from registry.commands.naming import named_models
-from registry.commands.options import option, rank_option
+from registry.commands.options import files, option, rank_option
 from registry.commands.printing import say, show_text
 from registry.errors import ModelNotFound, NoMap, NoParentToDraw, NothingRegistered, WrongPicture
 from registry.figures.kinds import KINDS, Subject, Takes
@@ -23,7 +23,7 @@ MOST_DRAWN = 5000
 
 @click.command()
 @click.argument("kind", type=click.Choice(list(KINDS)))
-@click.argument("models", nargs=-1, metavar="[MODEL]...")
+@click.argument("models", nargs=-1, metavar="[MODEL]...", shell_complete=files)
 @option(
     "-o",
     "--output",

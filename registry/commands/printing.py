@@ -23,7 +23,7 @@ from registry.settings import LogFormat
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-PIPED_WIDTH = 100  # columns where there is no terminal to ask
+UNBOUND = 1 << 20  # columns where nobody asks for fewer: a program gets every row on one line
 NARROWEST = 40  # columns of a table, however narrow the terminal says that it is
 LONGEST_LINE = 4000  # characters
 YES = frozenset({"y", "yes"})
@@ -95,10 +95,15 @@ def line_of(text: str) -> str:
 
 
 def drawn(table: "RenderableType", stream: TextIO) -> str:
-    """Return a table as it is printed on a stream."""
+    """Return a table as it is printed on a stream: as wide as COLUMNS or the terminal say.
+
+    Elsewhere it is as wide as it is, with no row wrapped.
+    """
     from rich.console import Console
 
-    width = None if stream.isatty() else PIPED_WIDTH
+    width = settings.columns()
+    if width is None and not stream.isatty():
+        width = UNBOUND
     sheet = Sheet(stream)
     console = Console(file=sheet, highlight=False, width=width)
     console.width = max(console.width, NARROWEST)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from registry.commands.options import json_option, option
+from registry.commands.options import files, json_option, option
 from registry.commands.printing import invite, say_error, show_json_pieces, show_pieces, show_text
 from registry.errors import RegistryError, UnreadableFile
 
@@ -19,7 +19,7 @@ LEAVE = frozenset({r"\q", "exit", "quit", "exit;", "quit;"})
 
 
 @click.command()
-@click.argument("file", required=False)
+@click.argument("file", required=False, shell_complete=files)
 @option("-c", "--command", metavar="QUERY", help="The query, instead of a file's.")
 @option("--csv", is_flag=True, help="Print CSV: NULL is nothing, an empty text is two quotes.")
 @json_option

@@ -13,6 +13,7 @@ from registry.commands.options import (
     JUNIT,
     UNKNOWN,
     check_format,
+    files,
     format_option,
     full_option,
     json_option,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...", shell_complete=files)
 @option(
     "-k",
     "--nearest",

@@ -1,15 +1,18 @@
 """Tables and numbers for reading in a terminal. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich import box
+from rich.console import Console, ConsoleOptions
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-from registry.legible import glimpse
+from registry.legible import glimpse, shortened
 
-LONGEST_CELL = 300  # characters
+LONGEST_CELL = 300  # characters that a terminal gets
+WHOLE_CELL = 4000  # and a program
 LONGEST_LINE = 2000
 LONGEST_LIST = 5  # names that are written out
 UNITS = {1e12: "T", 1e9: "B", 1e6: "M", 1e3: "k"}
@@ -21,9 +24,19 @@ def lines(*texts: str, style: str = "") -> Text:
     return Text("\n".join(shown), style=style)
 
 
+class Cell(Text):
+    """The text of a cell, of which a terminal gets no more than fits a few lines."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Segment]:
+        """Draw it, for a program whole."""
+        if console.is_terminal and len(self) > LONGEST_CELL:
+            return Text(shortened(self.plain, LONGEST_CELL)).__rich_console__(console, options)
+        return super().__rich_console__(console, options)
+
+
 def cell(content: object) -> Text:
     """Return the content of a cell: brackets are no markup, and a long name is cut."""
-    return Text(glimpse(str(content), LONGEST_CELL))
+    return Cell(glimpse(str(content), WHOLE_CELL))
 
 
 def table(*columns: str, rows: Sequence[Sequence[Any]], right: Sequence[str] = ()) -> Table:

@@ -98,7 +98,6 @@ def test_a_terminal_without_unicode(tmp_path):
 def test_a_terminal_of_one_column(monkeypatch, capsys):
     """However narrow the terminal says that it is, a table keeps columns to be read in."""
     monkeypatch.setenv("COLUMNS", "1")
-    monkeypatch.setattr("registry.commands.printing.PIPED_WIDTH", 1)
     printed = run("inspect", MODEL).stdout
     assert NARROWEST >= max(map(len, printed.splitlines())) > NARROWEST // 2
 
