@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 WORKER = os.environ.get("PYTEST_XDIST_WORKER", "alone")
 numbers = count()
+for name in ("COLUMNS", "LINES"):  # readline sets them in the process that starts workers
+    os.environ.pop(name, None)
 settings.register_profile("random")
 settings.register_profile("same", derandomize=True)
 settings.load_profile(
