@@ -5,7 +5,8 @@
 ZOO is a folder that `python -m zoo ZOO` fills; its roots' edited children are made in FOLDER, once. Every child is compared
 with its root twice: by what is stored of both (fingerprints), and with the weights of both at hand. Thresholds and nulls are
 those of registry/lineage/edits.toml, which --calibrate prints from the calibration split; what is measured is the test
-split. Prints a table of what was said for each kind of child, and false alarms. Ends with one JSON line.
+split. Prints a table of what was said for each kind of child, false alarms, and what it costs, as a ratio. Ends with one
+JSON line.
 """
 
 import argparse
@@ -18,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from edited import nulls
+from edited import cost, nulls
 from edited.children import ROOTS, children
 from edited.told import Told, tell
 
@@ -54,7 +55,10 @@ def main() -> None:
     if options.calibrate:
         print(nulls.table(told), end="")
         return
-    answer = measured(told) | {"seconds": round(time.monotonic() - begin)}
+    largest = ROOTS["test"][1]
+    answer = measured(told)
+    answer["cost"] = cost.ratios(options.zoo / largest / "root", options.made / largest)
+    answer["seconds"] = round(time.monotonic() - begin)
     if not options.json:
         report(told)
     print(json.dumps(answer))
@@ -151,10 +155,10 @@ def report(told: Sequence[Told]) -> None:
     for grade in ("stored", "weights"):
         said = Counter((one.child.kind, one.said(grade)) for one in told)
         words = sorted({word for _, word in said})
-        print(f"\n{grade:20}" + "".join(f"{word:>20}" for word in words), file=sys.stderr)
+        print(f"\n{grade:24}" + "".join(f"{word:>24}" for word in words), file=sys.stderr)
         for kind in kinds_of(told):
-            numbers = "".join(f"{said[kind, word]:20}" for word in words)
-            print(f"{kind:20}{numbers}", file=sys.stderr)
+            numbers = "".join(f"{said[kind, word]:24}" for word in words)
+            print(f"{kind:24}{numbers}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,10 @@ class Weights:
         matrices = {}
         for held in layout_of(open_checkpoint(folder)).projections:
             values = tensors.get(held.entry.name)
-            if values is None or held.groups > 1:  # read from several, or interleaved: no view
+            if values is None:  # read from several tensors
+                continue
+            if held.groups > 1:  # interleaved: no view of one projection
+                matrices[Place(held.layer, "+".join(held.parts), None)] = values
                 continue
             cut = held.cut(values)
             for projection, expert, matrix in zip(held.parts, held.experts, cut, strict=True):

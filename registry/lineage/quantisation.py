@@ -85,7 +85,7 @@ def levels_of(stored: str | None) -> str | None:
 def stated_otherwise(comparison: ModelComparison, bits: float) -> str | None:
     """Return the precision that a file states where its values have fewer bits; else None."""
     model = comparison.a.model
-    if is_stored_quantised(comparison):
+    if model.stored is not None:
         stated = stated_bits(model.stored)
         return model.stored if stated and bits < stated else None
     is_float8 = FLOAT8.search(model.dtype) is not None

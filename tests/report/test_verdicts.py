@@ -164,3 +164,18 @@ def test_a_merge_has_the_shares_of_all_parents():
     assert change_json(even)["by_layer"] is None
     layers = replace(even, by_layer=((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
     assert change_json(layers)["by_layer"] == [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]
+
+
+def test_the_numbers_of_a_change():
+    """They stand in the table of evidence and beside the change in JSON, with what the file states."""
+    line = Evidence(
+        EvidenceKind.DISTINCT_VALUES, 0.2, null=0.98, p_value=0.01, strongest=0.97, pairs=99
+    )
+    change = Change(ChangeKind.QUANTISED, 4, evidence=(line,), stated="bfloat16")
+    verdict = replace(VERDICT, changes=(change,))
+    assert "20.0% of the base's distinct values" in drawn(verdict_table("a", verdict))
+    content = change_json(change)
+    assert content["stated"] == "bfloat16"
+    (number,) = content["evidence"]
+    assert (number["name"], number["null"], number["p_value"]) == ("distinct values", 0.98, 0.01)
+    assert "evidence" not in change_json(Change(ChangeKind.FINE_TUNED, 0.1))
