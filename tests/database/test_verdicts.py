@@ -84,7 +84,7 @@ def test_analysts_find_kinds_and_numbers(session, url):
     session.commit()
     with psycopg.connect(url) as connection:
         how, line = connection.execute("SELECT how, evidence -> 1 FROM verdicts").fetchone()
-    assert how == ["fine-tuned", "layers removed", "merged"]
+    assert how == ["fine-tuned", "layers removed", "merged", "quantised"]
     assert line == {
         "name": "spectra", "direction": "lower", "value": 0.15, "null": 0.23, "p_value": 0.01,
         "strongest": 0.2, "pairs": 9,
