@@ -1,8 +1,8 @@
 """A registry of many models for benchmarks of its web page, written by plain SQL: vectors, verdicts, trees and layers.
 
 Families have fifty models, in a tree where each has up to three children; names are those of hub ids. Every model has
-a verdict with evidence, relatives and changes, an edge, a source and a line of the log, and 28 matrices of four layers
-where it is one of `layered`.
+a verdict with evidence, relatives and changes, an edge, a claimed base, a source and a line of the log, and 28 matrices
+of four layers where it is one of `layered`.
 """
 
 from sqlalchemy import Engine, text
@@ -46,12 +46,20 @@ STATEMENTS = (
     """,
     """
     INSERT INTO registry_tables.clusterings (model_id, rank, shares, labels, labels3, inertia, margin)
-    SELECT p.id, 16, f.std, array_fill(1, ARRAY[28]), array_fill(1, ARRAY[28]), 0.1, 0.1
-    FROM placed AS p JOIN registry_tables.fingerprints AS f ON f.model_id = p.id
+    SELECT p.id, 16, f.std, l.labels, l.labels, 0.1, 0.1
+    FROM placed AS p JOIN registry_tables.fingerprints AS f ON f.model_id = p.id,
+        LATERAL (SELECT CASE WHEN p.number % greatest(1, :models / :layered) = 0
+            THEN array_fill(1, ARRAY[28]) ELSE '{}' END AS labels) AS l
     """,
     """
     INSERT INTO registry_tables.sources (model_id, name, source, host, size, format)
     SELECT id, name, name, 'hub.example', 2000000000, 'safetensors' FROM placed
+    """,
+    """
+    INSERT INTO registry_tables.claims (model_id, source_id, claim, value, made_by)
+    SELECT m.id, s.id, 'base_model', m.declared_base, 'card'
+    FROM registry_tables.models AS m JOIN registry_tables.sources AS s ON s.model_id = m.id
+    WHERE m.declared_base IS NOT NULL
     """,
     """
     INSERT INTO registry_tables.events (actor, action, model, model_id, family, details)
