@@ -67,8 +67,8 @@ KINDS: dict[str, Maker] = {
         after=f"{VERSION}:{name_of(draw.randrange(models))}"
     ),
 }
-TILES = re.compile(r"/atlas/\{(\w+)\}/\{(\w+)\}/\{(\w+)\}(\.\w+)?")
-"""The address of a tile of the atlas, as OpenAPI has it: zoom, column, row."""
+TILES = re.compile(r"/atlas/\{(\w+)\}/\{(\w+)\}/\{(\w+)\}\.json")
+"""The twin of a tile of the atlas, as OpenAPI has it: zoom, column, row."""
 DEEPEST = 6
 
 
@@ -207,7 +207,7 @@ def tile_maker(paths: dict[str, Any]) -> Maker | None:
     for path in paths:
         match = TILES.fullmatch(path)
         if match:
-            return lambda draw, _: tile_path(path, match.groups()[:3], draw)
+            return lambda draw, _: tile_path(path, match.groups(), draw)
     return None
 
 
