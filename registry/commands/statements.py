@@ -84,12 +84,15 @@ def export_statement(
     text = None if card is None else read_card(card)
 
     from registry import Registry
+    from registry.report.statement_wording import NO_FILES
     from registry.statements.predicate import as_text, stamp
 
     with Registry() as registry:
         [named] = named_models(registry, (model,)).models
         account = registry.account(named, files=files, download=download)
         not_compared = say_not_compared(registry)
+    if files and not account.files:
+        say_note(NO_FILES, "NoFiles")
     if format == CARD:
         if card is None or text is None:
             show_head(account, output, json=json)

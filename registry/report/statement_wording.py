@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from registry.workflows.account_lines import Kin
 
 NO_BASE = "no base is known of which the card could tell"
+NO_FILES = "no file of these weights lies on this machine, so none is stated"
 CARD_AGREES = "{path} says so already"
 CARD_WRITTEN = "wrote {path}"
 DESCENDANTS = {

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 from registry.legible import json_legible
 from registry.lineage.verdict import Change, Evidence, Verdict
@@ -216,4 +217,4 @@ def package_url(place: Place | None) -> str | None:
     """Return the package URL of a model on the hub; None of any other."""
     if place is None or place.hub_id is None:
         return None
-    return f"pkg:huggingface/{place.hub_id}@{place.revision}"
+    return f"pkg:huggingface/{quote(place.hub_id)}@{quote(place.revision or '')}"

@@ -1,5 +1,6 @@
 """Relatives of a model sorted by who came first: ancestors, descendants, and those left open."""
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -40,7 +41,7 @@ class Place:
         cached = CACHED.search(self.source)
         if cached:
             return cached["id"].replace("--", "/")
-        return None if is_path(self.source) else self.source.partition(":")[0]
+        return None if is_path(self.source) else re.split(r"[:#@]", self.source)[0]
 
     @property
     def address(self) -> str | None:

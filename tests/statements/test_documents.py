@@ -130,6 +130,8 @@ def test_a_model_of_the_hub_has_an_address():
         assert "secret" not in made(form, at_home)
     cached = Place("/home/me/hub/models--org--child/snapshots/1", "c" * 40, "machine")
     assert (cached.hub_id, cached.address) == ("org/child", None)
+    for source in ("org/child:a.gguf", "org/child#vision", "org/child@main"):
+        assert Place(source, "c", "huggingface.co").hub_id == "org/child"
 
 
 def test_relationships_of_spdx():
