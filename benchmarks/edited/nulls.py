@@ -9,11 +9,11 @@ from edited.told import Told
 
 HEADER = """\
 # What ordinary children of a known parent come to - fine-tunes of all weights or some, LoRAs of rank 1 to 64 merged into
-# it, quantisation, pruning, noise - beside which edits are named: made by `python benchmarks/edits.py ZOO --calibrate` from
-# the calibration split of its zoo. Of `children`, one in twenty comes to more than `start` (to less, where lower values
-# speak for an edit), and the most to `strongest`. Directions that hold a change: of children that are of no low rank by
-# their making. What so many directions share: of LoRAs of no lower rank; what stood there and what was lost: of LoRAs.
-# Distinct values of int8, fp8 and int4: of children that have so many. `sketches`: by what is stored.
+# it, quantisation, pruning, noise - beside which edits are named: made by `python benchmarks/edits.py ZOO --made FOLDER
+# --calibrate` from the calibration split of its zoo. Of `children`, one in twenty comes to more than `start` (to less,
+# where lower values speak for an edit), and the most to `strongest`. Directions that hold a change: of children that are
+# of no low rank by their making. What so many directions share: of LoRAs of no lower rank; what stood there and what was
+# lost: of LoRAs. Distinct values of int8, fp8 and int4: of children that have so many. `sketches`: by what is stored.
 """
 MOST_WEIGHED = 8  # directions that have a null in what the weights show
 MOST_SKETCHED = 3
