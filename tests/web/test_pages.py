@@ -45,6 +45,7 @@ def test_every_page_and_its_twin_are_there(client, path):
     assert answer.json()["schema_version"] == 3
 
 
+@pytest.mark.slow
 def test_every_link_leads_somewhere(client):
     """All links of all pages, followed once each from the way in, are answered."""
     waiting, seen = ["/models"], set()
