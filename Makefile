@@ -62,7 +62,7 @@ examples: setup ## Train the example checkpoints anew (five minutes on two cores
 docs: setup ## Generate docs/commands.md, architectures.md and formats.md
 	PYTHONPATH=. $(BIN)/python docs/generate.py
 
-images: setup ## Draw docs/images and write docs/figures.md
+images: setup ## Draw docs/images, and take pictures of the web page
 	PYTHONPATH=. $(BIN)/python docs/images.py
 
 clean: ## Remove what make has made

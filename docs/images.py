@@ -1,18 +1,19 @@
-"""Draw docs/images and write figures.md.
+"""Draw docs/images, and take pictures of the web page.
 
     python docs/images.py [DATA]
 
 Figures of the examples are always drawn, those of published models where DATA, a folder of them, is
-given.
+given. docs/screens.py takes the pictures, of a registry that it makes up, where there is Chromium.
 """
 
+import subprocess
 import sys
 from pathlib import Path
 
 import registry
 from registry.figures.benchmark_figures import read_losses
 from registry.figures.draw import as_figure
-from registry.figures.kinds import KINDS, Subject
+from registry.figures.kinds import Subject
 from registry.figures.style import DOTS, save
 from registry.workflows.adapters import read_adapter
 
@@ -20,12 +21,14 @@ PAGES = Path(__file__).parent
 EXAMPLES = PAGES.parent / "examples" / "checkpoints"
 LOSSES = PAGES.parent / "benchmarks" / "results" / "lora-init-epyc-zen4-2-cores.json"
 MODELS = ("llama-small", "qwen-small", "phi-small")
+PAIR = ("llama-tiny-code", "llama-tiny")
 OF_EXAMPLES = (
     "densities",
     "std",
     "pca",
     "labels",
     "clusters",
+    "spectra",
     "distances",
     "laws",
     "generator",
@@ -47,13 +50,6 @@ RUN = (
     "LaziestCactus*checkpoint-2500_*",
     "LaziestCactus*checkpoint-7500_*",
 )
-PAGE = """# Figures
-
-`registry plot KIND MODEL...` draws these for any model, with `-o FILE` as .svg or .png, without it
-as lines of text. Here they are drawn by `make images`, those of published models by `python
-docs/images.py DATA`. Colours are Okabe and Ito's; hatches, markers and dashes separate series in
-grey.
-"""
 
 
 def main() -> None:
@@ -63,10 +59,12 @@ def main() -> None:
     for kind in OF_EXAMPLES:
         draw(kind, subject, f"{kind}.svg")
 
+    pair = tuple((name, registry.fingerprint(EXAMPLES / name)) for name in PAIR)
+    draw("layers", Subject(pair), "layers.svg")
     if len(sys.argv) > 1:
         published(Path(sys.argv[1]))
         run(Path(sys.argv[1]))
-    (PAGES / "figures.md").write_text(page(), encoding="utf-8")
+    subprocess.run([sys.executable, PAGES / "screens.py"], check=True)  # noqa: S603  # our own
 
 
 def draw(kind: str, subject: Subject, name: str, dpi: int = DOTS) -> None:
@@ -99,22 +97,6 @@ def run(data: Path) -> None:
         if adapter.run_step and adapter.delta:
             points.append((str(adapter.run_step.step), adapter.delta))
     draw("paths", Subject(tuple(points)), "adapters-paths.svg")
-
-
-def page() -> str:
-    """figures.md: every kind with what it shows."""
-    parts = [PAGE]
-    for kind, row in KINDS.items():
-        names = [
-            f"{before}{kind}.{end}"
-            for before in ("", "published-", "adapters-")
-            for end in ("svg", "png")
-        ]
-        shown = [
-            f"![{name}](images/{name})" for name in names if (PAGES / "images" / name).is_file()
-        ]
-        parts.append(f"## `{kind}`\n\nAs paper {row.source}.\n\n" + "\n\n".join(shown) + "\n")
-    return "\n".join(parts)
 
 
 if __name__ == "__main__":
