@@ -10,9 +10,9 @@ from registry.commands.printing import show
 @option("--anew", is_flag=True, help="Lay all of it out again [default: if many came since].")
 @json_option
 def atlas(anew: bool, json: bool) -> None:
-    """Put all registered models onto a map, with like weights beside each other.
+    """Draw the map of all registered models.
 
-    Models that came since the map was drawn are placed amid those that they are like. `registry
+    Like weights stand beside each other. Models that came since the map was drawn are placed amid those that they are like. `registry
     plot atlas` draws it, `registry serve` shows it; analysts read the view atlas.
 
     \b
