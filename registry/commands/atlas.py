@@ -12,8 +12,9 @@ from registry.commands.printing import show
 def atlas(anew: bool, json: bool) -> None:
     """Draw the map of all registered models.
 
-    Like weights stand beside each other. Models that came since the map was drawn are placed amid those that they are like. `registry
-    plot atlas` draws it, `registry serve` shows it; analysts read the view atlas.
+    Like weights stand beside each other. Models that came since the map was drawn are placed amid
+    those that they are like. `registry plot atlas` draws it, `registry serve` shows it; analysts
+    read the view atlas.
 
     \b
     Example: registry atlas
