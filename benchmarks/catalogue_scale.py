@@ -28,7 +28,7 @@ from registry.catalogues.columns import TYPES, parts
 from registry.catalogues.fields import fixed
 from registry.catalogues.flat import Flat, Flats
 from registry.catalogues.writer import Writer
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
 from registry.workflows import catalogues
 
 GROUP = 10_000

@@ -36,8 +36,8 @@ from sqlalchemy.orm import Session
 
 from registry.catalogues.importing import store_catalogue
 from registry.catalogues.opened import opened
-from registry.database import fingerprints, models
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
+from registry.database.stored import fingerprints, models
 from registry.errors import CatalogueError, UnreadableFile
 from registry.workflows import catalogues
 

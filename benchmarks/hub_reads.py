@@ -11,7 +11,7 @@ import numpy as np
 import registry
 from registry.architectures.layout import require_projections
 from registry.checkpoints import open_checkpoint
-from registry.database.near_models import NamedModel
+from registry.database.searching.near_models import NamedModel
 from registry.errors import BrokenFingerprintFile, FingerprintVersionDiffers, QuickNeedsModel
 from registry.files import write_whole
 from registry.fingerprints import serialised

@@ -10,9 +10,10 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 
 from registry.architectures.roles import PROJECTIONS
-from registry.database import fingerprints, near_sketches
-from registry.database.origin import Origin
-from registry.database.transactions import in_transaction
+from registry.database.connecting.transactions import in_transaction
+from registry.database.searching import near_sketches
+from registry.database.stored import fingerprints
+from registry.database.stored.origin import Origin
 from registry.fingerprints.record import VERSION, Branch, Clustering, Fingerprint, Matrix
 from registry.numerics.unit_vectors import unit
 

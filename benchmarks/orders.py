@@ -31,9 +31,9 @@ from families_made import fingerprints, origin
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from registry.database import models
-from registry.database.connection import open_database
-from registry.database.schema import Model
+from registry.database.connecting.connection import open_database
+from registry.database.stored import models
+from registry.database.tables.schema import Model
 from registry.fingerprints.record import Fingerprint
 from registry.workflows import ingest, rejudge
 from registry.workflows.ingest import store

@@ -12,7 +12,7 @@ from matrices import array, projections
 from safetensors.numpy import save_file
 
 import registry
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
 from registry.fingerprints.record import Fingerprint
 
 WORDS, HEAD = 32_000, 64

@@ -30,9 +30,9 @@ from made_families import KINDS, Block, blocks, unit_rows
 from made_models import complete, invented, register_family
 from sqlalchemy import Engine
 
-from registry.database import search_indexes
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
 from registry.database.embedded.server import Server
+from registry.database.searching import search_indexes
 from registry.fingerprints.record import Fingerprint
 from registry.workflows.identify import identify
 

@@ -25,11 +25,11 @@ from made_models import LAYERS, digest_of, direction, invented
 from sqlalchemy import Engine, text
 
 from registry.architectures.roles import PROJECTIONS
-from registry.database import fingerprints
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
+from registry.database.connecting.transactions import in_transaction
 from registry.database.embedded.server import Server
-from registry.database.origin import Origin
-from registry.database.transactions import in_transaction
+from registry.database.stored import fingerprints
+from registry.database.stored.origin import Origin
 from registry.fingerprints.histogram_record import Histogram
 from registry.fingerprints.outline import OWN_AXES
 from registry.fingerprints.record import Branch, Fingerprint, Space, Tensor

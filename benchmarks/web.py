@@ -31,7 +31,7 @@ import numpy as np
 import psutil
 from web_registry import FAMILY, fill, name_of
 
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
 from registry.fingerprints.record import VERSION
 from registry.web import addresses
 from registry.workflows.search import build_indexes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psycopg
 
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
 from registry.database.embedded.server import Server
 
 INTRODUCTION = Path(__file__).with_name("schema_introduction.md")

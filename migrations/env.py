@@ -172,7 +172,7 @@ given = context.config.attributes.get("connection")
 if given is not None:
     migrate(given)
 else:
-    from registry.database.schema import Base
+    from registry.database.tables.schema import Base
 
     context.config.attributes["metadata"] = Base.metadata
     url = os.environ["REGISTRY_DATABASE_URL"].replace("postgres://", "postgresql://", 1)

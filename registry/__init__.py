@@ -65,8 +65,8 @@ if TYPE_CHECKING:
     from registry.api.functions import compare, compare_quickly, fingerprint, inspect
     from registry.api.registry import Registry
     from registry.architectures.inspection import Inspection
-    from registry.database.fingerprints import Outcome
-    from registry.database.models import Summary
+    from registry.database.stored.fingerprints import Outcome
+    from registry.database.stored.models import Summary
     from registry.fingerprints.record import Fingerprint
     from registry.lineage.verdict import Verdict
     from registry.workflows.identify import Identification
@@ -95,10 +95,10 @@ HOMES = {
     "Identification": "registry.workflows.identify",
     "Ingested": "registry.workflows.ingest",
     "Inspection": "registry.architectures.inspection",
-    "Outcome": "registry.database.fingerprints",
+    "Outcome": "registry.database.stored.fingerprints",
     "Registry": "registry.api.registry",
     "Resolved": "registry.workflows.resolve",
-    "Summary": "registry.database.models",
+    "Summary": "registry.database.stored.models",
     "Verdict": "registry.lineage.verdict",
     "compare": "registry.api.functions",
     "compare_quickly": "registry.api.functions",

@@ -16,7 +16,7 @@ from checkpoints_made import llama, write_folder
 from hypothesis import settings
 from places import DATA, EXAMPLES, execute
 
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
 from registry.database.embedded.server import Server
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ class Analysis(Room):
 
         values: stand where the query has %s. Raises QueryFailed.
         """
-        from registry.database import analysis  # noqa: PLC0415  # a query alone pays for it
-        from registry.database.statements import Statement  # noqa: PLC0415
+        from registry.database.keeping import analysis  # noqa: PLC0415  # a query alone pays for it
+        from registry.database.keeping.statements import Statement  # noqa: PLC0415
 
         statement = Statement(query, 0)
         with analysis.session_on(self._engine) as session:

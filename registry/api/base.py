@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, TypeVar
 
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from registry.bulk.run import Summary, Watch
     from registry.bulk.start import Sharing
     from registry.bulk.wanted import Wanted
-    from registry.database.runs import Job, Run
+    from registry.database.keeping.runs import Job, Run
     from registry.fingerprints.from_source import Options
     from registry.workflows.ingest import Ingested
 
@@ -61,12 +61,12 @@ class Bulk(Room):
 
     def runs(self, *, most: int = 20) -> "list[Run]":
         """Return the newest bulk runs, the newest first."""
-        from registry.database import runs
+        from registry.database.keeping import runs
 
         return self._answer(partial(runs.runs, most=most))
 
     def jobs(self, run: int, *, failed: bool = False) -> "list[Job]":
         """Return what became of the sources of a run, or only of those that failed."""
-        from registry.database import runs
+        from registry.database.keeping import runs
 
         return self._answer(partial(runs.jobs, run=run, failed=failed))

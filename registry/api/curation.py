@@ -5,16 +5,16 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from registry.api.base import Room
-from registry.database.transactions import in_transaction
+from registry.database.connecting.transactions import in_transaction
 from registry.errors import FamilyNotFound, ModelNotFound, RegistryError, TagNotFound
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from registry.database.curation import Done
-    from registry.database.curation_answers import Remarks
-    from registry.database.models import Summary
-    from registry.database.sources import Source
+    from registry.database.curating.curation import Done
+    from registry.database.curating.curation_answers import Remarks
+    from registry.database.stored.models import Summary
+    from registry.database.stored.sources import Source
     from registry.workflows.claims import CheckedClaim
     from registry.workflows.well_known import WellKnown
 
@@ -26,7 +26,7 @@ class Curation(Room):
 
     def sources(self, name: str | None = None) -> "list[Source]":
         """Return where all models, or one of them, were seen: equal weights under any name."""
-        from registry.database import sources
+        from registry.database.stored import sources
 
         return self._answer(partial(sources.sources_of, name=name))
 
@@ -48,43 +48,43 @@ class Curation(Room):
 
     def is_empty(self) -> bool:
         """Return whether no model is registered."""
-        from registry.database import models
+        from registry.database.stored import models
 
         return self._answer(models.none_registered)
 
     def rename(self, name: str, new: str) -> "Done":
         """Give a model another name; verdicts on others follow."""
-        from registry.database import curation
+        from registry.database.curating import curation
 
         return self._change(partial(curation.rename, name=name, new=new), ModelNotFound)
 
     def move(self, name: str, family: str) -> "Done":
         """Put a model into a family that stays, whatever its root is."""
-        from registry.database import curation
+        from registry.database.curating import curation
 
         return self._change(partial(curation.move, name=name, family=family))
 
     def tag(self, name: str, tags: Sequence[str]) -> "Done":
         """Put tags on a model."""
-        from registry.database import curation
+        from registry.database.curating import curation
 
         return self._change(partial(curation.tag, name=name, tags=tags))
 
     def untag(self, name: str, tags: Sequence[str]) -> "Done":
         """Take tags off a model."""
-        from registry.database import curation
+        from registry.database.curating import curation
 
         return self._change(partial(curation.untag, name=name, tags=tags), TagNotFound)
 
     def note(self, name: str, text: str) -> "Done":
         """Write a note on a model."""
-        from registry.database import curation
+        from registry.database.curating import curation
 
         return self._change(partial(curation.note, name=name, text=text))
 
     def merge_families(self, source: str, target: str) -> "Done":
         """Put all models of one family into another, where they stay."""
-        from registry.database import curation
+        from registry.database.curating import curation
 
         merge = partial(curation.merge_families, source=source, target=target)
         return self._change(merge, FamilyNotFound)
@@ -103,19 +103,19 @@ class Curation(Room):
 
     def summary(self, name: str) -> "Summary":
         """Return a registered model without its statistics, by name or digits of its digest."""
-        from registry.database import models
+        from registry.database.stored import models
 
         return self._answer(partial(models.summary_of, name=name))
 
     def remarks(self, name: str) -> "Remarks":
         """Return the tags and notes on a model."""
-        from registry.database.curation_answers import remarks_on
+        from registry.database.curating.curation_answers import remarks_on
 
         return self._answer(partial(remarks_on, name=name))
 
     def tags(self) -> dict[tuple[str, int], tuple[str, ...]]:
         """Return the tags of all models that have some, by name and fingerprint version."""
-        from registry.database.curation_answers import tags_by_model
+        from registry.database.curating.curation_answers import tags_by_model
 
         return self._answer(tags_by_model)
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from registry.api.base import Room
 
 if TYPE_CHECKING:
-    from registry.database.atlas import MapTile
-    from registry.database.trees import Event, Tree
+    from registry.database.lineage.trees import Event, Tree
+    from registry.database.pages.atlas import MapTile
     from registry.numerics.tiles import Tile
     from registry.workflows.atlas import MapDrawn
     from registry.workflows.rejudge import Rejudged
@@ -21,19 +21,19 @@ class Lineage(Room):
 
     def tree(self, name: str | None = None) -> "Tree":
         """Return what was made from what: the tree that a model stands in, or all trees."""
-        from registry.database import trees
+        from registry.database.lineage import trees
 
         return self._answer(partial(trees.tree, name=name))
 
     def family_tree(self, family: str) -> "Tree":
         """Return what was made from what within a family."""
-        from registry.database import trees
+        from registry.database.lineage import trees
 
         return self._answer(partial(trees.tree_of_family, family=family))
 
     def parent(self, name: str) -> str | None:
         """Return the registered model that another was made from; None where none is known."""
-        from registry.database import trees
+        from registry.database.lineage import trees
 
         return self._answer(partial(trees.main_parent, name=name))
 
@@ -45,14 +45,14 @@ class Lineage(Room):
 
     def atlas(self, tile: "Tile | None" = None, *, most: int | None = None) -> "MapTile":
         """Return the map as `draw_map` left it, or a tile; so many models at most, thinned."""
-        from registry.database import atlas
+        from registry.database.pages import atlas
         from registry.numerics.tiles import WHOLE
 
         return self._answer(partial(atlas.map_tile, tile=tile or WHOLE, most=most))
 
     def log(self, name: str | None = None, *, most: int = 20) -> "list[Event]":
         """Return what was changed, by whom and why, the newest first: of one model, or of all."""
-        from registry.database import trees
+        from registry.database.lineage import trees
 
         return self._answer(partial(trees.log, name=name, most=most))
 

@@ -15,18 +15,18 @@ from registry.api.catalogues import Catalogues
 from registry.api.curation import Curation
 from registry.api.lineage import Lineage
 from registry.api.statements import Statements
-from registry.database.connection import open_whole
+from registry.database.connecting.connection import open_whole
 from registry.settings import tool_version
 
 if TYPE_CHECKING:
     from registry.characteristic.dsv import DsvResult
     from registry.characteristic.groups import Characteristic
-    from registry.database.described import Described
-    from registry.database.fingerprints import Stored
-    from registry.database.found_models import Found
-    from registry.database.listing import Overview
-    from registry.database.models import FamilySummary, Summary
-    from registry.database.verdicts import StoredVerdict
+    from registry.database.lineage.verdicts import StoredVerdict
+    from registry.database.searching.found_models import Found
+    from registry.database.stored.described import Described
+    from registry.database.stored.fingerprints import Stored
+    from registry.database.stored.listing import Overview
+    from registry.database.stored.models import FamilySummary, Summary
     from registry.fingerprints.from_source import Options
     from registry.fingerprints.record import Fingerprint, NamedFingerprint
     from registry.lineage.adapter_comparison import ComparedAdapter
@@ -167,7 +167,7 @@ class Registry(Bulk, Lineage, Curation, Catalogues, Analysis, Statements):
 
     def explain(self, name: str) -> "StoredVerdict":
         """Return a registered model, the verdict that was stored with it, and when it was given."""
-        from registry.database import verdicts
+        from registry.database.lineage import verdicts
 
         return self._answer(lambda session: verdicts.kept_verdict(session, name))
 
@@ -230,50 +230,50 @@ class Registry(Bulk, Lineage, Curation, Catalogues, Analysis, Statements):
 
     def show(self, name: str) -> "Stored":
         """Return a registered model and its fingerprint, by name or first digits of its digest."""
-        from registry.database import fingerprints
+        from registry.database.stored import fingerprints
 
         return self._answer(lambda session: fingerprints.load(session, name))
 
     def described(self, name: str) -> "Described":
         """Return a registered model, its fingerprint, tags, notes and sources, at one moment."""
-        from registry.database import described
+        from registry.database.stored import described
 
         return self._answer(lambda session: described.described(session, name))
 
     def outdated(self, names: Sequence[str] = ()) -> "list[Summary]":
         """Return the models, all or of those named, that `upgrade` reads again, by name."""
-        from registry.database import versions
+        from registry.database.stored import versions
 
         old_models = self._answer(lambda session: versions.old_models(session, names))
         return [old.model for old in old_models]
 
     def not_compared(self) -> dict[int, int]:
         """Return how many models have fingerprints of other versions, by version."""
-        from registry.database import versions
+        from registry.database.stored import versions
 
         return self._answer(versions.not_compared)
 
     def models(self) -> "list[Summary]":
         """Return all registered models, of any fingerprint version, by family and name."""
-        from registry.database import models
+        from registry.database.stored import models
 
         return self._answer(models.listing)
 
     def overview(self) -> "Overview":
         """Return all registered models, their tags, and those not compared, at one moment."""
-        from registry.database import listing
+        from registry.database.stored import listing
 
         return self._answer(listing.overview)
 
     def search(self, where: str = "", *, near: str = "") -> "list[Found]":
         """Return the models that fit a search, by name, or by distance from a model."""
-        from registry.database import found_models
+        from registry.database.searching import found_models
 
         search = found_models.Search(where, near, most=found_models.ALL)
         return self._answer(lambda session: list(found_models.found_models(session, search).models))
 
     def families(self) -> "list[FamilySummary]":
         """Return all families and their models."""
-        from registry.database import models
+        from registry.database.stored import models
 
         return self._answer(models.families)

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Engine
 
 from registry.bulk.wanted import Task
-from registry.database.curation import tag
-from registry.database.transactions import in_transaction
+from registry.database.connecting.transactions import in_transaction
+from registry.database.curating.curation import tag
 from registry.errors import (
     CheckpointError,
     DatabaseFault,

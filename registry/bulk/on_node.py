@@ -14,7 +14,7 @@ from registry.bulk.job import Result, Work, ingest_task
 from registry.bulk.survey import local_path
 from registry.bulk.wanted import Task
 from registry.bulk.workers import Forwarding, Reporter
-from registry.database.connection import open_whole
+from registry.database.connecting.connection import open_whole
 from registry.errors import NodeDiffers, NotOnNode, RegistryError
 from registry.notices import LOGGER, SourceRepeated, SpooledOnNode
 

@@ -13,11 +13,11 @@ from registry.bulk.job import Result
 from registry.bulk.names import check_apart, name_of, named
 from registry.bulk.survey import Reading, surveyed
 from registry.bulk.wanted import Task, Wanted
-from registry.database import runs
-from registry.database.models import registered_names
-from registry.database.names import check_names, check_source, check_tags
-from registry.database.runs import Failure
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
+from registry.database.keeping import runs
+from registry.database.keeping.runs import Failure
+from registry.database.stored.models import registered_names
+from registry.database.stored.names import check_names, check_source, check_tags
 from registry.errors import RegistryError
 
 T = TypeVar("T")

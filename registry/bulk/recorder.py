@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from registry.bulk.job import Result
-from registry.database import runs
-from registry.database.patience import ask_once
-from registry.database.runs import Ending, NewJob
-from registry.database.transactions import in_transaction
+from registry.database.connecting.patience import ask_once
+from registry.database.connecting.transactions import in_transaction
+from registry.database.keeping import runs
+from registry.database.keeping.runs import Ending, NewJob
 from registry.errors import DatabaseFault
 
 EVERY = 1.0  # seconds between two transactions

@@ -14,9 +14,9 @@ from registry.bulk.job import Result
 from registry.bulk.plan import Plan
 from registry.bulk.recorder import Recorder
 from registry.bulk.wanted import Task
-from registry.database import runs
-from registry.database.runs import Ending, NewRun
-from registry.database.transactions import check_answers, in_transaction
+from registry.database.connecting.transactions import check_answers, in_transaction
+from registry.database.keeping import runs
+from registry.database.keeping.runs import Ending, NewRun
 from registry.errors import RegistryError, WorkerLost
 from registry.notices import RunPaused, SourceRepeated, notify
 from registry.workflows import flush

@@ -16,11 +16,11 @@ from registry.bulk.run import Summary, Watch, run
 from registry.bulk.survey import Reading
 from registry.bulk.wanted import Wanted
 from registry.bulk.workers import LocalCrew
-from registry.database import runs
-from registry.database.models import registered_names
-from registry.database.names import check_names
-from registry.database.runs import NewRun
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
+from registry.database.keeping import runs
+from registry.database.keeping.runs import NewRun
+from registry.database.stored.models import registered_names
+from registry.database.stored.names import check_names
 from registry.errors import NothingFailed
 from registry.fingerprints.device import cores
 from registry.fingerprints.from_source import Options

@@ -22,7 +22,7 @@ from registry.bulk.crew import Ended, Event, Lost, Progressed, Said, Started
 from registry.bulk.job import Result, Work, ingest_task
 from registry.bulk.memory import free, needed
 from registry.bulk.wanted import Task
-from registry.database.connection import open_whole
+from registry.database.connecting.connection import open_whole
 from registry.errors import RegistryError
 from registry.notices import LOGGER
 

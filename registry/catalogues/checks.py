@@ -16,8 +16,8 @@ from registry.catalogues.fields import NUMBERS
 from registry.catalogues.flat import Flat, Flats
 from registry.catalogues.opened import Batch
 from registry.catalogues.records import fingerprint_of
-from registry.database.schema import Base
-from registry.database.text_limits import LIMITS
+from registry.database.tables.schema import Base
+from registry.database.tables.text_limits import LIMITS
 from registry.fingerprints import serialised
 from registry.fingerprints.record import RANKS
 from registry.fingerprints.serialised import LARGEST_NUMBER, Malformed

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from registry.catalogues import fields
 from registry.catalogues.sent import column
-from registry.database.driver import driver
+from registry.database.connecting.driver import driver
 
 TABLES = "registry_tables"
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 from registry.catalogues.columns import MODEL
 from registry.catalogues.flat import Flats
 from registry.catalogues.outcomes import Outcome
-from registry.database.names import trouble
-from registry.database.text_limits import LIMITS
+from registry.database.stored.names import trouble
+from registry.database.tables.text_limits import LIMITS
 
 DIGITS = 8  # of a digest, behind the name of a model that is renamed
 

@@ -9,9 +9,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 import pyarrow as pa
 
 from registry.catalogues.flat import Flats
-from registry.database.schema import VerdictRow
-from registry.database.standings import signs_of
-from registry.database.verdicts import changes_of, direction_of, evidence_of, relative_of
+from registry.database.lineage.standings import signs_of
+from registry.database.lineage.verdicts import changes_of, direction_of, evidence_of, relative_of
+from registry.database.tables.schema import VerdictRow
 from registry.fingerprints.serialised import SHA256, Malformed
 
 

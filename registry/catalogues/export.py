@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from registry.catalogues.reading import read
 from registry.catalogues.writer import Writer
-from registry.database.models import find
+from registry.database.stored.models import find
 from registry.errors import FamilyNotFound, NothingToExport
 
 MOST_MODELS = 10_000  # of a group of rows

@@ -18,9 +18,9 @@ from registry.catalogues.opened import Batch, Catalogue
 from registry.catalogues.outcomes import UNTOLD, Imported, ImportedModel, Outcome
 from registry.catalogues.records import fingerprint_of
 from registry.catalogues.verdict_store import Stored, store_verdicts
-from registry.database import fingerprints
-from registry.database.events import Action, record_event
-from registry.database.models import find, wait_for_others
+from registry.database.curating.events import Action, record_event
+from registry.database.stored import fingerprints
+from registry.database.stored.models import find, wait_for_others
 from registry.errors import BrokenCatalogue
 from registry.fingerprints.digest_lines import earlier_digest
 from registry.fingerprints.record import VERSION

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from registry.catalogues.flat import Flat
 from registry.catalogues.opened import Batch
 from registry.catalogues.records import fingerprint_of
-from registry.database.fingerprint_rows import replace_spectra, replace_version
-from registry.database.schema import ClaimRow, Model, NoteRow, SourceRow, TagRow
+from registry.database.stored.fingerprint_rows import replace_spectra, replace_version
+from registry.database.tables.schema import ClaimRow, Model, NoteRow, SourceRow, TagRow
 
 Rows = list[dict[str, Any]]
 PLACE = ("name", "source", "revision", "host")

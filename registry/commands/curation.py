@@ -9,7 +9,7 @@ from registry.commands.printing import agrees, can_ask, show
 from registry.errors import NotConfirmed, RemovalDeclined
 
 if TYPE_CHECKING:
-    from registry.database.curation import Done
+    from registry.database.curating.curation import Done
 
 
 def show_done(done: "Done", *, json: bool) -> None:

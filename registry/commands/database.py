@@ -24,7 +24,7 @@ def db(ctx: click.Context) -> None:
 @json_option
 def status(json: bool) -> None:
     """Print where the database is, what runs there and how full it is."""
-    from registry.database import admin
+    from registry.database.keeping import admin
     from registry.report import answers, models
 
     current = admin.status()
@@ -47,7 +47,7 @@ def start(port: int | None, json: bool) -> None:
     \b
     Example: registry db start --port 5433
     """
-    from registry.database import admin
+    from registry.database.keeping import admin
 
     address = admin.start(port)
     show({"url": address}, address, json=json)
@@ -57,7 +57,7 @@ def start(port: int | None, json: bool) -> None:
 @json_option
 def stop(json: bool) -> None:
     """Stop the embedded database."""
-    from registry.database import admin
+    from registry.database.keeping import admin
 
     stopped = admin.stop()
     show({"stopped": stopped}, "stopped" if stopped else "it was not running", json=json)
@@ -67,7 +67,7 @@ def stop(json: bool) -> None:
 @json_option
 def upgrade(json: bool) -> None:
     """Bring the database's schema up to this version of the registry."""
-    from registry.database import admin
+    from registry.database.keeping import admin
 
     revision = admin.upgrade_schema()
     show({"schema": revision}, f"the schema is at {revision}", json=json)
@@ -81,7 +81,7 @@ def url(owner: bool, json: bool) -> None:
 
     The embedded database's is the analysts', who change nothing. It stays the same.
     """
-    from registry.database import admin
+    from registry.database.keeping import admin
 
     address = admin.url(owner=owner)
     show({"url": address}, address, json=json)
@@ -103,8 +103,8 @@ def roles(
     \b
     Example: registry db roles --analyst ada --writer pipeline
     """
-    from registry.database import admin
-    from registry.database.roles import Role
+    from registry.database.keeping import admin
+    from registry.database.keeping.roles import Role
     from registry.report import roles as report
 
     logins = [(name, Role.ANALYST) for name in analyst]
@@ -126,7 +126,7 @@ def doctor(dry_run: bool, json: bool) -> None:
     \b
     Example: registry db doctor --dry-run
     """
-    from registry.database import doctor as checks
+    from registry.database.keeping import doctor as checks
     from registry.report import doctor as report
 
     findings = checks.examine(mend=not dry_run)

@@ -17,7 +17,7 @@ def metrics(json: bool) -> None:
     \b
     Example: registry metrics > registry.prom
     """
-    from registry.database.metrics import measure, spooled
+    from registry.database.keeping.metrics import measure, spooled
     from registry.report.metrics import metrics_json, metrics_text
     from registry.settings import tool_version
 

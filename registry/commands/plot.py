@@ -14,7 +14,7 @@ from registry.figures.kinds import KINDS, Subject, Takes
 
 if TYPE_CHECKING:
     from registry import Registry
-    from registry.database.trees import Tree
+    from registry.database.lineage.trees import Tree
     from registry.fingerprints.record import NamedFingerprint
 
 MOST_DRAWN = 5000

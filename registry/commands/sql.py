@@ -12,7 +12,7 @@ from registry.commands.printing import invite, say_error, show_json_pieces, show
 from registry.errors import RegistryError, UnreadableFile
 
 if TYPE_CHECKING:
-    from registry.database.analysis import AnalystSession, Answer
+    from registry.database.keeping.analysis import AnalystSession, Answer
 
 PROMPT, FURTHER = "registry=> ", "registry-> "
 LEAVE = frozenset({r"\q", "exit", "quit", "exit;", "quit;"})
@@ -39,7 +39,7 @@ def sql(file: str | None, command: str | None, csv: bool, json: bool) -> None:
         message = "give FILE or -c QUERY, not both."
         raise click.UsageError(message)
 
-    from registry.database.analysis import analyst_session
+    from registry.database.keeping.analysis import analyst_session
 
     text = command if command is not None else text_of(file)
     with analyst_session() as session:
@@ -83,8 +83,8 @@ def print_answers(session: "AnalystSession", text: str, *, csv: bool, json: bool
 
 def answers_to(session: "AnalystSession", text: str) -> "Iterator[Answer]":
     """Yield what the statements of a text answer; those that have no answer are passed over."""
-    from registry.database import analysis
-    from registry.database.statements import statements
+    from registry.database.keeping import analysis
+    from registry.database.keeping.statements import statements
 
     for statement in statements(text):
         answer = analysis.answer(session, statement, text)
@@ -112,7 +112,7 @@ def converse(session: "AnalystSession", *, csv: bool, json: bool) -> None:
 
 def typed() -> Iterator[str]:
     """Yield what is typed up to a semicolon at the end of a line."""
-    from registry.database.statements import is_complete
+    from registry.database.keeping.statements import is_complete
 
     lines = ""
     while True:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from registry.database.atlas import Missing
+from registry.database.pages.atlas import Missing
 
 if TYPE_CHECKING:
     from registry.workflows.atlas import MapDrawn

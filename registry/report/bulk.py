@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from registry.bulk.crew import Event
     from registry.bulk.job import Result
     from registry.bulk.run import Finished, Planned, Summary
-    from registry.database.runs import Job, Run
+    from registry.database.keeping.runs import Job, Run
     from registry.workflows.ingest import Ingested
 
 OUTCOMES = ("new", "deepened", "completed", "refreshed", "unchanged", "spooled")

@@ -12,7 +12,7 @@ from registry.report.claim_wording import card_headline, shown, value_of
 from registry.report.wording import headline, verdict_lines
 
 if TYPE_CHECKING:
-    from registry.database.runs import Job
+    from registry.database.keeping.runs import Job
     from registry.workflows.card_check import CheckedCard
 
 CLAIMS = {

@@ -11,7 +11,7 @@ from registry.report.claim_wording import shown, value_of
 from registry.report.tables import short_count, table
 
 if TYPE_CHECKING:
-    from registry.database.sources import Source
+    from registry.database.stored.sources import Source
     from registry.workflows.claims import CheckedClaim
 
 SHORT_COMMIT = 12

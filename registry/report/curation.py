@@ -7,9 +7,9 @@ from registry.report.claims import sources_line
 from registry.report.tree_wording import change_of_people
 
 if TYPE_CHECKING:
-    from registry.database.curation import Done
-    from registry.database.curation_answers import Note, Remarks
-    from registry.database.sources import Source
+    from registry.database.curating.curation import Done
+    from registry.database.curating.curation_answers import Note, Remarks
+    from registry.database.stored.sources import Source
 
 ALREADY = "nothing was changed, it is so already"
 

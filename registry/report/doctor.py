@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from registry.database.ailments import Ailment, Finding
+from registry.database.keeping.ailments import Ailment, Finding
 
 HEALTHY = "nothing is wrong"
 WRONG = {

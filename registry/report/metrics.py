@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from registry.database.metrics import RunCounts, Spool, State
-from registry.database.runs import Ending
+from registry.database.keeping.metrics import RunCounts, Spool, State
+from registry.database.keeping.runs import Ending
 from registry.lineage.verdict import Relation
 
 PREFIX = "registry_"

@@ -11,9 +11,9 @@ from registry.report.fingerprints import fingerprint_json, fingerprint_table
 from registry.report.tables import lines, number_text, short_count, table
 
 if TYPE_CHECKING:
-    from registry.database.admin import Status
-    from registry.database.found_models import Found
-    from registry.database.models import FamilySummary, Summary
+    from registry.database.keeping.admin import Status
+    from registry.database.searching.found_models import Found
+    from registry.database.stored.models import FamilySummary, Summary
     from registry.workflows.flush import Flushed
     from registry.workflows.ingest import Ingested
     from registry.workflows.resolve import Resolved

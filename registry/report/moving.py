@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from registry.database.dumps import Manifest
+    from registry.database.keeping.dumps import Manifest
     from registry.workflows.moving import Moved
 
 

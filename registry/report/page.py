@@ -27,8 +27,8 @@ from registry.report.wording import evidence_sentence, headline, verdict_lines
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from registry.database.models import Summary
-    from registry.database.nearest import Match
+    from registry.database.searching.nearest import Match
+    from registry.database.stored.models import Summary
     from registry.fingerprints.record import Fingerprint
     from registry.workflows.identify import Identification
 

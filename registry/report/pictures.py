@@ -8,8 +8,8 @@ from registry.figures.family_tree import FamilyTree, MadeFrom, Member
 from registry.report.change_wording import change_sentence
 
 if TYPE_CHECKING:
-    from registry.database.atlas import MapTile
-    from registry.database.trees import Edge, Tree
+    from registry.database.lineage.trees import Edge, Tree
+    from registry.database.pages.atlas import MapTile
 
 
 def family_tree(trees: Iterable["Tree"]) -> FamilyTree:

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from registry.database.role_statements import LooseEnd
-from registry.database.roles import Granted, Role
+from registry.database.keeping.role_statements import LooseEnd
+from registry.database.keeping.roles import Granted, Role
 from registry.report.answers import plain
 
 RIGHTS = {

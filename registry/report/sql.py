@@ -11,7 +11,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from registry.database.analysis import Answer
+from registry.database.keeping.analysis import Answer
 from registry.errors import RegistryError
 from registry.report.answers import SCHEMA_VERSION
 from registry.report.tables import table

@@ -7,7 +7,7 @@ from registry.lineage.standing import Basis
 from registry.report.change_wording import change_sentence
 
 if TYPE_CHECKING:
-    from registry.database.trees import Edge, Event
+    from registry.database.lineage.trees import Edge, Event
 
 DIRECTIONS = {
     Basis.SHOWN: "",

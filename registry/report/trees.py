@@ -11,7 +11,7 @@ from registry.report.tables import table
 from registry.report.tree_wording import edge_sentence, event_sentence
 
 if TYPE_CHECKING:
-    from registry.database.trees import Edge, Event, Node, Tree
+    from registry.database.lineage.trees import Edge, Event, Node, Tree
     from registry.workflows.rejudge import Rejudged
 
 LAST, BETWEEN = "└── ", "├── "

@@ -22,8 +22,8 @@ from registry.report.wording import (
 )
 
 if TYPE_CHECKING:
-    from registry.database.models import Summary
-    from registry.database.nearest import Match
+    from registry.database.searching.nearest import Match
+    from registry.database.stored.models import Summary
     from registry.fingerprints.partial import Glimpse
     from registry.workflows.identify import Identification
 

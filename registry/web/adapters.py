@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from registry.database.adapter_pages import Beside, adapters_beside
+from registry.database.pages.adapter_pages import Beside, adapters_beside
 from registry.web import addresses
 from registry.web.pages import Door, Pages
 from registry.web.search import After

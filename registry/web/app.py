@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from fastapi import FastAPI
 
-from registry.database.reading_pool import Reader
+from registry.database.connecting.reading_pool import Reader
 from registry.settings import tool_version
 from registry.web import (
     adapters,

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import Path
 from fastapi.responses import RedirectResponse
 
-from registry.database.atlas import MapTile, map_tile, tile_of
+from registry.database.pages.atlas import MapTile, map_tile, tile_of
 from registry.errors import NoSuchPage, NotOnMap
 from registry.figures.atlas_map import AtlasMap
 from registry.figures.kinds import Subject

@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, Response
 from starlette.exceptions import HTTPException
 
-from registry.database.reading_pool import Reader
+from registry.database.connecting.reading_pool import Reader
 from registry.errors import (
     AddressTooLong,
     CompareBusy,

@@ -8,10 +8,10 @@ from html import escape
 
 from sqlalchemy.orm import Session
 
-from registry.database import fingerprints
-from registry.database.family_pages import family_content
-from registry.database.tree_parts import tree_part
-from registry.database.trees import main_parent
+from registry.database.lineage.trees import main_parent
+from registry.database.pages.family_pages import family_content
+from registry.database.pages.tree_parts import tree_part
+from registry.database.stored import fingerprints
 from registry.errors import CharacteristicError, NoParentToDraw, NothingToDraw, PictureError
 from registry.figures.kinds import Subject
 from registry.fingerprints.record import NamedFingerprint

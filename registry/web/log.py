@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
-from registry.database.trees import Event
-from registry.database.trees import log as log_of
+from registry.database.lineage.trees import Event
+from registry.database.lineage.trees import log as log_of
 from registry.report.tree_wording import event_sentence
 from registry.web import addresses
 from registry.web.pages import Door, Pages

@@ -6,9 +6,9 @@ from typing import Annotated, Any
 from fastapi import Path
 from sqlalchemy.orm import Session
 
-from registry.database.layer_pages import Layer, layer
-from registry.database.model_pages import ModelContent, model_content
-from registry.database.trees import Edge
+from registry.database.lineage.trees import Edge
+from registry.database.pages.layer_pages import Layer, layer
+from registry.database.pages.model_pages import ModelContent, model_content
 from registry.lineage.verdict import Relative
 from registry.report.change_wording import change_sentence
 from registry.report.claim_wording import shown, value_of

@@ -32,7 +32,7 @@ from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
 from starlette.convertors import Convertor, register_url_convertor
 
-from registry.database.reading_pool import Reader
+from registry.database.connecting.reading_pool import Reader
 from registry.legible import json_legible
 from registry.report.answers import answer, plain
 from registry.web.drawing import drawn

@@ -8,7 +8,7 @@ from fastapi import Query
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from registry.database.models import Summary, summary_of
+from registry.database.stored.models import Summary, summary_of
 from registry.errors import CompareBusy, ModelNotFound
 from registry.lineage.verdict import Verdict
 from registry.report.verdicts import verdict_json

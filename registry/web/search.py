@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
-from registry.database.found_models import PAGE, FoundModels, Search, found_models
-from registry.database.search_fields import FIELDS
+from registry.database.searching.found_models import PAGE, FoundModels, Search, found_models
+from registry.database.searching.search_fields import FIELDS
 from registry.report.models import found_json
 from registry.web import addresses
 from registry.web.pages import Door, Pages

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from registry.database.reading_pool import reading_pool
+from registry.database.connecting.reading_pool import reading_pool
 from registry.web.app import application
 from registry.web.identify import Identifying
 from registry.web.listening import Serving

@@ -7,9 +7,14 @@ from typing import Annotated, Any
 from fastapi import Path
 from sqlalchemy.orm import Session
 
-from registry.database.family_pages import FamilyContent, FamilyList, families_after, family_content
-from registry.database.tree_parts import TreePart, tree_part
-from registry.database.trees import Edge, Tree, edge_content
+from registry.database.lineage.trees import Edge, Tree, edge_content
+from registry.database.pages.family_pages import (
+    FamilyContent,
+    FamilyList,
+    families_after,
+    family_content,
+)
+from registry.database.pages.tree_parts import TreePart, tree_part
 from registry.errors import EdgeNotFound
 from registry.report.tree_wording import edge_sentence
 from registry.report.trees import Drawn, drawn_tree, tree_json

@@ -11,9 +11,9 @@ from sqlalchemy.orm import Session
 
 from registry.checkpoints.claim import Claimed
 from registry.checkpoints.file_digests import FileDigest, file_digests
-from registry.database import models
-from registry.database.pedigrees import ancestors, pedigree
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
+from registry.database.lineage.pedigrees import ancestors, pedigree
+from registry.database.stored import models
 from registry.errors import OtherWeights
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import RANKS, Fingerprint

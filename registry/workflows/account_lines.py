@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 from registry.checkpoints.model_card import CACHED
 from registry.checkpoints.source_names import is_path
-from registry.database.models import Summary
-from registry.database.pedigrees import Ancestors, Pedigree
-from registry.database.sources import Source
-from registry.database.trees import Edge
+from registry.database.lineage.pedigrees import Ancestors, Pedigree
+from registry.database.lineage.trees import Edge
+from registry.database.stored.models import Summary
+from registry.database.stored.sources import Source
 from registry.lineage.descent import Descent, DirectionReason
 from registry.lineage.direction_errors import measured_error
 from registry.lineage.standing import Basis

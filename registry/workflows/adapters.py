@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 
 from registry.architectures.adapter_merge import has_known_base, merged
 from registry.checkpoints import open_checkpoint
-from registry.database import nearest
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
+from registry.database.searching import nearest
 from registry.errors import UntrainedAdapter
 from registry.fingerprints.compute import compute
 from registry.fingerprints.record import Fingerprint, NamedFingerprint

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
-from registry.database import models, near_sketches, nearest
+from registry.database.searching import near_sketches, nearest
+from registry.database.stored import models
 from registry.fingerprints.record import Fingerprint
 from registry.lineage.verdict import Verdict
 from registry.workflows.judge import BY_RECIPE, Judge, verdict_on_adapter

@@ -9,10 +9,10 @@ import numpy as np
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import atlas, atlas_vectors
-from registry.database.atlas import KnownPlaces, Missing, NewPlaces
-from registry.database.atlas_vectors import EVERY, LANDMARKS, WITHOUT_PLACE, Vectors
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.connecting.transactions import answer_of, in_transaction
+from registry.database.pages import atlas, atlas_vectors
+from registry.database.pages.atlas import KnownPlaces, Missing, NewPlaces
+from registry.database.pages.atlas_vectors import EVERY, LANDMARKS, WITHOUT_PLACE, Vectors
 from registry.numerics.atlas import Landmarks, Placed, laid_out, placed
 
 SMALL = 2000  # models whose map takes seconds: it is drawn anew each time that one comes

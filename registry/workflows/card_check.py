@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 
 from registry.checkpoints.card_claims import CHECKED, CardClaims
 from registry.checkpoints.claim import Claim, Claimant, Claimed
-from registry.database import claims, models
-from registry.database.claims import StoredClaim
-from registry.database.transactions import answer_of
-from registry.database.verdicts import kept_verdict
+from registry.database.connecting.transactions import answer_of
+from registry.database.lineage import claims
+from registry.database.lineage.claims import StoredClaim
+from registry.database.lineage.verdicts import kept_verdict
+from registry.database.stored import models
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import RANKS, VERSION, Fingerprint
 from registry.lineage.claim_check import ClaimOutcome, Finding, Judged, Outcome

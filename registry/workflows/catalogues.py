@@ -14,8 +14,8 @@ from registry.catalogues.importing import store_catalogue
 from registry.catalogues.opened import opened
 from registry.catalogues.outcomes import Imported
 from registry.checkpoints.hub.web_file import fetch, is_address
-from registry.database.bounds import WHOLE, with_bounds
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.connecting.bounds import WHOLE, with_bounds
+from registry.database.connecting.transactions import answer_of, in_transaction
 from registry.errors import BrokenCatalogue, DatabaseFault
 from registry.files import file_whole, writable
 from registry.notices import RejudgingFailed, notify

@@ -9,8 +9,8 @@ from sqlalchemy import Engine
 from registry.characteristic import dsv, groups
 from registry.characteristic.dsv import DsvResult
 from registry.characteristic.groups import Characteristic
-from registry.database import characteristics
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.connecting.transactions import answer_of, in_transaction
+from registry.database.stored import characteristics
 from registry.errors import DatabaseFault
 from registry.fingerprints.record import RANKS
 from registry.lora_init import initialisation

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from registry.checkpoints.claim import Claimed
-from registry.database import claims
-from registry.database.claims import Meant, StoredClaim
+from registry.database.lineage import claims
+from registry.database.lineage.claims import Meant, StoredClaim
 from registry.lineage.claim_check import (
     OUTCOMES,
     ClaimOutcome,

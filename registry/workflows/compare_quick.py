@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from registry.architectures.adapter_merge import open_merged
-from registry.database.near_models import NamedModel, StartLikeness
+from registry.database.searching.near_models import NamedModel, StartLikeness
 from registry.errors import NoWeightsInFile, QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
 from registry.fingerprints.record import Branch, Fingerprint

@@ -5,11 +5,12 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from registry.database import edges, removal, undo
-from registry.database.curation import Done
-from registry.database.events import Action
-from registry.database.removal import Removed
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.connecting.transactions import answer_of, in_transaction
+from registry.database.curating import removal, undo
+from registry.database.curating.curation import Done
+from registry.database.curating.events import Action
+from registry.database.curating.removal import Removed
+from registry.database.lineage import edges
 from registry.errors import AlreadyUndone, DatabaseFault, ModelNotFound
 from registry.notices import StillDue, notify
 from registry.workflows.rejudge import PATIENCE, rejudge

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
-from registry.database import fingerprints, spool
-from registry.database.fingerprints import Outcome
-from registry.database.spool import Journey, Waiting
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.connecting.transactions import answer_of, in_transaction
+from registry.database.stored import fingerprints, spool
+from registry.database.stored.fingerprints import Outcome
+from registry.database.stored.spool import Journey, Waiting
 from registry.errors import (
     DatabaseFault,
     DatabaseUnreachable,

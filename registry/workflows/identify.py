@@ -7,9 +7,10 @@ from typing import NamedTuple, Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import fingerprints, near_sketches, nearest, search_indexes
-from registry.database.nearest import Match
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
+from registry.database.searching import near_sketches, nearest, search_indexes
+from registry.database.searching.nearest import Match
+from registry.database.stored import fingerprints
 from registry.fingerprints.grades import Grade
 from registry.fingerprints.record import VERSION, Fingerprint
 from registry.fingerprints.timing import Timing

@@ -8,9 +8,9 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from registry.checkpoints import open_checkpoint
-from registry.database import near_sketches, nearest
-from registry.database.near_models import NamedModel, StartLikeness
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
+from registry.database.searching import near_sketches, nearest
+from registry.database.searching.near_models import NamedModel, StartLikeness
 from registry.errors import NoWeightsInFile, QuickNeedsModel
 from registry.fingerprints.partial import Glimpse
 from registry.fingerprints.record import Branch

@@ -8,14 +8,15 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import edges, fingerprints, models
-from registry.database.events import Action, record_event
-from registry.database.fingerprints import Outcome, Saved
-from registry.database.names import check_names, check_source
-from registry.database.origin import Origin
-from registry.database.spool import Journey, Waiting
-from registry.database.transactions import answer_of, check_answers, in_transaction
-from registry.database.verdicts import keep_verdict
+from registry.database.connecting.transactions import answer_of, check_answers, in_transaction
+from registry.database.curating.events import Action, record_event
+from registry.database.lineage import edges
+from registry.database.lineage.verdicts import keep_verdict
+from registry.database.stored import fingerprints, models
+from registry.database.stored.fingerprints import Outcome, Saved
+from registry.database.stored.names import check_names, check_source
+from registry.database.stored.origin import Origin
+from registry.database.stored.spool import Journey, Waiting
 from registry.errors import DatabaseFault
 from registry.fingerprints.from_source import Options, read
 from registry.fingerprints.record import Fingerprint

@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from registry.checkpoints.source_facts import SourceFacts
-from registry.database import fingerprints
-from registry.database.names import check_names, check_source, storable_base, trouble
-from registry.database.origin import Origin
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
+from registry.database.stored import fingerprints
+from registry.database.stored.names import check_names, check_source, storable_base, trouble
+from registry.database.stored.origin import Origin
 from registry.errors import FingerprintTooShallow, NothingToMerge
 from registry.fingerprints import serialised
 from registry.fingerprints.from_source import Options

@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from registry.database import fingerprints, models, near_sketches, nearest
-from registry.database.compared_models import compared_models, judged_fingerprint
-from registry.database.nearest import Match
+from registry.database.searching import near_sketches, nearest
+from registry.database.searching.nearest import Match
+from registry.database.stored import fingerprints, models
+from registry.database.stored.compared_models import compared_models, judged_fingerprint
 from registry.fingerprints.grades import Grade
 from registry.fingerprints.outline import Outline, outline
 from registry.fingerprints.record import Fingerprint

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 from sqlalchemy.orm import Session
 
 from registry import settings
-from registry.database import dumps, restores
-from registry.database.addresses import parsed, shown
-from registry.database.bounds import WHOLE, with_bounds
-from registry.database.connection import open_database
-from registry.database.dumps import Manifest
-from registry.database.transactions import answer_of
+from registry.database.connecting.addresses import parsed, shown
+from registry.database.connecting.bounds import WHOLE, with_bounds
+from registry.database.connecting.connection import open_database
+from registry.database.connecting.transactions import answer_of
+from registry.database.keeping import dumps, restores
+from registry.database.keeping.dumps import Manifest
 from registry.files import file_whole, writable
 
 

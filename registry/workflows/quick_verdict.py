@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from registry.database.near_models import NamedModel, StartLikeness
+from registry.database.searching.near_models import NamedModel, StartLikeness
 from registry.fingerprints.partial import Glimpse
 from registry.fingerprints.record import Branch
 from registry.lineage.calibration import family_wise, null_distributions

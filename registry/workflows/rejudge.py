@@ -8,11 +8,12 @@ from functools import partial
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import edges, models
-from registry.database.families import follow_roots
-from registry.database.models import wait_for_others
-from registry.database.transactions import answer_of, in_transaction
-from registry.database.verdicts import keep_verdict
+from registry.database.connecting.transactions import answer_of, in_transaction
+from registry.database.lineage import edges
+from registry.database.lineage.families import follow_roots
+from registry.database.lineage.verdicts import keep_verdict
+from registry.database.stored import models
+from registry.database.stored.models import wait_for_others
 from registry.errors import ModelNotFound
 from registry.lineage.features import ModelFeatures
 from registry.lineage.verdict import Verdict

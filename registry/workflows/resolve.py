@@ -148,7 +148,7 @@ def on_disk(session: "Session | None", text: str) -> Resolved:
 
 def is_registered(session: "Session", text: str) -> bool:
     """Return whether a registered model bears a name."""
-    from registry.database import models
+    from registry.database.stored import models
 
     return models.is_registered(session, text)
 
@@ -178,7 +178,7 @@ def json_of(path: Path, given: str) -> Any:
 
 def from_database(session: "Session", text: str, *, load: bool) -> Resolved | None:
     """Return a registered model; None where there is none. Raises ModelAmbiguous."""
-    from registry.database import fingerprints, models
+    from registry.database.stored import fingerprints, models
 
     try:
         summary = models.summary_of(session, text)

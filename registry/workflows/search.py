@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from functools import partial
 
-from registry.database.connection import open_whole
-from registry.database.search_check import Recall, check
-from registry.database.search_indexes import SearchIndex, build, listing
-from registry.database.transactions import answer_of
+from registry.database.connecting.connection import open_whole
+from registry.database.connecting.transactions import answer_of
+from registry.database.searching.search_check import Recall, check
+from registry.database.searching.search_indexes import SearchIndex, build, listing
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from registry.database import spool
-from registry.database.spool import Waiting
+from registry.database.stored import spool
+from registry.database.stored.spool import Waiting
 from registry.errors import DatabaseFault, NotSpooled, RegistryError, Spooled, UnwritableFile
 from registry.notices import SpooledStopped, notify
 

@@ -17,12 +17,12 @@ from registry.architectures.adapter_merge import MERGED_INTO, open_merged
 from registry.checkpoints import Checkpoint
 from registry.checkpoints.source_names import HUB_ID
 from registry.checkpoints.towers import asked
-from registry.database import fingerprints, versions
-from registry.database.models import Summary
-from registry.database.origin import Origin
-from registry.database.spool import Journey, Waiting
-from registry.database.transactions import answer_of, check_answers, in_transaction
-from registry.database.versions import OldModel
+from registry.database.connecting.transactions import answer_of, check_answers, in_transaction
+from registry.database.stored import fingerprints, versions
+from registry.database.stored.models import Summary
+from registry.database.stored.origin import Origin
+from registry.database.stored.spool import Journey, Waiting
+from registry.database.stored.versions import OldModel
 from registry.errors import (
     DatabaseFault,
     HubFileNotFound,

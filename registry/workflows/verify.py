@@ -5,8 +5,8 @@ from typing import Unpack
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from registry.database import near_sketches
-from registry.database.transactions import answer_of
+from registry.database.connecting.transactions import answer_of
+from registry.database.searching import near_sketches
 from registry.fingerprints.grades import Grade
 from registry.lineage.verdict import Verdict
 from registry.workflows.compare import parent_subject

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from registry.data import load
-from registry.database.claims import meanings
+from registry.database.lineage.claims import meanings
 from registry.errors import (
     HubOffline,
     HubSettings,

@@ -9,10 +9,10 @@ from registry.bulk import run as bulk_run
 from registry.bulk.job import Result
 from registry.bulk.plan import Plan
 from registry.bulk.run import run
-from registry.database import runs
-from registry.database.connection import open_whole
-from registry.database.runs import NewRun
-from registry.database.transactions import answer_of, in_transaction
+from registry.database.connecting.connection import open_whole
+from registry.database.connecting.transactions import answer_of, in_transaction
+from registry.database.keeping import runs
+from registry.database.keeping.runs import NewRun
 from registry.errors import (
     BrokenFile,
     DiskFull,

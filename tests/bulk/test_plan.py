@@ -12,10 +12,10 @@ from registry.bulk.plan import Choice, plan
 from registry.bulk.recorder import job_of
 from registry.bulk.survey import Reading
 from registry.bulk.wanted import Wanted
-from registry.database import runs
-from registry.database.connection import open_whole
-from registry.database.runs import NewRun
-from registry.database.transactions import in_transaction
+from registry.database.connecting.connection import open_whole
+from registry.database.connecting.transactions import in_transaction
+from registry.database.keeping import runs
+from registry.database.keeping.runs import NewRun
 from registry.errors import BadName, NamesCollide, NameTaken
 
 RANK = 16

@@ -5,7 +5,7 @@ from catalogues_made import rewritten
 from places import execute, rows
 
 from registry.catalogues import bulk
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
 from registry.errors import BrokenCatalogue
 
 DERIVED = """
@@ -49,7 +49,7 @@ def test_a_writer_imports(catalogue, own_url):
 
     from registry.catalogues.importing import store_catalogue
     from registry.catalogues.opened import opened
-    from registry.database.roles import make_roles
+    from registry.database.keeping.roles import make_roles
 
     with open_database(own_url) as engine, opened(catalogue, "a file") as file:
         make_roles(engine)

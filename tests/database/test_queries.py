@@ -8,7 +8,7 @@ import psycopg
 import pytest
 from places import ROOT, rows
 
-from registry.database.roles import Role
+from registry.database.keeping.roles import Role
 
 QUERIES = ROOT / "docs" / "queries.sql"
 QUESTION = re.compile(r"^-- (\d+)\. (.+\?)\n((?:(?!--).*\n)+)", re.MULTILINE)

@@ -17,9 +17,9 @@ import registry
 from registry.catalogues.columns import ROW_DIGEST, schema
 from registry.catalogues.flat import flattened, row_digests
 from registry.catalogues.opened import KEY
-from registry.database import fingerprints
-from registry.database.connection import open_database
-from registry.database.fingerprints import Origin
+from registry.database.connecting.connection import open_database
+from registry.database.stored import fingerprints
+from registry.database.stored.fingerprints import Origin
 from registry.fingerprints.record import Fingerprint
 
 

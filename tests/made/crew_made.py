@@ -5,7 +5,7 @@ from collections import deque
 from registry.bulk.crew import Ended, Lost, Started
 from registry.bulk.job import Result, ingest_task
 from registry.bulk.wanted import Task, Wanted
-from registry.database.connection import open_whole
+from registry.database.connecting.connection import open_whole
 from registry.errors import Spooled
 
 

@@ -31,7 +31,7 @@ with server.connected() as url:
 
 OPENER = """
 from sqlalchemy import text
-from registry.database.connection import open_database
+from registry.database.connecting.connection import open_database
 with open_database() as engine, engine.connect() as connection:
     print(connection.scalar(text("SELECT count(*) FROM models")))
 """

@@ -7,7 +7,7 @@ import torch
 from checkpoints_made import Tensors, write_folder
 
 import registry
-from registry.database.origin import Origin
+from registry.database.stored.origin import Origin
 from registry.fingerprints.record import Fingerprint
 
 TREE = {

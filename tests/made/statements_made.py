@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from registry.checkpoints.file_digests import FileDigest
-from registry.database.models import Summary
+from registry.database.stored.models import Summary
 from registry.lineage.descent import Descent, DirectionReason, DirectionShown
 from registry.lineage.standing import Basis
 from registry.lineage.verdict import Change, ChangeKind, Evidence, EvidenceKind, Relation, Verdict

@@ -17,10 +17,10 @@ from hostile_made import write_hostile_adapter
 from sqlalchemy.orm import Session
 
 import registry
-from registry.database import fingerprints
-from registry.database.connection import open_database
-from registry.database.fingerprints import Origin
-from registry.database.roles import ensure_roles
+from registry.database.connecting.connection import open_database
+from registry.database.keeping.roles import ensure_roles
+from registry.database.stored import fingerprints
+from registry.database.stored.fingerprints import Origin
 
 NAMES = (
     "llama",

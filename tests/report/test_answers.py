@@ -3,7 +3,7 @@
 import json
 from datetime import UTC, datetime
 
-from registry.database.nearest import Match
+from registry.database.searching.nearest import Match
 from registry.report.answers import answer, plain
 
 

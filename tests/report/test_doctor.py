@@ -2,7 +2,7 @@
 
 import pytest
 
-from registry.database.ailments import Ailment, Finding
+from registry.database.keeping.ailments import Ailment, Finding
 from registry.report.doctor import (
     HEALTHY,
     MENDED,

@@ -6,7 +6,7 @@ import pytest
 from places import ROOT
 from prometheus_client.parser import text_string_to_metric_families
 
-from registry.database.metrics import ModelCount, RunCounts, Spool, State, VerdictCount
+from registry.database.keeping.metrics import ModelCount, RunCounts, Spool, State, VerdictCount
 from registry.lineage.verdict import Relation
 from registry.report.metrics import HELP, measured, metrics_text
 

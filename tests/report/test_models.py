@@ -35,7 +35,7 @@ def test_what_ingesting_changed(model, url):
 
 def test_status_leaves_out_what_is_not_known(url):
     """Rows of what is known of the database."""
-    from registry.database import admin
+    from registry.database.keeping import admin
 
     names, values = cells(status_table(admin.status()))
     assert "running" in names

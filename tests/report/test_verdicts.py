@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 from rich.console import Console
 
-from registry.database.nearest import Match
+from registry.database.searching.nearest import Match
 from registry.lineage.descent import Descent, DirectionReason, DirectionShown
 from registry.lineage.verdict import (
     Change,

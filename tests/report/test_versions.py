@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from versions_made import NEW, OLD
 
-from registry.database.models import Summary
+from registry.database.stored.models import Summary
 from registry.errors import OtherWeights
 from registry.fingerprints.record import VERSION
 from registry.report.models import models_table

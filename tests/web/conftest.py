@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from fastapi.testclient import TestClient
 
-from registry.database.reading_pool import Reader, reading_pool
+from registry.database.connecting.reading_pool import Reader, reading_pool
 from registry.web.app import application
 
 

@@ -3,7 +3,7 @@
 import pytest
 from fastapi.testclient import TestClient
 
-from registry.database.reading_pool import Reader
+from registry.database.connecting.reading_pool import Reader
 from registry.web.app import application
 
 

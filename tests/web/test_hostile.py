@@ -7,7 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 from hostile_made import ACTING
 
-from registry.database.reading_pool import reading_pool
+from registry.database.connecting.reading_pool import reading_pool
 from registry.web import addresses as to
 from registry.web.app import application
 

@@ -4,7 +4,7 @@ import psycopg
 import pytest
 from fastapi.testclient import TestClient
 
-from registry.database.reading_pool import reading_pool
+from registry.database.connecting.reading_pool import reading_pool
 from registry.web.app import application
 
 CUT = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from statements_made import JUDGED, TUNED, kin, summary, verdict
 
-from registry.database.pedigrees import Ancestors, Pedigree
-from registry.database.trees import Edge
+from registry.database.lineage.pedigrees import Ancestors, Pedigree
+from registry.database.lineage.trees import Edge
 from registry.lineage.descent import Descent, DirectionShown
 from registry.lineage.standing import Basis
 from registry.lineage.verdict import Change, ChangeKind, Relation

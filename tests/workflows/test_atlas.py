@@ -8,7 +8,7 @@ import pytest
 from searched_made import FIRST, store
 
 import registry
-from registry.database.atlas import Missing
+from registry.database.pages.atlas import Missing
 from registry.numerics.tiles import Tile
 from registry.workflows import atlas as workflow
 

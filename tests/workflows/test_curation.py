@@ -1,4 +1,4 @@
-"""registry.workflows.curation and registry.database.curation: what people change, and take back."""
+"""registry.workflows.curation and registry.database.curating.curation: what people change, and take back."""
 
 import json
 from functools import cache
@@ -10,8 +10,8 @@ from command_line import answer, run
 from places import EXAMPLES, execute, rows
 
 import registry
-from registry.database import events, removal, undo
-from registry.database.origin import Origin
+from registry.database.curating import events, removal, undo
+from registry.database.stored.origin import Origin
 from registry.errors import (
     AlreadyUndone,
     BadFamily,

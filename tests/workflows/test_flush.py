@@ -18,9 +18,10 @@ from places import execute, rows
 from versions_made import age
 
 import registry
-from registry.database import patience, spool
-from registry.database.fingerprints import Outcome
-from registry.database.spool import Journey
+from registry.database.connecting import patience
+from registry.database.stored import spool
+from registry.database.stored.fingerprints import Outcome
+from registry.database.stored.spool import Journey
 from registry.errors import (
     BrokenSpoolFile,
     DatabaseFault,
@@ -188,7 +189,7 @@ def test_a_database_that_comes_back_is_waited_for(url, model, after_reading, mon
         notices.append(notice)
         mend()
 
-    monkeypatch.setattr("registry.database.waits.notify", tell)
+    monkeypatch.setattr("registry.database.connecting.waits.notify", tell)
     with registry.Registry(url) as known:
         assert known.ingest(model).new
     assert [type(notice).__name__ for notice in notices] == ["DatabaseAway"]

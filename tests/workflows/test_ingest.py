@@ -9,7 +9,7 @@ from places import execute
 
 import cli
 import registry
-from registry.database.fingerprints import Outcome
+from registry.database.stored.fingerprints import Outcome
 
 TABLES = (
     "families", "models", "fingerprints", "clusterings", "matrices", "branches", "spaces", "outlines",

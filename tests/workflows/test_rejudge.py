@@ -8,7 +8,7 @@ import pytest
 from families_made import TREE, fingerprints, origin
 
 import registry
-from registry.database.events import Action
+from registry.database.curating.events import Action
 from registry.errors import ModelNotFound
 from registry.lineage.standing import Basis
 from registry.workflows import rejudge

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from registry.database.ailments import Ailment, Finding
 from registry.database.embedded import sockets
 from registry.database.embedded.binaries import usable
 from registry.database.embedded.cluster import account_of, draft_of
@@ -15,6 +14,7 @@ from registry.database.embedded.locks import FREE, locked
 from registry.database.embedded.processes import postmaster
 from registry.database.embedded.server import Server
 from registry.database.embedded.sockets import is_private, is_served, noted
+from registry.database.keeping.ailments import Ailment, Finding
 
 OTHERS = 0o077
 LEAST_FREE = 256 << 20  # bytes

@@ -10,7 +10,7 @@ from psycopg import sql
 from registry.database.embedded import tcp
 from registry.database.embedded.cluster import ROLE as OWNER
 from registry.database.embedded.server import Server
-from registry.database.roles import Role
+from registry.database.keeping.roles import Role
 from registry.errors import ServerFailed
 
 __all__ = ["OWNER", "lasting_url", "opened"]

@@ -1,0 +1,1 @@
+"""What people change of registered models; the log of it, and the way back."""

@@ -1,0 +1,1 @@
+"""Looking after a database: upgrades, roles, dumps, metrics, SQL, and what is wrong with it."""

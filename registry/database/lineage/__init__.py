@@ -1,0 +1,1 @@
+"""Where models come from: verdicts, edges, families, the tree, and what is claimed."""

@@ -1,0 +1,1 @@
+"""The search: by vectors, sketches and words, and the indexes that it uses."""

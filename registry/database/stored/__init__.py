@@ -1,0 +1,1 @@
+"""Models and their fingerprints: stored, read, listed, and waiting to be stored."""

@@ -1,0 +1,1 @@
+"""The tables, as SQLAlchemy sees them; the history of their changes is in migrations/."""
