@@ -1,7 +1,7 @@
 """The head of a model card, edited in place: all bytes but those of the values stay as they are."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,7 +129,7 @@ def spans(block: str, keys: Mapping[str, Value], path: str) -> list[tuple[str, t
         raise CardNotEditable(path=path, reason="the block at its head is in braces")
     places = []
     for name, value in node.value:
-        if name.value in keys:
+        if is_key(name, keys):
             places.append((name.value, (name.start_mark.line, last_line(name, value) + 1)))
     names = [name for name, _ in places]
     if len(set(names)) != len(names):
@@ -183,7 +183,12 @@ def values_at(block: str, keys: Iterable[str], path: str) -> dict[str, str | lis
     node = node_of(block, path)
     pairs = [] if node is None else node.value
     wanted = frozenset(keys)
-    return {name.value: shallow(value) for name, value in pairs if name.value in wanted}
+    return {name.value: shallow(value) for name, value in pairs if is_key(name, wanted)}
+
+
+def is_key(name: Any, keys: Container[str]) -> bool:
+    """Return whether a node is one of some keys; a list or table, which YAML allows, is none."""
+    return name.id == "scalar" and name.value in keys
 
 
 def shallow(node: Any) -> str | list[str] | None:

@@ -3,6 +3,7 @@
 They are ASGI applications around ours, for an answer that a guard gives has the headers, too.
 """
 
+import re
 from collections.abc import Iterable
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -26,6 +27,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-cache",
 }
+HOST = re.compile(r"(?:\[(?P<address>[^\[\]]*)\]|(?P<name>[^\s:@/\[\]]*?)\.?)(?::\d*)?")
 LONGEST_ADDRESS = 32_768  # bytes of a path with its query
 
 
@@ -35,10 +37,14 @@ class Guarded:
     def __init__(self, app: ASGIApp, hosts: Iterable[str]) -> None:
         """Guard an application.
 
-        hosts: Names and addresses by which it may be called, beside those of this machine.
+        hosts: Names and addresses by which it may be called, with their ports or without, beside
+            those of this machine.
         """
+        allowed = frozenset(hosts)
+        names = {host_of(host) for host in allowed}
+        addresses = {host.lower() for host in allowed}  # ::1, without brackets
         self.app = app
-        self.hosts = LOOPBACK | {host.lower() for host in hosts}
+        self.hosts = (LOOPBACK | names | addresses) - {""}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; whatever else comes is for the application."""
@@ -78,11 +84,9 @@ class Guarded:
 
 
 def host_of(header: str) -> str:
-    """Return the name or address of a Host header, without its port."""
-    host = header.strip().lower()
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0].removesuffix(".")
+    """Return the name or address of a Host header, without its port; nothing of what is none."""
+    host = HOST.fullmatch(header.strip().lower())
+    return (host["address"] or host["name"] or "") if host else ""
 
 
 def add_headers(message: Message) -> None:

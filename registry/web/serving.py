@@ -59,6 +59,8 @@ def run(app: ASGIApp, listener: socket.socket) -> int | None:
     config = uvicorn.Config(
         app,
         log_config=None,
+        log_level="error",  # what clients send that is no request is not told
+        ws="none",
         access_log=False,
         lifespan="off",
         server_header=False,

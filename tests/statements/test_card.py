@@ -167,6 +167,12 @@ def test_cards_that_are_not_edited(card):
         edited(card, FINETUNE, "", "card")
 
 
+def test_a_list_as_a_key_is_none_of_ours():
+    """YAML has keys that are lists or tables; they stay as they are."""
+    head = "---\n? [a, b]\n: c\n? {d: e}\n: f\n"
+    assert edited(head + "---\n", {"base_model": "x"}, "", "card") == head + "base_model: x\n---\n"
+
+
 def test_the_diff_is_one_that_patch_takes(tmp_path):
     """With Windows' line ends, and without one at the end of the file."""
     for number, (before, after) in enumerate(CARDS.values()):

@@ -1,10 +1,12 @@
 """registry.web.app: pages, their twins, what is refused, and the headers of every answer."""
 
 import pytest
+from fastapi import FastAPI
 from fastapi.testclient import TestClient
 
 from registry.database.connecting.reading_pool import Reader
 from registry.web.app import application
+from registry.web.guards import Guarded
 
 
 def test_a_page_has_a_twin(client):
@@ -30,7 +32,18 @@ def test_every_answer_has_the_headers(client, path):
     assert headers["x-content-type-options"] == "nosniff"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "", "localhost@evil"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "localhost@evil",
+        "localhost:80@evil.example",
+        "[::1].evil.example",
+        "[]",
+    ],
+)
 def test_other_hosts_are_refused(client, host):
     """A name of somebody else's that leads here gets no page: a browser would let its scripts read it."""
     answer = client.get("/models.json", headers={"host": host})
@@ -42,6 +55,29 @@ def test_other_hosts_are_refused(client, host):
 def test_names_of_this_machine_are_answered(client, host):
     """Loopback names are answered, with a port or without."""
     assert client.get("/models.json", headers={"host": host}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host"),
+    [
+        ("registry.example:8443", "registry.example"),
+        ("Registry.Example", "registry.example:8443"),
+        ("2001:DB8::1", "[2001:db8::1]:80"),
+        ("[2001:db8::1]:80", "[2001:db8::1]"),
+    ],
+)
+def test_a_name_is_allowed_whatever_its_port(allowed, host):
+    """A name or address may be allowed as a browser sends it, or without its port."""
+    guarded = Guarded(FastAPI(), [allowed])
+    answer = TestClient(guarded).get("/", headers={"host": host})
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/model/", "/model/.json"])
+def test_an_address_without_a_name_leads_nowhere(client, path):
+    """An address of a model without its name is no page; it does not lead to itself."""
+    answer = client.get(path, follow_redirects=False)
+    assert answer.status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,10 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -118,7 +120,14 @@ def test_a_second_server_at_the_port_is_told_so(served, team_url):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM])
 def test_it_ends_quietly(served, number):
-    """A signal ends it with the exit code of signals, and without a word."""
+    """A signal ends it with the exit code of signals, and without a word.
+
+    What a client sends that is no request is answered, and stderr has nothing of it.
+    """
+    address = urllib.parse.urlsplit(served.url)
+    with socket.create_connection((address.hostname, address.port), timeout=30) as connection:
+        connection.sendall(b"nonsense\r\n\r\n")
+        assert connection.recv(1024).startswith(b"HTTP/1.1 400 ")
     assert urllib.request.urlopen(served.url).status == 200
     served.process.send_signal(number)
     _, talk = served.process.communicate(timeout=60)
