@@ -23,7 +23,7 @@ TIMED_OUT = ("55P03", "57014")
 
 def migrations() -> Path:
     """Return the folder of the migrations: in an installed package, or beside it in a checkout."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     installed = package / "migrations"
     return installed if installed.is_dir() else package.parent / "migrations"
 
