@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from registry.lineage.claim_check import ADAPTER
 from registry.lineage.standing import Basis
-from registry.lineage.verdict import PREPOSITIONS, Relation
+from registry.lineage.verdict import PREPOSITIONS, Relation, Verdict
 from registry.report.change_wording import change_sentence
 from registry.report.wording import headline, significance
 
@@ -79,6 +79,12 @@ def beside_base(account: "Account") -> str:
     left_open = [kin for kin in parents if kin.basis is not Basis.SHOWN]
     if not left_open:
         return ""
-    sure = significance(account.verdict)
-    related = f"related by the weights ({sure})" if sure else "related by the weights"
-    return f"{related}; {told_by(left_open[0], account.kind)}"
+    return f"{weights_say(account.verdict)}; {told_by(left_open[0], account.kind)}"
+
+
+def weights_say(verdict: Verdict) -> str:
+    """Return how sure it is that a model is related to its base; of some only a config claims it."""
+    if verdict.verdict is Relation.UNKNOWN:
+        return "not shown by the weights"
+    sure = significance(verdict)
+    return f"related by the weights ({sure})" if sure else "related by the weights"

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import Query
+from sqlalchemy.orm import Session
 
-from registry.database.lineage.trees import Event
+from registry.database.lineage.trees import Event, registered
 from registry.database.lineage.trees import log as log_of
 from registry.report.tree_wording import event_sentence
 from registry.web import addresses
@@ -22,11 +23,19 @@ Before = Annotated[
 
 @dataclass(frozen=True)
 class LogPage:
-    """Lines of the log, the newest first; more tells whether there are older ones."""
+    """Lines of the log, the newest first.
+
+    Attributes:
+        model: Whose they are; empty for all.
+        events: The lines.
+        more: Whether there are older ones.
+        present: Names in them that a model bears now, and that have a page therefore.
+    """
 
     model: str
     events: tuple[Event, ...]
     more: bool
+    present: frozenset[str]
 
     @property
     def next(self) -> str | None:
@@ -47,5 +56,11 @@ class LogPage:
 @PAGES.page("/log", "log.html")
 def log(door: Door, model: Model = "", before: Before = None) -> LogPage:
     """Return what was changed, by whom and why, the newest first."""
-    events = door.ask(lambda session: log_of(session, model or None, PAGE + 1, before))
-    return LogPage(model, tuple(events[:PAGE]), len(events) > PAGE)
+    return door.ask(lambda session: page_of(session, model, before))
+
+
+def page_of(session: Session, model: str, before: int | None) -> LogPage:
+    """Return a page of the log, of a model or of all."""
+    events = log_of(session, model or None, PAGE + 1, before)
+    names = {event.model for event in events if event.model is not None}
+    return LogPage(model, tuple(events[:PAGE]), len(events) > PAGE, registered(session, names))

@@ -8,6 +8,7 @@ from statements_made import account, kin, merge, unknown
 from registry.errors import CardNotEditable
 from registry.lineage.standing import Basis
 from registry.lineage.verdict import Change, ChangeKind, Relation
+from registry.report.statement_wording import beside_base
 from registry.statements.card import card_edit, front_matter, keys_of
 from registry.statements.front_matter import edited
 from registry.workflows.account_lines import Lines
@@ -165,6 +166,14 @@ def test_cards_that_are_not_edited(card):
         CardNotEditable, match=r"The head of the model card 'card' cannot be changed"
     ):
         edited(card, FINETUNE, "", "card")
+
+
+def test_a_base_that_a_config_alone_names_is_not_called_related():
+    """The comment beside the base of an adapter whose weights show no relative says just that."""
+    claimed = Lines(ancestors=(kin(basis=Basis.CLAIMED),))
+    open_case = account(claimed, unknown().verdict, kind="adapter")
+    assert beside_base(open_case).startswith("not shown by the weights; that it was trained on")
+    assert beside_base(account(claimed)).startswith("related by the weights (")
 
 
 def test_a_list_as_a_key_is_none_of_ours():

@@ -29,7 +29,7 @@ def test_a_folder_under_the_root_is_identified(asking):
 
 @pytest.mark.parametrize(
     "source",
-    ["/etc/passwd", "../../pyproject.toml", "..", "llama-tiny/../../demo.sh", "~/x", "a/b/c", "org/m:../../etc/passwd", "x\0y", "./nothing", "//etc", "file:///etc"],
+    ["/etc/passwd", "../../pyproject.toml", "..", "llama-tiny/../../demo.sh", "~/x", "a/b/c", "x" * 5000, "org/m:../../etc/passwd", "x\0y", "./nothing", "//etc", "file:///etc"],
 )  # fmt: skip
 def test_what_lies_elsewhere_is_refused(asking, source):
     """Nothing outside the root is read, whether it is there or not; the sentence is the same."""

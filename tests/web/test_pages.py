@@ -24,8 +24,8 @@ PATHS = (
 )
 ELSEWHERE = ("data:", "#", "/atlas/")
 """Figures and the many tiles of the map have tests of their own."""
-GONE = {"/model/chat", "/model/old-experiment", "/pair/llama-code/chat"}
-"""The log and verdicts name a model by what it was called then."""
+GONE = {"/pair/llama-code/chat"}
+"""Verdicts name a model by what it was called then."""
 
 
 def twin(path: str) -> str:
@@ -72,6 +72,13 @@ def test_a_model_page_says_what_the_command_says(client):
     assert [edge["parent"] for edge in content["parents"]] == ["llama-chat"]
     assert content["claims"][0]["outcome"]
     assert "Superseded" not in page
+
+
+def test_the_log_links_to_what_is_still_there(client):
+    """A line of the log about a model that is gone or renamed leads to what became of it."""
+    page = html.unescape(client.get("/log").text)
+    assert to.model("old-experiment") not in page
+    assert to.log(model="old-experiment") in page
 
 
 def test_an_edge_tells_whether_it_stands(client):

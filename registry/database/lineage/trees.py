@@ -177,6 +177,11 @@ def bearers(session: Session, name: str) -> list[int]:
     return [number for number in session.scalars(now.union(once)) if number is not None]
 
 
+def registered(session: Session, names: Collection[str]) -> frozenset[str]:
+    """Return those of some names that a model bears now."""
+    return frozenset(session.scalars(select(Model.name).where(Model.name.in_(names))))
+
+
 def event_of(row: EventRow) -> Event:
     """Return a line of the log."""
     return Event(
