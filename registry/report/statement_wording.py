@@ -83,7 +83,7 @@ def beside_base(account: "Account") -> str:
 
 
 def weights_say(verdict: Verdict) -> str:
-    """Return how sure it is that a model is related to its base; of some only a config claims it."""
+    """Return how sure it is that a model is related to its base, if the weights show it at all."""
     if verdict.verdict is Relation.UNKNOWN:
         return "not shown by the weights"
     sure = significance(verdict)
