@@ -45,7 +45,8 @@ class Identifying:
         for root in self.roots:
             place = root / text  # an absolute path stands for itself
             path = Path(os.path.realpath(place))
-            if path.is_relative_to(root) and os.path.exists(path):  # noqa: PTH110  # it may be too long
+            inside = path.is_relative_to(root) and not leads_out(path, root)
+            if inside and os.path.exists(path):  # noqa: PTH110  # it may be too long
                 return str(path)
             is_somewhere = is_somewhere or os.path.lexists(place)
         if HUB_ID.fullmatch(text) and not is_somewhere:
@@ -61,6 +62,16 @@ class Identifying:
             yield
         finally:
             self.places.release()
+
+
+def leads_out(folder: Path, root: Path) -> bool:
+    """Return whether a link in a folder, or in one below, leads out of a root."""
+    for above, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            place = Path(above, name)
+            if place.is_symlink() and not Path(os.path.realpath(place)).is_relative_to(root):
+                return True
+    return False
 
 
 async def identifying_of(request: Request) -> Identifying:

@@ -46,6 +46,19 @@ def test_a_link_out_of_the_root_is_refused(tmp_path):
         Identifying(allowed=True, roots=(tmp_path / "root",)).source_of("link")
 
 
+def test_a_folder_with_a_link_out_of_the_root_is_refused(tmp_path):
+    """Nor are files read that a folder under the root only links to; links within the root are."""
+    root, model = tmp_path / "root", tmp_path / "root" / "model"
+    model.mkdir(parents=True)
+    (root / "weights").write_bytes(b"")
+    (model / "inside").symlink_to("../weights")
+    allowed = Identifying(allowed=True, roots=(root,))
+    assert allowed.source_of("model") == str(model)
+    (model / "outside").symlink_to("/etc/passwd")
+    with pytest.raises(SourceOutside, match="is neither the id of a hub model"):
+        allowed.source_of("model")
+
+
 def test_a_hub_id_that_is_a_folder_here_is_a_path(tmp_path, monkeypatch):
     """A folder of the server's own is not read because its name could be a hub id."""
     (tmp_path / "org" / "model").mkdir(parents=True)
