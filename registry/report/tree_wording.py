@@ -45,6 +45,20 @@ def edge_sentence(edge: "Edge", further: Sequence["Edge"] = ()) -> str:
     return "; ".join(parts)
 
 
+def root_headline(relative: str, children: Sequence["Edge"]) -> str:
+    """Return the headline of a related model that has no parent in the tree.
+
+    Args:
+        relative: Whom the verdict names.
+        children: Edges to what comes from the model, some at least.
+    """
+    for edge in children:
+        if edge.child == relative:
+            basis = DIRECTIONS[edge.direction]
+            return f"related: {relative} is derived from it" + (f", {basis}" if basis else "")
+    return f"related to {relative}: no model that this one comes from is in the tree"
+
+
 class Unsaid(dict[str, Any]):
     """Details of an event, with a dash for those that it has not."""
 

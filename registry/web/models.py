@@ -9,13 +9,13 @@ from sqlalchemy.orm import Session
 from registry.database.lineage.trees import Edge
 from registry.database.pages.layer_pages import Layer, layer
 from registry.database.pages.model_pages import ModelContent, model_content
-from registry.lineage.verdict import Relative
+from registry.lineage.verdict import Relation, Relative
 from registry.report.change_wording import change_sentence
 from registry.report.claim_wording import shown, value_of
 from registry.report.claims import claim_json
 from registry.report.curation import note_line
 from registry.report.kinship_wording import direction_sentence
-from registry.report.tree_wording import edge_sentence, event_sentence
+from registry.report.tree_wording import edge_sentence, event_sentence, root_headline
 from registry.report.verdicts import verdict_json
 from registry.report.wording import headline, verdict_lines
 from registry.web.evidence import EvidenceRow, evidence_rows
@@ -56,9 +56,14 @@ class ModelPage:
 
     @property
     def headline(self) -> str:
-        """The newest verdict in a line."""
-        verdict = self.content.verdict
-        return headline(verdict) if verdict else "no verdict was stored"
+        """The newest verdict in a line; of a root of the tree, in the direction of the tree."""
+        content = self.content
+        if content.verdict is None:
+            return "no verdict was stored"
+        is_root = bool(content.children) and not content.parents
+        if is_root and content.verdict.verdict == Relation.DERIVED and content.verdict.model:
+            return root_headline(content.verdict.model, content.children)
+        return headline(content.verdict)
 
     @property
     def lines(self) -> list[str]:

@@ -4,8 +4,11 @@ import html
 import re
 
 import pytest
+from fastapi.testclient import TestClient
 
+from registry.database.connecting.reading_pool import reading_pool
 from registry.web import addresses as to
+from registry.web.app import application
 
 PATHS = (
     to.models(where="family = 'llama' and std_distance < 1", near="llama"),
@@ -140,3 +143,16 @@ def test_a_name_with_slashes_is_one_segment():
     assert to.model("org/model") == "/model/org%2Fmodel"
     assert to.model("a.json") == "/model/a%2Ejson"
     assert to.pair("a/b", "c?d#e") == "/pair/a%2Fb/c%3Fd%23e"
+
+
+def test_the_page_of_a_base_says_what_comes_from_it(examples_url, monkeypatch):
+    """Not that it is derived from its child, though the weights do not show which came first."""
+    monkeypatch.setenv("REGISTRY_DATABASE_URL", examples_url)
+    with reading_pool(1) as reader:
+        client = TestClient(application(reader), base_url="http://127.0.0.1")
+        base = client.get(twin(to.model("llama-tiny"))).json()
+        child = client.get(twin(to.model("llama-tiny-code"))).json()
+    assert base["verdict"]["verdict"] == "derived"
+    expected = "related: llama-tiny-code is derived from it, direction as claimed"
+    assert base["headline"] == expected
+    assert child["headline"] == "derived from llama-tiny"
