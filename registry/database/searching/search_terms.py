@@ -8,7 +8,8 @@
     sign        = "=" | "==" | "!=" | "<>" | "<" | "<=" | ">" | ">="
     value       = text | number | "true" | "false"
 
-Text stands in single or double quotes, which are doubled within it; alone it is sought in names.
+Text stands in single or double quotes, which are doubled within it; alone it is sought in names,
+as is a single word that has no quotes: `llama-3`.
 Words of the grammar may be written in capitals. Which words there are to compare, and what with,
 `search_fields` knows.
 """
@@ -38,6 +39,7 @@ TOKEN = re.compile(
     re.VERBOSE,
 )
 LOOSE = re.compile(r"\s*(\S{1,40})")
+BARE = re.compile(r"[\w./:@+-]*[^\W\d_][\w./:@+-]*")
 RESERVED = frozenset({"and", "or", "not", "like", "ilike", "in", "is", "null", "true", "false"})
 FLAGS = {"true": True, "false": False}
 
@@ -116,10 +118,10 @@ def read(text: str) -> Term | None:
         raise SearchUnreadable(place=LONGEST, reason=reason)
     if not is_unicode(text):
         raise SearchUnreadable(place=1, reason="it holds characters that no stored text has")
-    tokens = tokens_of(text)
-    if len(tokens) == 1:  # the end alone
-        return None
-    return Reading(tokens).whole()
+    words = text.strip()
+    if BARE.fullmatch(words) and words.lower() not in RESERVED:
+        return Named(words)
+    return Reading(tokens_of(text)).whole() if words else None
 
 
 def tokens_of(text: str) -> list[Token]:

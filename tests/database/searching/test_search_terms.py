@@ -51,7 +51,7 @@ def test_a_search_is_read(text, term):
 @pytest.mark.parametrize(
     ("text", "place", "reason"),
     [
-        ("family", 7, "after 'family' a sign such as = or <, or like, in or is, is missing before the end"),
+        ("family or x", 8, "after 'family' a sign such as = or <, or like, in or is, is missing before 'or'"),
         ("family = llama", 10, "'llama' is text, which stands in quotation marks, or no value at all"),
         ("family = 'llama", 10, "a quotation mark is not closed"),
         ("family = 'a' name = 'b'", 14, "'and' or 'or' is missing before 'name'"),
@@ -105,4 +105,17 @@ PIECES = st.sampled_from(
 def test_any_text_is_read_or_refused(text):
     """No text makes another error."""
     with suppress(SearchUnreadable):
+        read(text)
+
+
+@pytest.mark.parametrize("text", ["llama", " Llama-3.1 ", "org/model@main", "family", "7b-chat"])
+def test_a_single_word_is_sought_in_names(text):
+    """As it is typed, without quotes."""
+    assert read(text) == Named(text.strip())
+
+
+@pytest.mark.parametrize("text", ["and", "7", "-", "..."])
+def test_what_is_no_word_is_not_sought(text):
+    """Words of the grammar, plain numbers and signs need quotes."""
+    with pytest.raises(SearchUnreadable, match="at character 1"):
         read(text)
