@@ -13,11 +13,11 @@ from fastapi import Depends, Header, Query, Request
 
 from registry.errors import IdentifyBusy, IdentifyElsewhere, IdentifyOff, SourceOutside
 from registry.report.verdicts import identification_json
-from registry.report.wording import headline, verdict_lines
-from registry.web.evidence import EvidenceRow, evidence_rows
+from registry.web.evidence import ShowsVerdict
 from registry.web.pages import Door, Pages
 
 if TYPE_CHECKING:
+    from registry.lineage.verdict import Verdict
     from registry.workflows.identify import Identification
 
 PAGES = Pages()
@@ -88,7 +88,7 @@ Site = Annotated[str | None, Header(alias="sec-fetch-site", include_in_schema=Fa
 
 
 @dataclass(frozen=True)
-class IdentifyPage:
+class IdentifyPage(ShowsVerdict):
     """What was asked, and the answer; None before anything was asked."""
 
     source: str
@@ -97,19 +97,9 @@ class IdentifyPage:
     identification: "Identification | None"
 
     @property
-    def headline(self) -> str:
-        """The verdict in a line."""
-        return headline(self.identification.verdict) if self.identification else ""
-
-    @property
-    def lines(self) -> list[str]:
-        """What stands below the headline."""
-        return verdict_lines(self.identification.verdict) if self.identification else []
-
-    @property
-    def evidence(self) -> list[EvidenceRow]:
-        """The lines of evidence."""
-        return evidence_rows(self.identification.verdict.evidence) if self.identification else []
+    def shown(self) -> "Verdict | None":
+        """The verdict of the answer."""
+        return self.identification.verdict if self.identification else None
 
     def json(self) -> dict[str, Any]:
         """Return what the twin holds: as `registry identify --json`."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from registry.database.lineage.trees import Edge
 from registry.database.pages.layer_pages import Layer, layer
 from registry.database.pages.model_pages import ModelContent, model_content
-from registry.lineage.verdict import Relation, Relative
+from registry.lineage.verdict import Relation, Relative, Verdict
 from registry.report.change_wording import change_sentence
 from registry.report.claim_wording import shown, value_of
 from registry.report.claims import claim_json
@@ -17,8 +17,7 @@ from registry.report.curation import note_line
 from registry.report.kinship_wording import direction_sentence
 from registry.report.tree_wording import edge_sentence, event_sentence, root_headline
 from registry.report.verdicts import verdict_json
-from registry.report.wording import headline, verdict_lines
-from registry.web.evidence import EvidenceRow, evidence_rows
+from registry.web.evidence import ShowsVerdict
 from registry.web.pages import Door, Pages
 from registry.web.trees import edge_json
 from registry.workflows.claims import CheckedClaim, checked_claims
@@ -48,11 +47,16 @@ class CardLine:
 
 
 @dataclass(frozen=True)
-class ModelPage:
+class ModelPage(ShowsVerdict):
     """A registered model."""
 
     content: ModelContent
     claims: tuple[CheckedClaim, ...]
+
+    @property
+    def shown(self) -> Verdict | None:
+        """The newest verdict."""
+        return self.content.verdict
 
     @property
     def headline(self) -> str:
@@ -63,19 +67,7 @@ class ModelPage:
         is_root = bool(content.children) and not content.parents
         if is_root and content.verdict.verdict == Relation.DERIVED and content.verdict.model:
             return root_headline(content.verdict.model, content.children)
-        return headline(content.verdict)
-
-    @property
-    def lines(self) -> list[str]:
-        """What stands below the headline."""
-        verdict = self.content.verdict
-        return verdict_lines(verdict) if verdict else []
-
-    @property
-    def evidence(self) -> list[EvidenceRow]:
-        """The lines of evidence of the verdict."""
-        verdict = self.content.verdict
-        return evidence_rows(verdict.evidence) if verdict else []
+        return super().headline
 
     @property
     def relatives(self) -> list[RankedRelative]:

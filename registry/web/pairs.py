@@ -12,9 +12,8 @@ from registry.database.stored.models import Summary, summary_of
 from registry.errors import CompareBusy, ModelNotFound
 from registry.lineage.verdict import Verdict
 from registry.report.verdicts import verdict_json
-from registry.report.wording import headline, verdict_lines
 from registry.web import addresses
-from registry.web.evidence import EvidenceRow, evidence_rows
+from registry.web.evidence import ShowsVerdict
 from registry.web.pages import Door, Pages
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ Name = Annotated[str, Query(description="A registered model.")]
 
 
 @dataclass(frozen=True)
-class PairPage:
+class PairPage(ShowsVerdict):
     """Whether one model comes from another."""
 
     a: Summary
@@ -40,19 +39,9 @@ class PairPage:
     verdict: Verdict
 
     @property
-    def headline(self) -> str:
-        """The verdict in a line."""
-        return headline(self.verdict)
-
-    @property
-    def lines(self) -> list[str]:
-        """What stands below the headline."""
-        return verdict_lines(self.verdict)
-
-    @property
-    def evidence(self) -> list[EvidenceRow]:
-        """The lines of evidence."""
-        return evidence_rows(self.verdict.evidence)
+    def shown(self) -> Verdict:
+        """The verdict of the comparison."""
+        return self.verdict
 
     def json(self) -> dict[str, Any]:
         """Return what the twin holds: as `registry compare --json`."""
