@@ -10,7 +10,8 @@ addresses    the address of every model, pair, edge and layer
 failures     errors as pages of one sentence, or as JSON
 search       models that a search finds
 models       one model, and its layers
-evidence     lines of evidence as rows with bars
+evidence     a verdict as pages show it, with bars
+recent       what takes long to make, kept for who asks again
 trees        trees, families, edges
 adapters     adapters beside their base
 pairs        two models compared

@@ -1,8 +1,6 @@
 """Figures as files: a drawing at an address that ends with .svg, its numbers with .csv."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable
 from enum import StrEnum
 from html import escape
 
@@ -18,6 +16,7 @@ from registry.fingerprints.record import NamedFingerprint
 from registry.legible import legible
 from registry.report.pictures import family_tree
 from registry.web.pages import Door, Pages
+from registry.web.recent import Recent
 
 # ruff: noqa: PLC0415  # what draws is slow to load: the first figure waits for it, no page does
 
@@ -44,28 +43,7 @@ class ModelKind(StrEnum):
     POLAR = "polar"
 
 
-class Drawings:
-    """Drawings that were made, the least asked for leaving first."""
-
-    def __init__(self) -> None:
-        self.kept: OrderedDict[tuple[object, ...], str] = OrderedDict()
-        self.lock = threading.Lock()
-
-    def get(self, key: tuple[object, ...], draw: Callable[[], str]) -> str:
-        """Return a drawing that is kept, or make it."""
-        with self.lock:
-            if key in self.kept:
-                self.kept.move_to_end(key)
-                return self.kept[key]
-        drawing = draw()
-        with self.lock:
-            self.kept[key] = drawing
-            if len(self.kept) > KEPT:
-                self.kept.popitem(last=False)
-        return drawing
-
-
-DRAWINGS = Drawings()
+DRAWINGS = Recent[str](KEPT)
 
 
 def drawing(kind: str, subject: Subject) -> str:

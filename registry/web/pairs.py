@@ -15,6 +15,7 @@ from registry.report.verdicts import verdict_json
 from registry.web import addresses
 from registry.web.evidence import ShowsVerdict
 from registry.web.pages import Door, Pages
+from registry.web.recent import Recent
 
 if TYPE_CHECKING:
     from registry.workflows.resolve import Resolved
@@ -48,27 +49,8 @@ class PairPage(ShowsVerdict):
         return {"a": self.a.name, "b": self.b.name, **verdict_json(self.verdict)}
 
 
-class Kept:
-    """Verdicts on pairs, by digests: equal weights give equal verdicts."""
-
-    def __init__(self) -> None:
-        self.verdicts: dict[tuple[str, ...], Verdict] = {}
-        self.lock = threading.Lock()
-
-    def get(self, key: tuple[str, ...]) -> Verdict | None:
-        """Return a verdict that was given before; None where it was not."""
-        with self.lock:
-            return self.verdicts.get(key)
-
-    def keep(self, key: tuple[str, ...], verdict: Verdict) -> None:
-        """Keep a verdict, in the place of the oldest where there are too many."""
-        with self.lock:
-            if len(self.verdicts) >= KEPT:
-                del self.verdicts[next(iter(self.verdicts))]
-            self.verdicts[key] = verdict
-
-
-KEPT_VERDICTS = Kept()
+KEPT_VERDICTS = Recent[Verdict](KEPT)
+"""Verdicts on pairs, by digests: equal weights give equal verdicts."""
 
 
 def key_of(a: Summary, b: Summary) -> tuple[str, ...]:
@@ -96,20 +78,20 @@ def fingerprints(session: Session, a: str, b: str) -> "tuple[Resolved, Resolved]
 
 def compared(door: Door, a: Summary, b: Summary) -> Verdict:
     """Return the verdict on two models, which is given once and kept. Raises RegistryError."""
+    return KEPT_VERDICTS.get(key_of(a, b), lambda: compared_now(door, a, b))
+
+
+def compared_now(door: Door, a: Summary, b: Summary) -> Verdict:
+    """Compare two models, few pairs at once. Raises CompareBusy where no place gets free."""
     from registry.workflows.compare import compare
 
-    key = key_of(a, b)
-    verdict = KEPT_VERDICTS.get(key)
-    if verdict is None:
-        if not PLACES.acquire(timeout=WAIT):
-            raise CompareBusy(count=AT_ONCE)
-        try:
-            one, other = door.ask(lambda session: fingerprints(session, a.name, b.name))
-            verdict = compare(one, other)
-        finally:
-            PLACES.release()
-        KEPT_VERDICTS.keep(key, verdict)
-    return verdict
+    if not PLACES.acquire(timeout=WAIT):
+        raise CompareBusy(count=AT_ONCE)
+    try:
+        one, other = door.ask(lambda session: fingerprints(session, a.name, b.name))
+        return compare(one, other)
+    finally:
+        PLACES.release()
 
 
 @PAGES.router.get("/pair", include_in_schema=False)

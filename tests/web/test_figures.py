@@ -7,7 +7,7 @@ import xml.etree.ElementTree as ET
 import pytest
 from fastapi.testclient import TestClient
 
-from registry.web.figures import CSV, KEPT, SVG, Drawings, ModelKind, said
+from registry.web.figures import CSV, SVG, ModelKind, said
 
 
 def drawn(client: TestClient, address: str) -> str:
@@ -85,24 +85,6 @@ def test_every_kind_is_drawn():
     from registry.figures.kinds import KINDS, Takes
 
     assert all(KINDS[kind].takes is Takes.MODELS for kind in ModelKind)
-
-
-def test_drawings_are_kept():
-    """The same is not drawn twice; of too many the one not asked for goes."""
-    kept = Drawings()
-    made = []
-
-    def draw() -> str:
-        made.append(1)
-        return "a"
-
-    for number in [*range(KEPT), 0, KEPT]:
-        kept.get((number,), draw)
-    assert len(made) == KEPT + 1
-    kept.get((0,), draw)
-    assert len(made) == KEPT + 1
-    kept.get((1,), draw)
-    assert len(made) == KEPT + 2
 
 
 def test_a_sentence_is_a_drawing():
